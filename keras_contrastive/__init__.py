@@ -1,0 +1,13 @@
+"""Contrastive learning in Keras 3."""
+
+from keras_contrastive import callbacks
+from keras_contrastive import datasets
+from keras_contrastive import distribution
+from keras_contrastive import evaluation
+from keras_contrastive import layers
+from keras_contrastive import losses
+from keras_contrastive import metrics
+from keras_contrastive import models
+from keras_contrastive import optimizers
+from keras_contrastive import visualization
+from keras_contrastive.version import __version__

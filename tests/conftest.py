@@ -1,0 +1,30 @@
+"""Set-up shared by the whole suite, which runs once per KERAS_BACKEND."""
+
+import os
+
+# PyTorch must be imported before TensorFlow in one process.
+try:
+    import torch  # noqa: F401
+except ImportError:
+    pass
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def fresh_state():
+    """Every test starts from the same seed and the float32 policy."""
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy("float32")
+    yield
+    keras.config.set_dtype_policy("float32")
+    keras.utils.clear_session(free_memory=False)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
