@@ -31,3 +31,12 @@ def all_gather(x):
     if context is None or context.num_replicas_in_sync == 1:
         return x
     return context.all_gather(x, axis=0)
+
+
+def unscale_loss(loss):
+    """Undoes Keras' division of a loss by the number of replicas.
+
+    Keras divides, since the strategy sums the gradients; what is shown to
+    people is the mean.
+    """
+    return loss * num_replicas()
