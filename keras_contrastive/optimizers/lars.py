@@ -1,0 +1,144 @@
+import re
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class LARS(keras.optimizers.Optimizer):
+    """Layer-wise adaptive rate scaling, for SGD at large batch sizes.
+
+    For a weight `w` with gradient `g`, momentum `m` and weight decay `d`:
+
+    ```text
+    g <- g + d * w
+    trust = c * |w| / |g|          (1 where either norm is 0)
+    v <- m * v + learning_rate * trust * g
+    w <- w - v
+    ```
+
+    Weights of rank 0 or 1 (biases, the gains and offsets of normalisation
+    layers) take part in neither weight decay nor adaptation, as in SimCLR, and
+    neither does what `exclude` matches or `exclude_from_weight_decay()` was
+    told: they are trained by plain momentum SGD.
+
+    Args:
+        learning_rate: A float, a `keras.optimizers.schedules` schedule or a
+            callable. See `scaled_learning_rate` and `warmup_cosine`.
+        momentum: Float in [0, 1). Defaults to 0.9.
+        weight_decay: Float, `d` above: coupled, part of the gradient. SimCLR
+            uses 1e-6. Defaults to 0.
+        trust_coefficient: Float, `c` above. Defaults to 0.001.
+        exclude: Optional sequence of regular expressions; a variable whose
+            `path` one of them matches (`re.search`) is excluded too.
+        **kwargs: Those of `keras.optimizers.Optimizer`: `clipnorm`,
+            `global_clipnorm`, `use_ema`, `gradient_accumulation_steps`, `name`
+            and others.
+
+    Raises:
+        ValueError: If `momentum`, `weight_decay` or `trust_coefficient` is out
+            of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+    import keras_contrastive as kc
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile(
+        kc.optimizers.LARS(learning_rate=0.3, weight_decay=1e-6), loss="mse"
+    )
+    model.fit(np.ones((8, 4)), np.zeros((8, 2)), verbose=0)
+    ```
+
+    Reference:
+        You et al., 2017, Large Batch Training of Convolutional Networks;
+        exclusions as in Chen et al., 2020 (SimCLR), section 2.1 and its code.
+    """
+
+    def __init__(
+        self,
+        learning_rate,
+        momentum=0.9,
+        weight_decay=0.0,
+        trust_coefficient=0.001,
+        exclude=None,
+        name="lars",
+        **kwargs,
+    ):
+        if not 0 <= momentum < 1:
+            raise ValueError(
+                f"`momentum` must be in [0, 1). Received: momentum={momentum}"
+            )
+        if not weight_decay >= 0:
+            raise ValueError(
+                "`weight_decay` must be a number >= 0. "
+                f"Received: weight_decay={weight_decay}"
+            )
+        if not trust_coefficient > 0:
+            raise ValueError(
+                "`trust_coefficient` must be a positive number. "
+                f"Received: trust_coefficient={trust_coefficient}"
+            )
+        # Keras' own `weight_decay` is decoupled from the gradient, so the base
+        # class is not told of ours.
+        super().__init__(
+            learning_rate=learning_rate, weight_decay=None, name=name, **kwargs
+        )
+        self.momentum = momentum
+        self.coupled_weight_decay = weight_decay
+        self.trust_coefficient = trust_coefficient
+        self.exclude = list(exclude or [])
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.velocities = self.add_optimizer_variables(variables, "velocity")
+        # Decided here, on Keras variables: `update_step` is given TensorFlow's
+        # own, which have no path.
+        self._adapted = [self._adapts(variable) for variable in variables]
+
+    def update_step(self, gradient, variable, learning_rate):
+        learning_rate = ops.cast(learning_rate, variable.dtype)
+        gradient = ops.cast(gradient, variable.dtype)
+        index = self._get_variable_index(variable)
+        if self._adapted[index]:
+            weight = ops.convert_to_tensor(variable)
+            gradient = gradient + self.coupled_weight_decay * weight
+            gradient = gradient * self._trust(weight, gradient)
+        velocity = self.velocities[index]
+        self.assign(
+            velocity, self.momentum * velocity + learning_rate * gradient
+        )
+        self.assign_sub(variable, velocity)
+
+    def _adapts(self, variable):
+        return (
+            len(variable.shape) > 1
+            and self._use_weight_decay(variable)
+            and not any(re.search(p, variable.path) for p in self.exclude)
+        )
+
+    def _trust(self, weight, gradient):
+        weight_norm, gradient_norm = _norm(weight), _norm(gradient)
+        usable = ops.logical_and(weight_norm > 0, gradient_norm > 0)
+        # A division that is not taken must not be by zero either.
+        ratio = weight_norm / ops.where(usable, gradient_norm, 1.0)
+        trust = ops.where(usable, self.trust_coefficient * ratio, 1.0)
+        return ops.cast(trust, gradient.dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "weight_decay": self.coupled_weight_decay,
+            "trust_coefficient": self.trust_coefficient,
+            "exclude": self.exclude,
+        }
+
+
+def _norm(x):
+    return ops.sqrt(ops.sum(ops.square(ops.cast(x, "float32"))))

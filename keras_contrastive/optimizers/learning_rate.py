@@ -1,0 +1,89 @@
+import math
+
+import keras
+
+
+def scaled_learning_rate(batch_size, rule="linear"):
+    """Peak learning rate for LARS by SimCLR's rules.
+
+    `"linear"`: `0.3 * batch_size / 256`. `"sqrt"`: `0.075 * sqrt(batch_size)`,
+    the better one for small batches and few epochs. They meet at 4096.
+
+    Args:
+        batch_size: Int, images per step over all devices.
+        rule: `"linear"` or `"sqrt"`.
+
+    Returns:
+        A float.
+
+    Raises:
+        ValueError: If `batch_size` is not positive or `rule` is unknown.
+
+    Example:
+
+    ```python
+    import keras_contrastive as kc
+
+    print(kc.optimizers.scaled_learning_rate(512, rule="sqrt"))
+    ```
+
+    Reference:
+        Chen et al., 2020 (SimCLR), section 2.1 and appendix B.1.
+    """
+    if not batch_size > 0:
+        raise ValueError(
+            "`batch_size` must be a positive number. "
+            f"Received: batch_size={batch_size}"
+        )
+    if rule == "linear":
+        return 0.3 * batch_size / 256
+    if rule == "sqrt":
+        return 0.075 * math.sqrt(batch_size)
+    raise ValueError(
+        f'`rule` must be "linear" or "sqrt". Received: rule={rule!r}'
+    )
+
+
+def warmup_cosine(peak, total_steps, warmup_steps=0):
+    """Linear warmup to `peak`, then half a cosine down to 0.
+
+    Keras' own `CosineDecay` with its arguments put the way the papers state
+    the schedule.
+
+    Args:
+        peak: Float, the highest learning rate.
+        total_steps: Int, steps of the whole run, warmup included
+            (`epochs * steps_per_epoch`).
+        warmup_steps: Int, steps of the linear rise from 0. Defaults to 0.
+
+    Returns:
+        A `keras.optimizers.schedules.CosineDecay`.
+
+    Raises:
+        ValueError: Unless `0 <= warmup_steps < total_steps`.
+
+    Example:
+
+    ```python
+    import keras_contrastive as kc
+
+    schedule = kc.optimizers.warmup_cosine(0.3, 1000, warmup_steps=100)
+    print([round(float(schedule(step)), 3) for step in (0, 50, 100, 1000)])
+    ```
+
+    Reference:
+        Chen et al., 2020 (SimCLR), section 2.1.
+    """
+    if not 0 <= warmup_steps < total_steps:
+        raise ValueError(
+            "`warmup_steps` must be at least 0 and below `total_steps`. "
+            f"Received: warmup_steps={warmup_steps}, total_steps={total_steps}"
+        )
+    if warmup_steps == 0:
+        return keras.optimizers.schedules.CosineDecay(peak, total_steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0,
+        total_steps - warmup_steps,
+        warmup_target=peak,
+        warmup_steps=warmup_steps,
+    )
