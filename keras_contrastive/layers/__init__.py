@@ -1,0 +1,35 @@
+"""Keras layers for contrastive learning."""
+
+from keras_contrastive.layers.augmentation.random_apply import RandomApply
+from keras_contrastive.layers.augmentation.random_color_jitter import (
+    RandomColorJitter,
+)
+from keras_contrastive.layers.augmentation.random_flip import RandomFlip
+from keras_contrastive.layers.augmentation.random_gaussian_blur import (
+    RandomGaussianBlur,
+)
+from keras_contrastive.layers.augmentation.random_grayscale import (
+    RandomGrayscale,
+)
+from keras_contrastive.layers.augmentation.random_resized_crop import (
+    RandomResizedCrop,
+)
+from keras_contrastive.layers.augmentation.random_solarize import RandomSolarize
+from keras_contrastive.layers.augmentation.simclr_augmentation import (
+    simclr_augmentation,
+)
+from keras_contrastive.layers.multi_view import MultiView
+from keras_contrastive.layers.projection_head import ProjectionHead
+
+__all__ = [
+    "MultiView",
+    "ProjectionHead",
+    "RandomApply",
+    "RandomColorJitter",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomResizedCrop",
+    "RandomSolarize",
+    "simclr_augmentation",
+]

@@ -1,0 +1,120 @@
+"""What all augmentation layers share."""
+
+import keras
+import numpy as np
+
+from keras_contrastive.layers.augmentation.arguments import check_value_range
+from keras_contrastive.layers.augmentation.data_layer import DataLayer
+from keras_contrastive.layers.random_state import RandomState
+
+
+class RandomImageLayer(DataLayer):
+    """Base of the layers that change each image of a batch at random.
+
+    A subclass says what is drawn, in `get_random_transformation`, and what is
+    done with it, in `transform_images`, which is deterministic. Both see
+    float32 images of shape `(batch, height, width, channels)` with values in
+    `value_range`, and use `self.backend` only: inside `tf.data` that is
+    TensorFlow, whatever the Keras backend.
+
+    Integer images hold 0 to 255. They become floats of `value_range` before
+    anything else, with `training=False` too.
+
+    Args:
+        value_range: `(0, 1)` or `(0, 255)`, the range of float images, which is
+            the range of the output.
+        seed: Integer, or `None` for a random one.
+    """
+
+    requires_rgb = False
+
+    def __init__(self, value_range=(0, 1), seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.value_range = check_value_range(value_range)
+        self.seed = seed
+        self.generator = RandomState(seed)
+
+    def get_random_transformation(self, images, seed=None):
+        """Draws one transformation per image: a dict of `(batch, ...)`."""
+        raise NotImplementedError
+
+    def transform_images(self, images, transformation):
+        """Applies what `get_random_transformation` returned."""
+        raise NotImplementedError
+
+    def transform_images_at_inference(self, images):
+        """What the layer does with `training=False`."""
+        return images
+
+    def __call__(self, images, **kwargs):
+        if not hasattr(images, "dtype"):
+            images = np.asarray(images)
+        # Here, since inside tf.data Keras casts the input before `call` could
+        # see that it was an integer; by an operator, since the tensor may
+        # belong to NumPy or TensorFlow whatever the backend.
+        if (
+            self.value_range == (0, 1)
+            and not isinstance(images, keras.KerasTensor)
+            and keras.backend.is_int_dtype(images.dtype)
+        ):
+            images = images / 255
+        return super().__call__(images, **kwargs)
+
+    def call(self, images, training=True):
+        self._check_shape(images.shape)
+        # Float32 under every policy: bfloat16 has too few bits for positions,
+        # sums over an image and hues.
+        images = self.backend.cast(images, "float32")
+        batched = len(images.shape) == 4
+        if not batched:
+            images = images[None]
+        if training:
+            transformation = self.get_random_transformation(images)
+            images = self.transform_images(images, transformation)
+        else:
+            images = self.transform_images_at_inference(images)
+        if not batched:
+            images = images[0]
+        return self.backend.cast(images, self.compute_dtype)
+
+    def draw(self, images, count, seed=None):
+        """Uniform draws in [0, 1), independent: shape `(batch, count)`."""
+        if seed is None:
+            seed = self._get_seed_generator(self.backend.name)
+        batch = self.backend.shape(images)[0]
+        return self.backend.random.uniform(
+            (batch, count), dtype="float32", seed=seed
+        )
+
+    def compute_output_shape(self, input_shape):
+        self._check_shape(input_shape)
+        return tuple(input_shape)
+
+    def _check_shape(self, shape):
+        if len(shape) not in (3, 4):
+            raise ValueError(
+                f"{type(self).__name__} expects images of shape (height, "
+                "width, channels) or (batch, height, width, channels). "
+                f"Received: shape={tuple(shape)}"
+            )
+        if self.requires_rgb and shape[-1] not in (3, None):
+            raise ValueError(
+                f"{type(self).__name__} expects RGB images, with 3 channels "
+                f"in the last axis. Received: shape={tuple(shape)}"
+            )
+
+    def save_own_variables(self, store):
+        # Keras leaves seed states out of its files, and a resumed run would
+        # repeat its first draws.
+        store["random_state"] = self.generator.state_to_numpy()
+
+    def load_own_variables(self, store):
+        if "random_state" in store.keys():
+            self.generator.state_from_numpy(store["random_state"])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "value_range": self.value_range,
+            "seed": self.seed,
+        }

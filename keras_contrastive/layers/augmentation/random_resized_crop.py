@@ -1,0 +1,237 @@
+"""Random resized crop."""
+
+import math
+
+import keras
+
+from keras_contrastive.layers.augmentation.arguments import check_interval
+from keras_contrastive.layers.augmentation.arguments import check_positive_int
+from keras_contrastive.layers.augmentation.base import RandomImageLayer
+from keras_contrastive.layers.augmentation.separable import separable_product
+
+ATTEMPTS = 10
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class RandomResizedCrop(RandomImageLayer):
+    """Crops a random part of each image and resizes it to one size.
+
+    The crop's area is a fraction of the image's drawn from U(`scale`), its
+    aspect ratio (width / height) is drawn log-uniformly from `ratio`, and its
+    position is uniform. Of ten candidates per image the first that fits is
+    taken; where none does, the largest central crop with an allowed ratio.
+
+    The crop is resized with an antialiasing filter, as Pillow's
+    `image.crop(box).resize((width, height))` does: output pixel `i` is
+
+    `sum_x k((x + 1/2 - c_i) / s) image[x] / sum_x k((x + 1/2 - c_i) / s)`
+
+    along each axis, with `x` over the crop, `c_i` the centre of pixel `i` in
+    it, `s = max(1, crop size / output size)` and `k` the triangle (bilinear)
+    or Keys' cubic with a = -1/2 (bicubic, whose overshoot is clipped to
+    `value_range`). It is computed as two matrix products per image.
+
+    With `training=False` the whole image is resized.
+
+    Args:
+        height: Integer, height of the output in pixels.
+        width: Integer, width of the output in pixels.
+        scale: Pair of floats in [0, 1], the range of the crop's area as a
+            fraction of the image's.
+        ratio: Pair of positive floats, the range of the crop's aspect ratio.
+        interpolation: `"bilinear"` or `"bicubic"`.
+        value_range: `(0, 1)` or `(0, 255)`, the range of float images.
+            Integer images hold 0 to 255 and are converted to it.
+        seed: Integer, or `None` for a random one.
+
+    Call arguments:
+        images: Tensor of shape `(batch, height, width, channels)` or
+            `(height, width, channels)`.
+        training: Boolean, whether to crop. Default `True`.
+
+    Returns:
+        Float tensor of shape `(batch, height, width, channels)` or
+        `(height, width, channels)`, with the `height` and `width` of the
+        arguments.
+
+    Raises:
+        ValueError: An argument is out of range, or the input is not of rank 3
+            or 4.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    images = np.random.randint(0, 256, (4, 48, 64, 3)).astype("uint8")
+    crops = kc.layers.RandomResizedCrop(32, 32)(images)
+    print(crops.shape)  # (4, 32, 32, 3)
+    ```
+
+    Reference:
+        Szegedy et al., "Going Deeper with Convolutions", section 6;
+        Chen et al., "A Simple Framework for Contrastive Learning of Visual
+        Representations", appendix A.
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        scale: tuple[float, float] = (0.08, 1.0),
+        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        interpolation: str = "bilinear",
+        value_range: tuple[int, int] = (0, 1),
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(value_range=value_range, seed=seed, **kwargs)
+        self.height = check_positive_int("height", height)
+        self.width = check_positive_int("width", width)
+        self.scale = check_interval("scale", scale, 0, 1)
+        self.ratio = check_interval("ratio", ratio, 0)
+        if self.ratio[0] == 0:
+            raise ValueError(
+                f"`ratio` must be positive. Received: ratio={ratio}"
+            )
+        if interpolation not in ("bilinear", "bicubic"):
+            raise ValueError(
+                '`interpolation` must be "bilinear" or "bicubic". '
+                f"Received: interpolation={interpolation!r}"
+            )
+        self.interpolation = interpolation
+
+    def get_random_transformation(self, images, seed=None):
+        """Draws the crops.
+
+        Returns:
+            Dict of int32 tensors of shape `(batch,)`: `"top"`, `"left"`,
+            `"height"` and `"width"`, in pixels of the input.
+        """
+        ops = self.backend.numpy
+        image_height, image_width = (
+            self.backend.cast(size, "float32")
+            for size in self.backend.shape(images)[1:3]
+        )
+        draws = self.draw(images, 2 * ATTEMPTS + 2, seed)
+
+        low, high = self.scale
+        area = (low + (high - low) * draws[:, :ATTEMPTS]) * (
+            image_height * image_width
+        )
+        low, high = (math.log(bound) for bound in self.ratio)
+        ratio = ops.exp(low + (high - low) * draws[:, ATTEMPTS:-2])
+        height = ops.round(ops.sqrt(area / ratio))
+        width = ops.round(ops.sqrt(area * ratio))
+
+        fits = (
+            (height >= 1)
+            & (width >= 1)
+            & (height <= image_height)
+            & (width <= image_width)
+        )
+        fits = self.backend.cast(fits, "float32")
+        first = fits * self.backend.cast(
+            ops.cumsum(fits, axis=1) == 1, "float32"
+        )
+        none_fits = 1 - ops.sum(first, axis=1)
+        central_height, central_width = self._largest_central_crop(
+            image_height, image_width
+        )
+        height = ops.sum(first * height, axis=1) + none_fits * central_height
+        width = ops.sum(first * width, axis=1) + none_fits * central_width
+
+        def position(draw, free):
+            anywhere = ops.minimum(ops.floor(draw * (free + 1)), free)
+            return ops.where(none_fits > 0, ops.floor(free / 2), anywhere)
+
+        crop = {
+            "top": position(draws[:, -2], image_height - height),
+            "left": position(draws[:, -1], image_width - width),
+            "height": height,
+            "width": width,
+        }
+        return {
+            name: self.backend.cast(value, "int32")
+            for name, value in crop.items()
+        }
+
+    def _largest_central_crop(self, image_height, image_width):
+        ops = self.backend.numpy
+        low, high = self.ratio
+        height = ops.minimum(image_height, ops.round(image_width / low))
+        width = ops.minimum(image_width, ops.round(image_height * high))
+        return ops.maximum(height, 1.0), ops.maximum(width, 1.0)
+
+    def transform_images(self, images, transformation):
+        """Crops and resizes each image."""
+        _, image_height, image_width, _ = self.backend.shape(images)
+        rows = self._resize_matrix(
+            transformation["top"],
+            transformation["height"],
+            image_height,
+            self.height,
+        )
+        columns = self._resize_matrix(
+            transformation["left"],
+            transformation["width"],
+            image_width,
+            self.width,
+        )
+        images = separable_product(self.backend, images, rows, columns)
+        if self.interpolation == "bicubic":
+            images = self.backend.numpy.clip(images, *self.value_range)
+        return images
+
+    def transform_images_at_inference(self, images):
+        """Resizes the whole images."""
+        ops = self.backend.numpy
+        _, height, width, _ = self.backend.shape(images)
+        whole = {
+            "top": ops.zeros((1,), dtype="int32"),
+            "left": ops.zeros((1,), dtype="int32"),
+            "height": ops.reshape(height, (1,)),
+            "width": ops.reshape(width, (1,)),
+        }
+        return self.transform_images(images, whole)
+
+    def _resize_matrix(self, start, size, input_size, output_size):
+        """Weights of the pixels of one axis: `(batch, output, input)`."""
+        ops = self.backend.numpy
+        start = self.backend.cast(start, "float32")[:, None]
+        size = self.backend.cast(size, "float32")[:, None]
+        # Positions in units of 1 / (2 output_size) of a pixel are integers,
+        # so that their differences are exact.
+        pixel = ops.arange(input_size, dtype="float32")[None] - start
+        inside = (pixel >= 0) & (pixel < size)
+        # Pixels outside the crop are moved beyond the reach of the filter.
+        pixel = ops.where(inside, (2 * pixel + 1) * output_size, 1e12)
+        centre = (2 * ops.arange(output_size, dtype="float32") + 1) * size
+        support = 2 * ops.maximum(size, float(output_size))
+        distance = ops.abs(pixel[:, None, :] - centre[:, :, None])
+        distance = distance / support[:, :, None]
+        if self.interpolation == "bilinear":
+            weights = ops.maximum(1 - distance, 0.0)
+        else:
+            weights = self._cubic(ops.minimum(distance, 2.0))
+        return weights / ops.sum(weights, axis=2, keepdims=True)
+
+    def _cubic(self, x):
+        near = (1.5 * x - 2.5) * x * x + 1
+        far = ((2.5 - 0.5 * x) * x - 4) * x + 2
+        return self.backend.numpy.where(x < 1, near, far)
+
+    def compute_output_shape(self, input_shape):
+        *batch, _, _, channels = super().compute_output_shape(input_shape)
+        return (*batch, self.height, self.width, channels)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "height": self.height,
+            "width": self.width,
+            "scale": self.scale,
+            "ratio": self.ratio,
+            "interpolation": self.interpolation,
+        }

@@ -1,0 +1,138 @@
+"""Several random views of each image."""
+
+from collections.abc import Sequence
+
+import keras
+
+from keras_contrastive.layers.augmentation.data_layer import DynamicBackend
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class MultiView(keras.layers.Layer):
+    """Makes several views of each image, each with draws of its own.
+
+    One augmenter sees all views as one batch, `[images, images, ...]`
+    concatenated: one trace, and random draws that are independent between the
+    images and between the views. A list gives each view its own augmenter, and
+    then views may differ in size.
+
+    Args:
+        augmenter: Keras layer that maps images to images, such as a
+            `keras.layers.Pipeline`, or a list of them, one per view.
+        num_views: Integer, number of views. `None` means 2 for one augmenter,
+            and one per augmenter for a list, the only number a list allows.
+
+    Call arguments:
+        images: Tensor of shape `(batch, height, width, channels)` or
+            `(height, width, channels)`, in whatever dtype the augmenter takes.
+        training: Boolean, handed to the augmenter. Default `True`.
+
+    Returns:
+        List of `num_views` tensors, the augmenter's outputs. Inside `tf.data`,
+        which reads a list as one tensor, return `tuple(views(images))`.
+
+    Raises:
+        ValueError: `augmenter` is no layer, `num_views` is smaller than 1 or
+            not the length of the list, or the input is not of rank 3 or 4.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    augmenter = kc.layers.simclr_augmentation("cifar10", 32, 32)
+    images = np.random.rand(4, 32, 32, 3)
+    first, second = kc.layers.MultiView(augmenter)(images)
+    ```
+
+    Reference:
+        Chen et al., "A Simple Framework for Contrastive Learning of Visual
+        Representations", section 2.1.
+    """
+
+    def __init__(
+        self,
+        augmenter: keras.layers.Layer | Sequence[keras.layers.Layer],
+        num_views: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        # Like `keras.layers.Pipeline`: tensors of tf.data and integers reach
+        # the augmenter as they are.
+        self._convert_input_args = False
+        self._allow_non_tensor_positional_args = True
+        is_list = isinstance(augmenter, (list, tuple))
+        augmenters = list(augmenter) if is_list else [augmenter]
+        if not augmenters or not all(
+            isinstance(layer, keras.layers.Layer) for layer in augmenters
+        ):
+            raise ValueError(
+                "`augmenter` must be a Keras layer or a list of them. "
+                f"Received: augmenter={augmenter}"
+            )
+        if num_views is None:
+            num_views = len(augmenters) if is_list else 2
+        if num_views < 1 or (is_list and num_views != len(augmenters)):
+            raise ValueError(
+                "`num_views` must be a positive integer, and the number of "
+                f"augmenters if they are a list. Received: "
+                f"num_views={num_views}, augmenter={augmenter}"
+            )
+        self.augmenter = augmenters if is_list else augmenter
+        self.num_views = int(num_views)
+
+    def call(self, images, training=True):
+        if isinstance(self.augmenter, keras.layers.Layer):
+            return self._views_of_one(images, training)
+        return [
+            augmenter(images, training=training) for augmenter in self.augmenter
+        ]
+
+    def _views_of_one(self, images, training):
+        rank = len(images.shape)
+        if rank not in (3, 4):
+            raise ValueError(
+                f"{type(self).__name__} expects images of shape (height, "
+                "width, channels) or (batch, height, width, channels). "
+                f"Received: shape={tuple(images.shape)}"
+            )
+        ops = _numpy_of(images)
+        join = ops.stack if rank == 3 else ops.concatenate
+        views = self.augmenter(
+            join([images] * self.num_views, axis=0), training=training
+        )
+        if rank == 3:
+            return [views[i] for i in range(self.num_views)]
+        return ops.split(views, self.num_views, axis=0)
+
+    def compute_output_spec(self, images, training=True):
+        augmenters = self.augmenter
+        if isinstance(augmenters, keras.layers.Layer):
+            augmenters = [augmenters] * self.num_views
+        return [
+            augmenter.compute_output_spec(images) for augmenter in augmenters
+        ]
+
+    def compute_output_shape(self, input_shape):
+        specs = self.compute_output_spec(keras.KerasTensor(input_shape))
+        return [spec.shape for spec in specs]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "augmenter": keras.saving.serialize_keras_object(self.augmenter),
+            "num_views": self.num_views,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        augmenter = keras.saving.deserialize_keras_object(config["augmenter"])
+        return cls(**{**config, "augmenter": augmenter})
+
+
+def _numpy_of(tensor):
+    """Keras' NumPy operations for the library that `tensor` belongs to."""
+    # Inside tf.data that is TensorFlow, whatever the backend.
+    is_tensorflow = type(tensor).__module__.split(".")[0] == "tensorflow"
+    return DynamicBackend("tensorflow" if is_tensorflow else None).numpy

@@ -1,0 +1,61 @@
+"""Random state that differs between replicas."""
+
+import keras
+import numpy as np
+
+from keras_contrastive import distribution
+
+# Odd, so that no two replicas share a stream modulo a power of two; large, so
+# that the stream of one replica is not that of its neighbour one step later.
+# It fits every backend's seed dtype.
+REPLICA_STRIDE = 0x61C88647
+
+
+class RandomState(keras.random.SeedGenerator):
+    """A seed generator whose draws differ from one replica to the next.
+
+    `keras.random.SeedGenerator` keeps one state, and replicas that mirror it
+    draw the same numbers: the same crops, the same dropped units. Here the
+    seed handed out on replica `r` is
+
+    `(s_0 + r * REPLICA_STRIDE, s_1)`
+
+    where `(s_0, s_1)` is the state. The state itself is the same everywhere,
+    and on one device, or on JAX's global view, so is the seed.
+
+    Args:
+        seed: Integer, or `None` for one drawn from Python's random module.
+        name: Name of the generator.
+
+    Example:
+
+    ```python
+    import keras
+    from keras_contrastive.layers.random_state import RandomState
+
+    state = RandomState(seed=7)
+    first = keras.random.uniform((2,), seed=state)
+    second = keras.random.uniform((2,), seed=state)
+    ```
+    """
+
+    def next(self, ordered=True):
+        """Returns this replica's seed, shape `(2,)`, and advances the state."""
+        seed = super().next(ordered=ordered)
+        index = distribution.replica_index()
+        if isinstance(index, int) and index == 0:
+            return seed
+        dtype = self.state.dtype
+        stride = self.backend.convert_to_tensor(
+            np.array([REPLICA_STRIDE, 0]), dtype=dtype
+        )
+        return seed + stride * self.backend.cast(index, dtype)
+
+    def state_to_numpy(self):
+        """The state as an int64 array of shape `(2,)`, on every backend."""
+        return keras.ops.convert_to_numpy(self.state).astype("int64")
+
+    def state_from_numpy(self, state):
+        """Restores what `state_to_numpy` gave, perhaps on another backend."""
+        # The backends hold the same 32 bits as int32, uint32 or int64.
+        self.state.assign(np.asarray(state).astype(self.state.dtype))
