@@ -1,0 +1,93 @@
+"""Linear probe accuracy of the representation during training."""
+
+from keras_contrastive.callbacks.representation_evaluation import (
+    RepresentationEvaluation,
+)
+from keras_contrastive.evaluation.checks import check_positive
+from keras_contrastive.evaluation.linear_probe import linear_probe
+
+
+class LinearProbeEvaluation(RepresentationEvaluation):
+    """Logs the accuracy of a linear probe on the representation.
+
+    Every `every_n_epochs` epochs and after the last one,
+    `linear_probe_accuracy` in the logs is the accuracy of
+    `evaluation.linear_probe`, trained anew on `model.predict`, which for a
+    `SimCLRModel` is the representation h. Epochs in between log NaN.
+    `History`, the progress bar and callbacks later in the list see it.
+    Pre-training goes on exactly as it would without the callback.
+
+    Tune on a split of the training set, and keep the test set for the end.
+
+    Args:
+        train_data: Labelled images that the probe is trained on: a tuple
+            `(images, labels)` of arrays, or a finite data set of such batches.
+        test_data: Labelled images that it is scored on, of either kind.
+        epochs: Number of passes of the probe over its training features.
+        every_n_epochs: Number of epochs of pre-training from one evaluation
+            to the next.
+        batch_size: Number of images in a batch of `predict`, where data is
+            arrays. The probe keeps the protocol's 256.
+        verbose: 0 is silent, 1 shows progress bars.
+        name: Key in the logs.
+
+    Raises:
+        ValueError: If arrays have no matching labels, or a number is out of
+            range.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+    from keras_contrastive.callbacks import LinearProbeEvaluation
+
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 64)
+    images = rng.random((64, 8, 8, 3)) * 0.5 + 0.5 * labels[:, None, None, None]
+    model = keras.Sequential(
+        [keras.layers.Flatten(), keras.layers.Dense(4)]
+    )
+    model.compile("sgd", "mse")
+    probe = LinearProbeEvaluation(
+        (images[:48], labels[:48]), (images[48:], labels[48:]), epochs=20
+    )
+    history = model.fit(
+        images, np.zeros((64, 4)), callbacks=[probe], verbose=0
+    )
+    print(history.history["linear_probe_accuracy"])
+    ```
+
+    Reference:
+        - [Chen et al., 2020](https://arxiv.org/abs/2002.05709), section 2.3
+          and appendix B.6
+    """
+
+    def __init__(
+        self,
+        train_data,
+        test_data,
+        epochs: int = 100,
+        every_n_epochs: int = 1,
+        batch_size: int = 256,
+        verbose: int = 0,
+        name: str = "linear_probe_accuracy",
+    ):
+        super().__init__(
+            train_data, test_data, every_n_epochs, batch_size, verbose, name
+        )
+        check_positive(epochs, "epochs")
+        self.epochs = epochs
+
+    def evaluate(
+        self, train_features, train_labels, test_features, test_labels
+    ):
+        scores = linear_probe(
+            train_features,
+            train_labels,
+            test_features,
+            test_labels,
+            epochs=self.epochs,
+            verbose=self.verbose,
+        )
+        return scores["accuracy"]

@@ -1,0 +1,103 @@
+"""What callbacks that score the representation during `fit` share."""
+
+import abc
+import contextlib
+import math
+
+import keras
+
+from keras_contrastive.evaluation.checks import as_labels
+from keras_contrastive.evaluation.checks import check_positive
+from keras_contrastive.evaluation.extract_features import extract_features
+from keras_contrastive.evaluation.extract_features import is_arrays
+
+
+class RepresentationEvaluation(keras.callbacks.Callback, abc.ABC):
+    """Base class: scores `model.predict` on labelled data as `fit` goes.
+
+    Every `every_n_epochs` epochs and after the last one, it extracts features
+    of the training and the test data and puts the number that `evaluate`
+    returns into the epoch's logs, as `name`. `History` and the progress bar
+    show it, as do callbacks that come later in the list, such as
+    `CSVLogger`, `TensorBoard` or `EarlyStopping`.
+
+    Epochs without evaluation log NaN: every epoch then has a value, as
+    `CSVLogger`, which takes its columns from the first epoch, and a data frame
+    of the history need.
+
+    The model's weights, its optimizer and its random state stay as they are.
+
+    Args:
+        train_data: Labelled data that the classifier learns from: a tuple
+            `(images, labels)` of arrays, or a finite data set of such batches.
+        test_data: Labelled data that it is scored on, of either kind.
+        every_n_epochs: Number of epochs from one evaluation to the next.
+        batch_size: Number of images in a batch of `predict`, where data is
+            arrays.
+        verbose: 0 is silent, 1 shows progress bars.
+        name: Key in the logs.
+    """
+
+    def __init__(
+        self, train_data, test_data, every_n_epochs, batch_size, verbose, name
+    ):
+        super().__init__()
+        check_positive(every_n_epochs, "every_n_epochs")
+        _check_labelled(train_data, "train_data")
+        _check_labelled(test_data, "test_data")
+        self.train_data = train_data
+        self.test_data = test_data
+        self.every_n_epochs = every_n_epochs
+        self.batch_size = batch_size
+        self.verbose = verbose
+        self.name = name
+
+    @abc.abstractmethod
+    def evaluate(
+        self, train_features, train_labels, test_features, test_labels
+    ) -> float:
+        """Returns the score that the features deserve."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        is_last = epoch + 1 == self.params["epochs"] or self.model.stop_training
+        if is_last or (epoch + 1) % self.every_n_epochs == 0:
+            with _preserved_random_state():
+                train = self._extract(self.train_data, "train_data")
+                test = self._extract(self.test_data, "test_data")
+            logs[self.name] = self.evaluate(*train, *test)
+        else:
+            logs[self.name] = math.nan
+
+    def _extract(self, data, name):
+        features, labels = extract_features(
+            self.model, data, batch_size=self.batch_size, verbose=self.verbose
+        )
+        if labels is None:
+            raise ValueError(
+                f"`{name}` must have labels, as batches of `(images, labels)`. "
+                "Received batches of images only."
+            )
+        return features, labels
+
+
+def _preserved_random_state():
+    if keras.backend.backend() != "torch":
+        return contextlib.nullcontext()
+    # Any PyTorch `DataLoader`, that of `predict` included, draws from the
+    # global generator, which also shuffles the batches of `fit`.
+    import torch
+
+    return torch.random.fork_rng(devices=[])
+
+
+def _check_labelled(data, name):
+    """Raises for arrays without labels; data sets are read later."""
+    if not is_arrays(data):
+        return
+    if not isinstance(data, tuple) or len(data) != 2:
+        raise ValueError(
+            f"`{name}` must be a tuple `(images, labels)` or a data set of "
+            f"such batches. Received: {type(data).__name__}"
+        )
+    images, labels = data
+    as_labels(labels, f"{name} labels", len(images))

@@ -1,0 +1,85 @@
+import warnings
+
+import keras
+
+# Embeddings that fill the sphere have spread 1, those of an untrained network
+# with a BatchNorm in its head some 0.9, without one some 0.1 to 0.3.
+_COLLAPSED = 0.02
+
+
+class TrainingHealth(keras.callbacks.Callback):
+    """Stops on unusable data, and warns when the embeddings collapse.
+
+    `ContrastiveModel.fit` adds it by itself. After the first step it raises a
+    `ValueError` where the images were NaN or infinite, far outside the
+    augmenter's `value_range`, or the batch held one example, which has nothing
+    to be contrasted with. At the end of each epoch it does so for NaN images
+    in any batch of the epoch, and warns where the embeddings of all images
+    have become nearly one point: the loss then stands at `ln(2N - 1)` and the
+    representation is useless.
+    """
+
+    def on_train_begin(self, logs=None):
+        self._first_step = True
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+        self._epoch_read = False
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not self._first_step:
+            return
+        self._first_step = False
+        seen = self.model.health.summary()
+        self._check_images_are_finite(seen)
+        if seen["out_of_range"]:
+            raise ValueError(
+                "The images must be uint8 in [0, 255], or floats in the "
+                "`value_range` of the augmenter, which is "
+                f"{self.model.value_range}. Received: images that span "
+                f"[{seen['minimum']:.4g}, {seen['maximum']:.4g}]. "
+                "Images normalised by mean and standard deviation belong "
+                "behind the augmenter, not before it: make the normalisation "
+                "the first layer of the encoder."
+            )
+        if seen["examples"] < 2 * seen["batches"]:
+            raise ValueError(
+                "A batch must hold at least 2 examples to contrast. "
+                f"Received: {seen['examples']} in the first "
+                f"{seen['batches']} batches; raise `batch_size`, and batch "
+                "your dataset."
+            )
+
+    def on_test_begin(self, logs=None):
+        # Validation at the end of an epoch resets the metrics before
+        # `on_epoch_end`, so the epoch is read here where there is one.
+        self._read_epoch()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._read_epoch()
+
+    def _read_epoch(self):
+        if self._epoch_read:
+            return
+        self._epoch_read = True
+        seen = self.model.health.summary()
+        self._check_images_are_finite(seen)
+        if seen["batches"] and seen["spread"] < _COLLAPSED:
+            warnings.warn(
+                f"The embeddings have collapsed in epoch {self._epoch + 1}: "
+                "those of all images are nearly the same point (spread "
+                f"{seen['spread']:.3g}; 1 fills the sphere, 0 is one point). "
+                "The representation learns nothing from here. Usual causes: a "
+                "learning rate too high, views that differ in nothing, a loss "
+                "without negatives, weights that became NaN.",
+                stacklevel=2,
+            )
+
+    def _check_images_are_finite(self, seen):
+        if seen["not_finite"]:
+            raise ValueError(
+                "The images must be finite. Received: NaN or infinite values "
+                f"in {seen['not_finite']} of {seen['batches']} batches of "
+                f"epoch {self._epoch + 1}. They were trained on as zeros, so "
+                "the weights are still usable."
+            )

@@ -1,0 +1,120 @@
+"""Representations and labels of a data set, in one pass."""
+
+import operator
+import warnings
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_contrastive.evaluation.checks import as_labels
+
+
+def extract_features(
+    model: keras.Model,
+    data,
+    batch_size: int = 256,
+    verbose: int | str = "auto",
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Runs `model.predict` over images and keeps their labels in step.
+
+    Features and labels come from the same pass over the data, so they match
+    even if the data set shuffles itself each time it is read. For a
+    `SimCLRModel` the features are the representation h, without augmentation.
+
+    Args:
+        model: Anything with a Keras `predict` that returns one vector per
+            image: a `SimCLRModel`, its `encoder`, or any encoder of yours.
+        data: Images or an `(images, labels)` tuple, as arrays; or a finite
+            data set (`tf.data.Dataset`, `keras.utils.PyDataset`, PyTorch
+            `DataLoader`, any iterable) of batches of images or of
+            `(images, labels)`.
+        batch_size: Number of images in a batch, where `data` is arrays.
+        verbose: As in `keras.Model.predict`: 0 is silent, `"auto"` or 1 shows
+            a progress bar, 2 one line.
+
+    Returns:
+        `(features, labels)`: a float32 NumPy array of shape `(n, dim)`, and a
+        NumPy array of shape `(n,)`, or `None` if the data has no labels.
+
+    Raises:
+        ValueError: If the data set is endless, the labels do not match the
+            images, or the model does not return a vector per image.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+    from keras_contrastive.evaluation import extract_features
+
+    encoder = keras.Sequential([keras.layers.GlobalAveragePooling2D()])
+    images = np.random.default_rng(0).random((10, 8, 8, 3))
+    labels = np.arange(10) % 2
+    features, labels = extract_features(encoder, (images, labels), verbose=0)
+    print(features.shape)  # (10, 3)
+    ```
+    """
+    if is_arrays(data):
+        images, labels = data if isinstance(data, tuple) else (data, None)
+        features = model.predict(images, batch_size=batch_size, verbose=verbose)
+    else:
+        features, labels = _predict_batches(model, data, verbose)
+    if not hasattr(features, "ndim") or features.ndim != 2:
+        received = getattr(features, "shape", type(features).__name__)
+        raise ValueError(
+            "`model.predict` must return one vector per image, shape "
+            f"(n, dim). Received: {received}. Does the encoder lack pooling?"
+        )
+    if labels is not None:
+        labels = as_labels(labels, "labels", len(features))
+    return features.astype("float32"), labels
+
+
+def is_arrays(data) -> bool:
+    """Whether `data` is `images` or `(images, labels)`, not a data set."""
+    return isinstance(data, tuple) or hasattr(data, "shape")
+
+
+def _predict_batches(model, dataset, verbose):
+    batches, num_batches = _batches(dataset)
+    labels = []
+
+    def images_of_batches():
+        for batch in batches:
+            images, batch_labels, _ = keras.utils.unpack_x_y_sample_weight(
+                batch
+            )
+            if batch_labels is not None:
+                labels.append(ops.convert_to_numpy(batch_labels))
+            yield (images,)
+
+    with warnings.catch_warnings():
+        # A data set of unknown length is meant to run out.
+        warnings.filterwarnings("ignore", "Your input ran out of data")
+        # `predict` reads the generator once, which fills `labels` on the way.
+        features = model.predict(
+            images_of_batches(), steps=num_batches, verbose=verbose
+        )
+    return features, np.concatenate(labels) if labels else None
+
+
+def _batches(dataset):
+    """Returns an iterable of one pass, and its length or `None`."""
+    is_py_dataset = isinstance(dataset, keras.utils.PyDataset)
+    if is_py_dataset:
+        num_batches = dataset.num_batches
+        is_endless = num_batches is None
+    else:
+        num_batches = operator.length_hint(dataset) or None
+        # Only `tf.data` can tell: it gives an infinite cardinality as -1.
+        cardinality = getattr(dataset, "cardinality", None)
+        is_endless = cardinality is not None and int(cardinality()) == -1
+    if is_endless:
+        raise ValueError(
+            "`data` must be finite. Received an endless data set: leave out "
+            "`repeat()`, or limit it with `take()`."
+        )
+    if is_py_dataset:
+        return map(dataset.__getitem__, range(num_batches)), num_batches
+    return dataset, num_batches

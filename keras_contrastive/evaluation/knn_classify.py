@@ -1,0 +1,115 @@
+"""Weighted k-nearest-neighbour classification of representations."""
+
+import numpy as np
+from keras import ops
+
+from keras_contrastive.evaluation.checks import as_features
+from keras_contrastive.evaluation.checks import as_labels
+from keras_contrastive.evaluation.checks import check_positive
+from keras_contrastive.evaluation.checks import check_same_width
+from keras_contrastive.normalization import l2_normalize
+
+# What one chunk of similarities may take, in bytes.
+CHUNK_BYTES = 2**27
+
+
+def knn_classify(
+    train_features,
+    train_labels,
+    test_features,
+    k: int = 200,
+    temperature: float = 0.1,
+    chunk_size: int | None = None,
+) -> np.ndarray:
+    """Labels each test row by a weighted vote of its nearest training rows.
+
+    The features are L2-normalised, in float32. The `k` training rows with the
+    highest cosine similarity to a test row vote for their class, each with
+    weight
+
+    `exp(similarity / temperature)`
+
+    and the class with the largest sum wins. It needs no training and has
+    nothing to tune, so it is the usual check of a representation while
+    pre-training goes on. Use the encoder's output h, not the projection z.
+
+    Equal votes go to the class that comes first in sorted order.
+
+    Args:
+        train_features: Array of shape `(num_train, dim)`. Need not be
+            normalised.
+        train_labels: Integers or strings, shape `(num_train,)`.
+        test_features: Array of shape `(num_test, dim)`.
+        k: Number of neighbours that vote, at most `num_train`.
+        temperature: Positive float. The smaller, the more the nearest
+            neighbours dominate.
+        chunk_size: Number of test rows compared with the training set at
+            once. `None` keeps a chunk of similarities within 128 MiB. The
+            answer does not depend on it.
+
+    Returns:
+        A NumPy array of predicted labels, shape `(num_test,)`, of the type of
+        `train_labels`.
+
+    Raises:
+        ValueError: If features are not finite, non-empty matrices of one
+            width, the labels do not match the features, or `k`,
+            `temperature` or `chunk_size` is out of range.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_contrastive.evaluation import knn_classify
+
+    train_features = np.array([[1.0, 0.1], [1.0, -0.1], [0.0, 1.0]])
+    train_labels = np.array(["cat", "cat", "dog"])
+    test_features = np.array([[2.0, 0.0], [0.1, 3.0]])
+    knn_classify(train_features, train_labels, test_features, k=1)
+    # array(['cat', 'dog'], dtype='<U3')
+    ```
+
+    Reference:
+        - [Wu et al., 2018](https://arxiv.org/abs/1805.01978), section 3.4
+    """
+    train_features = as_features(train_features, "train_features")
+    test_features = as_features(test_features, "test_features")
+    check_same_width(train_features, test_features)
+    train_labels = as_labels(train_labels, "train_labels", len(train_features))
+    check_positive(temperature, "temperature")
+    if not 1 <= k <= len(train_features):
+        raise ValueError(
+            "`k` must be between 1 and the number of training rows, "
+            f"{len(train_features)}. Received: k={k}"
+        )
+    if chunk_size is None:
+        chunk_size = max(1, CHUNK_BYTES // (4 * len(train_features)))
+    check_positive(chunk_size, "chunk_size")
+
+    classes, class_index = np.unique(train_labels, return_inverse=True)
+    keys = ops.transpose(l2_normalize(train_features))
+    winners = []
+    for start in range(0, len(test_features), chunk_size):
+        queries = l2_normalize(test_features[start : start + chunk_size])
+        similarity, neighbor = ops.top_k(ops.matmul(queries, keys), k)
+        similarity = ops.convert_to_numpy(similarity)
+        neighbor = ops.convert_to_numpy(neighbor)
+        votes = _votes(
+            similarity, class_index[neighbor], len(classes), temperature
+        )
+        winners.append(np.argmax(votes, axis=1))
+    return classes[np.concatenate(winners)]
+
+
+def _votes(similarity, neighbor_class, num_classes, temperature):
+    """Sums the weights per class, (rows, k) -> (rows, num_classes)."""
+    # Relative to the nearest neighbour, so that no temperature overflows.
+    similarity = similarity.astype("float64")
+    nearest = similarity.max(axis=1, keepdims=True)
+    weights = np.exp((similarity - nearest) / temperature)
+    rows = np.arange(len(similarity))[:, None]
+    cells = rows * num_classes + neighbor_class
+    votes = np.bincount(
+        cells.ravel(), weights.ravel(), minlength=len(similarity) * num_classes
+    )
+    return votes.reshape(len(similarity), num_classes)

@@ -1,0 +1,56 @@
+"""How close the two views of an image are."""
+
+import keras
+from keras import ops
+
+from keras_contrastive.metrics.views import check_views
+from keras_contrastive.normalization import l2_normalize
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class Alignment(keras.metrics.Mean):
+    """Mean squared distance between the views of an image on the unit sphere.
+
+    `alignment = E ||z_a - z_b||^2`, of L2-normalised embeddings, in float32.
+
+    It lies between 0 (views coincide) and 4; about 2 means that views have
+    nothing in common. Lower is better, but collapsed embeddings reach 0 as
+    well: read it together with `Uniformity`. Over several batches it is the
+    mean over all pairs.
+
+    Args:
+        name: Name of the metric.
+        dtype: Dtype of the accumulators; `None` is `keras.config.floatx()`.
+
+    Call arguments:
+        z_a: Embeddings of the first view, shape `(B, dim)`. Need not be
+            normalised.
+        z_b: Embeddings of the second view, shape `(B, dim)`.
+        sample_weight: Optional weights of the examples, shape `(B,)`.
+
+    Raises:
+        ValueError: If `z_a` and `z_b` are not matrices of the same shape.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_contrastive.metrics import Alignment
+
+    alignment = Alignment()
+    alignment.update_state(np.array([[1.0, 0.0]]), np.array([[0.0, 3.0]]))
+    print(float(alignment.result()))  # 2.0
+    ```
+
+    Reference:
+        - [Wang and Isola, 2020](https://arxiv.org/abs/2005.10242), section 4
+    """
+
+    def __init__(self, name="alignment", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, z_a, z_b, sample_weight=None):
+        z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
+        check_views(z_a, z_b)
+        squared_distance = ops.sum(ops.square(z_a - z_b), axis=-1)
+        return super().update_state(squared_distance, sample_weight)

@@ -1,0 +1,94 @@
+import keras
+from keras import ops
+
+from keras_contrastive.normalization import l2_normalize
+
+# How far outside its range a float image may reach, as a share of the range:
+# bicubic resizing overshoots by less than this, images normalised by mean and
+# standard deviation or left in 0 to 255 by more.
+_OVERSHOOT = 0.25
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class BatchHealth(keras.metrics.Metric):
+    """Sums over batches of what a silent failure would show in.
+
+    The train step updates it on the device, since only there is the data of
+    every kind of pipeline seen; `callbacks.TrainingHealth` reads it. It adds
+    nothing to the logs. Every state is a sum, which also is what replicas
+    combine by.
+
+    Args:
+        name: Name of the metric.
+    """
+
+    def __init__(self, name="batch_health"):
+        super().__init__(name=name)
+        self.image_batches = self._sum("image_batches")
+        self.not_finite = self._sum("not_finite")
+        self.out_of_range = self._sum("out_of_range")
+        self.minimum = self._sum("minimum")
+        self.maximum = self._sum("maximum")
+        self.batches = self._sum("batches")
+        self.examples = self._sum("examples")
+        self.spread = self._sum("spread")
+
+    def _sum(self, name):
+        return self.add_weight(name=name, shape=(), initializer="zeros")
+
+    def update_images(self, images, value_range):
+        """Looks at a batch of float images.
+
+        Args:
+            images: Float tensor.
+            value_range: The `(lowest, highest)` value they should have, or
+                `None` where nobody knows.
+        """
+        finite = ops.isfinite(images)
+        self.image_batches.assign_add(1.0)
+        self.not_finite.assign_add(1.0 - ops.cast(ops.all(finite), "float32"))
+        if value_range is None:
+            return
+        low, high = value_range
+        images = ops.where(finite, ops.cast(images, "float32"), low)
+        minimum, maximum = ops.min(images), ops.max(images)
+        margin = _OVERSHOOT * (high - low)
+        outside = ops.logical_or(
+            minimum < low - margin, maximum > high + margin
+        )
+        self.out_of_range.assign_add(ops.cast(outside, "float32"))
+        self.minimum.assign_add(minimum)
+        self.maximum.assign_add(maximum)
+
+    def update_embeddings(self, first, second):
+        """Looks at two batches of embeddings, each of shape (batch, dim).
+
+        Their spread is the mean over dimensions of the standard deviation of
+        the normalised embeddings, times sqrt(dim): 1 where they fill the
+        sphere, 0 where they all are one point.
+        """
+        self.batches.assign_add(1.0)
+        self.examples.assign_add(ops.cast(ops.shape(first)[0], "float32"))
+        for embeddings in (first, second):
+            deviation = ops.std(l2_normalize(embeddings), axis=0)
+            spread = ops.mean(deviation) * embeddings.shape[-1] ** 0.5
+            self.spread.assign_add(spread / 2)
+
+    def result(self):
+        """An empty dict: nothing for the logs."""
+        return {}
+
+    def summary(self):
+        """What was seen since the last reset, as Python numbers."""
+        total = {v.name: float(v) for v in self.variables}
+        images = max(total["image_batches"], 1)
+        batches = max(total["batches"], 1)
+        return {
+            "batches": int(total["batches"]),
+            "examples": int(total["examples"]),
+            "not_finite": int(total["not_finite"]),
+            "out_of_range": int(total["out_of_range"]),
+            "minimum": total["minimum"] / images,
+            "maximum": total["maximum"] / images,
+            "spread": total["spread"] / batches,
+        }

@@ -1,0 +1,89 @@
+"""How often an embedding's nearest other embedding is its own positive."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_contrastive.metrics.views import check_views
+from keras_contrastive.metrics.views import fold_similarities
+from keras_contrastive.normalization import l2_normalize
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class ContrastiveAccuracy(keras.metrics.Mean):
+    """Share of embeddings whose positive is the most similar of all others.
+
+    This is the top-1 accuracy of the classification task that NT-Xent poses:
+    each of the `2B` embeddings of a batch must find the other view of its
+    image among the `2B - 1` others, by cosine similarity. Chance is
+    `1 / (2B - 1)`.
+
+    A tie counts as wrong. Collapsed embeddings, all alike, therefore score 0
+    (or, where rounding tells them apart, about chance), not 1.
+
+    The task is harder in a larger batch: compare values at one batch size
+    only. Over several batches it is the mean over their embeddings. The
+    similarities are taken in blocks, in float32, so that memory is linear in
+    the batch.
+
+    Args:
+        name: Name of the metric.
+        dtype: Dtype of the accumulators; `None` is `keras.config.floatx()`.
+
+    Call arguments:
+        z_a: Embeddings of the first view, shape `(B, dim)`. Need not be
+            normalised.
+        z_b: Embeddings of the second view, shape `(B, dim)`.
+        sample_weight: Optional weights of the examples, shape `(B,)`.
+
+    Raises:
+        ValueError: If `z_a` and `z_b` are not matrices of the same shape.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_contrastive.metrics import ContrastiveAccuracy
+
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((32, 16)).astype("float32")
+    accuracy = ContrastiveAccuracy()
+    accuracy.update_state(z, z + 0.1)
+    print(float(accuracy.result()))  # 1.0
+    ```
+
+    Reference:
+        - [Chen et al., 2020](https://arxiv.org/abs/2002.05709), section 2.1
+    """
+
+    def __init__(self, name="contrastive_accuracy", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, z_a, z_b, sample_weight=None):
+        z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
+        check_views(z_a, z_b)
+        z = ops.concatenate([z_a, z_b])
+        n = ops.shape(z)[0]
+        positive_index = (ops.arange(n, dtype="int32") + n // 2) % n
+
+        def track(state, similarities, key_index):
+            # Both sides of the comparison come from the same product. If they
+            # were rounded differently, collapsed embeddings could look right.
+            positive, hardest_negative = state
+            is_positive = key_index == positive_index[:, None]
+            positives = ops.where(is_positive, similarities, -math.inf)
+            negatives = ops.where(is_positive, -math.inf, similarities)
+            return (
+                ops.maximum(positive, ops.max(positives, axis=1)),
+                ops.maximum(hardest_negative, ops.max(negatives, axis=1)),
+            )
+
+        lowest = ops.full((n,), -math.inf, dtype="float32")
+        positive, hardest_negative = fold_similarities(
+            track, (lowest, lowest), z
+        )
+        is_correct = ops.cast(positive > hardest_negative, "float32")
+        if sample_weight is not None:
+            sample_weight = ops.concatenate([sample_weight, sample_weight])
+        return super().update_state(is_correct, sample_weight)

@@ -1,0 +1,90 @@
+"""How evenly embeddings spread over the unit sphere."""
+
+import keras
+from keras import ops
+
+from keras_contrastive.metrics.views import check_views
+from keras_contrastive.metrics.views import fold_similarities
+from keras_contrastive.normalization import l2_normalize
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class Uniformity(keras.metrics.Mean):
+    """Logarithm of the mean Gaussian potential between different images.
+
+    `uniformity = log E exp(-2 ||z_i - z_j||^2)`, of L2-normalised embeddings,
+    in float32, over the pairs `i != j` within a view of a batch, both views
+    alike.
+
+    It is 0 where all embeddings coincide (collapse), and falls towards -4 as
+    they spread over a sphere of many dimensions. Lower is better.
+
+    Pairs are formed within a batch. Over several batches it is the logarithm
+    of the mean over all embeddings of their potential in their own batch, an
+    unbiased estimate of the expectation at any batch size. A batch of one has
+    no pairs and adds nothing.
+
+    Args:
+        name: Name of the metric.
+        dtype: Dtype of the accumulators; `None` is `keras.config.floatx()`.
+
+    Call arguments:
+        z_a: Embeddings of the first view, shape `(B, dim)`. Need not be
+            normalised.
+        z_b: Embeddings of the second view, shape `(B, dim)`.
+        sample_weight: Optional weights of the examples, shape `(B,)`.
+
+    Raises:
+        ValueError: If `z_a` and `z_b` are not matrices of the same shape.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_contrastive.metrics import Uniformity
+
+    z = np.random.default_rng(0).standard_normal((256, 64))
+    uniformity = Uniformity()
+    uniformity.update_state(z, z)
+    print(float(uniformity.result()))  # about -3.9
+    ```
+
+    Reference:
+        - [Wang and Isola, 2020](https://arxiv.org/abs/2005.10242), section 4
+    """
+
+    def __init__(self, name="uniformity", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, z_a, z_b, sample_weight=None):
+        z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
+        check_views(z_a, z_b)
+        if sample_weight is None:
+            sample_weight = ops.ones((ops.shape(z_a)[0],), dtype="float32")
+        weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        other_weight = ops.sum(weight) - weight
+        has_pairs = other_weight > 0
+        for z in (z_a, z_b):
+            potential = _potential(z, weight) / ops.where(
+                has_pairs, other_weight, 1.0
+            )
+            super().update_state(potential, ops.where(has_pairs, weight, 0.0))
+
+    def result(self):
+        mean = super().result()
+        # Without any pairs the mean is 0.
+        return ops.where(mean > 0, ops.log(ops.where(mean > 0, mean, 1.0)), 0.0)
+
+
+def _potential(z, weight):
+    """Sums `weight_j exp(-2 ||z_i - z_j||^2)` over the rows `j != i`."""
+    # Zero vectors stay zero when normalised, so the norms are not all 1.
+    squared_norm = ops.sum(ops.square(z), axis=1)
+
+    def add(total, similarities, key_index):
+        key_norm = ops.take(squared_norm, key_index)
+        squared_distance = squared_norm[:, None] + key_norm - 2 * similarities
+        kernel = ops.exp(-2 * squared_distance)
+        return total + ops.matmul(kernel, ops.take(weight, key_index))
+
+    return fold_similarities(add, ops.zeros_like(weight), z)

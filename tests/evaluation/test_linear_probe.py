@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from keras_contrastive.evaluation import linear_probe
+from keras_contrastive.evaluation.linear_probe import _loss_and_gradient
+from tests.oracles import numeric_gradient
+
+
+def overlapping_gaussians(rng, num_rows=3000, num_classes=6, dim=10):
+    labels = rng.integers(0, num_classes, num_rows)
+    centers = 1.2 * rng.standard_normal((num_classes, dim))
+    features = centers[labels] + rng.standard_normal((num_rows, dim))
+    return features, labels
+
+
+def test_accuracy_and_loss_agree_with_logistic_regression(rng):
+    features, labels = overlapping_gaussians(rng)
+    train, test = slice(0, 2000), slice(2000, None)
+    # Scales and offsets that the standardisation must undo.
+    features = features * np.logspace(-3, 3, 10) + 5.0
+    scores = linear_probe(
+        features[train], labels[train], features[test], labels[test], verbose=0
+    )
+    standardized = (features - features[train].mean(0)) / features[train].std(0)
+    reference = LogisticRegression(C=1e6, max_iter=500)
+    reference.fit(standardized[train], labels[train])
+    expected = reference.score(standardized[test], labels[test])
+    assert 0.6 < expected < 0.98
+    assert abs(scores["accuracy"] - expected) < 0.01
+    log_probability = reference.predict_log_proba(standardized[test])
+    expected_loss = -log_probability[np.arange(1000), labels[test]].mean()
+    np.testing.assert_allclose(scores["loss"], expected_loss, rtol=0.05)
+    assert scores["accuracy"] < scores["top5_accuracy"] <= 1.0
+
+
+def test_gradient(rng):
+    inputs = rng.standard_normal((7, 4))
+    class_index = rng.integers(0, 3, 7)
+    weights = rng.standard_normal((4, 3))
+    loss, gradient = _loss_and_gradient(weights, inputs, class_index)
+    logits = inputs @ weights
+    oracle = [
+        np.log(np.exp(row).sum()) - row[c]
+        for row, c in zip(logits, class_index, strict=True)
+    ]
+    np.testing.assert_allclose(loss, np.mean(oracle))
+    numeric = numeric_gradient(
+        lambda w: _loss_and_gradient(w, inputs, class_index)[0], weights
+    )
+    np.testing.assert_allclose(gradient, numeric, atol=1e-6)
+
+
+def test_two_steps_are_nesterov_sgd_with_cosine_decay():
+    """Two full-batch steps by hand, in float64."""
+    features = np.array([[-1.0], [1.0], [-1.0], [1.0]])
+    labels = np.array([0, 1, 1, 1])
+    x = np.concatenate([features, np.ones((4, 1))], axis=1)
+    w, v = np.zeros((2, 2)), np.zeros((2, 2))
+    for step in range(2):
+        p = np.exp(x @ w)
+        p /= p.sum(axis=1, keepdims=True)
+        gradient = x.T @ (p - np.eye(2)[labels]) / 4
+        # The rule 0.1 * batch / 256, halfway down the cosine at step 1 of 2.
+        rate = 0.1 * 4 / 256 * [1.0, 0.5][step]
+        v = 0.9 * v - rate * gradient
+        w = w + 0.9 * v - rate * gradient
+    logits = x @ w
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -log_p[np.arange(4), labels].mean()
+    scores = linear_probe(
+        features, labels, features, labels, epochs=2, batch_size=4, verbose=0
+    )
+    np.testing.assert_allclose(scores["loss"], expected, rtol=1e-6)
+    assert scores["loss"] < np.log(2)
+
+
+def test_same_seed_same_numbers(rng):
+    features, labels = overlapping_gaussians(rng, 600)
+    args = (features[:500], labels[:500], features[500:], labels[500:])
+    first = linear_probe(*args, epochs=3, verbose=0)
+    assert first == linear_probe(*args, epochs=3, verbose=0)
+    assert first != linear_probe(*args, epochs=3, seed=1, verbose=0)
+
+
+def test_constant_features_and_string_labels():
+    labels = np.array(["no", "yes"] * 20)
+    features = np.stack(
+        [np.full(40, 0.1), labels == "yes", np.zeros(40)], axis=1
+    )
+    scores = linear_probe(features, labels, features, labels, verbose=0)
+    assert scores["accuracy"] == 1.0
+    assert np.isfinite(scores["loss"])
+    assert "top5_accuracy" not in scores
+
+
+def test_progress_bar(capsys, rng):
+    features, labels = overlapping_gaussians(rng, 40)
+    linear_probe(features, labels, features, labels, epochs=2)
+    assert "2/2" in capsys.readouterr().out
+    linear_probe(features, labels, features, labels, epochs=2, verbose=0)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"test_labels": [0, 2]}, "`test_labels`"),
+        ({"test_labels": [0]}, "`test_labels`"),
+        ({"train_labels": [0, 1, 0]}, "`train_labels`"),
+        ({"test_features": np.ones((2, 3))}, "same width"),
+        ({"train_features": np.full((4, 2), np.inf)}, "`train_features`"),
+        ({"epochs": 0}, "`epochs`"),
+        ({"batch_size": 0}, "`batch_size`"),
+        ({"learning_rate": -0.1}, "`learning_rate`"),
+    ],
+)
+def test_bad_input_is_refused(change, message):
+    args = {
+        "train_features": np.ones((4, 2)),
+        "train_labels": [0, 1, 0, 1],
+        "test_features": np.ones((2, 2)),
+        "test_labels": [0, 1],
+        **change,
+    }
+    with pytest.raises(ValueError, match=message):
+        linear_probe(**args)
