@@ -1,0 +1,148 @@
+"""Procedural scenes with labels and captions."""
+
+import operator
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_contrastive.datasets.shape_rendering import render
+from keras_contrastive.datasets.shape_scenes import FACTORS
+from keras_contrastive.datasets.shape_scenes import draw_scenes
+from keras_contrastive.datasets.shape_scenes import write_captions
+
+# Scenes that share a stream of random numbers, and a thread's unit of work.
+CHUNK = 256
+POSE = ("x", "y", "radius", "angle")
+
+
+class Shapes(NamedTuple):
+    """What `shapes` returns.
+
+    Attributes:
+        images: uint8 array, shape `(n, image_size, image_size, 3)`.
+        labels: int64 array, shape `(n,)`: the factor chosen with `label`.
+        captions: array of strings, shape `(n,)`.
+        class_names: tuple of strings; `class_names[labels[i]]` is the name of
+            example `i`'s class.
+        factors: dict from the name of a factor to its values, shape `(n,)`.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    captions: np.ndarray
+    class_names: tuple[str, ...]
+    factors: dict[str, np.ndarray]
+
+
+def shapes(
+    num_examples: int = 10_000,
+    image_size: int = 64,
+    seed: int = 0,
+    label: str = "shape",
+) -> Shapes:
+    """Procedural scenes: a shape on a background, with labels and captions.
+
+    Each image shows one shape of some colour, size, texture, place and
+    tilt, on a background of another colour with a pattern, spots of light
+    and shadow, and slanting light. Pixels say little about the shape's class,
+    which is what a representation is to be learnt for. Captions, such as
+    "a small red star with stripes on a blue background", name most factors
+    and always the shape and its colour.
+
+    The scenes are computed, not downloaded. Example `i` depends only on `seed`
+    and `i`: a larger `num_examples` continues the same sequence, and another
+    `image_size` draws the same scenes at another resolution. Different seeds
+    give independent scenes, so one seed serves for training and another for
+    testing. The same version of NumPy draws the same bytes everywhere.
+
+    | factor | values |
+    |---|---|
+    | `shape` | circle, square, triangle, star, cross, ring, diamond, hexagon |
+    | `colour` | red, orange, yellow, green, cyan, blue, purple, pink |
+    | `size` | small, large |
+    | `texture` | plain, striped, dotted, checked |
+    | `background_colour` | as `colour`, never the shape's own |
+    | `background_pattern` | smooth, striped, cloudy, checked |
+    | `x`, `y` | the shape's centre in units of the image's side, from the \
+image's centre, to the right and downwards |
+    | `radius` | about half the shape's width, in the same units |
+    | `angle` | rotation, anticlockwise, in radians from -π/6 to π/6 |
+
+    Args:
+        num_examples: int, at least 1.
+        image_size: int, height and width in pixels, at least 8. From 48 on
+            all shapes are easily told apart.
+        seed: int, not negative.
+        label: the factor that `labels` holds, one of the first six.
+
+    Returns:
+        A named tuple with the fields `images` (uint8, shape
+        `(num_examples, image_size, image_size, 3)`), `labels` (int64, shape
+        `(num_examples,)`), `captions` (strings, shape `(num_examples,)`),
+        `class_names` (the names of the labels), and `factors` (a dict of
+        arrays of shape `(num_examples,)`: int64 indices for the first six,
+        in the order of the table; float32 for the others).
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Example:
+        ```python
+        import keras_contrastive as kc
+
+        train = kc.datasets.shapes(1000, image_size=48)
+        print(train.captions[0], train.class_names[train.labels[0]])
+
+        # Hold combinations of shape and colour out of training.
+        held_out = (train.factors["shape"] + train.factors["colour"]) % 8 == 0
+        images, captions = train.images[~held_out], train.captions[~held_out]
+        ```
+    """
+    num_examples = checked_int("num_examples", num_examples, 1)
+    image_size = checked_int("image_size", image_size, 8)
+    seed = checked_int("seed", seed, 0)
+    if label not in FACTORS:
+        raise ValueError(
+            f"`label` must be one of {', '.join(FACTORS)}. "
+            f"Received: label={label!r}"
+        )
+    images = np.empty((num_examples, image_size, image_size, 3), "uint8")
+
+    def draw_chunk(start):
+        # A full chunk even where fewer are left, from a stream of its own.
+        stream = np.random.SeedSequence(seed, spawn_key=(start // CHUNK,))
+        scenes = draw_scenes(np.random.default_rng(stream), CHUNK)
+        part = images[start : start + CHUNK]
+        scenes = {name: values[: len(part)] for name, values in scenes.items()}
+        render(scenes, part)
+        return scenes
+
+    # NumPy releases the interpreter lock while it computes.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        chunks = list(pool.map(draw_chunk, range(0, num_examples, CHUNK)))
+    scenes = {
+        name: np.concatenate([chunk[name] for chunk in chunks])
+        for name in chunks[0]
+    }
+    return Shapes(
+        images=images,
+        labels=scenes[label].copy(),
+        captions=write_captions(scenes),
+        class_names=FACTORS[label],
+        factors={name: scenes[name] for name in (*FACTORS, *POSE)},
+    )
+
+
+def checked_int(name, value, minimum):
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < minimum:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {minimum}. "
+            f"Received: {name}={value!r}"
+        )
+    return number

@@ -1,0 +1,96 @@
+"""Grid of images and their augmented views."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_contrastive.visualization.figure import new_figure
+from keras_contrastive.visualization.figure import save_figure
+from keras_contrastive.visualization.figure import to_pictures
+
+CELL_INCHES = 1.3
+
+
+def plot_views(
+    images: Any,
+    views: Callable | Sequence[Any],
+    num_images: int = 8,
+    path: str | Path | None = None,
+):
+    """Shows images beside their augmented views, one image a row.
+
+    Look at this before a long training: views should differ in what the
+    representation is to ignore and agree in what it is to keep.
+
+    Args:
+        images: array or tensor, shape `(n, height, width, 3)` (or 1 channel):
+            uint8, or floats from 0 to 1.
+        views: either a list of batches of views, each with one view per image,
+            as `MultiView` returns them; or a layer or function that makes such
+            a list, or a single batch, of the images. A layer is called with
+            `training=True`.
+        num_images: int, how many images to show, the first ones.
+        path: where to save the figure, as PNG, PDF or whatever its suffix
+            says. Missing folders are created. Defaults to not saving it.
+
+    Returns:
+        The `matplotlib.figure.Figure`.
+
+    Raises:
+        ImportError: if matplotlib isn't installed.
+        ValueError: if shapes or values are not those of images, or there is
+            not one view per image.
+
+    Example:
+        ```python
+        import keras_contrastive as kc
+
+        images = kc.datasets.shapes(8, image_size=32).images
+        augmenter = kc.layers.RandomResizedCrop(32, 32)
+        kc.visualization.plot_views(images, kc.layers.MultiView(augmenter, 4))
+
+        views = [augmenter(images, training=True) for _ in range(2)]
+        kc.visualization.plot_views(images, views, path="views.png")
+        ```
+    """
+    if num_images < 1:
+        raise ValueError(
+            f"`num_images` must be at least 1. Received: {num_images}"
+        )
+    if callable(views):
+        images = images[:num_images]
+        views = make_views(views, images)
+    columns = [to_pictures("images", images[:num_images])]
+    for index, view in enumerate(views):
+        if len(view) != len(images):
+            raise ValueError(
+                f"`views[{index}]` must have one view for each of the "
+                f"{len(images)} images. Received: {len(view)}"
+            )
+        columns.append(to_pictures(f"views[{index}]", view[:num_images]))
+
+    num_rows = len(columns[0])
+    figure = new_figure(
+        CELL_INCHES * len(columns), CELL_INCHES * num_rows + 0.3
+    )
+    grid = figure.subplots(num_rows, len(columns), squeeze=False)
+    titles = ["image", *(f"view {i + 1}" for i in range(len(columns) - 1))]
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title(title, fontsize="medium")
+    for row in range(num_rows):
+        for axes, column in zip(grid[row], columns, strict=True):
+            axes.imshow(column[row], interpolation="nearest")
+            axes.set_axis_off()
+    save_figure(figure, path)
+    return figure
+
+
+def make_views(augment, images):
+    if isinstance(augment, keras.Layer):
+        views = augment(images, training=True)
+    else:
+        views = augment(images)
+    return views if isinstance(views, (list, tuple)) else [views]
