@@ -10,4 +10,20 @@ from keras_contrastive import metrics
 from keras_contrastive import models
 from keras_contrastive import optimizers
 from keras_contrastive import visualization
+from keras_contrastive.models.simclr_model import SimCLRModel
 from keras_contrastive.version import __version__
+
+__all__ = [
+    "SimCLRModel",
+    "__version__",
+    "callbacks",
+    "datasets",
+    "distribution",
+    "evaluation",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "visualization",
+]

@@ -1,0 +1,41 @@
+# The two commands of the README: `make quickstart` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+BACKENDS := tensorflow jax torch
+
+.PHONY: quickstart test lint format clean $(addprefix test-,$(BACKENDS))
+
+# The environment of a user on one backend, then the main job.
+quickstart: $(VENV)/.quickstart
+	$(RUN) examples/quickstart.py
+
+# The whole suite, once per backend.
+test: lint $(addprefix test-,$(BACKENDS))
+
+$(addprefix test-,$(BACKENDS)): test-%: $(VENV)/.dev
+	KERAS_BACKEND=$* $(RUN) -m pytest --durations=10
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+
+format: $(VENV)/.dev
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+clean:
+	rm -rf $(VENV) runs
+
+$(VENV)/.quickstart: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --editable '.[plots]' tensorflow-cpu
+	touch $@
+
+$(VENV)/.dev: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	# Before what depends on torch could ask for another build of it.
+	$(VENV)/bin/pip install --quiet torch==2.13.0
+	$(VENV)/bin/pip install --quiet --editable '.[dev]'
+	touch $@

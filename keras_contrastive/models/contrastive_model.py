@@ -1,0 +1,210 @@
+import inspect
+
+import keras
+from keras import ops
+
+from keras_contrastive import distribution
+from keras_contrastive.callbacks.training_health import TrainingHealth
+from keras_contrastive.layers.random_state import RandomState
+from keras_contrastive.metrics.batch_health import BatchHealth
+from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
+from keras_contrastive.models import train_step
+
+
+class ContrastiveModel(keras.Model):
+    """Base of the contrastive models: views -> embeddings -> loss.
+
+    A method is three functions of a batch. A subclass writes the first two,
+    and the third where the compiled loss on the pair is not all of it:
+
+    * `make_views(x, training)`: the data to the views of it. Cheap, without
+      gradient, the whole batch.
+    * `embed(views, training)`: the views to a dict with, under `"pair"`, two
+      float tensors of shape `(batch, dim)`, row i of one being the positive of
+      row i of the other. Expensive, each example by itself up to batch
+      statistics.
+    * `contrastive_loss(embeddings, sample_weight)`: the embeddings of the
+      whole batch to a scalar.
+
+    This class owns `compile` and the train and test steps over them, once for
+    the three backends; `models/train_step` holds what differs, which is how to
+    differentiate.
+
+    Beside the loss it watches what goes wrong silently in contrastive
+    learning. Images out of range, NaN images and a batch of one stop `fit`
+    with a `ValueError` after its first step; collapsing embeddings are warned
+    of at the end of the epoch.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.health = BatchHealth()
+
+    # The three functions of a method.
+
+    def make_views(self, x, training):
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement `make_views(x, training)`."
+        )
+
+    def embed(self, views, training):
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement `embed(views, training)`."
+        )
+
+    def contrastive_loss(self, embeddings, sample_weight=None):
+        """The compiled loss of the pair of embeddings, a scalar."""
+        return self.loss(*embeddings["pair"], sample_weight=sample_weight)
+
+    # What Keras asks of a model.
+
+    def compile(
+        self,
+        optimizer="adam",
+        loss=None,
+        metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ):
+        """Configures training; every argument has a default that trains.
+
+        Args:
+            optimizer: A Keras optimizer or its name. Defaults to `"adam"`.
+            loss: A loss object that is called as `loss(first, second,
+                sample_weight=None)` on two float tensors of shape
+                `(batch, dim)`. Defaults to the loss of the method's paper.
+            metrics: List of metric objects that are updated with
+                `(first, second)` too. Defaults to
+                `[keras_contrastive.metrics.ContrastiveAccuracy()]`; an empty
+                list for none.
+            run_eagerly: As in `keras.Model.compile`.
+            steps_per_execution: As in `keras.Model.compile`.
+            jit_compile: As in `keras.Model.compile`.
+            auto_scale_loss: As in `keras.Model.compile`.
+
+        Raises:
+            ValueError: If `loss` or a metric is not of the right kind.
+        """
+        loss = self.default_loss() if loss is None else loss
+        if not isinstance(loss, keras.losses.Loss):
+            raise ValueError(
+                "`loss` must be a keras.losses.Loss object that takes two "
+                "embeddings, such as keras_contrastive.losses.NTXentLoss(). "
+                f"Received: loss={loss!r}"
+            )
+        if metrics is None:
+            metrics = [ContrastiveAccuracy()]
+        for metric in metrics:
+            if not isinstance(metric, keras.metrics.Metric):
+                raise ValueError(
+                    "`metrics` must be keras.metrics.Metric objects that take "
+                    "two embeddings, such as "
+                    "keras_contrastive.metrics.Alignment(). "
+                    f"Received: {metric!r}"
+                )
+        # Keras is not told of the loss: it would call it on labels and
+        # predictions, of which there are none.
+        super().compile(
+            optimizer=optimizer,
+            metrics=metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
+        )
+        self.loss = loss
+
+    def default_loss(self):
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement `default_loss()`."
+        )
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        config = super().get_compile_config()
+        # Both are not of the compile arguments above.
+        config.pop("loss_weights", None)
+        config.pop("weighted_metrics", None)
+        config["loss"] = keras.saving.serialize_keras_object(self.loss)
+        return config
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def fit(self, *args, **kwargs):
+        call = inspect.signature(super().fit).bind(*args, **kwargs)
+        callbacks = call.arguments.get("callbacks") or []
+        if isinstance(callbacks, keras.callbacks.Callback):
+            callbacks = [callbacks]
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            # First, so that whoever looks at bad weights comes after it.
+            callbacks = [TrainingHealth(), *callbacks]
+        call.arguments["callbacks"] = callbacks
+        return super().fit(*call.args, **call.kwargs)
+
+    fit.__doc__ = keras.Model.fit.__doc__
+
+    def train_step(self, *args):
+        return train_step.train_step(self, *args)
+
+    def test_step(self, *args):
+        return train_step.test_step(self, *args)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        """The scalar to differentiate; `y_pred` is what `embed` returned.
+
+        It also updates the tracker behind `logs["loss"]` with the contrastive
+        loss and the layers' own losses, leaving out what a subclass adds.
+        """
+        loss = self.contrastive_loss(y_pred, sample_weight)
+        for layer_loss in self.losses:
+            loss = loss + self._aggregate_additional_loss(layer_loss)
+        self._loss_tracker.update_state(
+            distribution.unscale_loss(loss),
+            sample_weight=ops.shape(y_pred["pair"][0])[0],
+        )
+        return loss
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        if isinstance(y_pred, dict) and "pair" in y_pred:
+            pair = y_pred["pair"]
+            self.health.update_embeddings(*pair)
+        else:
+            # Keras builds the metrics on what `call` returns, once before
+            # training; its shape stands in for both embeddings.
+            pair = (y_pred, y_pred)
+        if self._compile_metrics is not None:
+            self._compile_metrics.update_state(*pair, sample_weight)
+        return self.get_metrics_result()
+
+    # Random state belongs to the model: augmentation layers save their own,
+    # Keras' layers (Dropout, for one) do not.
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        for index, state in enumerate(self._unsaved_random_states()):
+            store[f"random_state_{index}"] = keras.ops.convert_to_numpy(state)
+
+    def load_own_variables(self, store):
+        states = self._unsaved_random_states()
+        saved = [f"random_state_{i}" for i in range(len(states))]
+        rest = {k: store[k] for k in store.keys() if k not in saved}
+        super().load_own_variables(rest)
+        for name, state in zip(saved, states, strict=True):
+            if name in store.keys():
+                state.assign(store[name])
+
+    def _unsaved_random_states(self):
+        return [
+            generator.state
+            for layer in self._flatten_layers()
+            for generator in getattr(layer, "_seed_generators", [])
+            if not isinstance(generator, RandomState)
+        ]

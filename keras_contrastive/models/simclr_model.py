@@ -1,0 +1,287 @@
+import keras
+from keras import ops
+
+from keras_contrastive import distribution
+from keras_contrastive.layers.augmentation.simclr_augmentation import (
+    simclr_augmentation,
+)
+from keras_contrastive.layers.multi_view import MultiView
+from keras_contrastive.layers.projection_head import ProjectionHead
+from keras_contrastive.losses.nt_xent_loss import NTXentLoss
+from keras_contrastive.models.checks import check_images
+from keras_contrastive.models.checks import check_representation
+from keras_contrastive.models.checks import is_float
+from keras_contrastive.models.checks import known_shape
+from keras_contrastive.models.contrastive_model import ContrastiveModel
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class SimCLRModel(ContrastiveModel):
+    """SimCLR: representations of images from unlabelled images.
+
+    Each image is augmented into two views. Encoder and projector turn a view x
+    into the representation `h = encoder(x)` and the projection
+    `z = projector(h)`, and the loss asks z of one view to find z of the other
+    among the whole batch. Both views go through in one pass, so that a
+    BatchNorm cannot tell them apart. After training, h is what you use: it is
+    what `predict` returns.
+
+    Optionally a linear probe learns the labels from h while the encoder
+    trains, through a stopped gradient, so that the encoder never sees a label:
+    a cheap look at the quality of h in every epoch.
+
+    Args:
+        encoder: Keras model or layer, images `(batch, height, width, 3)` to
+            vectors `(batch, dim)`: `models.ResNet18`, a `keras.applications`
+            model with `pooling="avg"`, your own.
+        projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
+            to `ProjectionHead(dim, 128)`.
+        augmenter: Layer that turns a batch of images into a batch of randomly
+            changed images, or a `MultiView` of such layers. With
+            `training=False` it must not change them, except for resizing.
+            Defaults to `simclr_augmentation` for the size the encoder takes,
+            `"cifar10"` up to 96 pixels and `"imagenet"` above.
+        probe: Layer `(batch, dim)` to `(batch, num_classes)` logits, trained
+            on the labels. Defaults to a Dense layer where `num_classes` is
+            given, and to no probe where it is not.
+        num_classes: Int, number of classes for the default probe.
+        **kwargs: Those of `keras.Model`.
+
+    Call arguments:
+        images: Images of shape `(batch, height, width, 3)`: uint8 in
+            [0, 255], or floats in the augmenter's `value_range`, [0, 1] by
+            default. They are resized to the augmenter's size.
+        training: Whether the encoder runs in training mode.
+
+    Returns:
+        The representation h, float tensor of shape `(batch, dim)`.
+
+    `fit` and `evaluate` take images, or `(images, labels)` with int labels of
+    shape `(batch,)`, as arrays, `tf.data.Dataset`, `PyDataset` or torch
+    `DataLoader`. In place of the images they also take a tuple of two batches
+    of views that were made elsewhere, `((view_a, view_b), labels)`; the
+    augmenter then leaves them as they are. `evaluate` returns the loss and
+    metrics on two freshly augmented views, with the encoder in inference mode.
+
+    The logs hold `loss`, which is the contrastive loss alone,
+    `contrastive_accuracy`, and with a probe `probe_loss` and `probe_accuracy`.
+
+    Raises:
+        ValueError: If the encoder's output is not of rank 2, the images are
+            not RGB images of rank 4, there is a probe but no labels, or there
+            is no augmenter and the encoder does not say what size it takes.
+
+    Example:
+
+    ```python
+    import keras_contrastive as kc
+
+    images = kc.datasets.shapes(64, image_size=32).images
+    encoder = kc.models.ResNet18(stem="cifar", width=8)
+    model = kc.SimCLRModel(encoder)
+    model.compile()
+    model.fit(images, batch_size=32, epochs=1, verbose=0)
+    representations = model.predict(images, verbose=0)
+    print(representations.shape)
+    ```
+
+    Reference:
+        Chen et al., 2020, A Simple Framework for Contrastive Learning of
+        Visual Representations.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        projector=None,
+        augmenter=None,
+        probe=None,
+        num_classes=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        output_shape = known_shape(encoder, "output_shape")
+        if output_shape is not None:
+            check_representation(output_shape)
+        if projector is None:
+            if output_shape is None:
+                raise ValueError(
+                    "`projector` can only be left out for an encoder whose "
+                    "output shape is known. Received: projector=None with "
+                    f"encoder={encoder!r}; pass a "
+                    "keras_contrastive.layers.ProjectionHead."
+                )
+            projector = ProjectionHead(output_shape[-1], 128)
+        if augmenter is None:
+            augmenter = _default_augmenter(encoder)
+        if probe is None and num_classes is not None:
+            probe = keras.layers.Dense(num_classes, dtype="float32")
+        self.encoder = encoder
+        self.projector = projector
+        self.multi_view = (
+            augmenter
+            if isinstance(augmenter, MultiView)
+            else MultiView(augmenter, num_views=2)
+        )
+        if self.multi_view.num_views != 2:
+            raise ValueError(
+                "`augmenter` must make 2 views. Received: a MultiView with "
+                f"num_views={self.multi_view.num_views}"
+            )
+        self.probe = probe
+        if probe is not None:
+            self.probe_objective = keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True
+            )
+            self.probe_loss = keras.metrics.Mean(name="probe_loss")
+            self.probe_accuracy = keras.metrics.SparseCategoricalAccuracy(
+                name="probe_accuracy"
+            )
+
+    @property
+    def _augmenter(self):
+        """The augmenter of the first view, which also prepares images."""
+        augmenter = self.multi_view.augmenter
+        return augmenter[0] if isinstance(augmenter, list) else augmenter
+
+    @property
+    def value_range(self):
+        """Range of float images, where the augmenter states one."""
+        augmenter = self._augmenter
+        for layer in (augmenter, *getattr(augmenter, "layers", [])):
+            if hasattr(layer, "value_range"):
+                return tuple(layer.value_range)
+        return None
+
+    def default_loss(self):
+        return NTXentLoss()
+
+    def make_views(self, x, training):
+        """Two augmented views; in evaluation too, or there is no loss."""
+        if _are_views(x):
+            return [self._prepare(self._watch(view)) for view in x]
+        return self.multi_view(self._watch(x), training=True)
+
+    def embed(self, views, training):
+        h = self.encoder(ops.concatenate(views, axis=0), training=training)
+        check_representation(h.shape)
+        z = self.projector(h, training=training)
+        return {"pair": ops.split(z, 2, axis=0), "representation": h}
+
+    def call(self, images, training=False):
+        if _are_views(images):
+            images = images[0]
+        return self.encoder(self._prepare(images), training=training)
+
+    def _prepare(self, images):
+        """The images as the encoder takes them, not augmented."""
+        check_images(images)
+        return self._augmenter(images, training=False)
+
+    def _watch(self, images):
+        check_images(images)
+        if not is_float(images):
+            return images
+        self.health.update_images(images, self.value_range)
+        # `TrainingHealth` reports it; until then it shall not cost the weights.
+        return ops.where(ops.isfinite(images), images, 0)
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if self.probe is None:
+            return loss
+        if y is None:
+            raise ValueError(
+                "The data must be (images, labels) for a model with a probe. "
+                "Received: images without labels. Pass the labels, or build "
+                "the model with probe=None and num_classes=None."
+            )
+        h = ops.stop_gradient(y_pred["representation"])
+        labels = ops.concatenate([y, y], axis=0)
+        if sample_weight is not None:
+            sample_weight = ops.concatenate([sample_weight] * 2, axis=0)
+        logits = self.probe(h, training=training)
+        self.probe_accuracy.update_state(labels, logits, sample_weight)
+        probe_loss = self.probe_objective(labels, logits, sample_weight)
+        self.probe_loss.update_state(
+            distribution.unscale_loss(probe_loss),
+            sample_weight=ops.shape(labels)[0],
+        )
+        return loss + probe_loss
+
+    def build(self, input_shape):
+        if _are_views(input_shape):
+            input_shape = input_shape[0]
+        images = keras.KerasTensor(input_shape, dtype="float32")
+        h = self.encoder(self._prepare(images))
+        check_representation(h.shape)
+        self.projector(h)
+        if self.probe is not None:
+            self.probe(h)
+        self.built = True
+        self._leave_probe_undecayed()
+
+    def compile(self, *args, **kwargs):
+        super().compile(*args, **kwargs)
+        # Not in the constructor, after which a subclass may add state of its
+        # own; not in `fit`, before which callbacks may restore a checkpoint.
+        input_shape = known_shape(self.encoder, "input_shape")
+        if not self.built and input_shape and None not in input_shape[1:]:
+            self.build(input_shape)
+        self._leave_probe_undecayed()
+
+    compile.__doc__ = ContrastiveModel.compile.__doc__
+
+    def _leave_probe_undecayed(self):
+        # Needs the probe's variables and the optimizer, whichever comes last.
+        if self.probe is None or not (self.built and self.compiled):
+            return
+        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        if not optimizer.built:
+            optimizer.exclude_from_weight_decay(
+                var_list=self.probe.trainable_variables
+            )
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "encoder": serialize(self.encoder),
+            "projector": serialize(self.projector),
+            "augmenter": serialize(self.multi_view),
+            "probe": serialize(self.probe),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        parts = ("encoder", "projector", "augmenter", "probe")
+        restored = {
+            part: keras.saving.deserialize_keras_object(config[part])
+            for part in parts
+        }
+        return cls(**{**config, **restored})
+
+
+def _default_augmenter(encoder):
+    input_shape = known_shape(encoder, "input_shape")
+    if input_shape is None or None in input_shape[1:3]:
+        raise ValueError(
+            "`augmenter` can only be left out for an encoder with a fixed "
+            "input size. Received: augmenter=None with an encoder whose input "
+            f"shape is {input_shape}; pass keras_contrastive.layers."
+            'simclr_augmentation("cifar10" or "imagenet", height, width).'
+        )
+    height, width = input_shape[1:3]
+    preset = "cifar10" if max(height, width) <= 96 else "imagenet"
+    return simclr_augmentation(preset, height, width)
+
+
+def _are_views(x):
+    """Whether `x`, tensors or shapes, is a pair of views, not a batch."""
+    return (
+        isinstance(x, (list, tuple))
+        and len(x) == 2
+        and not isinstance(x[0], (int, type(None)))
+    )

@@ -1,0 +1,27 @@
+"""Steps with `tf.GradientTape`."""
+
+import keras
+import tensorflow as tf
+
+
+def train_step(model, data):
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    views = model.make_views(x, training=True)
+    with tf.GradientTape() as tape:
+        embeddings = model.embed(views, training=True)
+        loss = model.compute_loss(
+            x, y, embeddings, sample_weight, training=True
+        )
+        scaled_loss = model.optimizer.scale_loss(loss)
+    weights = model.trainable_weights
+    gradients = tape.gradient(scaled_loss, weights)
+    model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+    return model.compute_metrics(x, y, embeddings, sample_weight)
+
+
+def test_step(model, data):
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    views = model.make_views(x, training=False)
+    embeddings = model.embed(views, training=False)
+    model.compute_loss(x, y, embeddings, sample_weight, training=False)
+    return model.compute_metrics(x, y, embeddings, sample_weight)

@@ -1,0 +1,369 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from tests.autodiff import value_and_gradients
+from tests.models.helpers import SIZE
+from tests.models.helpers import encoder
+from tests.models.helpers import images_and_labels
+from tests.models.helpers import simclr
+from tests.models.helpers import to_numpy
+from tests.models.helpers import weights_of
+
+
+def batches(images, labels=None, size=8):
+    for start in range(0, len(images), size):
+        batch = images[start : start + size]
+        yield batch if labels is None else (batch, labels[start : start + size])
+
+
+class PyBatches(keras.utils.PyDataset):
+    def __init__(self, *arrays):
+        super().__init__()
+        self.items = list(batches(*arrays))
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, index):
+        item = self.items[index]
+        return item if isinstance(item, tuple) else (item,)
+
+
+def as_tf_data(*arrays):
+    tf = pytest.importorskip("tensorflow")
+    arrays = arrays if len(arrays) > 1 else arrays[0]
+    return tf.data.Dataset.from_tensor_slices(arrays).batch(8)
+
+
+def as_data_loader(*arrays):
+    torch = pytest.importorskip("torch")
+    tensors = [torch.from_numpy(a) for a in arrays]
+    dataset = torch.utils.data.TensorDataset(*tensors)
+    return torch.utils.data.DataLoader(dataset, batch_size=8)
+
+
+@pytest.mark.parametrize("kind", [PyBatches, as_tf_data, as_data_loader])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_fit_takes_every_kind_of_data(kind, labelled):
+    images, labels = images_and_labels()
+    model = simclr(num_classes=4 if labelled else None)
+    data = kind(images, labels) if labelled else kind(images)
+    history = model.fit(data, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert ("probe_accuracy" in history) == labelled
+    assert model.predict(kind(images), verbose=0).shape == (16, 8)
+
+
+def test_fit_takes_arrays_with_or_without_labels():
+    images, labels = images_and_labels()
+    model = simclr()
+    for arguments in ((images,), (images, labels)):
+        history = model.fit(*arguments, batch_size=8, verbose=0).history
+        assert set(history) == {"loss", "contrastive_accuracy"}
+
+
+def test_predict_is_the_encoder_on_unchanged_images():
+    images, _ = images_and_labels()
+    model = simclr()
+    expected = to_numpy(model.encoder(images.astype("float32") / 255))
+    close = {"rtol": 1e-4, "atol": 1e-5}
+    for x in (images, images.astype("float32") / 255):
+        h = model.predict(x, batch_size=8, verbose=0)
+        np.testing.assert_allclose(h, expected, **close)
+        np.testing.assert_allclose(to_numpy(model(x)), expected, **close)
+
+
+class ViewSpy(kc.SimCLRModel):
+    """Logs how far the two views of an image, and two images, are apart."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.view_distance = keras.metrics.Mean(name="view_distance")
+        self.changed = keras.metrics.Mean(name="changed")
+
+    def embed(self, views, training):
+        distance = keras.ops.abs(views[0] - views[1])
+        self.view_distance.update_state(distance)
+        self.changed.update_state(
+            keras.ops.any(distance > 1e-3, axis=(1, 2, 3))
+        )
+        return super().embed(views, training)
+
+
+def test_views_differ_inside_fit_and_evaluate():
+    images, _ = images_and_labels(32)
+    model = ViewSpy(
+        encoder(),
+        kc.layers.ProjectionHead(8, 4),
+        kc.layers.simclr_augmentation("cifar10", SIZE, SIZE, seed=1),
+    )
+    model.compile()
+    history = model.fit(images, epochs=2, batch_size=32, verbose=0).history
+    # Two crops may coincide, but not those of many images.
+    assert min(history["changed"]) > 0.9
+    assert min(history["view_distance"]) > 0.03
+    # Other draws in the next epoch.
+    assert history["view_distance"][0] != history["view_distance"][1]
+    results = model.evaluate(images, verbose=0, return_dict=True)
+    assert results["changed"] > 0.9
+
+
+def test_a_step_is_gradient_descent_on_the_loss(rng):
+    """Against the gradient of the formula, written without the model."""
+    views = rng.uniform(size=(2, 6, SIZE, SIZE, 3)).astype("float32")
+    linear = keras.Sequential(
+        [
+            keras.Input((SIZE, SIZE, 3)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(5, use_bias=False),
+        ]
+    )
+    model = kc.SimCLRModel(linear, keras.layers.Dense(4, use_bias=False))
+    model.compile(keras.optimizers.SGD(0.5), kc.losses.NTXentLoss(0.2))
+    before = weights_of(model)
+
+    def loss(first, second):
+        flat = views.reshape(2, 6, -1)
+        z = [
+            keras.ops.matmul(keras.ops.matmul(v, first), second) for v in flat
+        ]
+        return kc.losses.NTXentLoss(0.2)(*z)
+
+    value, gradients = value_and_gradients(loss, *before)
+    logs = model.train_on_batch((views[0], views[1]), return_dict=True)
+    assert logs["loss"] == pytest.approx(float(value), rel=1e-5)
+    for w, g, after in zip(before, gradients, weights_of(model), strict=True):
+        np.testing.assert_allclose(after, w - 0.5 * g, rtol=1e-4, atol=1e-6)
+
+
+def test_both_views_share_one_encoder_pass(rng):
+    views = rng.uniform(size=(2, 6, SIZE, SIZE, 3)).astype("float32")
+    model = simclr()
+    conv = model.encoder.get_layer("conv")
+    norm = model.encoder.get_layer("norm")
+    activations = to_numpy(conv(np.concatenate(views)))
+    expected = (1 - norm.momentum) * activations.mean((0, 1, 2))
+    model.train_on_batch((views[0], views[1]))
+    np.testing.assert_allclose(
+        to_numpy(norm.moving_mean), expected, rtol=1e-3, atol=1e-6
+    )
+
+
+def test_evaluate_changes_no_weight():
+    images, _ = images_and_labels()
+    model = simclr()
+    before = [to_numpy(v) for v in model.weights]
+    results = model.evaluate(images, batch_size=8, verbose=0, return_dict=True)
+    assert set(results) == {"loss", "contrastive_accuracy"}
+    for a, b in zip(before, model.weights, strict=True):
+        np.testing.assert_array_equal(a, to_numpy(b))
+
+
+def test_layer_losses_take_part():
+    images, _ = images_and_labels()
+    regularised = keras.Sequential(
+        [
+            keras.Input((SIZE, SIZE, 3)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(8, kernel_regularizer="l2", name="dense"),
+        ]
+    )
+    regularised.get_layer("dense").kernel_regularizer.l2 = 10.0
+    model = simclr(regularised, keras.optimizers.SGD(0.01))
+    kernel = regularised.get_layer("dense").kernel
+    before = np.linalg.norm(to_numpy(kernel))
+    logs = model.train_on_batch(images, return_dict=True)
+    assert logs["loss"] > 10 * before**2
+    assert np.linalg.norm(to_numpy(kernel)) < 0.9 * before
+
+
+@pytest.mark.parametrize(
+    "compile",
+    [{"run_eagerly": True}, {"jit_compile": True}, {"steps_per_execution": 2}],
+)
+def test_compile_options(compile):
+    if keras.backend.backend() == "torch" and "run_eagerly" not in compile:
+        pytest.skip("Keras on PyTorch: eager steps, one at a time")
+    images, _ = images_and_labels()
+    model = simclr(compile=compile)
+    history = model.fit(images, batch_size=4, epochs=1, verbose=0).history
+    assert np.isfinite(history["loss"][0])
+    assert model.jit_compile == compile.get("jit_compile", model.jit_compile)
+
+
+def test_augmentation_keeps_compilation_on():
+    assert simclr(compile={"jit_compile": True}).jit_compile
+
+
+def test_metrics_see_the_projections():
+    images, _ = images_and_labels()
+    metrics = [kc.metrics.Alignment(), kc.metrics.Uniformity()]
+    model = simclr(compile={"metrics": metrics})
+    history = model.fit(images, batch_size=8, verbose=0).history
+    assert set(history) == {"loss", "alignment", "uniformity"}
+    assert 0 < history["alignment"][0] < 4
+    assert set(simclr(compile={"metrics": []}).fit(
+        images, batch_size=8, verbose=0
+    ).history) == {"loss"}
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_stays_near_float32(rng, policy):
+    views = rng.uniform(size=(2, 16, SIZE, SIZE, 3)).astype("float32")
+
+    def losses():
+        keras.utils.set_random_seed(1)
+        model = simclr(optimizer=keras.optimizers.SGD(0.1))
+        return [
+            model.train_on_batch((views[0], views[1]), return_dict=True)["loss"]
+            for _ in range(5)
+        ]
+
+    expected = losses()
+    keras.config.set_dtype_policy(policy)
+    np.testing.assert_allclose(losses(), expected, rtol=0.05)
+
+
+# The probe.
+
+
+def test_probe_learns_and_leaves_the_encoder_alone(rng):
+    images, labels = images_and_labels(64)
+    images[np.arange(64), :, :, 0] = (80 * labels)[:, None, None]
+
+    def trained(labels):
+        keras.utils.set_random_seed(3)
+        model = simclr(
+            optimizer=keras.optimizers.SGD(0.1, momentum=0.9), num_classes=4
+        )
+        history = model.fit(
+            images, labels, batch_size=32, epochs=8, shuffle=False, verbose=0
+        ).history
+        return model, history
+
+    model, history = trained(labels)
+    other, _ = trained((labels + 1) % 4)
+    assert history["probe_loss"][-1] < history["probe_loss"][0]
+    for a, b in zip(
+        weights_of(model.encoder), weights_of(other.encoder), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+    assert np.abs(to_numpy(model.probe.kernel - other.probe.kernel)).max() > 0
+
+
+@pytest.mark.parametrize(
+    "make_optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.1, weight_decay=10.0),
+        lambda: kc.optimizers.LARS(0.1, momentum=0.0, weight_decay=10.0),
+    ],
+)
+def test_probe_is_not_decayed(make_optimizer):
+    images, labels = images_and_labels()
+    model = simclr(optimizer=make_optimizer(), num_classes=4)
+    # Equal representations and balanced labels: the kernel has no gradient.
+    model.probe.trainable_variables[0].assign(np.ones((8, 4)))
+    model.encoder.get_layer("dense").kernel.assign(np.zeros((1 * 8 * 16, 8)))
+    model.train_on_batch(images, labels)
+    np.testing.assert_allclose(
+        to_numpy(model.probe.kernel), np.ones((8, 4)), atol=1e-5
+    )
+
+
+# Files.
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_file_round_trip_continues_as_if_never_stopped(tmp_path, dropout):
+    if dropout and keras.backend.backend() == "torch":
+        pytest.skip(
+            "Keras' Dropout draws from torch's global generator, which belongs "
+            "to no model"
+        )
+    images, labels = images_and_labels()
+    model = simclr(
+        encoder(dropout=dropout),
+        compile={"loss": kc.losses.NTXentLoss(0.3)},
+        num_classes=4,
+    )
+    fit = {"batch_size": 8, "shuffle": False, "verbose": 0}
+    model.fit(images, labels, **fit)
+    model.save(tmp_path / "model.keras")
+    restored = keras.models.load_model(tmp_path / "model.keras")
+    assert restored.loss.temperature == 0.3
+    np.testing.assert_array_equal(
+        model.predict(images, verbose=0), restored.predict(images, verbose=0)
+    )
+    # Optimizer, augmentation and dropout go on where they were.
+    expected = model.fit(images, labels, epochs=2, **fit).history
+    assert restored.fit(images, labels, epochs=2, **fit).history == expected
+
+
+def test_restored_probe_is_still_not_decayed(tmp_path):
+    images, labels = images_and_labels()
+    optimizer = keras.optimizers.SGD(0.0, weight_decay=1.0)
+    simclr(optimizer=optimizer, num_classes=4).save(tmp_path / "model.keras")
+    restored = keras.models.load_model(tmp_path / "model.keras")
+    before = to_numpy(restored.probe.kernel)
+    restored.optimizer.learning_rate = 0.0
+    restored.fit(images, labels, verbose=0)
+    assert not restored.optimizer._use_weight_decay(restored.probe.kernel)
+    np.testing.assert_array_equal(to_numpy(restored.probe.kernel), before)
+
+
+def test_weights_file_round_trip(tmp_path):
+    images, _ = images_and_labels()
+    model, other = simclr(), simclr()
+    model.fit(images, batch_size=8, verbose=0)
+    model.save_weights(tmp_path / "model.weights.h5")
+    other.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(
+        model.predict(images, verbose=0), other.predict(images, verbose=0)
+    )
+
+
+def test_defaults_follow_the_encoder():
+    small = kc.SimCLRModel(kc.models.ResNet18("cifar", width=8))
+    small.compile()
+    assert small.built
+    assert small.projector.hidden_dim == 64
+    assert len(small.multi_view.augmenter.layers) == 4
+    large = kc.SimCLRModel(
+        kc.models.ResNet18("imagenet", width=8, input_shape=(128, 128, 3))
+    )
+    assert len(large.multi_view.augmenter.layers) == 5
+
+
+def test_learns_what_the_labels_name():
+    """Beats its own random start by a wide margin, without a label."""
+    train = kc.datasets.shapes(1024, image_size=32, seed=0, label="colour")
+    test = kc.datasets.shapes(512, image_size=32, seed=1, label="colour")
+    backbone = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            keras.layers.Conv2D(16, 4, strides=4, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Conv2D(32, 2, strides=2, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Conv2D(64, 2, strides=2, activation="relu"),
+            keras.layers.GlobalMaxPooling2D(),
+        ]
+    )
+    model = kc.SimCLRModel(backbone)
+
+    def accuracy():
+        features = [model.predict(d.images, verbose=0) for d in (train, test)]
+        predicted = kc.evaluation.knn_classify(
+            features[0], train.labels, features[1], k=20
+        )
+        return (predicted == test.labels).mean()
+
+    before = accuracy()
+    model.compile(keras.optimizers.Adam(2e-3), kc.losses.NTXentLoss(0.2))
+    history = model.fit(
+        train.images, batch_size=128, epochs=15, verbose=0
+    ).history
+    assert history["contrastive_accuracy"][-1] > 0.3  # chance: 1 / 255
+    assert accuracy() > before + 0.1

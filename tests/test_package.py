@@ -1,0 +1,112 @@
+import ast
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import keras
+import pytest
+
+import keras_contrastive as kc
+
+PACKAGE = Path(kc.__file__).parent
+
+
+def run(code):
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_imports_no_optional_package():
+    optional = ["matplotlib", "tensorflow_datasets", "sklearn", "PIL"]
+    code = f"""
+        import sys
+        import keras
+        before = set(sys.modules)
+        import keras_contrastive
+        loaded = set(sys.modules) - before
+        print(sorted(loaded.intersection({optional})))
+    """
+    assert run(code).strip() == "[]"
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "tensorflow",
+    reason="TensorFlow is the backend here",
+)
+def test_trains_without_tensorflow():
+    """As on a machine that has none: nothing finds it."""
+    run("""
+        import sys
+        from importlib.machinery import PathFinder
+
+        class NoTensorFlow(PathFinder):
+            @classmethod
+            def find_spec(cls, name, path=None, target=None):
+                if name.split(".")[0] != "tensorflow":
+                    return super().find_spec(name, path, target)
+
+        sys.meta_path = [
+            NoTensorFlow if finder is PathFinder else finder
+            for finder in sys.meta_path
+        ]
+        import keras
+        import keras_contrastive as kc
+
+        images = kc.datasets.shapes(16, image_size=16).images
+        encoder = keras.Sequential([
+            keras.Input((16, 16, 3)),
+            keras.layers.Conv2D(8, 4, strides=4),
+            keras.layers.GlobalAveragePooling2D(),
+        ])
+        model = kc.SimCLRModel(encoder)
+        model.compile()
+        model.fit(images, batch_size=8, verbose=0)
+        assert model.predict(images, verbose=0).shape == (16, 8)
+        assert "tensorflow" not in sys.modules
+    """)
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def test_dependencies_point_one_way():
+    below_models = ("losses", "layers", "optimizers", "distribution", "metrics")
+    for package in below_models:
+        for path in (PACKAGE / package).rglob("*.py"):
+            for name in imports_of(path):
+                assert "keras_contrastive.models" not in name, path
+    for path in (PACKAGE / "evaluation").rglob("*.py"):
+        for name in imports_of(path):
+            assert "keras_contrastive.callbacks" not in name, path
+
+
+def test_private_keras_is_imported_in_one_module_only():
+    users = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        if any(name.startswith("keras.src") for name in imports_of(path))
+    }
+    assert users == {"data_layer.py"}
+
+
+def test_every_public_class_is_registered():
+    for name in ("losses", "layers", "metrics", "models", "optimizers"):
+        package = getattr(kc, name)
+        for public in package.__all__:
+            object_ = getattr(package, public)
+            if isinstance(object_, type):
+                assert (
+                    keras.saving.get_registered_name(object_)
+                    == f"keras_contrastive>{public}"
+                )
