@@ -44,7 +44,9 @@ def test_docstring(object_):
 
 def test_every_public_object_is_documented():
     undocumented = [
-        name for name, object_ in public_objects() if not inspect.getdoc(object_)
+        name
+        for name, object_ in public_objects()
+        if not inspect.getdoc(object_)
     ]
     assert not undocumented
 

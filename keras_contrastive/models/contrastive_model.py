@@ -115,6 +115,7 @@ class ContrastiveModel(keras.Model):
             auto_scale_loss=auto_scale_loss,
         )
         self.loss = loss
+        self._jit_compile_argument = jit_compile
 
     def default_loss(self):
         raise NotImplementedError(
@@ -129,6 +130,13 @@ class ContrastiveModel(keras.Model):
         config.pop("loss_weights", None)
         config.pop("weighted_metrics", None)
         config["loss"] = keras.saving.serialize_keras_object(self.loss)
+        # Keras stores what "auto" came to here, which on another backend, or
+        # another device, would be the wrong choice.
+        config["jit_compile"] = self._jit_compile_argument
+        # On PyTorch Keras stores its private variant of an optimizer, which
+        # fails on the other backends.
+        if config["optimizer"]["module"].startswith("keras.src.backend."):
+            config["optimizer"]["module"] = "keras.optimizers"
         return config
 
     def compile_from_config(self, config):

@@ -23,6 +23,7 @@ from tests.models.helpers import images_and_labels
 images, labels = images_and_labels()
 model = keras.models.load_model(sys.argv[1])
 assert int(model.optimizer.iterations) == 2
+assert model.get_compile_config()["jit_compile"] == "auto"
 states = [layer.generator.state for layer in model.multi_view.augmenter.layers]
 np.savez(
     sys.argv[2],

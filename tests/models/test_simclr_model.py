@@ -126,9 +126,7 @@ def test_a_step_is_gradient_descent_on_the_loss(rng):
 
     def loss(first, second):
         flat = views.reshape(2, 6, -1)
-        z = [
-            keras.ops.matmul(keras.ops.matmul(v, first), second) for v in flat
-        ]
+        z = [keras.ops.matmul(keras.ops.matmul(v, first), second) for v in flat]
         return kc.losses.NTXentLoss(0.2)(*z)
 
     value, gradients = value_and_gradients(loss, *before)
@@ -204,9 +202,11 @@ def test_metrics_see_the_projections():
     history = model.fit(images, batch_size=8, verbose=0).history
     assert set(history) == {"loss", "alignment", "uniformity"}
     assert 0 < history["alignment"][0] < 4
-    assert set(simclr(compile={"metrics": []}).fit(
-        images, batch_size=8, verbose=0
-    ).history) == {"loss"}
+    assert set(
+        simclr(compile={"metrics": []})
+        .fit(images, batch_size=8, verbose=0)
+        .history
+    ) == {"loss"}
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -315,6 +315,12 @@ def test_restored_probe_is_still_not_decayed(tmp_path):
     restored.fit(images, labels, verbose=0)
     assert not restored.optimizer._use_weight_decay(restored.probe.kernel)
     np.testing.assert_array_equal(to_numpy(restored.probe.kernel), before)
+
+
+def test_files_leave_compilation_to_whoever_loads_them():
+    assert simclr().get_compile_config()["jit_compile"] == "auto"
+    explicit = simclr(compile={"jit_compile": False})
+    assert explicit.get_compile_config()["jit_compile"] is False
 
 
 def test_weights_file_round_trip(tmp_path):
