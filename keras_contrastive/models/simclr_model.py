@@ -239,10 +239,19 @@ class SimCLRModel(ContrastiveModel):
         if self.probe is None or not (self.built and self.compiled):
             return
         optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        if not optimizer.built:
-            optimizer.exclude_from_weight_decay(
-                var_list=self.probe.trainable_variables
-            )
+        if optimizer.built:
+            return
+        # Keras' method forgets what it was told before, perhaps by the user.
+        names = (
+            "_exclude_from_weight_decay",
+            "_exclude_from_weight_decay_pattern",
+        )
+        variables, pattern = (getattr(optimizer, name, None) for name in names)
+        optimizer.exclude_from_weight_decay(
+            var_list=self.probe.trainable_variables
+        )
+        optimizer._exclude_from_weight_decay.update(variables or ())
+        optimizer._exclude_from_weight_decay_pattern = pattern
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -276,6 +276,20 @@ def test_probe_is_not_decayed(make_optimizer):
     )
 
 
+def test_probe_adds_to_the_users_exclusions():
+    optimizer = keras.optimizers.SGD(0.1, weight_decay=1.0)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model = simclr(optimizer=optimizer, num_classes=4)
+    decayed = {
+        v.path
+        for v in model.trainable_variables
+        if optimizer._use_weight_decay(v)
+    }
+    assert not any("bias" in path for path in decayed)
+    assert model.probe.kernel.path not in decayed
+    assert model.encoder.get_layer("dense").kernel.path in decayed
+
+
 # Files.
 
 
