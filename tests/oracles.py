@@ -36,3 +36,55 @@ def numeric_gradient(function, x, step=1e-5):
         shifted[index] -= 2 * step
         gradient[index] = (above - function(shifted)) / (2 * step)
     return gradient
+
+
+def clip_rows(images, texts, scale, ids=None):
+    """CLIP's loss of each pair, half from each direction (figure 3).
+
+    With `ids` the target of a row is uniform over the columns of its id.
+    """
+    x, y = (normalize(z.astype("float64")) for z in (images, texts))
+    n = len(x)
+    ids = np.arange(n) if ids is None else np.asarray(ids)
+    rows = np.zeros(n)
+    for queries, keys in ((x, y), (y, x)):
+        for i in range(n):
+            logits = np.array([scale * queries[i] @ key for key in keys])
+            top = logits.max()
+            log_p = logits - top - np.log(np.exp(logits - top).sum())
+            rows[i] -= np.mean([log_p[j] for j in range(n) if ids[j] == ids[i]])
+    return rows / 2
+
+
+def siglip_rows(images, texts, scale, bias, ids=None):
+    """SigLIP's loss of each image (algorithm 1), by the double sum."""
+    x, y = (normalize(z.astype("float64")) for z in (images, texts))
+    n = len(x)
+    ids = np.arange(n) if ids is None else np.asarray(ids)
+    rows = np.zeros(n)
+    for i in range(n):
+        for j in range(n):
+            z = 1 if ids[i] == ids[j] else -1
+            # -log(1 / (1 + exp(-u)))
+            rows[i] += np.logaddexp(0, -z * (scale * x[i] @ y[j] + bias))
+    return rows
+
+
+def supcon_rows(labels, embeddings, temperature, form):
+    """L_out (eq. 2) or L_in (eq. 3) of each anchor, 0 without a positive."""
+    z = normalize(embeddings.astype("float64"))
+    rows = []
+    for i in range(len(z)):
+        others = [a for a in range(len(z)) if a != i]
+        logits = {a: z[i] @ z[a] / temperature for a in others}
+        top = max(logits.values(), default=0)
+        denominator = sum(np.exp(logit - top) for logit in logits.values())
+        positives = [a for a in others if labels[a] == labels[i]]
+        p = [np.exp(logits[a] - top) / denominator for a in positives]
+        if not positives:
+            rows.append(0.0)
+        elif form == "out":
+            rows.append(-np.mean(np.log(p)))
+        else:
+            rows.append(-np.log(np.mean(p)))
+    return np.array(rows)

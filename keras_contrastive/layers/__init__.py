@@ -18,10 +18,12 @@ from keras_contrastive.layers.augmentation.random_solarize import RandomSolarize
 from keras_contrastive.layers.augmentation.simclr_augmentation import (
     simclr_augmentation,
 )
+from keras_contrastive.layers.logit_scale import LogitScale
 from keras_contrastive.layers.multi_view import MultiView
 from keras_contrastive.layers.projection_head import ProjectionHead
 
 __all__ = [
+    "LogitScale",
     "MultiView",
     "ProjectionHead",
     "RandomApply",

@@ -1,5 +1,8 @@
 """Contrastive losses: `keras.losses.Loss` objects on one primitive."""
 
+from keras_contrastive.losses.clip_loss import CLIPLoss
 from keras_contrastive.losses.nt_xent_loss import NTXentLoss
+from keras_contrastive.losses.siglip_loss import SigLIPLoss
+from keras_contrastive.losses.supcon_loss import SupConLoss
 
-__all__ = ["NTXentLoss"]
+__all__ = ["CLIPLoss", "NTXentLoss", "SigLIPLoss", "SupConLoss"]

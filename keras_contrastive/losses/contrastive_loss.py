@@ -1,11 +1,15 @@
 import keras
+from keras import ops
 
 
 class ContrastiveLoss(keras.losses.Loss):
-    """What every contrastive loss shares: temperature, gather and float32.
+    """What every contrastive loss shares: temperature, gather and reduction.
 
     Subclasses state one formula in `call`, as one loss per example, shape
     `(batch,)`: only then does Keras scale it right under `tf.distribute`.
+    They compute in float32 under every dtype policy: a float16 logit at
+    temperature 0.07 has three digits, and exp(sim / t) overflows below
+    t = 0.09.
 
     Args:
         temperature: Positive number; similarities are divided by it.
@@ -27,11 +31,25 @@ class ContrastiveLoss(keras.losses.Loss):
                 "`temperature` must be a positive number. "
                 f"Received: temperature={temperature}"
             )
-        # float32 under every dtype policy: a float16 logit at temperature
-        # 0.07 has three digits, and exp(sim / t) overflows below t = 0.09.
         super().__init__(name=name, reduction=reduction, dtype="float32")
         self.temperature = temperature
         self.gather = gather
+
+    def __call__(self, y_true, y_pred, sample_weight=None, **kwargs):
+        """Reduces the losses of `call`, which gets `kwargs` as they are.
+
+        Keras' own `__call__` takes two arguments and turns both into floats:
+        there is no room in it for a learnable scale, and labels would be
+        rounded.
+        """
+        with keras.name_scope(self.name):
+            losses = self.call(
+                ops.convert_to_tensor(y_true),
+                ops.convert_to_tensor(y_pred),
+                **kwargs,
+            )
+        reduce = _Reduction(reduction=self.reduction, dtype=self.dtype)
+        return reduce(losses, losses, sample_weight)
 
     def get_config(self):
         return {
@@ -41,19 +59,51 @@ class ContrastiveLoss(keras.losses.Loss):
         }
 
 
+class _Reduction(keras.losses.Loss):
+    """Keras' reduction, of losses that are there already."""
+
+    def call(self, y_true, y_pred):
+        return y_pred
+
+
 def check_embedding_pair(first, second, names):
     """Raises unless `first` and `second` are `(batch, d)` of the same shape."""
     shapes = tuple(first.shape), tuple(second.shape)
     for name, shape in zip(names, shapes, strict=True):
-        if len(shape) != 2:
-            raise ValueError(
-                f"`{name}` must be embeddings of shape (batch, dim), one "
-                f"vector per example. Received: {name}.shape={shape}"
-            )
+        check_embeddings(name, shape)
     # A dimension is None where a graph does not know it yet.
     if any(a != b for a, b in zip(*shapes, strict=True) if a and b):
         raise ValueError(
             f"`{names[0]}` and `{names[1]}` must have the same shape: row i "
             "of one is the positive of row i of the other. Received: "
             f"{names[0]}.shape={shapes[0]}, {names[1]}.shape={shapes[1]}"
+        )
+
+
+def check_embeddings(name, shape):
+    """Raises unless a tensor's `shape` is `(batch, dim)`."""
+    if len(shape) != 2:
+        raise ValueError(
+            f"`{name}` must be embeddings of shape (batch, dim), one "
+            f"vector per example. Received: {name}.shape={tuple(shape)}"
+        )
+
+
+def check_one_per_example(name, values, batch_size):
+    """Raises unless `values` has the shape `(batch,)`, as far as known."""
+    shape = tuple(values.shape)
+    if len(shape) != 1 or (shape[0] and batch_size and shape[0] != batch_size):
+        raise ValueError(
+            f"`{name}` must hold one value per example, shape "
+            f"({batch_size},). Received: {name}.shape={shape}"
+        )
+
+
+def check_scalar(name, value):
+    """Raises unless `value` is a number or a tensor of one."""
+    shape = tuple(getattr(value, "shape", ()))
+    if shape != ():
+        raise ValueError(
+            f"`{name}` must be a scalar. Received: {name}.shape={shape}; "
+            "weights of examples are given by keyword, sample_weight=..."
         )

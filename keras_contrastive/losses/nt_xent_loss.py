@@ -92,7 +92,7 @@ class NTXentLoss(ContrastiveLoss):
             queries=ops.concatenate([z_a, z_b]),
             keys=ops.concatenate([keys_a, keys_b]),
             positives=ops.concatenate([other, own]),
-            temperature=self.temperature,
+            logit_scale=1 / self.temperature,
             excluded=ops.concatenate([own, other]),
         )
         return (losses[:n] + losses[n:]) / 2

@@ -1,7 +1,13 @@
-"""LARS and the learning-rate rules that go with it."""
+"""LARS, learning-rate rules, and what weight decay leaves out."""
 
 from keras_contrastive.optimizers.lars import LARS
 from keras_contrastive.optimizers.learning_rate import scaled_learning_rate
 from keras_contrastive.optimizers.learning_rate import warmup_cosine
+from keras_contrastive.optimizers.weight_decay import exclude_from_weight_decay
 
-__all__ = ["LARS", "scaled_learning_rate", "warmup_cosine"]
+__all__ = [
+    "LARS",
+    "exclude_from_weight_decay",
+    "scaled_learning_rate",
+    "warmup_cosine",
+]

@@ -1,0 +1,137 @@
+import math
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class LogitScale(keras.layers.Layer):
+    """The learnable temperature of CLIP: `exp(t) * similarities (+ bias)`.
+
+    The logarithm `t` of the scale is the weight. It starts at
+    `ln(1 / initial_temperature)`, and after each step of the optimizer it is
+    clamped to at most `ln(max_scale)`, which keeps training stable. It is
+    float32 under every dtype policy: near `ln(100)`, neighbouring bfloat16
+    numbers are 3 % of the scale apart. Leave it out of weight decay, as
+    `CLIPModel` does and `optimizers.exclude_from_weight_decay` would.
+
+    Args:
+        initial_temperature: Positive number, the temperature at the start.
+            Defaults to 0.07, CLIP's; SigLIP starts at 0.1.
+        max_scale: Positive number, the largest scale. Defaults to 100.
+        initial_bias: Number, start of a learnable bias, such as SigLIP's -10.
+            Defaults to `None`, no bias.
+        **kwargs: `name` and `trainable` of `keras.layers.Layer`.
+
+    Attributes:
+        scale: Float32 scalar tensor, `exp(t)`: what the losses take as
+            `logit_scale`.
+        bias: Float32 scalar, or `None`: what they take as `logit_bias`.
+
+    Call arguments:
+        similarities: Float tensor of any shape.
+
+    Returns:
+        Float32 tensor of the same shape, the logits.
+
+    Raises:
+        ValueError: If `initial_temperature` or `max_scale` is not positive, or
+            the scale would start above `max_scale`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    logit_scale = kc.layers.LogitScale(initial_temperature=0.1)
+    print(float(logit_scale.scale))  # 10.0, up to rounding
+    logits = logit_scale(np.eye(3))
+    ```
+
+    Reference:
+        Radford et al., 2021, Learning Transferable Visual Models From Natural
+        Language Supervision, section 2.5; bias as in Zhai et al., 2023,
+        Sigmoid Loss for Language Image Pre-Training, section 3.2.
+    """
+
+    def __init__(
+        self,
+        initial_temperature=0.07,
+        max_scale=100.0,
+        initial_bias=None,
+        **kwargs,
+    ):
+        for name, value in (
+            ("initial_temperature", initial_temperature),
+            ("max_scale", max_scale),
+        ):
+            if not value > 0:
+                raise ValueError(
+                    f"`{name}` must be a positive number. "
+                    f"Received: {name}={value}"
+                )
+        if 1 / initial_temperature > max_scale:
+            raise ValueError(
+                "`initial_temperature` must be at least 1 / max_scale, or the "
+                "scale would start above its bound. Received: "
+                f"initial_temperature={initial_temperature} with "
+                f"max_scale={max_scale}"
+            )
+        super().__init__(dtype="float32", **kwargs)
+        self.initial_temperature = initial_temperature
+        self.max_scale = max_scale
+        self.initial_bias = initial_bias
+        self.log_scale = self.add_weight(
+            name="log_scale",
+            shape=(),
+            initializer=keras.initializers.Constant(
+                -math.log(initial_temperature)
+            ),
+            constraint=_AtMost(math.log(max_scale)),
+            autocast=False,
+        )
+        self.bias = None
+        if initial_bias is not None:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(),
+                initializer=keras.initializers.Constant(initial_bias),
+                autocast=False,
+            )
+        self.built = True
+
+    @property
+    def scale(self):
+        return ops.exp(ops.convert_to_tensor(self.log_scale))
+
+    def call(self, similarities):
+        logits = self.scale * similarities
+        return logits if self.bias is None else logits + self.bias
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        config = super().get_config()
+        # It is float32 always, and no argument.
+        del config["dtype"]
+        return {
+            **config,
+            "initial_temperature": self.initial_temperature,
+            "max_scale": self.max_scale,
+            "initial_bias": self.initial_bias,
+        }
+
+
+class _AtMost(keras.constraints.Constraint):
+    """Clamps a weight from above, after each step of the optimizer."""
+
+    def __init__(self, bound):
+        self.bound = bound
+
+    def __call__(self, w):
+        return ops.minimum(w, self.bound)
+
+    def get_config(self):
+        return {"bound": self.bound}

@@ -1,0 +1,149 @@
+import keras
+from keras import ops
+
+from keras_contrastive import distribution
+from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
+from keras_contrastive.losses.contrastive_loss import check_embedding_pair
+from keras_contrastive.losses.contrastive_loss import check_one_per_example
+from keras_contrastive.losses.contrastive_loss import check_scalar
+from keras_contrastive.losses.info_nce import info_nce
+from keras_contrastive.losses.info_nce import multi_positive_info_nce
+from keras_contrastive.normalization import l2_normalize
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class CLIPLoss(ContrastiveLoss):
+    """Symmetric InfoNCE of images and texts, the loss of CLIP.
+
+    Each of `N` images must pick its text among the batch's `N` texts, and each
+    text its image among the images. With the cosine similarities `sim` and
+    the scale `s`:
+
+    `l_i = -1/2 log(exp(s sim(x_i, y_i)) / sum_j exp(s sim(x_i, y_j)))
+           -1/2 log(exp(s sim(x_i, y_i)) / sum_j exp(s sim(x_j, y_i)))`
+
+    At random embeddings it is near `ln N`, with perfect ones 0.
+
+    With `image_ids`, pairs of equal id belong to one image. Its texts are then
+    not each other's negatives: the target of an image is uniform over all of
+    its texts in the batch, and that of a text over all copies of its image.
+
+    Embeddings need not be normalised. All of it is computed in float32.
+
+    Args:
+        temperature: Positive number; the scale is `1 / temperature` where a
+            call gives none. Defaults to 0.07, where CLIP's starts.
+        gather: Whether to contrast with the embeddings of all replicas, so
+            that the loss over many devices is that of one device on the whole
+            batch. Defaults to `True`.
+        name: Name of the loss.
+        reduction: Keras reduction of the losses per pair.
+
+    Call arguments:
+        image_embeddings: Float tensor of shape `(batch, dim)`.
+        text_embeddings: Float tensor of shape `(batch, dim)`; row i is the
+            text of image i.
+        logit_scale: Optional positive scalar `s`, already exponentiated, such
+            as the `scale` of a `layers.LogitScale`. Gradients flow into it.
+        image_ids: Optional int tensor of shape `(batch,)`: equal where the
+            image is the same.
+        sample_weight: Optional float tensor of shape `(batch,)`.
+
+    Returns:
+        A scalar; with `reduction=None` one loss per pair, shape `(batch,)`,
+        the mean of its two directions.
+
+    Raises:
+        ValueError: If `temperature` is not positive, the embeddings are not of
+            rank 2 and of one shape, `logit_scale` is not a scalar, or
+            `image_ids` does not hold one value per pair.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    images = np.random.normal(size=(8, 16))
+    texts = images + 0.1 * np.random.normal(size=(8, 16))
+    loss = kc.losses.CLIPLoss()
+    print(float(loss(images, texts, logit_scale=14.3)))
+    # The first two captions are of the same image.
+    print(float(loss(images, texts, image_ids=[0, 0, 1, 2, 3, 4, 5, 6])))
+    ```
+
+    Reference:
+        Radford et al., 2021, Learning Transferable Visual Models From Natural
+        Language Supervision, figure 3; targets over several texts as in Yang
+        et al., 2022, Unified Contrastive Learning, eq. 3.
+    """
+
+    def __init__(
+        self,
+        temperature=0.07,
+        gather=True,
+        name="clip_loss",
+        reduction="sum_over_batch_size",
+    ):
+        super().__init__(
+            temperature, gather=gather, name=name, reduction=reduction
+        )
+
+    def __call__(
+        self,
+        image_embeddings,
+        text_embeddings,
+        logit_scale=None,
+        *,
+        image_ids=None,
+        sample_weight=None,
+    ):
+        return super().__call__(
+            image_embeddings,
+            text_embeddings,
+            sample_weight,
+            logit_scale=logit_scale,
+            image_ids=image_ids,
+        )
+
+    def call(
+        self,
+        image_embeddings,
+        text_embeddings,
+        logit_scale=None,
+        image_ids=None,
+    ):
+        check_embedding_pair(
+            image_embeddings,
+            text_embeddings,
+            names=("image_embeddings", "text_embeddings"),
+        )
+        if logit_scale is None:
+            logit_scale = 1 / self.temperature
+        check_scalar("logit_scale", logit_scale)
+        gather = distribution.all_gather if self.gather else _identity
+        images = l2_normalize(image_embeddings)
+        texts = l2_normalize(text_embeddings)
+        all_images, all_texts = gather(images), gather(texts)
+        if image_ids is None:
+            n = ops.shape(images)[0]
+            own = ops.arange(n, dtype="int32")
+            if self.gather:
+                own = own + n * distribution.replica_index()
+            to_text = info_nce(images, all_texts, own, logit_scale)
+            to_image = info_nce(texts, all_images, own, logit_scale)
+        else:
+            ids = ops.convert_to_tensor(image_ids)
+            check_one_per_example("image_ids", ids, images.shape[0])
+            groups = ids, gather(ids)
+            to_text = multi_positive_info_nce(
+                images, all_texts, *groups, logit_scale
+            )
+            to_image = multi_positive_info_nce(
+                texts, all_images, *groups, logit_scale
+            )
+        return (to_text + to_image) / 2
+
+
+def _identity(x):
+    return x

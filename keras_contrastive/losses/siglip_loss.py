@@ -1,0 +1,147 @@
+import keras
+from keras import ops
+
+from keras_contrastive import distribution
+from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
+from keras_contrastive.losses.contrastive_loss import check_embedding_pair
+from keras_contrastive.losses.contrastive_loss import check_one_per_example
+from keras_contrastive.losses.contrastive_loss import check_scalar
+from keras_contrastive.normalization import l2_normalize
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class SigLIPLoss(ContrastiveLoss):
+    """Sigmoid loss of images and texts: a yes or no for every pair.
+
+    Every image with every text of the batch is one binary question, whether
+    they belong together. With the cosine similarities `sim`, the scale `s`,
+    the bias `b` and `z_ij` = 1 where they do, -1 elsewhere:
+
+    `l_i = -sum_j log(sigmoid(z_ij (s sim(x_i, y_j) + b)))`
+
+    and the loss is the mean of `l_i` over the images. There are many more
+    negatives than positives; a bias that starts at -10 keeps them from
+    dominating the first steps.
+
+    With `image_ids`, the texts of pairs of equal id all belong to the image.
+
+    Embeddings need not be normalised. All of it is computed in float32.
+
+    Args:
+        temperature: Positive number; the scale is `1 / temperature` where a
+            call gives none. Defaults to 0.1, where SigLIP's starts.
+        bias: Number; the bias where a call gives none. Defaults to -10.
+        gather: Whether to contrast with the embeddings of all replicas, so
+            that the loss over many devices is that of one device on the whole
+            batch. Defaults to `True`.
+        name: Name of the loss.
+        reduction: Keras reduction of the losses per image.
+
+    Call arguments:
+        image_embeddings: Float tensor of shape `(batch, dim)`.
+        text_embeddings: Float tensor of shape `(batch, dim)`; row i is the
+            text of image i.
+        logit_scale: Optional positive scalar `s`, already exponentiated, such
+            as the `scale` of a `layers.LogitScale`. Gradients flow into it.
+        logit_bias: Optional scalar `b`. Gradients flow into it.
+        image_ids: Optional int tensor of shape `(batch,)`: equal where the
+            image is the same.
+        sample_weight: Optional float tensor of shape `(batch,)`.
+
+    Returns:
+        A scalar; with `reduction=None` one loss per image, shape `(batch,)`.
+
+    Raises:
+        ValueError: If `temperature` is not positive, the embeddings are not of
+            rank 2 and of one shape, `logit_scale` or `logit_bias` is not a
+            scalar, or `image_ids` does not hold one value per pair.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    images = np.random.normal(size=(8, 16))
+    texts = images + 0.1 * np.random.normal(size=(8, 16))
+    loss = kc.losses.SigLIPLoss()
+    print(float(loss(images, texts)))
+    ```
+
+    Reference:
+        Zhai et al., 2023, Sigmoid Loss for Language Image Pre-Training,
+        section 3.2 and algorithm 1.
+    """
+
+    def __init__(
+        self,
+        temperature=0.1,
+        bias=-10.0,
+        gather=True,
+        name="siglip_loss",
+        reduction="sum_over_batch_size",
+    ):
+        super().__init__(
+            temperature, gather=gather, name=name, reduction=reduction
+        )
+        self.bias = bias
+
+    def __call__(
+        self,
+        image_embeddings,
+        text_embeddings,
+        logit_scale=None,
+        logit_bias=None,
+        *,
+        image_ids=None,
+        sample_weight=None,
+    ):
+        return super().__call__(
+            image_embeddings,
+            text_embeddings,
+            sample_weight,
+            logit_scale=logit_scale,
+            logit_bias=logit_bias,
+            image_ids=image_ids,
+        )
+
+    def call(
+        self,
+        image_embeddings,
+        text_embeddings,
+        logit_scale=None,
+        logit_bias=None,
+        image_ids=None,
+    ):
+        check_embedding_pair(
+            image_embeddings,
+            text_embeddings,
+            names=("image_embeddings", "text_embeddings"),
+        )
+        scale = 1 / self.temperature if logit_scale is None else logit_scale
+        bias = self.bias if logit_bias is None else logit_bias
+        check_scalar("logit_scale", scale)
+        check_scalar("logit_bias", bias)
+        images = l2_normalize(image_embeddings)
+        texts = l2_normalize(text_embeddings)
+        n = ops.shape(images)[0]
+        if image_ids is None:
+            ids = ops.arange(n, dtype="int32")
+            if self.gather:
+                ids = ids + n * distribution.replica_index()
+        else:
+            ids = ops.convert_to_tensor(image_ids)
+            check_one_per_example("image_ids", ids, images.shape[0])
+        text_ids = ids
+        if self.gather:
+            texts = distribution.all_gather(texts)
+            text_ids = distribution.all_gather(ids)
+        logits = ops.matmul(images * scale, ops.transpose(texts)) + bias
+        belongs = ids[:, None] == text_ids[None, :]
+        # -log(sigmoid(x)) is softplus(-x).
+        return ops.sum(
+            ops.softplus(ops.where(belongs, -logits, logits)), axis=1
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "bias": self.bias}

@@ -1,0 +1,121 @@
+import keras
+from keras import ops
+
+from keras_contrastive import distribution
+from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
+from keras_contrastive.losses.contrastive_loss import check_embeddings
+from keras_contrastive.losses.contrastive_loss import check_one_per_example
+from keras_contrastive.losses.info_nce import multi_positive_info_nce
+from keras_contrastive.normalization import l2_normalize
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class SupConLoss(ContrastiveLoss):
+    """Supervised contrastive loss: examples of a class attract each other.
+
+    The positives `P(i)` of an example are the others of its label. With the
+    softmax of the cosine similarities over all other examples,
+    `p_ip = exp(sim(i, p) / t) / sum_{a != i} exp(sim(i, a) / t)`:
+
+    `L_out_i = -1/|P(i)| sum_{p in P(i)} log p_ip`
+    `L_in_i  = -log(1/|P(i)| sum_{p in P(i)} p_ip)`
+
+    The loss is their mean over the batch. An example that is alone in its
+    class has no positive: its loss is 0, and it still is everyone's negative.
+    (The paper's factor `temperature / base_temperature` is left out, as in its
+    equations.)
+
+    It has the signature of a Keras loss of labels and predictions, so any
+    Keras model that outputs embeddings can be compiled with it. For two views
+    of each image pass both: `loss(concatenate([labels, labels]),
+    concatenate([z_a, z_b]))`.
+
+    Embeddings need not be normalised. All of it is computed in float32.
+
+    Args:
+        temperature: Positive number `t`. Defaults to 0.1, the paper's.
+        form: `"out"` for `L_out`, the better one and the default, or `"in"`
+            for `L_in`.
+        gather: Whether to contrast with the embeddings of all replicas, so
+            that the loss over many devices is that of one device on the whole
+            batch. Defaults to `True`.
+        name: Name of the loss.
+        reduction: Keras reduction of the losses per example.
+
+    Call arguments:
+        labels: Int tensor of shape `(batch,)`.
+        embeddings: Float tensor of shape `(batch, dim)`.
+        sample_weight: Optional float tensor of shape `(batch,)`.
+
+    Returns:
+        A scalar; with `reduction=None` one loss per example, shape `(batch,)`.
+
+    Raises:
+        ValueError: If `temperature` is not positive, `form` unknown, the
+            embeddings are not of rank 2, or `labels` does not hold one label
+            per example.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+    import keras_contrastive as kc
+
+    labels = np.arange(32) % 4
+    x = np.eye(4)[labels] + 0.1 * np.random.normal(size=(32, 4))
+    model = keras.Sequential([keras.layers.Dense(8)])
+    model.compile("adam", kc.losses.SupConLoss())
+    model.fit(x, labels, verbose=0)
+    ```
+
+    Reference:
+        Khosla et al., 2020, Supervised Contrastive Learning, eq. 2 and 3.
+    """
+
+    def __init__(
+        self,
+        temperature=0.1,
+        form="out",
+        gather=True,
+        name="supcon_loss",
+        reduction="sum_over_batch_size",
+    ):
+        if form not in _AVERAGES:
+            raise ValueError(
+                f"`form` must be 'out' or 'in'. Received: form={form!r}"
+            )
+        super().__init__(
+            temperature, gather=gather, name=name, reduction=reduction
+        )
+        self.form = form
+
+    def call(self, labels, embeddings):
+        check_embeddings("embeddings", embeddings.shape)
+        # Keras makes a column of labels that come from arrays.
+        if len(labels.shape) == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
+        check_one_per_example("labels", labels, embeddings.shape[0])
+        queries = keys = l2_normalize(embeddings)
+        key_labels = labels
+        n = ops.shape(queries)[0]
+        own = ops.arange(n, dtype="int32")
+        if self.gather:
+            keys = distribution.all_gather(queries)
+            key_labels = distribution.all_gather(labels)
+            own = own + n * distribution.replica_index()
+        return multi_positive_info_nce(
+            queries,
+            keys,
+            labels,
+            key_labels,
+            1 / self.temperature,
+            excluded=own,
+            average=_AVERAGES[self.form],
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "form": self.form}
+
+
+_AVERAGES = {"out": "log", "in": "likelihood"}
