@@ -9,11 +9,14 @@ from keras_contrastive import losses
 from keras_contrastive import metrics
 from keras_contrastive import models
 from keras_contrastive import optimizers
+from keras_contrastive import text
 from keras_contrastive import visualization
+from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.simclr_model import SimCLRModel
 from keras_contrastive.version import __version__
 
 __all__ = [
+    "CLIPModel",
     "SimCLRModel",
     "__version__",
     "callbacks",
@@ -25,5 +28,6 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "text",
     "visualization",
 ]

@@ -4,10 +4,14 @@ from keras_contrastive.callbacks.knn_evaluation import KNNEvaluation
 from keras_contrastive.callbacks.linear_probe_evaluation import (
     LinearProbeEvaluation,
 )
+from keras_contrastive.callbacks.retrieval_evaluation import RetrievalEvaluation
 from keras_contrastive.callbacks.training_health import TrainingHealth
+from keras_contrastive.callbacks.zero_shot_evaluation import ZeroShotEvaluation
 
 __all__ = [
     "KNNEvaluation",
     "LinearProbeEvaluation",
+    "RetrievalEvaluation",
     "TrainingHealth",
+    "ZeroShotEvaluation",
 ]

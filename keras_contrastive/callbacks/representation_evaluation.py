@@ -1,31 +1,18 @@
 """What callbacks that score the representation during `fit` share."""
 
 import abc
-import contextlib
-import math
 
-import keras
-
+from keras_contrastive.callbacks.periodic_evaluation import PeriodicEvaluation
 from keras_contrastive.evaluation.checks import as_labels
-from keras_contrastive.evaluation.checks import check_positive
 from keras_contrastive.evaluation.extract_features import extract_features
 from keras_contrastive.evaluation.extract_features import is_arrays
 
 
-class RepresentationEvaluation(keras.callbacks.Callback, abc.ABC):
+class RepresentationEvaluation(PeriodicEvaluation):
     """Base class: scores `model.predict` on labelled data as `fit` goes.
 
-    Every `every_n_epochs` epochs and after the last one, it extracts features
-    of the training and the test data and puts the number that `evaluate`
-    returns into the epoch's logs, as `name`. `History` and the progress bar
-    show it, as do callbacks that come later in the list, such as
-    `CSVLogger`, `TensorBoard` or `EarlyStopping`.
-
-    Epochs without evaluation log NaN: every epoch then has a value, as
-    `CSVLogger`, which takes its columns from the first epoch, and a data frame
-    of the history need.
-
-    The model's weights, its optimizer and its random state stay as they are.
+    It extracts features of the training and the test data; `evaluate` makes a
+    number of them.
 
     Args:
         train_data: Labelled data that the classifier learns from: a tuple
@@ -41,13 +28,11 @@ class RepresentationEvaluation(keras.callbacks.Callback, abc.ABC):
     def __init__(
         self, train_data, test_data, every_n_epochs, batch_size, verbose, name
     ):
-        super().__init__()
-        check_positive(every_n_epochs, "every_n_epochs")
+        super().__init__([name], every_n_epochs)
         _check_labelled(train_data, "train_data")
         _check_labelled(test_data, "test_data")
         self.train_data = train_data
         self.test_data = test_data
-        self.every_n_epochs = every_n_epochs
         self.batch_size = batch_size
         self.verbose = verbose
         self.name = name
@@ -58,15 +43,10 @@ class RepresentationEvaluation(keras.callbacks.Callback, abc.ABC):
     ) -> float:
         """Returns the score that the features deserve."""
 
-    def on_epoch_end(self, epoch, logs=None):
-        is_last = epoch + 1 == self.params["epochs"] or self.model.stop_training
-        if is_last or (epoch + 1) % self.every_n_epochs == 0:
-            with _preserved_random_state():
-                train = self._extract(self.train_data, "train_data")
-                test = self._extract(self.test_data, "test_data")
-            logs[self.name] = self.evaluate(*train, *test)
-        else:
-            logs[self.name] = math.nan
+    def scores(self):
+        train = self._extract(self.train_data, "train_data")
+        test = self._extract(self.test_data, "test_data")
+        return {self.name: self.evaluate(*train, *test)}
 
     def _extract(self, data, name):
         features, labels = extract_features(
@@ -78,16 +58,6 @@ class RepresentationEvaluation(keras.callbacks.Callback, abc.ABC):
                 "Received batches of images only."
             )
         return features, labels
-
-
-def _preserved_random_state():
-    if keras.backend.backend() != "torch":
-        return contextlib.nullcontext()
-    # Any PyTorch `DataLoader`, that of `predict` included, draws from the
-    # global generator, which also shuffles the batches of `fit`.
-    import torch
-
-    return torch.random.fork_rng(devices=[])
 
 
 def _check_labelled(data, name):

@@ -12,11 +12,12 @@ class TrainingHealth(keras.callbacks.Callback):
 
     `ContrastiveModel.fit` adds it by itself. After the first step it raises a
     `ValueError` where the images were NaN or infinite, far outside the
-    augmenter's `value_range`, or the batch held one example, which has nothing
-    to be contrasted with. At the end of each epoch it does so for NaN images
-    in any batch of the epoch, and warns where the embeddings of all images
-    have become nearly one point: the loss then stands at `ln(2N - 1)` and the
-    representation is useless.
+    augmenter's `value_range`, a text lacked the end token that its encoder
+    pools at, or the batch held one example, which has nothing to be contrasted
+    with. At the end of each epoch it does so for NaN images and endless texts
+    in any batch of the epoch, and warns where the embeddings of all examples
+    have become nearly one point: the loss then stands at the logarithm of the
+    number of candidates and the representation is useless.
     """
 
     def on_train_begin(self, logs=None):
@@ -32,6 +33,7 @@ class TrainingHealth(keras.callbacks.Callback):
         self._first_step = False
         seen = self.model.health.summary()
         self._check_images_are_finite(seen)
+        self._check_texts_end(seen)
         if seen["out_of_range"]:
             raise ValueError(
                 "The images must be uint8 in [0, 255], or floats in the "
@@ -64,6 +66,7 @@ class TrainingHealth(keras.callbacks.Callback):
         self._epoch_read = True
         seen = self.model.health.summary()
         self._check_images_are_finite(seen)
+        self._check_texts_end(seen)
         if seen["batches"] and seen["spread"] < _COLLAPSED:
             warnings.warn(
                 f"The embeddings have collapsed in epoch {self._epoch + 1}: "
@@ -82,4 +85,14 @@ class TrainingHealth(keras.callbacks.Callback):
                 f"in {seen['not_finite']} of {seen['batches']} batches of "
                 f"epoch {self._epoch + 1}. They were trained on as zeros, so "
                 "the weights are still usable."
+            )
+
+    def _check_texts_end(self, seen):
+        if seen["without_end"]:
+            raise ValueError(
+                "Each text must contain the end token that the text encoder "
+                f"pools at, {self.model.text_encoder.end_id}. Received: "
+                f"{seen['without_end']} of {seen['examples']} texts without "
+                f"it in epoch {self._epoch + 1}. Truncate so that the end "
+                "token stays, and give the encoder the tokenizer's end id."
             )

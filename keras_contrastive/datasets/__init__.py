@@ -1,7 +1,25 @@
 """Data to learn from."""
 
+from keras_contrastive.datasets.captioned_image import CaptionedImage
 from keras_contrastive.datasets.cifar10 import cifar10
+from keras_contrastive.datasets.flickr30k import flickr30k
+from keras_contrastive.datasets.flickr30k_records import flickr30k_records
+from keras_contrastive.datasets.image_text_dataset import ImageTextDataset
+from keras_contrastive.datasets.image_text_shards import image_text_shards
+from keras_contrastive.datasets.load_image_text import ImageTextArrays
+from keras_contrastive.datasets.load_image_text import load_image_text
 from keras_contrastive.datasets.shapes import Shapes
 from keras_contrastive.datasets.shapes import shapes
 
-__all__ = ["Shapes", "cifar10", "shapes"]
+__all__ = [
+    "CaptionedImage",
+    "ImageTextArrays",
+    "ImageTextDataset",
+    "Shapes",
+    "cifar10",
+    "flickr30k",
+    "flickr30k_records",
+    "image_text_shards",
+    "load_image_text",
+    "shapes",
+]

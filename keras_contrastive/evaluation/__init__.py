@@ -4,10 +4,20 @@ from keras_contrastive.evaluation.effective_rank import effective_rank
 from keras_contrastive.evaluation.extract_features import extract_features
 from keras_contrastive.evaluation.knn_classify import knn_classify
 from keras_contrastive.evaluation.linear_probe import linear_probe
+from keras_contrastive.evaluation.prompts import CIFAR10_TEMPLATES
+from keras_contrastive.evaluation.prompts import GENERAL_TEMPLATES
+from keras_contrastive.evaluation.retrieval_recall import retrieval_recall
+from keras_contrastive.evaluation.zero_shot_classify import zero_shot_classify
+from keras_contrastive.evaluation.zero_shot_weights import zero_shot_weights
 
 __all__ = [
+    "CIFAR10_TEMPLATES",
+    "GENERAL_TEMPLATES",
     "effective_rank",
     "extract_features",
     "knn_classify",
     "linear_probe",
+    "retrieval_recall",
+    "zero_shot_classify",
+    "zero_shot_weights",
 ]

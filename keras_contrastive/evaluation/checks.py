@@ -3,6 +3,11 @@
 import numpy as np
 from keras import ops
 
+from keras_contrastive.normalization import SMALLEST_SQUARED_NORM
+
+# What one chunk of similarities may take, in bytes.
+CHUNK_BYTES = 2**27
+
 
 def as_features(features, name):
     """Returns `features` as a finite float32 NumPy array, (rows, dim)."""
@@ -42,12 +47,23 @@ def as_labels(labels, name, num_rows):
     return labels
 
 
-def check_same_width(train_features, test_features):
-    if train_features.shape[1] != test_features.shape[1]:
+def normalize_rows(features):
+    """Scales the rows of a float32 NumPy array to unit length.
+
+    As `l2_normalize`, for functions whose answer must not depend on the
+    backend and its device.
+    """
+    squared_norm = np.sum(features**2, axis=1, keepdims=True)
+    return features / np.sqrt(np.maximum(squared_norm, SMALLEST_SQUARED_NORM))
+
+
+def check_same_width(
+    features_a, features_b, names=("train_features", "test_features")
+):
+    if features_a.shape[1] != features_b.shape[1]:
         raise ValueError(
-            "`train_features` and `test_features` must have the same width. "
-            f"Received shapes {train_features.shape} and "
-            f"{test_features.shape}."
+            f"`{names[0]}` and `{names[1]}` must have the same width. "
+            f"Received shapes {features_a.shape} and {features_b.shape}."
         )
 
 

@@ -3,14 +3,12 @@
 import numpy as np
 from keras import ops
 
+from keras_contrastive.evaluation.checks import CHUNK_BYTES
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import as_labels
 from keras_contrastive.evaluation.checks import check_positive
 from keras_contrastive.evaluation.checks import check_same_width
 from keras_contrastive.normalization import l2_normalize
-
-# What one chunk of similarities may take, in bytes.
-CHUNK_BYTES = 2**27
 
 
 def knn_classify(

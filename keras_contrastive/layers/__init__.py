@@ -20,11 +20,13 @@ from keras_contrastive.layers.augmentation.simclr_augmentation import (
 )
 from keras_contrastive.layers.logit_scale import LogitScale
 from keras_contrastive.layers.multi_view import MultiView
+from keras_contrastive.layers.patch_dropout import PatchDropout
 from keras_contrastive.layers.projection_head import ProjectionHead
 
 __all__ = [
     "LogitScale",
     "MultiView",
+    "PatchDropout",
     "ProjectionHead",
     "RandomApply",
     "RandomColorJitter",

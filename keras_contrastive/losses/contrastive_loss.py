@@ -48,7 +48,7 @@ class ContrastiveLoss(keras.losses.Loss):
                 ops.convert_to_tensor(y_pred),
                 **kwargs,
             )
-        reduce = _Reduction(reduction=self.reduction, dtype=self.dtype)
+        reduce = _Reduction(self.name, self.reduction, self.dtype)
         return reduce(losses, losses, sample_weight)
 
     def get_config(self):

@@ -29,6 +29,7 @@ class BatchHealth(keras.metrics.Metric):
         self.out_of_range = self._sum("out_of_range")
         self.minimum = self._sum("minimum")
         self.maximum = self._sum("maximum")
+        self.without_end = self._sum("without_end")
         self.batches = self._sum("batches")
         self.examples = self._sum("examples")
         self.spread = self._sum("spread")
@@ -60,6 +61,11 @@ class BatchHealth(keras.metrics.Metric):
         self.minimum.assign_add(minimum)
         self.maximum.assign_add(maximum)
 
+    def update_tokens(self, tokens, end_id):
+        """Looks at a batch of token ids, shape (batch, length)."""
+        has_end = ops.any(ops.equal(tokens, end_id), axis=1)
+        self.without_end.assign_add(ops.sum(1.0 - ops.cast(has_end, "float32")))
+
     def update_embeddings(self, first, second):
         """Looks at two batches of embeddings, each of shape (batch, dim).
 
@@ -90,5 +96,6 @@ class BatchHealth(keras.metrics.Metric):
             "out_of_range": int(total["out_of_range"]),
             "minimum": total["minimum"] / images,
             "maximum": total["maximum"] / images,
+            "without_end": int(total["without_end"]),
             "spread": total["spread"] / batches,
         }

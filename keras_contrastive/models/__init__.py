@@ -1,9 +1,23 @@
 """Contrastive models and encoders for them."""
 
+from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.encoders import ResNet
 from keras_contrastive.models.encoders import ResNet18
 from keras_contrastive.models.encoders import ResNet34
 from keras_contrastive.models.encoders import ResNet50
+from keras_contrastive.models.encoders import TextTransformer
+from keras_contrastive.models.encoders import VisionTransformer
+from keras_contrastive.models.encoders import pooled
 from keras_contrastive.models.simclr_model import SimCLRModel
 
-__all__ = ["ResNet", "ResNet18", "ResNet34", "ResNet50", "SimCLRModel"]
+__all__ = [
+    "CLIPModel",
+    "ResNet",
+    "ResNet18",
+    "ResNet34",
+    "ResNet50",
+    "SimCLRModel",
+    "TextTransformer",
+    "VisionTransformer",
+    "pooled",
+]

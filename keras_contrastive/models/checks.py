@@ -12,15 +12,23 @@ def known_shape(layer, name):
     return shape if isinstance(shape, tuple) else None
 
 
-def check_representation(shape):
+def check_representation(shape, name="encoder"):
     """Raises unless an encoder's output `shape` is `(batch, dim)`."""
     if len(shape) != 2:
         raise ValueError(
-            "`encoder` must turn images into vectors, shape (batch, dim). "
+            f"`{name}` must give one vector per example, shape (batch, dim). "
             f"Received: an encoder with output shape {tuple(shape)}; pool it, "
-            "for instance with keras.layers.GlobalAveragePooling2D or "
-            '`pooling="avg"`.'
+            "for instance with keras_contrastive.models.pooled(encoder) or, "
+            'in keras.applications, `pooling="avg"`.'
         )
+
+
+def value_range_of(augmenter):
+    """Range of float images that an augmenter states, or None."""
+    for layer in (augmenter, *getattr(augmenter, "layers", [])):
+        if hasattr(layer, "value_range"):
+            return tuple(layer.value_range)
+    return None
 
 
 def check_images(images):

@@ -9,6 +9,10 @@ from keras_contrastive.layers.random_state import RandomState
 from keras_contrastive.metrics.batch_health import BatchHealth
 from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
 from keras_contrastive.models import train_step
+from keras_contrastive.models.checks import check_images
+from keras_contrastive.models.checks import is_float
+from keras_contrastive.optimizers.weight_decay import is_decayed
+from keras_contrastive.optimizers.weight_decay import leave_undecayed
 
 
 class ContrastiveModel(keras.Model):
@@ -26,6 +30,7 @@ class ContrastiveModel(keras.Model):
     * `contrastive_loss(embeddings, sample_weight)`: the embeddings of the
       whole batch to a scalar.
 
+    It names its losses in `named_losses`, of which the first is the default.
     This class owns `compile` and the train and test steps over them, once for
     the three backends; `models/train_step` holds what differs, which is how to
     differentiate.
@@ -35,6 +40,8 @@ class ContrastiveModel(keras.Model):
     with a `ValueError` after its first step; collapsing embeddings are warned
     of at the end of the epoch.
     """
+
+    named_losses = {}
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -56,6 +63,39 @@ class ContrastiveModel(keras.Model):
         """The compiled loss of the pair of embeddings, a scalar."""
         return self.loss(*embeddings["pair"], sample_weight=sample_weight)
 
+    # What else a method may have its own way.
+
+    def unpack_data(self, data):
+        """What the data yields, as `(x, y, sample_weight)`."""
+        return keras.utils.unpack_x_y_sample_weight(data)
+
+    def default_metrics(self):
+        return [ContrastiveAccuracy()]
+
+    def undecayed_variables(self):
+        """Those that no weight decay of the optimizer shall touch."""
+        return []
+
+    def build_from_encoders(self):
+        """Builds the model, where its encoders say what they take and give."""
+
+    @property
+    def value_range(self):
+        """Range of float images, where it is known."""
+        return None
+
+    def watch_images(self, images):
+        """Looks for unusable images, which `TrainingHealth` then reports.
+
+        Returns:
+            The images, with zeros for NaN, which shall not cost the weights.
+        """
+        check_images(images)
+        if not is_float(images):
+            return images
+        self.health.update_images(images, self.value_range)
+        return ops.where(ops.isfinite(images), images, 0)
+
     # What Keras asks of a model.
 
     def compile(
@@ -72,13 +112,13 @@ class ContrastiveModel(keras.Model):
 
         Args:
             optimizer: A Keras optimizer or its name. Defaults to `"adam"`.
-            loss: A loss object that is called as `loss(first, second,
-                sample_weight=None)` on two float tensors of shape
-                `(batch, dim)`. Defaults to the loss of the method's paper.
+            loss: The name of one of the method's losses, or a loss object that
+                is called as `loss(first, second, sample_weight=None)` on two
+                float tensors of shape `(batch, dim)`. Defaults to the loss of
+                the method's paper.
             metrics: List of metric objects that are updated with
-                `(first, second)` too. Defaults to
-                `[keras_contrastive.metrics.ContrastiveAccuracy()]`; an empty
-                list for none.
+                `(first, second)` too. Defaults to those of the method; an
+                empty list for none.
             run_eagerly: As in `keras.Model.compile`.
             steps_per_execution: As in `keras.Model.compile`.
             jit_compile: As in `keras.Model.compile`.
@@ -87,15 +127,9 @@ class ContrastiveModel(keras.Model):
         Raises:
             ValueError: If `loss` or a metric is not of the right kind.
         """
-        loss = self.default_loss() if loss is None else loss
-        if not isinstance(loss, keras.losses.Loss):
-            raise ValueError(
-                "`loss` must be a keras.losses.Loss object that takes two "
-                "embeddings, such as keras_contrastive.losses.NTXentLoss(). "
-                f"Received: loss={loss!r}"
-            )
+        loss = self.get_loss(loss)
         if metrics is None:
-            metrics = [ContrastiveAccuracy()]
+            metrics = self.default_metrics()
         for metric in metrics:
             if not isinstance(metric, keras.metrics.Metric):
                 raise ValueError(
@@ -116,11 +150,32 @@ class ContrastiveModel(keras.Model):
         )
         self.loss = loss
         self._jit_compile_argument = jit_compile
+        # Not in the constructor, after which a subclass may add state of its
+        # own; not in `fit`, before which callbacks may restore a checkpoint.
+        if not self.built:
+            self.build_from_encoders()
+        self.leave_undecayed()
 
-    def default_loss(self):
-        raise NotImplementedError(
-            f"{type(self).__name__} must implement `default_loss()`."
-        )
+    def get_loss(self, loss):
+        """The loss object that `loss`, an argument of `compile`, stands for."""
+        if loss is None:
+            loss = next(iter(self.named_losses))
+        if isinstance(loss, str) and loss in self.named_losses:
+            return self.named_losses[loss]()
+        if not isinstance(loss, keras.losses.Loss):
+            names = ", ".join(repr(name) for name in self.named_losses)
+            raise ValueError(
+                f"`loss` must be {names} or a keras.losses.Loss object that "
+                "takes two embeddings, such as "
+                "keras_contrastive.losses.NTXentLoss(). "
+                f"Received: loss={loss!r}"
+            )
+        return loss
+
+    def leave_undecayed(self):
+        # Needs the variables and the optimizer, whichever comes last.
+        if self.built and self.compiled and not self.optimizer.built:
+            leave_undecayed(self.optimizer, self.undecayed_variables())
 
     def get_compile_config(self):
         if not self.compiled:
@@ -137,12 +192,22 @@ class ContrastiveModel(keras.Model):
         # fails on the other backends.
         if config["optimizer"]["module"].startswith("keras.src.backend."):
             config["optimizer"]["module"] = "keras.optimizers"
+        # Nor does it store what was left out of weight decay.
+        config["undecayed"] = [
+            index
+            for index, variable in enumerate(self.trainable_variables)
+            if not is_decayed(self.optimizer, variable)
+        ]
         return config
 
     def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        config = keras.saving.deserialize_keras_object(config)
+        undecayed = config.pop("undecayed")
+        self.compile(**config)
         if self.built:
-            self.optimizer.build(self.trainable_variables)
+            variables = self.trainable_variables
+            leave_undecayed(self.optimizer, [variables[i] for i in undecayed])
+            self.optimizer.build(variables)
 
     def fit(self, *args, **kwargs):
         call = inspect.signature(super().fit).bind(*args, **kwargs)
@@ -187,7 +252,7 @@ class ContrastiveModel(keras.Model):
         else:
             # Keras builds the metrics on what `call` returns, once before
             # training; its shape stands in for both embeddings.
-            pair = (y_pred, y_pred)
+            pair = (keras.tree.flatten(y_pred)[0],) * 2
         if self._compile_metrics is not None:
             self._compile_metrics.update_state(*pair, sample_weight)
         return self.get_metrics_result()

@@ -10,8 +10,8 @@ from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.losses.nt_xent_loss import NTXentLoss
 from keras_contrastive.models.checks import check_images
 from keras_contrastive.models.checks import check_representation
-from keras_contrastive.models.checks import is_float
 from keras_contrastive.models.checks import known_shape
+from keras_contrastive.models.checks import value_range_of
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 
 
@@ -90,6 +90,8 @@ class SimCLRModel(ContrastiveModel):
         Visual Representations.
     """
 
+    named_losses = {"nt_xent": NTXentLoss}
+
     def __init__(
         self,
         encoder,
@@ -146,21 +148,16 @@ class SimCLRModel(ContrastiveModel):
 
     @property
     def value_range(self):
-        """Range of float images, where the augmenter states one."""
-        augmenter = self._augmenter
-        for layer in (augmenter, *getattr(augmenter, "layers", [])):
-            if hasattr(layer, "value_range"):
-                return tuple(layer.value_range)
-        return None
+        return value_range_of(self._augmenter)
 
-    def default_loss(self):
-        return NTXentLoss()
+    def undecayed_variables(self):
+        return [] if self.probe is None else self.probe.trainable_variables
 
     def make_views(self, x, training):
         """Two augmented views; in evaluation too, or there is no loss."""
         if _are_views(x):
-            return [self._prepare(self._watch(view)) for view in x]
-        return self.multi_view(self._watch(x), training=True)
+            return [self._prepare(self.watch_images(view)) for view in x]
+        return self.multi_view(self.watch_images(x), training=True)
 
     def embed(self, views, training):
         h = self.encoder(ops.concatenate(views, axis=0), training=training)
@@ -177,14 +174,6 @@ class SimCLRModel(ContrastiveModel):
         """The images as the encoder takes them, not augmented."""
         check_images(images)
         return self._augmenter(images, training=False)
-
-    def _watch(self, images):
-        check_images(images)
-        if not is_float(images):
-            return images
-        self.health.update_images(images, self.value_range)
-        # `TrainingHealth` reports it; until then it shall not cost the weights.
-        return ops.where(ops.isfinite(images), images, 0)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -221,37 +210,12 @@ class SimCLRModel(ContrastiveModel):
         if self.probe is not None:
             self.probe(h)
         self.built = True
-        self._leave_probe_undecayed()
+        self.leave_undecayed()
 
-    def compile(self, *args, **kwargs):
-        super().compile(*args, **kwargs)
-        # Not in the constructor, after which a subclass may add state of its
-        # own; not in `fit`, before which callbacks may restore a checkpoint.
+    def build_from_encoders(self):
         input_shape = known_shape(self.encoder, "input_shape")
-        if not self.built and input_shape and None not in input_shape[1:]:
+        if input_shape and None not in input_shape[1:]:
             self.build(input_shape)
-        self._leave_probe_undecayed()
-
-    compile.__doc__ = ContrastiveModel.compile.__doc__
-
-    def _leave_probe_undecayed(self):
-        # Needs the probe's variables and the optimizer, whichever comes last.
-        if self.probe is None or not (self.built and self.compiled):
-            return
-        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        if optimizer.built:
-            return
-        # Keras' method forgets what it was told before, perhaps by the user.
-        names = (
-            "_exclude_from_weight_decay",
-            "_exclude_from_weight_decay_pattern",
-        )
-        variables, pattern = (getattr(optimizer, name, None) for name in names)
-        optimizer.exclude_from_weight_decay(
-            var_list=self.probe.trainable_variables
-        )
-        optimizer._exclude_from_weight_decay.update(variables or ())
-        optimizer._exclude_from_weight_decay_pattern = pattern
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 import keras_contrastive as kc
 
@@ -44,6 +45,84 @@ def simclr(encoder_=None, optimizer="adam", compile=None, **kwargs):
     )
     model.compile(optimizer, **(compile or {}))
     return model
+
+
+TOKENS = 6
+END = 2
+
+
+def images_and_texts(n=16, seed=0):
+    """Random images with random captions, `[start] words [end] pad`."""
+    rng = np.random.default_rng(seed)
+    images, _ = images_and_labels(n, seed)
+    texts = rng.integers(3, 20, size=(n, TOKENS)).astype("int32")
+    texts[:, 0] = 1
+    texts[np.arange(n), rng.integers(2, TOKENS, size=n)] = END
+    return images, texts
+
+
+def text_encoder(dropout=0.0):
+    layers = [
+        keras.Input((TOKENS,), dtype="int32"),
+        keras.layers.Embedding(20, 8, name="embedding"),
+        keras.layers.GlobalAveragePooling1D(),
+        keras.layers.Dense(8, name="dense"),
+    ]
+    if dropout:
+        layers.append(keras.layers.Dropout(dropout))
+    return keras.Sequential(layers)
+
+
+def clip(image_encoder=None, optimizer="adam", compile=None, **kwargs):
+    kwargs.setdefault("text_encoder", text_encoder())
+    kwargs.setdefault(
+        "augmenter", kc.layers.RandomResizedCrop(SIZE, SIZE, seed=1)
+    )
+    model = kc.CLIPModel(
+        image_encoder or encoder(), projection_dim=4, **kwargs
+    )
+    model.compile(optimizer, **(compile or {}))
+    return model
+
+
+# The kinds of data that `fit` takes. Each is made of arrays in a structure:
+# an array, a tuple or a dict of arrays.
+
+
+class PyBatches(keras.utils.PyDataset):
+    def __init__(self, arrays, size=8):
+        super().__init__()
+        self.arrays, self.size = arrays, size
+
+    def __len__(self):
+        return len(keras.tree.flatten(self.arrays)[0]) // self.size
+
+    def __getitem__(self, index):
+        rows = slice(index * self.size, (index + 1) * self.size)
+        batch = keras.tree.map_structure(lambda a: a[rows], self.arrays)
+        return batch if isinstance(batch, tuple) else (batch,)
+
+
+def as_tf_data(arrays):
+    tf = pytest.importorskip("tensorflow")
+    return tf.data.Dataset.from_tensor_slices(arrays).batch(8)
+
+
+def as_data_loader(arrays):
+    torch = pytest.importorskip("torch")
+
+    class Dataset(torch.utils.data.Dataset):
+        def __len__(self):
+            return len(keras.tree.flatten(arrays)[0])
+
+        def __getitem__(self, index):
+            item = keras.tree.map_structure(lambda a: a[index], arrays)
+            return item if isinstance(item, tuple) else (item,)
+
+    return torch.utils.data.DataLoader(Dataset(), batch_size=8)
+
+
+KINDS_OF_DATA = [PyBatches, as_tf_data, as_data_loader]
 
 
 def to_numpy(tensor):

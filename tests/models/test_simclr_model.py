@@ -4,6 +4,7 @@ import pytest
 
 import keras_contrastive as kc
 from tests.autodiff import value_and_gradients
+from tests.models.helpers import KINDS_OF_DATA
 from tests.models.helpers import SIZE
 from tests.models.helpers import encoder
 from tests.models.helpers import images_and_labels
@@ -12,44 +13,12 @@ from tests.models.helpers import to_numpy
 from tests.models.helpers import weights_of
 
 
-def batches(images, labels=None, size=8):
-    for start in range(0, len(images), size):
-        batch = images[start : start + size]
-        yield batch if labels is None else (batch, labels[start : start + size])
-
-
-class PyBatches(keras.utils.PyDataset):
-    def __init__(self, *arrays):
-        super().__init__()
-        self.items = list(batches(*arrays))
-
-    def __len__(self):
-        return len(self.items)
-
-    def __getitem__(self, index):
-        item = self.items[index]
-        return item if isinstance(item, tuple) else (item,)
-
-
-def as_tf_data(*arrays):
-    tf = pytest.importorskip("tensorflow")
-    arrays = arrays if len(arrays) > 1 else arrays[0]
-    return tf.data.Dataset.from_tensor_slices(arrays).batch(8)
-
-
-def as_data_loader(*arrays):
-    torch = pytest.importorskip("torch")
-    tensors = [torch.from_numpy(a) for a in arrays]
-    dataset = torch.utils.data.TensorDataset(*tensors)
-    return torch.utils.data.DataLoader(dataset, batch_size=8)
-
-
-@pytest.mark.parametrize("kind", [PyBatches, as_tf_data, as_data_loader])
+@pytest.mark.parametrize("kind", KINDS_OF_DATA)
 @pytest.mark.parametrize("labelled", [False, True])
 def test_fit_takes_every_kind_of_data(kind, labelled):
     images, labels = images_and_labels()
     model = simclr(num_classes=4 if labelled else None)
-    data = kind(images, labels) if labelled else kind(images)
+    data = kind((images, labels) if labelled else images)
     history = model.fit(data, epochs=2, verbose=0).history
     assert np.isfinite(history["loss"]).all()
     assert ("probe_accuracy" in history) == labelled

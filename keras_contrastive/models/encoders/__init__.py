@@ -1,8 +1,21 @@
-"""Encoders: images to one vector each."""
+"""Encoders: images or texts to one vector each."""
 
+from keras_contrastive.models.encoders.pooled import pooled
 from keras_contrastive.models.encoders.resnet import ResNet
 from keras_contrastive.models.encoders.resnet import ResNet18
 from keras_contrastive.models.encoders.resnet import ResNet34
 from keras_contrastive.models.encoders.resnet import ResNet50
+from keras_contrastive.models.encoders.text_transformer import TextTransformer
+from keras_contrastive.models.encoders.vision_transformer import (
+    VisionTransformer,
+)
 
-__all__ = ["ResNet", "ResNet18", "ResNet34", "ResNet50"]
+__all__ = [
+    "ResNet",
+    "ResNet18",
+    "ResNet34",
+    "ResNet50",
+    "TextTransformer",
+    "VisionTransformer",
+    "pooled",
+]

@@ -5,7 +5,7 @@ import keras
 
 
 def train_step(model, state, data):
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    x, y, sample_weight = model.unpack_data(data)
     trainable, non_trainable, optimizer, metrics = state
 
     views, (_, non_trainable, metrics) = _stateless(
@@ -42,7 +42,7 @@ def train_step(model, state, data):
 
 
 def test_step(model, state, data):
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    x, y, sample_weight = model.unpack_data(data)
 
     def forward():
         views = model.make_views(x, training=False)

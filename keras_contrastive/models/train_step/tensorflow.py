@@ -1,11 +1,10 @@
 """Steps with `tf.GradientTape`."""
 
-import keras
 import tensorflow as tf
 
 
 def train_step(model, data):
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    x, y, sample_weight = model.unpack_data(data)
     views = model.make_views(x, training=True)
     with tf.GradientTape() as tape:
         embeddings = model.embed(views, training=True)
@@ -20,7 +19,7 @@ def train_step(model, data):
 
 
 def test_step(model, data):
-    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    x, y, sample_weight = model.unpack_data(data)
     views = model.make_views(x, training=False)
     embeddings = model.embed(views, training=False)
     model.compute_loss(x, y, embeddings, sample_weight, training=False)

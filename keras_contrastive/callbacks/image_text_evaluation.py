@@ -1,0 +1,49 @@
+"""What callbacks that score an image-text model during `fit` share."""
+
+import keras
+
+from keras_contrastive.callbacks.periodic_evaluation import PeriodicEvaluation
+
+
+class ImageTextEvaluation(PeriodicEvaluation):
+    """Base class: scores the embeddings of images and texts as `fit` goes.
+
+    Args:
+        images: Array of n images, or a dict of arrays, as the model's image
+            encoder takes them.
+        names: Keys in the logs.
+        every_n_epochs: Number of epochs from one evaluation to the next.
+        batch_size: Number of images or texts in a batch of `predict`.
+        verbose: 0 is silent, 1 shows progress bars.
+    """
+
+    def __init__(self, images, names, every_n_epochs, batch_size, verbose):
+        super().__init__(names, every_n_epochs)
+        self.num_images = num_rows(images, "images")
+        self.images = images
+        self.batch_size = batch_size
+        self.verbose = verbose
+
+    def embed_images(self):
+        """Embeddings of the images, a NumPy array `(n, dim)`."""
+        return self._predict({"images": self.images})["image_embeddings"]
+
+    def embed_texts(self, texts):
+        """Embeddings of tokenised texts, a NumPy array `(m, dim)`."""
+        return self._predict({"texts": texts})["text_embeddings"]
+
+    def _predict(self, inputs):
+        return self.model.predict(
+            inputs, batch_size=self.batch_size, verbose=self.verbose
+        )
+
+
+def num_rows(inputs, name):
+    """Number of rows of an array or of a dict of arrays."""
+    arrays = keras.tree.flatten(inputs)
+    if not arrays or not all(getattr(array, "shape", ()) for array in arrays):
+        raise ValueError(
+            f"`{name}` must be an array, or a dict of arrays, as the model's "
+            f"encoder takes it. Received: {type(inputs).__name__}"
+        )
+    return arrays[0].shape[0]

@@ -1,0 +1,47 @@
+"""What callbacks that score a model during `fit` share: when, and where to."""
+
+import abc
+import math
+
+import keras
+
+from keras_contrastive.evaluation.checks import check_positive
+from keras_contrastive.random_state import preserved_random_state
+
+
+class PeriodicEvaluation(keras.callbacks.Callback, abc.ABC):
+    """Base class: puts scores of the model into the logs of `fit`.
+
+    Every `every_n_epochs` epochs and after the last one, the numbers that
+    `scores` returns go into the epoch's logs. `History` and the progress bar
+    show them, as do callbacks that come later in the list, such as
+    `CSVLogger`, `TensorBoard` or `EarlyStopping`.
+
+    Epochs without evaluation log NaN: every epoch then has a value, as
+    `CSVLogger`, which takes its columns from the first epoch, and a data frame
+    of the history need.
+
+    The model's weights, its optimizer and its random state stay as they are.
+
+    Args:
+        names: Keys in the logs, those of the dict that `scores` returns.
+        every_n_epochs: Number of epochs from one evaluation to the next.
+    """
+
+    def __init__(self, names, every_n_epochs):
+        super().__init__()
+        check_positive(every_n_epochs, "every_n_epochs")
+        self.names = tuple(names)
+        self.every_n_epochs = every_n_epochs
+
+    @abc.abstractmethod
+    def scores(self) -> dict[str, float]:
+        """Returns the scores of `self.model` as it now is."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        is_last = epoch + 1 == self.params["epochs"] or self.model.stop_training
+        if is_last or (epoch + 1) % self.every_n_epochs == 0:
+            with preserved_random_state():
+                logs.update(self.scores())
+        else:
+            logs.update(dict.fromkeys(self.names, math.nan))

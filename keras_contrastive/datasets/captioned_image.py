@@ -1,0 +1,105 @@
+"""An image with the captions that people gave it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_contrastive.datasets.image_files import load_image
+
+
+class CaptionedImage(NamedTuple):
+    """One photograph and all its captions.
+
+    Attributes:
+        image: path of the image file.
+        captions: tuple of strings, the captions in the order of the files.
+        image_id: int. Records of the same image share it.
+
+    Example:
+        ```python
+        import keras_contrastive as kc
+
+        record = kc.datasets.CaptionedImage(
+            "photographs/1.jpg", ("two dogs", "a wet dog and a dry one"), 1
+        )
+        print(record.captions[0])
+        ```
+    """
+
+    image: str | Path
+    captions: tuple[str, ...]
+    image_id: int
+
+
+def as_captioned_image(record, index: int) -> CaptionedImage:
+    """A record of any accepted form as a `CaptionedImage`.
+
+    Args:
+        record: a `CaptionedImage`, or a mapping with `"image"` (the path of a
+            file, the bytes of one, or a uint8 array), `"captions"` (strings
+            or UTF-8 bytes) and possibly `"image_id"`.
+        index: int, the record's place, which is its id if it has none.
+    """
+    if isinstance(record, CaptionedImage):
+        image, captions, image_id = record
+    elif isinstance(record, Mapping) and {"image", "captions"} <= set(record):
+        image, captions = record["image"], record["captions"]
+        image_id = record.get("image_id", index)
+    else:
+        raise ValueError(
+            "`records` must hold `CaptionedImage`s or dicts with 'image' and "
+            f"'captions'. Received: records[{index}]={_short(record)}"
+        )
+    if isinstance(captions, str | bytes):
+        captions = (captions,)
+    captions = tuple(
+        caption.decode("utf-8") if isinstance(caption, bytes) else str(caption)
+        for caption in captions
+    )
+    if not captions:
+        raise ValueError(
+            "Every record needs a caption. Received: "
+            f"records[{index}]={_short(record)}"
+        )
+    image_id = int(image_id)
+    if not -(2**31) <= image_id < 2**31:
+        # JAX has no 64-bit integers by default: it would cut them off.
+        raise ValueError(
+            "`image_id` must fit into 32 bits. Received: "
+            f"image_id={image_id} in records[{index}]"
+        )
+    return CaptionedImage(image, captions, image_id)
+
+
+def read_image(image, image_size: int | tuple[int, int]) -> np.ndarray:
+    """`load_image` for arrays too: uint8, shape `(height, width, 3 or 1)`."""
+    if isinstance(image, np.ndarray):
+        image = _as_file(image)
+    return load_image(image, image_size)
+
+
+def describe(record: CaptionedImage, index: int) -> str:
+    """The record's name in a message."""
+    image = record.image
+    return str(image) if isinstance(image, str | Path) else f"records[{index}]"
+
+
+def _as_file(array):
+    """The array as the bytes of a PNM file, which is a header and the array."""
+    channels = array.shape[-1] if array.ndim == 3 else None
+    if array.dtype != np.uint8 or channels not in (1, 3):
+        raise ValueError(
+            "An image must be the path of a file, the bytes of one, or a "
+            "uint8 array of shape (height, width, 3) or (height, width, 1). "
+            f"Received: an array of shape {array.shape} and type {array.dtype}"
+        )
+    height, width = array.shape[:2]
+    kind = 6 if channels == 3 else 5
+    return b"P%d %d %d 255\n" % (kind, width, height) + array.tobytes()
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "..."

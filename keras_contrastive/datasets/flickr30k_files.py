@@ -1,0 +1,137 @@
+"""Finding and parsing the files that Flickr30k is distributed in."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_contrastive.datasets.faults import Faults
+
+IMAGE_FOLDERS = ("flickr30k_images", "flickr30k-images")
+CAPTION_FILES = ("results_20130124.token", "results.csv")
+SPLIT_FILE = "dataset_flickr30k.json"
+
+INSTRUCTIONS = """\
+Flickr30k has to be downloaded by hand, because its authors ask for a form to
+be filled in. Put into one folder:
+- `flickr30k_images/` (or `flickr30k-images/`) with the photographs, and
+  `results_20130124.token` with the captions, from
+  https://shannon.cs.illinois.edu/DenotationGraph/ ; or the unpacked copy
+  https://www.kaggle.com/datasets/hsankesara/flickr-image-dataset , whose
+  captions are in `results.csv`;
+- `dataset_flickr30k.json` with Karpathy's splits, on which results are
+  reported, from
+  https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip .
+"""
+
+_TOKEN_LINE = re.compile(r"(?P<name>[^#\t]+)#\d+\t(?P<caption>.+)")
+# One line of Kaggle's file lacks the separator between number and caption.
+_CSV_LINE = re.compile(r"(?P<name>[^|]+)\|\s*\d+\s*\|?(?P<caption>.+)")
+_CSV_HEADER = re.compile(r"image_name\s*\|")
+
+
+class Flickr30kFiles(NamedTuple):
+    """Paths: folder of images, file of captions, file of splits or None."""
+
+    images: Path
+    captions: Path
+    splits: Path | None
+
+
+def find_files(data_dir: str | os.PathLike) -> Flickr30kFiles:
+    """Finds the files, or raises a `FileNotFoundError` that explains."""
+    root = Path(data_dir)
+    # Archives are unpacked beside each other, or into each other as Kaggle's:
+    # flickr30k_images/flickr30k_images/NAME.jpg, flickr30k_images/results.csv.
+    folders = [root, *(root / name for name in ("flickr30k", *IMAGE_FOLDERS))]
+    folders += [folder / IMAGE_FOLDERS[0] for folder in folders[1:3]]
+    images = [
+        folder
+        for outer in folders
+        for folder in (outer / name for name in IMAGE_FOLDERS)
+        if folder.is_dir() and _has_images(folder)
+    ]
+    captions = [
+        path
+        for name in (*CAPTION_FILES, SPLIT_FILE)
+        for path in (folder / name for folder in folders)
+        if path.is_file()
+    ]
+    missing = []
+    if not images:
+        missing.append(" or ".join(f"{name}/*.jpg" for name in IMAGE_FOLDERS))
+    if not captions:
+        missing.append(" or ".join((*CAPTION_FILES, SPLIT_FILE)))
+    if missing:
+        looked = ", ".join(str(folder) for folder in folders)
+        raise FileNotFoundError(
+            f"There is no {', and no '.join(missing)} in {root} (looked in "
+            f"{looked}).\n{INSTRUCTIONS}"
+        )
+    splits = [path for path in captions if path.name == SPLIT_FILE]
+    return Flickr30kFiles(
+        images[0], captions[0], splits[0] if splits else None
+    )
+
+
+def _has_images(folder):
+    with os.scandir(folder) as entries:
+        return any(entry.name.lower().endswith(".jpg") for entry in entries)
+
+
+def read_captions(
+    files: Flickr30kFiles, max_bad_fraction: float
+) -> tuple[dict[str, list[str]], Faults]:
+    """The captions of each image name, and the lines not understood."""
+    path = files.captions
+    captions = {}
+    if path.name == SPLIT_FILE:
+        for image in _read_json(path):
+            texts = (sentence["raw"] for sentence in image["sentences"])
+            captions[image["filename"]] = [text.strip() for text in texts]
+        return captions, Faults(f"lines of {path}", 0, max_bad_fraction)
+
+    pattern = _CSV_LINE if path.suffix == ".csv" else _TOKEN_LINE
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    faults = Faults(
+        f"lines of {path} are not understood", len(lines), max_bad_fraction
+    )
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or (number == 1 and _CSV_HEADER.match(line)):
+            continue
+        match = pattern.fullmatch(line.strip())
+        caption = match and match["caption"].strip()
+        if caption:
+            captions.setdefault(match["name"].strip(), []).append(caption)
+        else:
+            faults.add(f"line {number}", repr(line[:80]))
+    faults.check()
+    if not captions:
+        raise ValueError(f"There are no captions in {path}.")
+    return captions, faults
+
+
+def read_splits(files: Flickr30kFiles) -> dict[str, tuple[int, str]] | None:
+    """The id and the split of each image name, where Karpathy's file is."""
+    if files.splits is None:
+        return None
+    return {
+        image["filename"]: (int(image.get("imgid", number)), image["split"])
+        for number, image in enumerate(_read_json(files.splits))
+    }
+
+
+def _read_json(path):
+    try:
+        images = json.loads(path.read_text(encoding="utf-8"))["images"]
+        for image in images:
+            if not {"filename", "split", "sentences"} <= image.keys():
+                raise KeyError(f"an image has only {sorted(image)}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is not Karpathy's file of splits, a JSON object with a "
+            "list 'images' of objects with 'filename', 'split' and "
+            f"'sentences': {error!r}"
+        ) from error
+    return images

@@ -1,0 +1,162 @@
+"""Image files to arrays of one size."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+
+_ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
+_TRANSPOSITIONS = {  # that turn the picture upright
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+
+
+def load_image(
+    source: str | os.PathLike | bytes, image_size: int | tuple[int, int]
+) -> np.ndarray:
+    """Decodes an image and brings it to one size, without distortion.
+
+    The largest centred region of the wanted aspect ratio is resized with
+    bicubic, antialiased interpolation. For a square size that is what CLIP is
+    evaluated on: short side resized, centre cropped.
+
+    The photograph is turned as its EXIF orientation says. Grayscale, palette,
+    CMYK and 16-bit images become RGB, and what is transparent becomes white. A
+    JPEG much larger than the size is decoded at a fraction of its resolution,
+    which is several times faster and still antialiased.
+
+    Pillow (`pip install "keras_contrastive[datasets]"`) does the work, and lets
+    other threads run meanwhile.
+
+    Args:
+        source: Path of a file, or the bytes of one, in any format of Pillow's.
+        image_size: int or `(height, width)` of the result, in pixels.
+
+    Returns:
+        A uint8 array of shape `(height, width, 3)`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is no image, or a damaged one.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+    from keras_contrastive.datasets.image_files import load_image
+
+    keras.utils.save_img("wide.png", np.zeros((60, 90, 3)), scale=False)
+    assert load_image("wide.png", 32).shape == (32, 32, 3)
+    assert load_image("wide.png", (32, 64)).shape == (32, 64, 3)
+    ```
+    """
+    image_module = _pillow()
+    height, width = check_image_size(image_size)
+    if isinstance(source, bytes | bytearray | memoryview):
+        name, content = "The image", bytes(source)
+    else:
+        name, content = f"The image {os.fspath(source)!r}", None
+        content = Path(source).read_bytes()
+    try:
+        with image_module.open(io.BytesIO(content)) as image:
+            return _resize(image_module, image, height, width)
+    # On damaged files the decoders raise OSError, SyntaxError, struct.error,
+    # IndexError, ... depending on the format and the place of the damage.
+    except Exception as error:
+        reason = str(error).partition("<_io")[0].strip()
+        raise ValueError(
+            f"{name} cannot be decoded ({len(content)} bytes): {reason}"
+        ) from error
+
+
+def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    """`image_size` as `(height, width)`."""
+    size = image_size
+    if isinstance(size, int | np.integer):
+        size = (size, size)
+    try:
+        height, width = (int(side) for side in size)
+        valid = (height, width) == tuple(size) and min(height, width) >= 1
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise ValueError(
+            "`image_size` must be a positive integer or a pair of them, "
+            f"(height, width). Received: {image_size!r}"
+        )
+    return height, width
+
+
+def _pillow():
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError(
+            "Reading image files needs Pillow. Install it with "
+            '`pip install "keras_contrastive[datasets]"`.'
+        ) from error
+    return Image
+
+
+def _resize(image_module, image, height, width):
+    orientation = _orientation(image)
+    if 5 <= orientation <= 8:  # a quarter turn
+        height, width = width, height
+
+    # The decoder may halve the resolution as long as a side keeps twice the
+    # pixels it needs: with fewer the antialiasing would be the decoder's box.
+    shrink = max(2 * height / image.height, 2 * width / image.width)
+    image.draft(
+        None, (_ceil(image.width * shrink), _ceil(image.height * shrink))
+    )
+    image = _to_8_bits(image_module, image)
+
+    scale = min(image.height / height, image.width / width)
+    top = (image.height - scale * height) / 2
+    left = (image.width - scale * width) / 2
+    right, bottom = left + scale * width, top + scale * height
+    image = image.resize(
+        (width, height),
+        image_module.Resampling.BICUBIC,
+        # Rounding must not push the region over the edge.
+        box=(left, top, min(right, image.width), min(bottom, image.height)),
+    )
+    if image.mode == "RGBA":
+        white = image_module.new("RGBA", image.size, "white")
+        image = image_module.alpha_composite(white, image)
+    image = image.convert("RGB")
+    # Turning the small image is cheaper than turning the large one.
+    transposition = _TRANSPOSITIONS.get(orientation)
+    if transposition is not None:
+        image = image.transpose(image_module.Transpose[transposition])
+    return np.array(image)
+
+
+def _ceil(number):
+    return int(-(-number // 1))
+
+
+def _orientation(image):
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged metadata do not make a damaged image
+        return 1
+
+
+def _to_8_bits(image_module, image):
+    """In a mode that can be interpolated: L, RGB or RGBA."""
+    if image.mode.startswith("I"):
+        # Converting would cut off at 255 instead of scaling 16 bits to 8.
+        values = np.asarray(image).clip(0, 65535) // 256
+        return image_module.fromarray(values.astype("uint8"))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        return image.convert("RGBA")
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")

@@ -1,0 +1,196 @@
+"""Images with captions, streamed from archives."""
+
+import os
+from collections.abc import Callable
+from collections.abc import Sequence
+
+import keras
+
+from keras_contrastive import distribution
+from keras_contrastive.datasets.faults import Faults
+from keras_contrastive.datasets.faults import check_max_bad_fraction
+from keras_contrastive.datasets.image_files import check_image_size
+from keras_contrastive.datasets.shapes import checked_int
+from keras_contrastive.datasets.shard_batches import ShardBatches
+from keras_contrastive.datasets.shard_files import count_examples
+from keras_contrastive.datasets.shard_files import expand_urls
+from keras_contrastive.datasets.shard_reader import ShardReader
+
+
+def image_text_shards(
+    urls: str | os.PathLike | Sequence,
+    tokenizer: Callable,
+    batch_size: int,
+    image_size: int | tuple[int, int],
+    shuffle_buffer: int = 1000,
+    seed: int = 0,
+    caption_key: str = "caption",
+    num_examples: int | None = None,
+    num_hosts: int | None = None,
+    host_index: int | None = None,
+    workers: int | None = None,
+    max_queue_size: int = 2,
+    max_bad_fraction: float = 0.01,
+) -> ShardBatches:
+    """Batches for `CLIPModel.fit` from shards: data sets of any size.
+
+    Shards are `.tar` archives in the layout of
+    [webdataset](https://github.com/webdataset/webdataset), which that of
+    img2dataset is too: an image `key.jpg`, `.png` or `.webp` is followed by its
+    caption, `key.txt` or a field of `key.json`. A key has no dot. Where the
+    field is a list of captions, one is drawn in each epoch.
+
+    They are read from the start to the end, which suits disks and networks,
+    and mixed on the way: each epoch has its own order of shards, and each
+    example is drawn from a buffer. Threads decode and resize, and prepare
+    batches while the model trains. The same arguments give the same epochs, and
+    `fit(shards, shuffle=False)` trains on exactly these. Without `shuffle=False`
+    Keras asks for batches by random numbers, although it's the next one that
+    comes, and a few that it only looks at are lost to training.
+
+    Batches are those of `ImageTextDataset`, and always full:
+
+    - `"images"`: uint8, shape `(batch_size, height, width, 3)`, short side
+      resized with antialiasing and centre cropped;
+    - `"texts"`: what `tokenizer` returns;
+    - `"image_ids"`: int32, shape `(batch_size,)`, from shard and key.
+
+    **Damage.** An image that can't be decoded, a caption that is missing or
+    empty, malformed JSON and the rest of a damaged archive are left out, named
+    in a warning (once) and listed in `bad_examples`. What is missing from the
+    epoch is made up for by other examples.
+
+    **Steps.** `len(shards)` is the number of batches in an epoch, `num_examples
+    // (batch_size * num_hosts)`, and `fit` finds it by itself. If you don't
+    state `num_examples`, it is taken from a file `sizes.json` beside the shards
+    (`{"00000.tar": 10000, ...}`), or else from the archives' headers: about a
+    second for 30,000 examples, once.
+
+    **Hosts.** Each host reads its own shards, and takes the same number of
+    steps. By default hosts are the processes of `torchrun` or of
+    `jax.distributed`; with TensorFlow each process reads everything, as
+    `tf.distribute` shares it out.
+
+    Needs `pip install "keras_contrastive[shards]"`: `webdataset` and Pillow.
+
+    Args:
+        urls: path, or list of paths, with `{00000..00099}` and wildcards.
+            URLs that `webdataset` opens (`https:`, `gs:`, `pipe:`, ...) have
+            braces only, and need `num_examples`. A `pipe:` runs a command:
+            don't take it from strangers.
+        tokenizer: callable from a list of strings to an int array of shape
+            `(n, context_length)`, or a dict of arrays.
+        batch_size: int, number of examples per batch, and per host.
+        image_size: int or `(height, width)`, in pixels.
+        shuffle_buffer: int, number of undecoded examples, a hundred kilobytes
+            each perhaps, that the next one is drawn from. 0 reads shards and
+            examples in their order, for evaluation.
+        seed: int.
+        caption_key: str, the field of `.json` files that holds the caption.
+        num_examples: int, number of examples in all shards.
+        num_hosts: int, between how many processes the shards are divided.
+        host_index: int, which of them this one is.
+        workers: int, number of decoding threads. Defaults to the number of
+            cores.
+        max_queue_size: int, at least 1, number of batches prepared ahead.
+        max_bad_fraction: float, largest share of bad examples.
+
+    Returns:
+        A `keras.utils.PyDataset`. Iterating goes through one epoch. `epoch` is
+        the number of the current one; set it to go on where another run ended.
+        `bad_examples` is a dict from names to reasons.
+
+    Raises:
+        ValueError: if an argument is invalid, no file matches `urls`, there is
+            not one batch or there are fewer shards than hosts; while reading,
+            if more than `max_bad_fraction` of the examples are bad.
+        ImportError: if `webdataset` or Pillow is not installed.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_contrastive as kc
+    import webdataset
+
+    scenes = kc.datasets.shapes(16, image_size=24)
+    with webdataset.TarWriter("shapes-00.tar") as writer:
+        for number, (image, text) in enumerate(
+            zip(scenes.images, scenes.captions)
+        ):
+            image = keras.utils.array_to_img(image)
+            writer.write({"__key__": str(number), "png": image, "txt": text})
+
+    tokenizer = kc.text.train_tokenizer(scenes.captions, context_length=16)
+    shards = kc.datasets.image_text_shards(
+        "shapes-*.tar", tokenizer, batch_size=8, image_size=24
+    )
+    assert len(shards) == 2
+    for batch in shards:
+        assert batch["images"].shape == (8, 24, 24, 3)
+        assert batch["texts"].shape == (8, 16)
+    ```
+    """
+    if not callable(tokenizer):
+        raise ValueError(
+            "`tokenizer` must be callable on a list of strings. "
+            f"Received: {tokenizer!r}"
+        )
+    batch_size = checked_int("batch_size", batch_size, 1)
+    check_max_bad_fraction(max_bad_fraction)
+    shards = expand_urls(urls)
+    num_hosts, host_index = _hosts(num_hosts, host_index, len(shards))
+    if num_examples is None:
+        num_examples = count_examples(shards)
+    num_examples = checked_int("num_examples", num_examples, 0)
+    num_batches = num_examples // (batch_size * num_hosts)
+    if not num_batches:
+        raise ValueError(
+            f"`batch_size` must be at most {num_examples // num_hosts}, as "
+            f"there are {num_examples} examples for {num_hosts} hosts in "
+            f"{len(shards)} shards. Received: {batch_size}"
+        )
+    faults = Faults("examples cannot be read", num_examples, max_bad_fraction)
+    reader = ShardReader(
+        shards,
+        image_size=check_image_size(image_size),
+        caption_key=caption_key,
+        shuffle_buffer=checked_int("shuffle_buffer", shuffle_buffer, 0),
+        seed=seed,
+        num_hosts=num_hosts,
+        host_index=host_index,
+        workers=checked_int("workers", workers or os.cpu_count(), 1),
+        faults=faults,
+    )
+    max_queue_size = checked_int("max_queue_size", max_queue_size, 1)
+    return ShardBatches(
+        reader, tokenizer, batch_size, num_batches, max_queue_size
+    )
+
+
+def _hosts(num_hosts, host_index, num_shards):
+    if (num_hosts is None) != (host_index is None):
+        raise ValueError(
+            "`num_hosts` and `host_index` must be given together. Received: "
+            f"num_hosts={num_hosts}, host_index={host_index}"
+        )
+    if num_hosts is None:
+        num_hosts, host_index = _this_host()
+    if not 0 <= host_index < num_hosts <= num_shards:
+        raise ValueError(
+            "`host_index` must be less than `num_hosts`, and that at most the "
+            f"number of shards, {num_shards}. Received: "
+            f"num_hosts={num_hosts}, host_index={host_index}"
+        )
+    return num_hosts, host_index
+
+
+def _this_host():
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.process_count(), jax.process_index()
+    if backend == "torch":
+        return distribution.num_replicas(), distribution.replica_index()
+    return 1, 0

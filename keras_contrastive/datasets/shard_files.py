@@ -1,0 +1,107 @@
+"""Which shards there are, and how many examples are in them."""
+
+import glob
+import json
+import os
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp")
+SIZES_FILE = "sizes.json"
+
+
+def import_webdataset():
+    try:
+        import webdataset
+    except ImportError as error:
+        raise ImportError(
+            "Reading shards needs the `webdataset` package. Install it with "
+            '`pip install "keras_contrastive[shards]"`.'
+        ) from error
+    return webdataset
+
+
+def expand_urls(urls: str | os.PathLike | Sequence) -> list[str]:
+    """The shards that patterns stand for.
+
+    Args:
+        urls: one pattern or several: paths with `{00..99}` or `{a,b}` and with
+            wildcards, or URLs with a scheme that `webdataset` can open, in
+            which braces are expanded and wildcards are not.
+
+    Returns:
+        Paths and URLs in the order of the patterns, those of a wildcard sorted.
+
+    Raises:
+        ValueError: if a pattern matches no file, or a shard occurs twice.
+    """
+    import_webdataset()
+    # webdataset depends on it for the same notation.
+    from braceexpand import braceexpand
+
+    patterns = [urls] if isinstance(urls, str | os.PathLike) else list(urls)
+    shards = []
+    for pattern in patterns:
+        for url in braceexpand(os.fspath(pattern)):
+            matches = [url] if is_remote(url) else sorted(glob.glob(url))
+            if not matches:
+                raise ValueError(
+                    f"`urls` must be the paths of shards. No file matches "
+                    f"{url!r}" + _of_pattern(url, pattern)
+                )
+            shards.extend(matches)
+    if not shards:
+        raise ValueError(f"`urls` must name at least one shard: {urls!r}")
+    if len(set(shards)) < len(shards):
+        twice = next(url for url in shards if shards.count(url) > 1)
+        raise ValueError(f"`urls` names a shard more than once: {twice!r}")
+    return shards
+
+
+def _of_pattern(url, pattern):
+    pattern = os.fspath(pattern)
+    folder = "" if is_remote(pattern) else f" (from {os.getcwd()!r})"
+    return (f", from {pattern!r}" if url != pattern else "") + folder
+
+
+def is_remote(url: str) -> bool:
+    return "://" in url or url.startswith("pipe:")
+
+
+def count_examples(urls: Sequence[str]) -> int:
+    """Number of images in shards, without reading the images.
+
+    Of each shard the number in a file `sizes.json` beside it, `{"name.tar":
+    number, ...}`, as several tools write; or else the count of its image files,
+    for which the headers of the archive are read.
+
+    Raises:
+        ValueError: if a shard is remote.
+    """
+    remote = [url for url in urls if is_remote(url)]
+    if remote:
+        raise ValueError(
+            "`num_examples` is needed for shards that are not local files, as "
+            f"counting would mean downloading them all. Received: {remote[0]!r}"
+        )
+    sizes = {}
+    for folder in {Path(url).parent for url in urls}:
+        sizes_file = folder / SIZES_FILE
+        if sizes_file.is_file():
+            for name, size in json.loads(sizes_file.read_text()).items():
+                sizes[str(folder / name)] = int(size)
+    return sum(sizes.get(str(Path(url))) or _count_images(url) for url in urls)
+
+
+def _count_images(path):
+    count = 0
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                suffix = member.name.rpartition(".")[2].lower()
+                count += member.isreg() and suffix in IMAGE_SUFFIXES
+    except (tarfile.TarError, EOFError, OSError):
+        # Damaged: the reader warns of it, and reads what can be read.
+        pass
+    return count

@@ -1,0 +1,185 @@
+"""Examples out of shards, decoded by several threads."""
+
+import json
+import os
+import random
+import zlib
+from collections import deque
+from collections.abc import Iterable
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from keras_contrastive.datasets.faults import Faults
+from keras_contrastive.datasets.image_files import load_image
+from keras_contrastive.datasets.shard_files import IMAGE_SUFFIXES
+from keras_contrastive.datasets.shard_files import import_webdataset
+
+
+class ShardReader:
+    """One pass after the other over the shards of one host.
+
+    Archives are read one by one, with `webdataset`. Examples are mixed in a
+    buffer, undecoded as they are smaller then, and decoded in threads, during
+    which Pillow releases Python's lock. The order is a function of the seed,
+    the epoch and the host, whatever the threads do.
+
+    Args:
+        shards: list of paths and URLs, those of all hosts.
+        image_size: `(height, width)`, in pixels.
+        caption_key: str, name of the caption in `.json` files.
+        shuffle_buffer: int, number of undecoded examples to draw the next one
+            from. With 0 everything is in the order of the files.
+        seed: int.
+        num_hosts: int.
+        host_index: int. Of the epoch's order of shards, this host reads the
+            one at this index and each `num_hosts`-th after it.
+        workers: int, number of threads that decode.
+        faults: `Faults`, to which examples that can't be read are added.
+    """
+
+    def __init__(
+        self,
+        shards: list[str],
+        image_size: tuple[int, int],
+        caption_key: str,
+        shuffle_buffer: int,
+        seed: int,
+        num_hosts: int,
+        host_index: int,
+        workers: int,
+        faults: Faults,
+    ):
+        self.shards = shards
+        self.image_size = image_size
+        self.caption_key = caption_key
+        self.shuffle_buffer = shuffle_buffer
+        self.seed = seed
+        self.num_hosts = num_hosts
+        self.host_index = host_index
+        self.workers = workers
+        self.faults = faults
+        self._webdataset = import_webdataset()
+        self._pool = ThreadPoolExecutor(workers, "decode")
+
+    def read(self, epoch: int) -> Iterator[tuple[np.ndarray, str, int]]:
+        """Endless triples of image, caption and image id.
+
+        After the last example of the host's shards come the first ones again,
+        to make up for bad ones and for shards that are smaller than others.
+        """
+        shards = list(self.shards)
+        if self.shuffle_buffer:
+            # Before the hosts take their shares: other ones in each epoch.
+            random.Random(f"{self.seed}, {epoch}").shuffle(shards)
+        shards = shards[self.host_index :: self.num_hosts]
+        rng = random.Random(f"{self.seed}, {epoch}, {self.host_index}")
+
+        while True:
+            good = 0
+            samples = self._shuffled(self._samples(shards), rng)
+            for example in self._decoded(samples, epoch):
+                good += 1
+                yield example
+            self.faults.warn("They are left out.")
+            if not good:
+                raise ValueError(
+                    "There is no good example in the shards of this host. "
+                    f"Received: {shards}, of which {self.faults.reasons}"
+                )
+
+    def _samples(self, shards):
+        """Undecoded examples, from suffixes to bytes."""
+        for shard in shards:
+
+            def handle(error, shard=shard):
+                self._reject(shard, f"damaged archive ({_message(error)})")
+                return True  # and on with what follows
+
+            yield from self._webdataset.tarfile_samples(
+                [{"url": shard}], handler=handle, select_files=_is_of_interest
+            )
+            # After each shard, for who won't wait for the end of an epoch.
+            self.faults.warn("They are left out.")
+
+    def _shuffled(self, samples, rng):
+        if not self.shuffle_buffer:
+            return samples
+        shuffle = self._webdataset.shuffle(
+            self.shuffle_buffer, initial=self.shuffle_buffer, rng=rng
+        )
+        return shuffle(samples)
+
+    def _decoded(self, samples, epoch):
+        def decode(sample):
+            try:
+                return self._decode(sample, epoch)
+            except ValueError as error:
+                return error
+
+        for sample, example in self._in_threads(decode, samples):
+            if isinstance(example, ValueError):
+                self._reject(_name(sample), str(example))
+            else:
+                yield example
+
+    def _decode(self, sample, epoch):
+        image = next((sample[s] for s in IMAGE_SUFFIXES if s in sample), None)
+        if image is None:
+            raise ValueError(f"no image (.{', .'.join(IMAGE_SUFFIXES)})")
+        captions = _captions(sample, self.caption_key)
+        name = _name(sample)
+        rng = random.Random(f"{self.seed}, {epoch}, {name}")
+        caption = captions[0] if len(captions) == 1 else rng.choice(captions)
+        # 31 bits, as JAX's integers have 32.
+        image_id = zlib.crc32(name.encode("utf-8", "replace")) >> 1
+        return load_image(image, self.image_size), caption, image_id
+
+    def _in_threads(self, function, items: Iterable) -> Iterator:
+        """`(item, function(item))`, in the order of the items."""
+        waiting = deque()
+        for item in items:
+            waiting.append((item, self._pool.submit(function, item)))
+            if len(waiting) > 4 * self.workers:
+                item, future = waiting.popleft()
+                yield item, future.result()
+        while waiting:
+            item, future = waiting.popleft()
+            yield item, future.result()
+
+    def _reject(self, name, reason):
+        self.faults.add(name, reason)
+        self.faults.check()
+
+
+def _is_of_interest(path):
+    suffix = path.rpartition(".")[2].lower()
+    return suffix in (*IMAGE_SUFFIXES, "txt", "json")
+
+
+def _message(error):
+    # webdataset appends URLs and streams to the arguments of exceptions.
+    return error.args[0] if error.args else type(error).__name__
+
+
+def _name(sample):
+    return f"{os.path.basename(sample['__url__'])}/{sample['__key__']}"
+
+
+def _captions(sample, key):
+    if "txt" in sample:
+        captions = sample["txt"].decode("utf-8", "replace")
+    elif "json" in sample:
+        try:
+            fields = json.loads(sample["json"])
+        except ValueError as error:
+            raise ValueError(f"malformed .json: {error}") from error
+        captions = fields.get(key) if isinstance(fields, dict) else None
+    else:
+        raise ValueError("no caption (.txt or .json)")
+    several = captions if isinstance(captions, list) else [captions]
+    stripped = [text.strip() for text in several if isinstance(text, str)]
+    if not any(stripped):
+        raise ValueError(f"no caption in its file: {captions!r}")
+    return [text for text in stripped if text]

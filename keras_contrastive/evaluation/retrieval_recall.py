@@ -1,0 +1,150 @@
+"""Recall of image-text retrieval over a whole test set."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from keras import ops
+
+from keras_contrastive.evaluation.checks import CHUNK_BYTES
+from keras_contrastive.evaluation.checks import as_features
+from keras_contrastive.evaluation.checks import check_positive
+from keras_contrastive.evaluation.checks import check_same_width
+from keras_contrastive.evaluation.checks import normalize_rows
+from keras_contrastive.metrics.retrieval_recall import TIE
+
+
+def retrieval_recall(
+    image_embeddings,
+    text_embeddings,
+    image_index,
+    ks: Sequence[int] = (1, 5, 10),
+    chunk_size: int | None = None,
+) -> dict[str, float]:
+    """How often images find one of their texts, and texts their image.
+
+    Karpathy's protocol, that of the tables for Flickr30k and COCO. All
+    embeddings are L2-normalised, in float32, and every image is compared with
+    every text.
+
+    - `"image_to_text_recall@k"`: share of images with **any** of their texts
+      among the `k` most similar texts.
+    - `"text_to_image_recall@k"`: share of texts with their one image among the
+      `k` most similar images.
+
+    Ties count against the model: what is as similar as the right answer, up to
+    rounding, is ranked before it. A collapsed model, with all embeddings
+    alike, therefore scores 0, and the answer does not depend on the order of
+    the rows. It is computed in NumPy, hence the same on every backend.
+
+    Args:
+        image_embeddings: Array or tensor of shape `(num_images, dim)`. Need
+            not be normalised.
+        text_embeddings: Array or tensor of shape `(num_texts, dim)`.
+        image_index: Ints, shape `(num_texts,)`: `image_index[j]` is the row
+            of text j's image. Every image must have a text.
+        ks: Positive ints. A `k` beyond the number of candidates is the same as
+            all of them.
+        chunk_size: Number of queries compared with all candidates at once.
+            `None` keeps a chunk of similarities within 128 MiB. The answer
+            does not depend on it.
+
+    Returns:
+        A dict of floats between 0 and 1, two for each of `ks`.
+
+    Raises:
+        ValueError: If the embeddings are not finite, non-empty matrices of one
+            width, `image_index` does not fit them or leaves an image without
+            a text, or a number is out of range.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_contrastive.evaluation import retrieval_recall
+
+    images = np.array([[1.0, 0.0], [0.0, 1.0]])
+    texts = np.array([[1.0, 0.1], [0.2, 1.0], [0.1, 1.0]])
+    # The second text describes the first image, but resembles the other.
+    retrieval_recall(images, texts, image_index=[0, 0, 1], ks=[1])
+    # {'image_to_text_recall@1': 1.0, 'text_to_image_recall@1': 0.666...}
+    ```
+
+    Reference:
+        - [Karpathy and Fei-Fei, 2015](https://arxiv.org/abs/1412.2306),
+          section 4.1
+    """
+    images = as_features(image_embeddings, "image_embeddings")
+    texts = as_features(text_embeddings, "text_embeddings")
+    check_same_width(images, texts, ("image_embeddings", "text_embeddings"))
+    image_index = as_image_index(image_index, len(images), len(texts))
+    check_ks(ks)
+    if chunk_size is not None:
+        check_positive(chunk_size, "chunk_size")
+
+    images, texts = normalize_rows(images), normalize_rows(texts)
+    ranks = {
+        "image_to_text": _ranks(
+            images, np.arange(len(images)), texts, image_index, chunk_size
+        ),
+        "text_to_image": _ranks(
+            texts, image_index, images, np.arange(len(images)), chunk_size
+        ),
+    }
+    return {
+        f"{direction}_recall@{k}": float(np.mean(rank < k))
+        for direction, rank in ranks.items()
+        for k in ks
+    }
+
+
+def _ranks(queries, query_image, keys, key_image, chunk_size):
+    """Number of wrong keys at least as similar as the best right one.
+
+    Right is a key of the query's image. The other right ones are no better
+    than the best, so they never stand before it.
+    """
+    if chunk_size is None:
+        chunk_size = max(1, CHUNK_BYTES // (4 * len(keys)))
+    ranks = []
+    for start in range(0, len(queries), chunk_size):
+        chunk = slice(start, start + chunk_size)
+        similarity = queries[chunk] @ keys.T
+        is_right = query_image[chunk, None] == key_image
+        best = np.where(is_right, similarity, -np.inf).max(axis=1)
+        is_ahead = ~is_right & (similarity >= best[:, None] - TIE)
+        ranks.append(is_ahead.sum(axis=1))
+    return np.concatenate(ranks)
+
+
+def check_ks(ks):
+    """Raises unless these are positive ints, and at least one."""
+    ks = list(ks)
+    if not ks or not all(isinstance(k, (int, np.integer)) for k in ks):
+        raise ValueError(f"`ks` must be positive ints. Received: ks={ks}")
+    if min(ks) < 1:
+        raise ValueError(f"`ks` must be positive ints. Received: ks={ks}")
+
+
+def as_image_index(image_index, num_images, num_texts):
+    """Returns it as an integer NumPy array, if every image has a text."""
+    image_index = np.asarray(ops.convert_to_numpy(image_index))
+    if image_index.shape != (num_texts,) or image_index.dtype.kind not in "iu":
+        raise ValueError(
+            "`image_index` must hold the row of each text's image, integers "
+            f"of shape ({num_texts},). Received an array of "
+            f"{image_index.dtype} of shape {image_index.shape}."
+        )
+    if image_index.min() < 0 or image_index.max() >= num_images:
+        raise ValueError(
+            f"`image_index` must be between 0 and {num_images - 1}, there "
+            f"being {num_images} images. Received values from "
+            f"{image_index.min()} to {image_index.max()}."
+        )
+    textless = np.bincount(image_index, minlength=num_images) == 0
+    if textless.any():
+        raise ValueError(
+            "`image_index` must give every image at least one text. Received "
+            f"none for {textless.sum()} of {num_images} images, the first of "
+            f"them image {int(np.argmax(textless))}."
+        )
+    return image_index

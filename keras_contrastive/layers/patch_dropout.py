@@ -1,0 +1,119 @@
+import keras
+from keras import ops
+
+from keras_contrastive.layers.random_state import RandomState
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class PatchDropout(keras.layers.Layer):
+    """Keeps a random part of the tokens of each example, in training.
+
+    Of `n` tokens `max(1, round((1 - rate) * n))` are kept, other ones in each
+    example, in their order; nothing is rescaled. The blocks behind it work on
+    that many tokens less, so that half the patches of an image take less than
+    half the time, for little accuracy. It goes behind the position embedding,
+    since what is kept no longer shows where it was.
+
+    Args:
+        rate: Float in [0, 1), the share of the tokens that is dropped.
+        num_prefix_tokens: Int, how many tokens at the start, such as a class
+            token, are always kept, and not counted in `n`. Defaults to 0.
+        seed: Integer, or `None` for a random one.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Float tensor of shape `(batch, tokens, dim)`.
+        training: Whether to drop tokens. Defaults to `False`.
+
+    Returns:
+        Float tensor of shape `(batch, kept, dim)`; `inputs` outside of
+        training.
+
+    Raises:
+        ValueError: If an argument is out of range, or the input is not of rank
+            3 with a known number of tokens, more than `num_prefix_tokens`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    tokens = np.random.rand(2, 1 + 16, 8)
+    dropout = kc.layers.PatchDropout(rate=0.5, num_prefix_tokens=1)
+    print(dropout(tokens, training=True).shape)  # (2, 1 + 8, 8)
+    ```
+
+    Reference:
+        Li et al., 2023, Scaling Language-Image Pre-training via Masking, and
+        Liu et al., 2023, PatchDropout: Economizing Vision Transformers Using
+        Patch Dropout.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        num_prefix_tokens: int = 0,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"`rate` must be in [0, 1). Received: rate={rate}")
+        if num_prefix_tokens < 0:
+            raise ValueError(
+                "`num_prefix_tokens` must be 0 or more. "
+                f"Received: num_prefix_tokens={num_prefix_tokens}"
+            )
+        self.rate = rate
+        self.num_prefix_tokens = num_prefix_tokens
+        self.seed = seed
+        self.random_state = RandomState(seed)
+
+    def build(self, input_shape):
+        if (
+            len(input_shape) != 3
+            or input_shape[1] is None
+            or input_shape[1] <= self.num_prefix_tokens
+        ):
+            raise ValueError(
+                "`inputs` of a PatchDropout must be of shape (batch, tokens, "
+                "dim), with a known number of tokens that is greater than "
+                f"num_prefix_tokens={self.num_prefix_tokens}. "
+                f"Received: inputs.shape={tuple(input_shape)}"
+            )
+
+    def call(self, inputs, training=False):
+        if not training or self.rate == 0:
+            return inputs
+        prefix = self.num_prefix_tokens
+        patches = inputs.shape[1] - prefix
+        kept = max(1, round((1 - self.rate) * patches))
+        # The highest of independent draws are a random choice.
+        draws = keras.random.uniform(
+            (ops.shape(inputs)[0], patches), seed=self.random_state
+        )
+        index = prefix + ops.sort(ops.top_k(draws, kept)[1], axis=1)
+        chosen = ops.take_along_axis(inputs, index[:, :, None], axis=1)
+        return ops.concatenate([inputs[:, :prefix], chosen], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        # A model is put together for inference, where this is the identity;
+        # the number of tokens in training is no part of its static shapes.
+        return input_shape
+
+    def save_own_variables(self, store):
+        # Keras leaves seed states out of its files.
+        store["random_state"] = self.random_state.state_to_numpy()
+
+    def load_own_variables(self, store):
+        if "random_state" in store.keys():
+            self.random_state.state_from_numpy(store["random_state"])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "rate": self.rate,
+            "num_prefix_tokens": self.num_prefix_tokens,
+            "seed": self.seed,
+        }

@@ -1,0 +1,126 @@
+"""How often an image finds its text among those of the batch, or vice versa."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_contrastive.metrics.views import check_views
+from keras_contrastive.metrics.views import fold_similarities
+from keras_contrastive.normalization import l2_normalize
+
+DIRECTIONS = ("image_to_text", "text_to_image")
+
+# Cosine similarities closer than this are equal up to rounding in float32.
+TIE = 1e-6
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class RetrievalRecall(keras.metrics.Mean):
+    """Share of queries whose partner is among the `k` most similar of a batch.
+
+    Row i of the image embeddings and row i of the text embeddings belong
+    together. Each image is compared with all texts of the batch by cosine
+    similarity, or each text with all images. Chance is `k / B`.
+
+    Ties count against the model: a partner that is no more similar than
+    another candidate, up to rounding, is ranked behind it. Collapsed
+    embeddings, all alike, therefore score 0, and so do NaN.
+
+    The task is harder in a larger batch, so compare values at one batch size
+    only. For the number of the papers, over a whole test set with all captions
+    of an image, use `evaluation.retrieval_recall`. Other captions of the same
+    image in a batch count as wrong here. Over several batches it is the mean
+    over their examples. The similarities are taken in blocks, in float32, so
+    that memory is linear in the batch.
+
+    Args:
+        k: Positive int, number of candidates that may be returned.
+        direction: `"image_to_text"`: images are queries, texts candidates; or
+            `"text_to_image"`.
+        name: Name of the metric. Defaults to, for example,
+            `"image_to_text_recall@1"`.
+        dtype: Dtype of the accumulators; `None` is `keras.config.floatx()`.
+
+    Call arguments:
+        image_embeddings: Shape `(B, dim)`. Need not be normalised.
+        text_embeddings: Shape `(B, dim)`.
+        sample_weight: Optional weights of the examples, shape `(B,)`.
+
+    Raises:
+        ValueError: If `k` is not a positive int, `direction` is none of the
+            two, or the embeddings are not matrices of the same shape.
+
+    Example:
+
+    ```python
+    import numpy as np
+    from keras_contrastive.metrics import RetrievalRecall
+
+    images = np.eye(4, dtype="float32")
+    texts = images[[0, 1, 3, 2]]  # the last two are swapped
+    recall = RetrievalRecall(k=1, direction="image_to_text")
+    recall.update_state(images, texts)
+    print(recall.name, float(recall.result()))  # image_to_text_recall@1 0.5
+    ```
+
+    Reference:
+        - [Radford et al., 2021](https://arxiv.org/abs/2103.00020),
+          section 3.1
+    """
+
+    def __init__(self, k=1, direction="image_to_text", name=None, dtype=None):
+        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+            raise ValueError(f"`k` must be a positive int. Received: k={k!r}")
+        if direction not in DIRECTIONS:
+            raise ValueError(
+                f"`direction` must be one of {', '.join(DIRECTIONS)}. "
+                f"Received: direction={direction!r}"
+            )
+        super().__init__(name=name or f"{direction}_recall@{k}", dtype=dtype)
+        self.k = k
+        self.direction = direction
+
+    def update_state(
+        self, image_embeddings, text_embeddings, sample_weight=None
+    ):
+        images = l2_normalize(image_embeddings)
+        texts = l2_normalize(text_embeddings)
+        check_views(images, texts, ("image_embeddings", "text_embeddings"))
+        if self.direction == "image_to_text":
+            rank = _rank_of_partner(images, texts)
+        else:
+            rank = _rank_of_partner(texts, images)
+        is_hit = ops.cast(rank < self.k, "float32")
+        return super().update_state(is_hit, sample_weight)
+
+    def get_config(self):
+        config = super().get_config()
+        return {**config, "k": self.k, "direction": self.direction}
+
+
+def _rank_of_partner(queries, keys):
+    """Number of other keys that are at least as similar as the query's own."""
+    n = ops.shape(queries)[0]
+    row_index = ops.arange(n, dtype="int32")[:, None]
+
+    # The similarity to the partner comes from the same products as the others.
+    # In a sum of its own it would be rounded differently, by more than a tie
+    # on devices that multiply matrices in reduced precision.
+    def find_partner(similarity, similarities, key_index):
+        own = ops.where(key_index == row_index, similarities, -math.inf)
+        return ops.maximum(similarity, ops.max(own, axis=1))
+
+    lowest = ops.full((n,), -math.inf, dtype="float32")
+    partner = fold_similarities(find_partner, lowest, queries, keys)
+    threshold = partner[:, None] - TIE
+
+    def count(rank, similarities, key_index):
+        # Put so that NaN, smaller than nothing, counts as better.
+        is_ahead = ops.logical_not(similarities < threshold)
+        is_ahead = ops.logical_and(is_ahead, key_index != row_index)
+        return rank + ops.sum(ops.cast(is_ahead, "int32"), axis=1)
+
+    return fold_similarities(
+        count, ops.zeros((n,), dtype="int32"), queries, keys
+    )

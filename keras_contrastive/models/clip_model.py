@@ -1,0 +1,390 @@
+import inspect
+
+import keras
+from keras import ops
+
+from keras_contrastive.layers.augmentation.random_resized_crop import (
+    RandomResizedCrop,
+)
+from keras_contrastive.layers.logit_scale import LogitScale
+from keras_contrastive.losses.clip_loss import CLIPLoss
+from keras_contrastive.losses.siglip_loss import SigLIPLoss
+from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
+from keras_contrastive.models.checks import check_images
+from keras_contrastive.models.checks import check_representation
+from keras_contrastive.models.checks import known_shape
+from keras_contrastive.models.checks import value_range_of
+from keras_contrastive.models.contrastive_model import ContrastiveModel
+from keras_contrastive.models.image_text_inputs import image_text_inputs
+from keras_contrastive.normalization import l2_normalize
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class CLIPModel(ContrastiveModel):
+    """CLIP: images and texts as vectors of one space.
+
+    Two encoders, each followed by a linear projection without bias and L2
+    normalisation, are trained so that an image and its text are more similar
+    than the image and any other text of the batch. The scale of the
+    similarities, one over the temperature, is learned too. What comes out
+    classifies images by the mere names of classes and finds images by a
+    sentence.
+
+    A tower whose `trainable` is `False` before `compile` is locked: neither
+    its weights nor its batch statistics change, and it runs in inference mode.
+    With a pretrained image tower that is LiT.
+
+    Args:
+        image_encoder: Keras model or layer, images to vectors `(batch, dim)`:
+            `models.VisionTransformer`, `models.ResNet50`, a
+            `models.pooled(backbone)`, your own.
+        text_encoder: Keras model or layer, tokens to vectors `(batch, dim)`:
+            `models.TextTransformer`, a `models.pooled(backbone)`, your own.
+        projection_dim: Int, dimension of the common space.
+        augmenter: Layer that turns a batch of images into a batch of randomly
+            changed images, of the size the image encoder takes. With
+            `training=False` it must not change them, except for resizing.
+            Defaults to CLIP's, a `RandomResizedCrop` of 90 to 100 % of the
+            area.
+        logit_scale: A `layers.LogitScale`. Defaults to one that starts where
+            the compiled loss says: at its temperature, and for SigLIP its
+            bias.
+        **kwargs: Those of `keras.Model`.
+
+    Call arguments:
+        inputs: A dict with `"images"`, `"texts"` or both; a tuple
+            `(images, texts)`; or images alone. Images have the shape
+            `(batch, height, width, 3)` and are uint8 in [0, 255], or floats in
+            the augmenter's `value_range`, [0, 1] by default. Texts are what
+            the text encoder takes, such as int tokens of shape
+            `(batch, context_length)`.
+        training: Whether the encoders run in training mode.
+
+    Returns:
+        A dict with `"image_embeddings"` and `"text_embeddings"`, those of
+        which there is an input: float32 of shape `(batch, projection_dim)`,
+        rows of norm 1.
+
+    `fit` and `evaluate` take dicts `{"images": ..., "texts": ...}`, or pairs
+    `(images, texts)`, as arrays, `tf.data.Dataset`, `PyDataset` or torch
+    `DataLoader`. A dict may hold `"image_ids"` of shape `(batch,)`: captions
+    of one image, which has one id, are then not each other's negatives. An
+    encoder that does not know its input shape needs the dict.
+
+    The logs hold `loss`, the in-batch recalls at 1 of both directions, and the
+    `logit_scale`, which should rise from 14.3 and rarely reach 100; with a
+    bias also `logit_bias`.
+
+    Raises:
+        ValueError: If an encoder's output is not of rank 2, the images are not
+            RGB images of rank 4, texts are missing, or there is no augmenter
+            and the image encoder does not say what size it takes.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    images = kc.datasets.shapes(16, image_size=32).images
+    tokens = np.tile([1, 2, 3, 4], (16, 1))
+    tokens[:, 1] = np.arange(16) + 5
+    model = kc.CLIPModel(
+        kc.models.ResNet18(stem="cifar", width=8),
+        kc.models.TextTransformer(
+            vocabulary_size=32, end_id=4, context_length=4,
+            width=16, num_layers=1, num_heads=2,
+        ),
+        projection_dim=8,
+    )
+    model.compile(loss="clip")
+    model.fit({"images": images, "texts": tokens}, batch_size=8, verbose=0)
+    print(model.encode_image(images[:2]) @ model.encode_text(tokens[:2]).T)
+    ```
+
+    Reference:
+        Radford et al., 2021, Learning Transferable Visual Models From Natural
+        Language Supervision; Zhai et al., 2023, Sigmoid Loss for Language
+        Image Pre-Training; Zhai et al., 2022, LiT: Zero-Shot Transfer with
+        Locked-image text Tuning.
+    """
+
+    named_losses = {"clip": CLIPLoss, "siglip": SigLIPLoss}
+
+    def __init__(
+        self,
+        image_encoder,
+        text_encoder,
+        projection_dim=512,
+        augmenter=None,
+        logit_scale=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if projection_dim < 1:
+            raise ValueError(
+                "`projection_dim` must be a positive integer. "
+                f"Received: projection_dim={projection_dim}"
+            )
+        for encoder, name in (
+            (image_encoder, "image_encoder"),
+            (text_encoder, "text_encoder"),
+        ):
+            output_shape = known_shape(encoder, "output_shape")
+            if output_shape is not None:
+                check_representation(output_shape, name)
+        if augmenter is None:
+            augmenter = _default_augmenter(image_encoder)
+        self.image_encoder = image_encoder
+        self.text_encoder = text_encoder
+        self.projection_dim = projection_dim
+        self.augmenter = augmenter
+        self.image_projection = _projection(projection_dim, "image_projection")
+        self.text_projection = _projection(projection_dim, "text_projection")
+        # Last, as where `compile` makes it: files rely on the order.
+        self.logit_scale = logit_scale
+        self._starts_as_loss_says = logit_scale is None
+
+    def encode_image(self, images, training=False):
+        """Embeddings of a batch of images.
+
+        For many images use `predict({"images": images})`, which goes through
+        them in batches.
+
+        Args:
+            images: As in a call of the model.
+            training: Whether to augment the images and to run the encoder in
+                training mode.
+
+        Returns:
+            Float32 tensor of shape `(batch, projection_dim)`, rows of norm 1.
+        """
+        check_images(images)
+        views = self.augmenter(images, training=training)
+        return self._embed(
+            self.image_encoder, self.image_projection, views, training
+        )
+
+    def encode_text(self, texts, training=False):
+        """Embeddings of a batch of texts.
+
+        For many texts use `predict({"texts": texts})`, which goes through them
+        in batches.
+
+        Args:
+            texts: What the text encoder takes.
+            training: Whether to run the encoder in training mode.
+
+        Returns:
+            Float32 tensor of shape `(batch, projection_dim)`, rows of norm 1.
+        """
+        return self._embed(
+            self.text_encoder, self.text_projection, texts, training
+        )
+
+    def call(self, inputs, training=False):
+        inputs = image_text_inputs(inputs)
+        outputs = {}
+        if "images" in inputs:
+            images = inputs["images"]
+            outputs["image_embeddings"] = self.encode_image(images, training)
+        if "texts" in inputs:
+            texts = inputs["texts"]
+            outputs["text_embeddings"] = self.encode_text(texts, training)
+        return outputs
+
+    # The three functions of the method.
+
+    def make_views(self, x, training):
+        views = dict(x)
+        images = self.watch_images(x["images"])
+        views["images"] = self.augmenter(images, training=training)
+        end_id = getattr(self.text_encoder, "end_id", None)
+        if end_id is not None:
+            self.health.update_tokens(x["texts"], end_id)
+        return views
+
+    def embed(self, views, training):
+        embeddings = {
+            "pair": (
+                self._embed(
+                    self.image_encoder,
+                    self.image_projection,
+                    views["images"],
+                    training,
+                ),
+                self.encode_text(views["texts"], training),
+            )
+        }
+        if "image_ids" in views:
+            embeddings["image_ids"] = views["image_ids"]
+        return embeddings
+
+    def contrastive_loss(self, embeddings, sample_weight=None):
+        offers = {
+            "logit_scale": self.logit_scale.scale,
+            "logit_bias": self.logit_scale.bias,
+            "image_ids": embeddings.get("image_ids"),
+        }
+        taken = _parameters(self.loss).intersection(offers)
+        return self.loss(
+            *embeddings["pair"],
+            sample_weight=sample_weight,
+            **{name: offers[name] for name in taken},
+        )
+
+    # What else differs from other methods.
+
+    def compile(self, optimizer="adam", loss=None, *args, **kwargs):
+        loss = self.get_loss(loss)
+        if self._starts_as_loss_says and "logit_scale" in _parameters(loss):
+            self._start_logit_scale(loss)
+        super().compile(optimizer, loss, *args, **kwargs)
+
+    compile.__doc__ = ContrastiveModel.compile.__doc__
+
+    def _start_logit_scale(self, loss):
+        start = loss.temperature, getattr(loss, "bias", None)
+        if self.logit_scale is None:
+            self.logit_scale = LogitScale(start[0], initial_bias=start[1])
+            return
+        layer = self.logit_scale
+        was = layer.initial_temperature, layer.initial_bias
+        if start != was:
+            raise ValueError(
+                "`loss` must start where the model did, once the model has a "
+                f"logit scale. Received: loss={loss!r}, whose temperature and "
+                f"bias start at {start}, with a model that started at {was}. "
+                "Make a new model, or give it a `logit_scale` of your own."
+            )
+
+    def default_metrics(self):
+        return [
+            RetrievalRecall(1, "image_to_text"),
+            RetrievalRecall(1, "text_to_image"),
+        ]
+
+    def undecayed_variables(self):
+        return self.logit_scale.variables
+
+    @property
+    def value_range(self):
+        return value_range_of(self.augmenter)
+
+    def unpack_data(self, data):
+        x, y, sample_weight = super().unpack_data(data)
+        inputs = image_text_inputs(x, y)
+        if not {"images", "texts"} <= set(inputs):
+            raise ValueError(
+                'The data must be {"images": ..., "texts": ...} or (images, '
+                f"texts). Received: {sorted(inputs)} only"
+            )
+        return inputs, None, sample_weight
+
+    def predict_step(self, *args):
+        *state, data = args
+        x, y, _ = super().unpack_data(data)
+        return super().predict_step(*state, (image_text_inputs(x, y),))
+
+    def get_metrics_result(self):
+        logs = super().get_metrics_result()
+        if not self.compiled or "logit_scale" not in _parameters(self.loss):
+            return logs
+        logs["logit_scale"] = self.logit_scale.scale
+        if self.logit_scale.bias is not None:
+            logs["logit_bias"] = ops.convert_to_tensor(self.logit_scale.bias)
+        return logs
+
+    def _embed(self, encoder, projection, inputs, training):
+        # In training mode a locked tower would still drop units.
+        features = encoder(inputs, training=training and encoder.trainable)
+        check_representation(features.shape, encoder.name)
+        return l2_normalize(projection(features))
+
+    def build(self, input_shape):
+        shapes = {} if input_shape is None else image_text_inputs(input_shape)
+        encoders = {"images": self.image_encoder, "texts": self.text_encoder}
+        for name, encoder in encoders.items():
+            if name not in shapes and not known_shape(encoder, "output_shape"):
+                raise ValueError(
+                    f"The model can only be built on a batch with {name!r}, "
+                    "whose encoder does not know its output shape. Received: "
+                    f"{sorted(shapes)}; call the encoder on a batch first, or "
+                    'use data of the form {"images": ..., "texts": ...}.'
+                )
+        if self.logit_scale is None:
+            self.logit_scale = LogitScale()
+        for name, projection in (
+            ("images", self.image_projection),
+            ("texts", self.text_projection),
+        ):
+            encoder = encoders[name]
+            output_shape = known_shape(encoder, "output_shape")
+            if output_shape is None:
+                inputs = _symbolic(name, shapes[name])
+                if name == "images":
+                    inputs = self.augmenter(inputs, training=False)
+                output_shape = encoder(inputs).shape
+            projection.build(output_shape)
+        self.built = True
+        self.leave_undecayed()
+
+    def build_from_encoders(self):
+        encoders = self.image_encoder, self.text_encoder
+        if all(known_shape(e, "output_shape") for e in encoders):
+            self.build(None)
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "image_encoder": serialize(self.image_encoder),
+            "text_encoder": serialize(self.text_encoder),
+            "projection_dim": self.projection_dim,
+            "augmenter": serialize(self.augmenter),
+            "logit_scale": serialize(self.logit_scale),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        parts = ("image_encoder", "text_encoder", "augmenter", "logit_scale")
+        restored = {
+            part: keras.saving.deserialize_keras_object(config[part])
+            for part in parts
+        }
+        return cls(**{**config, **restored})
+
+
+def _projection(dim, name):
+    # Of standard deviation d^-1/2 for features of dimension d.
+    initializer = keras.initializers.VarianceScaling(
+        1.0, "fan_in", "untruncated_normal"
+    )
+    return keras.layers.Dense(
+        dim, use_bias=False, kernel_initializer=initializer, name=name
+    )
+
+
+def _default_augmenter(encoder):
+    input_shape = known_shape(encoder, "input_shape")
+    if input_shape is None or None in input_shape[1:3]:
+        raise ValueError(
+            "`augmenter` can only be left out for an image encoder with a "
+            "fixed input size. Received: augmenter=None with an encoder whose "
+            f"input shape is {input_shape}; pass keras_contrastive.layers."
+            "RandomResizedCrop(height, width, scale=(0.9, 1.0))."
+        )
+    return RandomResizedCrop(
+        *input_shape[1:3], scale=(0.9, 1.0), interpolation="bicubic"
+    )
+
+
+def _parameters(loss):
+    return set(inspect.signature(loss.call).parameters)
+
+
+def _symbolic(name, shapes):
+    dtype = {"images": "float32", "texts": "int32"}[name]
+    return keras.tree.map_shape_structure(
+        lambda shape: keras.KerasTensor(shape, dtype), shapes
+    )

@@ -1,0 +1,35 @@
+"""Checks of the sizes that transformers are made from."""
+
+
+def check_sizes(**sizes):
+    """Raises for a size that is no positive integer."""
+    for name, value in sizes.items():
+        if value < 1 or value != int(value):
+            raise ValueError(
+                f"`{name}` must be a positive integer. Received: {name}={value}"
+            )
+
+
+def check_share(**shares):
+    """Raises for a share to drop that is not in [0, 1)."""
+    for name, value in shares.items():
+        if not 0 <= value < 1:
+            raise ValueError(
+                f"`{name}` must be in [0, 1). Received: {name}={value}"
+            )
+
+
+def check_transformer(width, num_layers, num_heads, mlp_ratio, dropout):
+    """Raises for sizes that make no stack of blocks."""
+    check_sizes(width=width, num_layers=num_layers, num_heads=num_heads)
+    check_share(dropout=dropout)
+    if width % num_heads:
+        raise ValueError(
+            "`width` must be a multiple of `num_heads`. "
+            f"Received: width={width}, num_heads={num_heads}"
+        )
+    if int(width * mlp_ratio) < 1:
+        raise ValueError(
+            "`mlp_ratio` must give a hidden layer of at least one unit. "
+            f"Received: mlp_ratio={mlp_ratio} with width={width}"
+        )

@@ -1,0 +1,31 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class ClassToken(keras.layers.Layer):
+    """Puts one learned token, the same in each example, before the others.
+
+    Call arguments:
+        inputs: Float tensor of shape `(batch, tokens, width)`.
+
+    Returns:
+        Float tensor of shape `(batch, 1 + tokens, width)`.
+    """
+
+    def build(self, input_shape):
+        width = input_shape[-1]
+        self.class_token = self.add_weight(
+            name="class_token",
+            shape=(1, 1, width),
+            initializer=keras.initializers.RandomNormal(stddev=width**-0.5),
+        )
+
+    def call(self, inputs):
+        batch, _, width = ops.shape(inputs)
+        token = ops.broadcast_to(self.class_token, (batch, 1, width))
+        return ops.concatenate([token, inputs], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        batch, tokens, width = input_shape
+        return (batch, None if tokens is None else tokens + 1, width)

@@ -1,0 +1,82 @@
+import keras
+import numpy as np
+from keras import ops
+
+from keras_contrastive.models.encoders.concrete import concrete
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class EndTokenPooling(keras.layers.Layer):
+    """The features at the first end token of each row.
+
+    Under a causal mask that is the one position which has seen the whole text
+    and nothing of the padding. It is looked for by its id: "where the id is
+    highest", as in CLIP's first code, breaks with added tokens. The first one
+    counts, since some tokenizers pad with the same id.
+
+    A row without it is an error, which can only be raised where the ids can be
+    looked at: not in training, where a step may be compiled. There such a row
+    is pooled at its last position.
+
+    Args:
+        end_id: Int, id of the end token.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Float tensor of shape `(batch, tokens, width)`.
+        tokens: Int tensor of shape `(batch, tokens)`.
+        training: Whether this is training, in which nothing is checked.
+
+    Returns:
+        Float tensor of shape `(batch, width)`.
+
+    Raises:
+        ValueError: If a row has no end token.
+    """
+
+    def __init__(self, end_id, **kwargs):
+        super().__init__(**kwargs)
+        self.end_id = end_id
+        self.supports_masking = True
+
+    def call(self, inputs, tokens, training=False):
+        if not training:
+            check_end(tokens, self.end_id)
+        is_end = ops.cast(ops.equal(tokens, self.end_id), "int32")
+        index = ops.where(
+            ops.any(is_end, axis=1),
+            ops.cast(ops.argmax(is_end, axis=1), "int32"),
+            ops.shape(tokens)[1] - 1,
+        )
+        return take_token(inputs, index)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return None
+
+    def compute_output_shape(self, inputs_shape, tokens_shape):
+        return (inputs_shape[0], inputs_shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "end_id": self.end_id}
+
+
+def take_token(x, index):
+    """`x[i, index[i]]` for each row: (batch, tokens, width) and (batch,)."""
+    return ops.squeeze(ops.take_along_axis(x, index[:, None, None], 1), 1)
+
+
+def check_end(tokens, end_id):
+    """Raises if a row of concrete `tokens` has no `end_id`."""
+    tokens = concrete(tokens)
+    if tokens is None:
+        return
+    without = np.flatnonzero(~(tokens == end_id).any(axis=-1))
+    if without.size:
+        shown = ", ".join(map(str, without[:5]))
+        raise ValueError(
+            "`tokens` must have the end token, where the text is pooled, in "
+            f"each row: end_id={end_id}. Received: {without.size} of "
+            f"{len(tokens)} rows without (row {shown}"
+            f"{', ...' if without.size > 5 else ''}); a tokenizer must keep "
+            "the end token when it truncates."
+        )

@@ -1,0 +1,196 @@
+import keras
+import numpy as np
+from keras import layers
+from keras import ops
+
+from keras_contrastive.models.encoders import token_pooling
+from keras_contrastive.models.encoders.backbone_families import (
+    num_prefix_tokens_of,
+)
+from keras_contrastive.models.encoders.backbone_families import token_pooling_of
+from keras_contrastive.models.encoders.backbone_outputs import choose_output
+from keras_contrastive.models.encoders.backbone_outputs import data_format_of
+from keras_contrastive.models.encoders.backbone_outputs import text_inputs
+from keras_contrastive.models.encoders.end_token_pooling import EndTokenPooling
+from keras_contrastive.models.encoders.token_pooling import TokenPooling
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class PooledEncoder(keras.Model):
+    """A backbone and a pooling behind it; made by `pooled`, see there."""
+
+    def __init__(
+        self,
+        backbone,
+        pooling=None,
+        output=None,
+        end_id=None,
+        pad_id=None,
+        name=None,
+    ):
+        inputs, backbone_inputs = _inputs_like(_inputs_of(backbone))
+        _fill_position_ids(backbone)
+        key, x = choose_output(backbone(backbone_inputs), output, pooling)
+        tokens, valid = text_inputs(backbone_inputs, key)
+        if pad_id is not None:
+            if tokens is None or valid is not None:
+                raise ValueError(
+                    "`pad_id` must be left out for a backbone that is told its "
+                    f"padding, or reads no tokens. Received: pad_id={pad_id}"
+                )
+            valid = ops.not_equal(tokens, pad_id)
+        dtype = backbone.compute_dtype
+
+        rank = len(x.shape)
+        if rank == 4:
+            pooling = pooling or "mean"
+            pool = _feature_map_pooling(pooling, data_format_of(backbone))
+            outputs = pool(name="pool", dtype=dtype)(x)
+        elif rank == 3:
+            if pooling is None:
+                pooling = "end" if end_id is not None else None
+            pooling = pooling or _token_pooling(backbone, x, end_id)
+            if pooling == "end":
+                _check_end(tokens, end_id)
+                outputs = EndTokenPooling(end_id, name="pool", dtype=dtype)(
+                    x, tokens
+                )
+            else:
+                _check_token_pooling(pooling, tokens, valid)
+                outputs = TokenPooling(
+                    pooling,
+                    num_prefix_tokens_of(backbone),
+                    name="pool",
+                    dtype=dtype,
+                )(x, valid)
+        elif rank == 2 and pooling is None:
+            outputs = x
+        else:
+            raise ValueError(
+                "`pooling` must be left out for a backbone that gives vectors; "
+                "other outputs must be tokens, (batch, tokens, dim), or "
+                "feature maps, of rank 4. Received: "
+                f"pooling={pooling!r} with an output of shape {tuple(x.shape)}"
+            )
+        if end_id is not None and pooling != "end":
+            raise ValueError(
+                '`end_id` must be left out unless `pooling` is "end". '
+                f"Received: end_id={end_id}, pooling={pooling!r}"
+            )
+        if outputs.shape[-1] is None:
+            raise ValueError(
+                "`backbone` must give vectors of a known size. Received: an "
+                f"output of shape {tuple(x.shape)}"
+            )
+        super().__init__(inputs, outputs, name=name)
+
+        self.backbone = backbone
+        self.pooling = pooling
+        self.output_key = key
+        self.end_id = end_id
+        self.pad_id = pad_id
+
+    def get_config(self):
+        return {
+            "backbone": keras.saving.serialize_keras_object(self.backbone),
+            "pooling": self.pooling,
+            "output": self.output_key,
+            "end_id": self.end_id,
+            "pad_id": self.pad_id,
+            "name": self.name,
+            "trainable": self.trainable,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        backbone = keras.saving.deserialize_keras_object(config.pop("backbone"))
+        trainable = config.pop("trainable")
+        encoder = cls(backbone, **config)
+        # Not the other way round: the backbone may be frozen by itself.
+        if not trainable:
+            encoder.trainable = False
+        return encoder
+
+
+def _inputs_of(backbone):
+    try:
+        return backbone.input
+    except (AttributeError, ValueError):
+        raise ValueError(
+            "`backbone` must be a Keras model that knows its inputs: a "
+            "functional one, or a Sequential one that is built. Any other "
+            "becomes one by `x = keras.Input(shape)` and "
+            f"`keras.Model(x, backbone(x))`. Received: backbone={backbone!r}"
+        ) from None
+
+
+def _fill_position_ids(backbone):
+    # In a CLIPVisionEncoder of keras-hub that was not loaded from a preset they
+    # are all zero, and then no patch knows where it is.
+    for variable in backbone.variables:
+        if variable.name == "position_ids" and not np.any(
+            ops.convert_to_numpy(variable)
+        ):
+            ids = np.arange(variable.shape[-1], dtype=variable.dtype)
+            variable.assign(np.broadcast_to(ids, variable.shape))
+
+
+def _inputs_like(inputs):
+    """New inputs like those of a backbone, and what to call it with."""
+    new = keras.tree.map_structure(
+        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name),
+        inputs,
+    )
+    # One image or text needs no dict around it.
+    flat = keras.tree.flatten(new)
+    return (flat[0] if len(flat) == 1 else new), new
+
+
+def _feature_map_pooling(pooling, data_format):
+    classes = {
+        "mean": layers.GlobalAveragePooling2D,
+        "max": layers.GlobalMaxPooling2D,
+    }
+    if pooling not in classes:
+        raise ValueError(
+            '`pooling` must be "mean" or "max" for a backbone that gives '
+            f"feature maps. Received: pooling={pooling!r}"
+        )
+    return lambda **kwargs: classes[pooling](data_format=data_format, **kwargs)
+
+
+def _token_pooling(backbone, output, end_id):
+    pooling = token_pooling_of(backbone)
+    if pooling is None:
+        raise ValueError(
+            "`pooling` must be given for a backbone whose tokens are not known "
+            'to have a place to read them: "cls" (the first token), "mean", '
+            '"max", "last" (the last valid one) or "end" (at the token '
+            "`end_id`). Received: pooling=None with a "
+            f"{type(backbone).__name__} that gives {tuple(output.shape)}"
+        )
+    return pooling
+
+
+def _check_end(tokens, end_id):
+    if end_id is None or tokens is None:
+        raise ValueError(
+            "`end_id`, the id of the end token, must be given to pool there, "
+            "and the backbone must read token ids. Received: "
+            f"end_id={end_id}, token ids: {tokens}"
+        )
+
+
+def _check_token_pooling(pooling, tokens, valid):
+    if pooling not in token_pooling.POOLINGS:
+        raise ValueError(
+            '`pooling` must be "cls", "mean", "max", "last" or "end". '
+            f"Received: pooling={pooling!r}"
+        )
+    if pooling != "cls" and tokens is not None and valid is None:
+        raise ValueError(
+            "`pad_id`, the id of padding, must be given for a backbone that "
+            "has no `padding_mask` among its inputs; otherwise padding would "
+            f"be pooled too. Received: pad_id=None with pooling={pooling!r}"
+        )

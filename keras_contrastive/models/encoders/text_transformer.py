@@ -1,0 +1,177 @@
+import keras
+from keras import layers
+
+from keras_contrastive.models.encoders.checks import check_sizes
+from keras_contrastive.models.encoders.checks import check_transformer
+from keras_contrastive.models.encoders.end_token_pooling import EndTokenPooling
+from keras_contrastive.models.encoders.end_token_pooling import check_end
+from keras_contrastive.models.encoders.position_embedding import (
+    PositionEmbedding,
+)
+from keras_contrastive.models.encoders.token_embedding import TokenEmbedding
+from keras_contrastive.models.encoders.token_embedding import check_vocabulary
+from keras_contrastive.models.encoders.transformer_block import EPSILON
+from keras_contrastive.models.encoders.transformer_block import TransformerBlock
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class TextTransformer(keras.Model):
+    """CLIP's text encoder: token ids to one vector each.
+
+    Token and learned position embeddings, pre-norm blocks with a causal mask,
+    and a LayerNorm of the features at the first `end_id` of each row, the one
+    position that has seen all of the text and none of the padding. So what
+    follows the end token does not matter, and no mask is needed.
+
+    The defaults are the text encoder of CLIP's ViT-B models. For a corpus of
+    captions of the size of Flickr30k, a quarter of it will do.
+
+    Each row must have its end token. Outside of training a call raises if one
+    has not, and so does `check_tokens`, made for a look at the data before
+    training; `models.CLIPModel` stops a training run that meets one. Otherwise
+    such a row is pooled at its last position.
+
+    Args:
+        vocabulary_size: Int, the number of ids, that of the tokenizer.
+        end_id: Int, the id of the end token.
+        context_length: Int, the most tokens of a text, which include the end
+            token.
+        width: Int, dimension of the features.
+        num_layers: Int, number of blocks.
+        num_heads: Int, attention heads; divides `width`.
+        mlp_ratio: Float, width of the MLPs' hidden layer over `width`.
+        dropout: Float in [0, 1), share of units dropped from what attention
+            and MLP of each block give, in training.
+        name: Name of the model.
+        **kwargs: Those of `keras.Model`, such as `dtype`.
+
+    Call arguments:
+        tokens: Int tensor of shape `(batch, length)`, `length` at most
+            `context_length`.
+        training: Whether to drop units.
+
+    Returns:
+        Float tensor of shape `(batch, width)`.
+
+    Raises:
+        ValueError: If a size is below 1, `width` is no multiple of
+            `num_heads`, or `end_id` is not in the vocabulary; in a call, if
+            the tokens are too many, not in the vocabulary, or a row has no end
+            token.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    encoder = kc.models.TextTransformer(
+        vocabulary_size=100, end_id=2, context_length=8,
+        width=32, num_layers=2, num_heads=2,
+    )
+    tokens = np.array([[1, 17, 23, 2, 0, 0], [1, 5, 2, 0, 0, 0]])
+    encoder.check_tokens(tokens)
+    print(encoder(tokens).shape)
+    ```
+
+    Reference:
+        Radford et al., 2021, Learning Transferable Visual Models From Natural
+        Language Supervision, section 2.4.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        end_id: int,
+        context_length: int = 77,
+        width: int = 512,
+        num_layers: int = 12,
+        num_heads: int = 8,
+        mlp_ratio: float = 4.0,
+        dropout: float = 0.0,
+        name: str | None = None,
+        **kwargs,
+    ):
+        check_sizes(
+            vocabulary_size=vocabulary_size, context_length=context_length
+        )
+        check_transformer(width, num_layers, num_heads, mlp_ratio, dropout)
+        if not 0 <= end_id < vocabulary_size:
+            raise ValueError(
+                "`end_id` must be an id of the vocabulary, in "
+                f"[0, {vocabulary_size}). Received: end_id={end_id}"
+            )
+        dtype = kwargs.get("dtype")
+
+        tokens = keras.Input((None,), dtype="int32", name="tokens")
+        x = TokenEmbedding(
+            vocabulary_size,
+            width,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+            name="token_embedding",
+            dtype=dtype,
+        )(tokens)
+        x = PositionEmbedding(
+            context_length, name="position_embedding", dtype=dtype
+        )(x)
+        for block in range(num_layers):
+            x = TransformerBlock(
+                num_heads,
+                depth=num_layers,
+                mlp_ratio=mlp_ratio,
+                causal=True,
+                dropout=dropout,
+                name=f"block{block + 1}",
+                dtype=dtype,
+            )(x)
+        x = EndTokenPooling(end_id, name="pool", dtype=dtype)(x, tokens)
+        # Of the pooled token only: the same as the pooled one of all tokens.
+        outputs = layers.LayerNormalization(
+            epsilon=EPSILON, name="final_norm", dtype=dtype
+        )(x)
+        super().__init__(tokens, outputs, name=name, **kwargs)
+
+        self.vocabulary_size = vocabulary_size
+        self.end_id = end_id
+        self.context_length = context_length
+        self.width = width
+        self.num_layers = num_layers
+        self.num_heads = num_heads
+        self.mlp_ratio = mlp_ratio
+        self.dropout = dropout
+
+    def check_tokens(self, tokens):
+        """Raises if these are not tokens that the encoder can take.
+
+        Args:
+            tokens: Array of ints of shape `(rows, length)`.
+
+        Raises:
+            ValueError: As in a call.
+        """
+        if len(tokens.shape) != 2 or tokens.shape[1] > self.context_length:
+            raise ValueError(
+                "`tokens` must be of shape (rows, length) with length at most "
+                f"{self.context_length}. Received: {tuple(tokens.shape)}"
+            )
+        check_vocabulary(tokens, self.vocabulary_size)
+        check_end(tokens, self.end_id)
+
+    def get_config(self):
+        return {
+            "vocabulary_size": self.vocabulary_size,
+            "end_id": self.end_id,
+            "context_length": self.context_length,
+            "width": self.width,
+            "num_layers": self.num_layers,
+            "num_heads": self.num_heads,
+            "mlp_ratio": self.mlp_ratio,
+            "dropout": self.dropout,
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

@@ -1,0 +1,188 @@
+import keras
+from keras import layers
+
+from keras_contrastive.layers.patch_dropout import PatchDropout
+from keras_contrastive.models.encoders.checks import check_share
+from keras_contrastive.models.encoders.checks import check_sizes
+from keras_contrastive.models.encoders.checks import check_transformer
+from keras_contrastive.models.encoders.class_token import ClassToken
+from keras_contrastive.models.encoders.position_embedding import (
+    PositionEmbedding,
+)
+from keras_contrastive.models.encoders.transformer_block import EPSILON
+from keras_contrastive.models.encoders.transformer_block import TransformerBlock
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class VisionTransformer(keras.Model):
+    """CLIP's vision transformer: images to one vector each.
+
+    Patches through a convolution without bias, a class token, learned position
+    embeddings, a LayerNorm, pre-norm blocks, and a LayerNorm of the class
+    token. ViT-B/32 is `VisionTransformer(32, 768, 12, 12)`, ViT-B/16
+    `VisionTransformer(16, 768, 12, 12)`, ViT-L/14
+    `VisionTransformer(14, 1024, 24, 16)`.
+
+    Args:
+        patch_size: Int, height and width of a patch; divides the image's.
+        width: Int, dimension of the features.
+        num_layers: Int, number of blocks.
+        num_heads: Int, attention heads; divides `width`.
+        mlp_ratio: Float, width of the MLPs' hidden layer over `width`.
+        input_shape: Tuple `(height, width, channels)` of ints.
+        pooling: `"cls"`: the class token; `"mean"`: the mean over the patches,
+            after a LayerNorm; then there is no class token.
+        patch_dropout: Float in [0, 1), share of the patches dropped in
+            training, see `layers.PatchDropout`. The class token never is.
+        dropout: Float in [0, 1), share of units dropped from what attention
+            and MLP of each block give, in training.
+        name: Name of the model.
+        **kwargs: Those of `keras.Model`, such as `dtype`.
+
+    Call arguments:
+        images: Float tensor of shape `(batch, height, width, channels)`.
+        training: Whether to drop patches and units.
+
+    Returns:
+        Float tensor of shape `(batch, width)`.
+
+    Raises:
+        ValueError: If a size is below 1, `width` is no multiple of
+            `num_heads`, the image is no multiple of `patch_size`, or `pooling`
+            is unknown.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    encoder = kc.models.VisionTransformer(
+        patch_size=8, width=32, num_layers=2, num_heads=2,
+        input_shape=(32, 32, 3), patch_dropout=0.5,
+    )
+    print(encoder(np.ones((2, 32, 32, 3))).shape)
+    ```
+
+    Reference:
+        Radford et al., 2021, Learning Transferable Visual Models From Natural
+        Language Supervision, section 2.4; Dosovitskiy et al., 2021, An Image
+        is Worth 16x16 Words.
+    """
+
+    def __init__(
+        self,
+        patch_size: int,
+        width: int,
+        num_layers: int,
+        num_heads: int,
+        mlp_ratio: float = 4.0,
+        input_shape: tuple[int, int, int] = (224, 224, 3),
+        pooling: str = "cls",
+        patch_dropout: float = 0.0,
+        dropout: float = 0.0,
+        name: str | None = None,
+        **kwargs,
+    ):
+        check_sizes(patch_size=patch_size)
+        check_transformer(width, num_layers, num_heads, mlp_ratio, dropout)
+        check_share(patch_dropout=patch_dropout)
+        if pooling not in ("cls", "mean"):
+            raise ValueError(
+                '`pooling` must be "cls" or "mean". '
+                f"Received: pooling={pooling!r}"
+            )
+        input_shape = tuple(input_shape)
+        if len(input_shape) != 3 or any(
+            size is None or size < patch_size or size % patch_size
+            for size in input_shape[:2]
+        ):
+            raise ValueError(
+                "`input_shape` must be (height, width, channels), height and "
+                f"width multiples of `patch_size`. Received: "
+                f"input_shape={input_shape}, patch_size={patch_size}"
+            )
+        dtype = kwargs.get("dtype")
+        rows, columns = (size // patch_size for size in input_shape[:2])
+        has_class_token = pooling == "cls"
+
+        images = keras.Input(input_shape, name="images")
+        x = layers.Conv2D(
+            width,
+            patch_size,
+            strides=patch_size,
+            use_bias=False,
+            data_format="channels_last",
+            # Uniform in +-fan_in^-1/2, as in CLIP's code.
+            kernel_initializer=keras.initializers.VarianceScaling(
+                1 / 3, "fan_in", "uniform"
+            ),
+            name="patch_embedding",
+            dtype=dtype,
+        )(images)
+        x = layers.Reshape((rows * columns, width), dtype=dtype)(x)
+        if has_class_token:
+            x = ClassToken(name="class_token", dtype=dtype)(x)
+        x = PositionEmbedding(
+            rows * columns + has_class_token,
+            name="position_embedding",
+            dtype=dtype,
+        )(x)
+        if patch_dropout:
+            x = PatchDropout(
+                patch_dropout,
+                num_prefix_tokens=int(has_class_token),
+                name="patch_dropout",
+                dtype=dtype,
+            )(x)
+        x = _norm("initial_norm", dtype)(x)
+        for block in range(num_layers):
+            x = TransformerBlock(
+                num_heads,
+                depth=num_layers,
+                mlp_ratio=mlp_ratio,
+                dropout=dropout,
+                name=f"block{block + 1}",
+                dtype=dtype,
+            )(x)
+        if has_class_token:
+            outputs = _norm("final_norm", dtype)(x[:, 0])
+        else:
+            x = _norm("final_norm", dtype)(x)
+            outputs = layers.GlobalAveragePooling1D(
+                data_format="channels_last", name="pool", dtype=dtype
+            )(x)
+        super().__init__(images, outputs, name=name, **kwargs)
+
+        self.patch_size = patch_size
+        self.width = width
+        self.num_layers = num_layers
+        self.num_heads = num_heads
+        self.mlp_ratio = mlp_ratio
+        self.pooling = pooling
+        self.patch_dropout = patch_dropout
+        self.dropout = dropout
+
+    def get_config(self):
+        return {
+            "patch_size": self.patch_size,
+            "width": self.width,
+            "num_layers": self.num_layers,
+            "num_heads": self.num_heads,
+            "mlp_ratio": self.mlp_ratio,
+            "input_shape": self.input_shape[1:],
+            "pooling": self.pooling,
+            "patch_dropout": self.patch_dropout,
+            "dropout": self.dropout,
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def _norm(name, dtype):
+    return layers.LayerNormalization(epsilon=EPSILON, name=name, dtype=dtype)

@@ -1,0 +1,43 @@
+"""The forms in which images and texts come, brought into one."""
+
+_KEYS = {"images", "texts", "image_ids"}
+
+
+def image_text_inputs(x, y=None):
+    """Images and texts as a dict, whichever way they were given.
+
+    Args:
+        x: A dict with some of `"images"`, `"texts"` and `"image_ids"`, a pair
+            `(images, texts)`, or images alone; tensors or their shapes.
+        y: The texts, where `x` is images alone.
+
+    Returns:
+        The dict.
+
+    Raises:
+        ValueError: If a dict has other keys or comes with a `y`.
+    """
+    if isinstance(x, dict):
+        if not x or not set(x) <= _KEYS:
+            raise ValueError(
+                "The keys of a batch must be among 'images', 'texts' and "
+                f"'image_ids'. Received: {list(x)}"
+            )
+        if y is not None:
+            raise ValueError(
+                "A dict batch must come without targets. Received: a target "
+                f"beside {sorted(x)}"
+            )
+        return x
+    if y is None and _is_pair(x):
+        x, y = x
+    return {"images": x} if y is None else {"images": x, "texts": y}
+
+
+def _is_pair(x):
+    """Whether `x` is two things, not an array or the shape of one."""
+    return (
+        isinstance(x, (list, tuple))
+        and len(x) == 2
+        and not isinstance(x[0], (int, type(None)))
+    )

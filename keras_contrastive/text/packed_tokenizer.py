@@ -1,0 +1,110 @@
+"""Tokenizers of other libraries, packed for a text tower."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_contrastive.text.texts import to_strings
+
+
+class PackedTokenizer:
+    """Packs the ids of any tokenizer: `start, tokens, end, pad, ...`.
+
+    For vocabularies of pretrained text towers, with the tokenizer of whatever
+    library has it. A caption that is too long loses tokens in front of the end.
+
+    Args:
+        tokenize: callable that takes a list of n strings and returns n
+            sequences of ids, without padding. It may add start and end or not.
+        context_length: int, at least 3: number of ids that a caption is packed
+            into, start and end included.
+        start_id: int, the id in front of the first token.
+        end_id: int, the id behind the last token, where the text tower pools.
+        pad_id: int, the id that fills up. May equal `end_id`, as in OpenAI's
+            CLIP: a text tower that pools at an id takes the first one.
+
+    Example:
+
+    ```python
+    import keras_contrastive as kc
+
+    words = {"a": 3, "red": 4, "circle": 5}
+    tokenizer = kc.text.PackedTokenizer(
+        lambda texts: [[words[w] for w in text.split()] for text in texts],
+        context_length=6,
+        start_id=1,
+        end_id=2,
+    )
+    ids = tokenizer(["a circle", "a red red red circle"])
+    assert ids.tolist() == [[1, 3, 5, 2, 0, 0], [1, 3, 4, 4, 4, 2]]
+    ```
+    """
+
+    def __init__(
+        self,
+        tokenize: Callable[[list[str]], Sequence[Sequence[int]]],
+        context_length: int,
+        start_id: int,
+        end_id: int,
+        pad_id: int = 0,
+    ):
+        if not callable(tokenize):
+            raise ValueError(
+                "`tokenize` must be a callable from a list of strings to a "
+                f"list of id sequences. Received: {tokenize!r}"
+            )
+        if context_length < 3:
+            raise ValueError(
+                "`context_length` must be at least 3 (start, one token, end). "
+                f"Received: {context_length}"
+            )
+        self.tokenize = tokenize
+        self.context_length = context_length
+        self.start_id = start_id
+        self.end_id = end_id
+        self.pad_id = pad_id
+
+    def __call__(self, texts: str | Iterable[str]) -> np.ndarray:
+        """Token ids of captions.
+
+        Args:
+            texts: list of n strings (or UTF-8 bytes); a single string is a
+                batch of one.
+
+        Returns:
+            An int32 array of shape `(n, context_length)`.
+
+        Raises:
+            ValueError: if an item is not a string, or if `tokenize` does not
+                return one sequence of ids for each.
+        """
+        texts = to_strings(texts)
+        rows = list(self.tokenize(texts)) if texts else []
+        if len(rows) != len(texts):
+            raise ValueError(
+                "`tokenize` must return one sequence of ids for each text. "
+                f"Received: {len(rows)} sequences for {len(texts)} texts"
+            )
+        shape = (len(texts), self.context_length)
+        packed = np.full(shape, self.pad_id, dtype="int32")
+        for row, ids in zip(packed, rows, strict=True):
+            ids = self._tokens(ids)[: self.context_length - 2]
+            row[0] = self.start_id
+            row[1 : len(ids) + 1] = ids
+            row[len(ids) + 1] = self.end_id
+        return packed
+
+    def _tokens(self, ids):
+        ids = np.asarray(ids)
+        if ids.size == 0:
+            ids = ids.astype("int32")
+        if ids.ndim != 1 or ids.dtype.kind not in "iu":
+            raise ValueError(
+                "`tokenize` must return sequences of integers. Received one "
+                f"with shape {ids.shape} and dtype {ids.dtype}"
+            )
+        # Whether the tokenizer adds start and end itself, or finds the names
+        # of these tokens in a caption: there is one of each in the result.
+        return ids[(ids != self.start_id) & (ids != self.end_id)]

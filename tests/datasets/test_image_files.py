@@ -1,0 +1,131 @@
+import io
+
+import numpy as np
+import pytest
+
+from keras_contrastive.datasets.image_files import load_image
+
+Image = pytest.importorskip("PIL.Image")
+
+
+def picture(width=90, height=60, mode="RGB"):
+    """A smooth one, so that JPEG changes little."""
+    generator = np.random.default_rng(0)
+    coarse = generator.integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    image = Image.fromarray(coarse).resize((width, height), Image.BICUBIC)
+    return image.convert(mode)
+
+
+def encode(image, format="PNG", **kwargs):
+    stream = io.BytesIO()
+    image.save(stream, format, **kwargs)
+    return stream.getvalue()
+
+
+def distance(a, b):
+    return np.abs(np.asarray(a, dtype=float) - np.asarray(b)).mean()
+
+
+def test_short_side_resized_and_centre_cropped():
+    image = picture(90, 60)
+    resized = image.resize((48, 32), Image.BICUBIC)
+    expected = np.asarray(resized.crop((8, 0, 40, 32)))
+    loaded = load_image(encode(image), 32)
+    assert loaded.dtype == np.uint8 and loaded.shape == (32, 32, 3)
+    np.testing.assert_array_equal(loaded, expected)
+
+    wide = load_image(encode(image), (16, 48))
+    expected = np.asarray(resized.crop((0, 8, 48, 24)))
+    np.testing.assert_array_equal(wide, expected)
+
+
+def test_antialiasing():
+    stripes = np.zeros((64, 64, 3), dtype=np.uint8)
+    stripes[:, ::2] = 255
+    loaded = load_image(encode(Image.fromarray(stripes)), 8)
+    assert np.abs(loaded.astype(float) - 127.5).max() < 6
+
+
+@pytest.mark.parametrize("size", [(1, 1), (200, 1), (1, 200), (3, 5)])
+def test_tiny_and_narrow(size):
+    assert load_image(encode(picture(*size)), (6, 4)).shape == (6, 4, 3)
+
+
+def test_path(tmp_path):
+    path = tmp_path / "picture.png"
+    picture().save(path)
+    expected = load_image(path.read_bytes(), 16)
+    np.testing.assert_array_equal(load_image(path, 16), expected)
+    np.testing.assert_array_equal(load_image(str(path), 16), expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(orientation):
+    from PIL import ImageOps
+
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photograph = encode(picture(), "JPEG", quality=95, exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(photograph)))
+    expected = load_image(encode(upright), (20, 32))
+    assert distance(load_image(photograph, (20, 32)), expected) < 1
+
+
+def test_damaged_metadata_do_no_harm():
+    photograph = encode(picture(), "JPEG", exif=b"Exif\0\0nonsense")
+    assert load_image(photograph, 16).shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize("mode", ["P", "CMYK", "RGBA", "L", "LA", "1", "I;16"])
+def test_modes(mode):
+    image = picture()
+    if mode == "I;16":
+        grey = np.asarray(picture(mode="L"))
+        image = Image.fromarray(grey.astype(np.uint16) * 257)
+        expected = load_image(encode(picture(mode="L")), 16)
+    else:
+        image = picture(mode=mode)
+        expected = load_image(encode(image.convert("RGB")), 16)
+    format = "JPEG" if mode == "CMYK" else "PNG"
+    loaded = load_image(encode(image, format), 16)
+    assert loaded.shape == (16, 16, 3)
+    assert distance(loaded, expected) < 3
+
+
+def test_transparency_is_white():
+    clear = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    assert load_image(encode(clear), 4).min() == 255
+
+
+def test_large_jpeg_is_decoded_small():
+    """At a fraction of its resolution, and still like the whole."""
+    image = picture(1600, 1200)
+    exact = load_image(encode(image), 32)
+    assert (
+        distance(load_image(encode(image, "JPEG", quality=95), 32), exact) < 2
+    )
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_truncated(format):
+    content = encode(picture(300, 200), format)
+    with pytest.raises(ValueError, match="cannot be decoded"):
+        load_image(content[: len(content) // 2], 16)
+
+
+def test_no_image(tmp_path):
+    for content in (b"", b"text"):
+        with pytest.raises(ValueError, match="cannot be decoded"):
+            load_image(content, 16)
+    path = tmp_path / "notes.jpg"
+    path.write_text("text")
+    with pytest.raises(ValueError, match="notes.jpg.*cannot be decoded"):
+        load_image(path, 16)
+    with pytest.raises(FileNotFoundError):
+        load_image(tmp_path / "none.jpg", 16)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, (3, 0), (1, 2, 3), "8", None])
+def test_image_size(size):
+    with pytest.raises(ValueError, match="`image_size`"):
+        load_image(encode(picture()), size)

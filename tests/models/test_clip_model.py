@@ -1,0 +1,439 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from tests import oracles
+from tests.autodiff import value_and_gradients
+from tests.models.helpers import END
+from tests.models.helpers import KINDS_OF_DATA
+from tests.models.helpers import SIZE
+from tests.models.helpers import TOKENS
+from tests.models.helpers import clip
+from tests.models.helpers import encoder
+from tests.models.helpers import images_and_texts
+from tests.models.helpers import text_encoder
+from tests.models.helpers import to_numpy
+from tests.models.helpers import weights_of
+
+LOGS = {
+    "loss",
+    "image_to_text_recall@1",
+    "text_to_image_recall@1",
+    "logit_scale",
+}
+
+
+def batch(n=16):
+    images, texts = images_and_texts(n)
+    return {"images": images, "texts": texts}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_DATA)
+@pytest.mark.parametrize("form", ["dict", "ids", "pair"])
+def test_fit_takes_every_kind_of_data(kind, form):
+    images, texts = images_and_texts()
+    data = {
+        "dict": {"images": images, "texts": texts},
+        "ids": {
+            "images": images,
+            "texts": texts,
+            "image_ids": np.arange(16, dtype="int32") // 2,
+        },
+        "pair": (images, texts),
+    }[form]
+    model = clip()
+    history = model.fit(kind(data), epochs=2, verbose=0).history
+    assert set(history) == LOGS
+    assert np.isfinite(history["loss"]).all()
+    embeddings = model.predict(kind(data), verbose=0)
+    assert set(embeddings) == {"image_embeddings", "text_embeddings"}
+
+
+def test_fit_takes_arrays_and_validates():
+    images, texts = images_and_texts()
+    model = clip()
+    data = {"images": images, "texts": texts}
+    fit = {"batch_size": 8, "verbose": 0}
+    history = model.fit(data, validation_data=data, **fit).history
+    assert set(history) == LOGS | {f"val_{name}" for name in LOGS}
+    history = model.fit(images, texts, validation_data=(images, texts), **fit)
+    assert history.history["val_loss"] == pytest.approx(
+        [model.evaluate(images, texts, verbose=0, return_dict=True)["loss"]],
+        abs=1.0,
+    )
+
+
+def test_embeddings_are_the_projected_encodings():
+    images, texts = images_and_texts()
+    model = clip()
+    pixels = images.astype("float32") / 255
+    expected = {
+        "image_embeddings": oracles.normalize(
+            to_numpy(model.image_encoder(pixels))
+            @ to_numpy(model.image_projection.kernel)
+        ),
+        "text_embeddings": oracles.normalize(
+            to_numpy(model.text_encoder(texts))
+            @ to_numpy(model.text_projection.kernel)
+        ),
+    }
+    close = {"rtol": 1e-4, "atol": 1e-5}
+    encoded = {
+        "image_embeddings": model.encode_image(images),
+        "text_embeddings": model.encode_text(texts),
+    }
+    data = {"images": images, "texts": texts}
+    for embeddings in (
+        encoded,
+        model(data),
+        model((images, texts)),
+        model.predict(data, batch_size=8, verbose=0),
+        model.predict((images, texts), batch_size=8, verbose=0),
+        model.predict({"images": images}, verbose=0)
+        | model.predict({"texts": texts}, verbose=0),
+        model.predict(images, verbose=0) | model(data),
+    ):
+        assert set(embeddings) == set(expected)
+        for name, value in expected.items():
+            np.testing.assert_allclose(
+                to_numpy(embeddings[name]), value, **close
+            )
+
+
+@pytest.mark.parametrize("loss", ["clip", "siglip"])
+def test_a_step_is_gradient_descent_on_the_loss(rng, loss):
+    """Against the gradient of the formula, written without the model."""
+    x = rng.uniform(size=(6, 4)).astype("float32")
+    images = np.broadcast_to(x[:, :, None, None], (6, 4, 4, 3))
+    texts = rng.integers(0, 9, size=(6, 1)).astype("int32")
+    ids = np.array([0, 1, 0, 2, 3, 4], "int32")
+    image_tower = keras.Sequential(
+        [
+            keras.Input((4, 4, 3)),
+            keras.layers.Lambda(lambda x: x[:, :, 0, 0]),
+            keras.layers.Dense(5, use_bias=False),
+        ]
+    )
+    text_tower = keras.Sequential(
+        [
+            keras.Input((1,), dtype="int32"),
+            keras.layers.Embedding(9, 5),
+            keras.layers.Flatten(),
+        ]
+    )
+    model = kc.CLIPModel(
+        image_tower, text_tower, 3, augmenter=keras.layers.Identity()
+    )
+    model.compile(keras.optimizers.SGD(0.1), loss, jit_compile=False)
+    before = {v.path: to_numpy(v) for v in model.trainable_variables}
+    assert len(before) == (5 if loss == "clip" else 6)
+    objective = kc.losses.CLIPLoss() if loss == "clip" else None
+    objective = objective or kc.losses.SigLIPLoss()
+
+    def reference(*values):
+        w = dict(zip(before, values, strict=True))
+        (dense,) = [v for k, v in w.items() if "dense" in k]
+        (embedding,) = [v for k, v in w.items() if "embedding" in k]
+        (image_projection,) = [v for k, v in w.items() if "image_proj" in k]
+        (text_projection,) = [v for k, v in w.items() if "text_proj" in k]
+        scalars = [v for k, v in w.items() if "logit_scale" in k]
+        matmul = keras.ops.matmul
+        return objective(
+            matmul(matmul(x, dense), image_projection),
+            matmul(keras.ops.take(embedding, texts[:, 0], 0), text_projection),
+            keras.ops.exp(scalars[0]),
+            *scalars[1:],
+            image_ids=ids,
+        )
+
+    value, gradients = value_and_gradients(reference, *before.values())
+    logs = model.train_on_batch(
+        {"images": images, "texts": texts, "image_ids": ids}, return_dict=True
+    )
+    assert logs["loss"] == pytest.approx(float(value), rel=1e-5)
+    for w, g, after in zip(
+        before.values(), gradients, weights_of(model), strict=True
+    ):
+        assert np.abs(g).max() > 0
+        np.testing.assert_allclose(after, w - 0.1 * g, rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_reach_all_but_the_locked_tower():
+    data = batch()
+    image_encoder = encoder(dropout=0.5)
+    image_encoder.trainable = False
+    model = clip(image_encoder, keras.optimizers.SGD(1.0))
+    frozen = [to_numpy(v) for v in image_encoder.variables]
+    others = [
+        v
+        for v in model.trainable_variables
+        if not any(v is w for w in image_encoder.variables)
+    ]
+    before = [to_numpy(v) for v in others]
+    model.fit(data, batch_size=8, epochs=2, verbose=0)
+    # Neither weights nor batch statistics, nor a draw for the dropout.
+    for old, variable in zip(frozen, image_encoder.variables, strict=True):
+        np.testing.assert_array_equal(old, to_numpy(variable))
+    for old, variable in zip(before, others, strict=True):
+        assert np.abs(old - to_numpy(variable)).max() > 0, variable.path
+
+
+def test_a_locked_tower_runs_in_inference_mode():
+    data = batch()
+    image_encoder = encoder(dropout=0.5)
+    image_encoder.trainable = False
+    model = clip(image_encoder, augmenter=keras.layers.Rescaling(1 / 255))
+    views = model.make_views(data, training=True)
+    embedded = model.embed(views, training=True)["pair"][0]
+    np.testing.assert_allclose(
+        to_numpy(embedded),
+        to_numpy(model.encode_image(data["images"])),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+# The scale.
+
+
+def test_scale_starts_where_the_loss_says():
+    assert float(clip().logit_scale.scale) == pytest.approx(1 / 0.07, rel=1e-5)
+    siglip = clip(compile={"loss": "siglip"})
+    assert float(siglip.logit_scale.scale) == pytest.approx(10, rel=1e-5)
+    assert float(siglip.logit_scale.bias) == -10
+    loss = kc.losses.SigLIPLoss(0.5, bias=-3.0)
+    own = clip(compile={"loss": loss})
+    assert float(own.logit_scale.scale) == pytest.approx(2, rel=1e-5)
+    assert float(own.logit_scale.bias) == -3
+    given = kc.layers.LogitScale(0.2)
+    model = clip(logit_scale=given, compile={"loss": "siglip"})
+    assert model.logit_scale is given
+
+
+def test_scale_is_learned_clamped_and_logged():
+    data = batch()
+    model = clip(
+        optimizer=keras.optimizers.SGD(0.0),
+        logit_scale=kc.layers.LogitScale(1 / 20, max_scale=21.0),
+    )
+    assert model.fit(data, verbose=0).history["logit_scale"] == pytest.approx(
+        [20.0], rel=1e-5
+    )
+    # Random pairs: the gradient asks for a smaller scale, a negative rate
+    # for a larger one. Out of bounds in one step.
+    model = clip(
+        optimizer=keras.optimizers.SGD(-1e3),
+        logit_scale=kc.layers.LogitScale(1 / 20, max_scale=21.0),
+    )
+    history = model.fit(data, verbose=0).history
+    assert history["logit_scale"] == pytest.approx([21.0], rel=1e-5)
+    assert float(model.logit_scale.scale) == pytest.approx(21.0, rel=1e-5)
+
+
+def test_scale_is_never_decayed():
+    data = batch()
+    optimizer = keras.optimizers.SGD(0.1, weight_decay=5.0)
+    # All equal: no gradient at the scale.
+    model = clip(optimizer=optimizer)
+    for projection in (model.image_projection, model.text_projection):
+        projection.kernel.assign(np.zeros((8, 4)))
+    before = float(model.logit_scale.log_scale)
+    model.fit(data, verbose=0)
+    assert float(model.logit_scale.log_scale) == pytest.approx(before)
+    assert np.abs(to_numpy(model.image_encoder.get_layer("dense").kernel)).max()
+
+
+def test_other_losses_do_without_a_scale():
+    data = batch()
+    model = clip(compile={"loss": kc.losses.NTXentLoss(), "metrics": []})
+    assert set(model.fit(data, verbose=0).history) == {"loss"}
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision(policy):
+    data = batch()
+    keras.config.set_dtype_policy(policy)
+    model = clip(optimizer=keras.optimizers.SGD(0.01))
+    history = model.fit(data, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    embeddings = model.predict(data, verbose=0)
+    for array in embeddings.values():
+        assert array.dtype == "float32"
+        np.testing.assert_allclose(
+            np.linalg.norm(array, axis=1), 1, rtol=1e-5
+        )
+    assert model.logit_scale.log_scale.dtype == "float32"
+
+
+# Weight decay.
+
+
+def test_exclusions_are_those_of_the_paper(tmp_path):
+    vision = kc.models.VisionTransformer(
+        patch_size=8,
+        width=8,
+        num_layers=1,
+        num_heads=2,
+        input_shape=(SIZE, SIZE, 3),
+    )
+    text = kc.models.TextTransformer(
+        20, END, TOKENS, width=8, num_layers=1, num_heads=2
+    )
+    optimizer = keras.optimizers.AdamW(1e-3, weight_decay=0.2)
+    model = clip(vision, optimizer, text_encoder=text)
+    kc.optimizers.exclude_from_weight_decay(model)
+
+    def decayed(model):
+        return [
+            v.path
+            for v in model.trainable_variables
+            if model.optimizer._use_weight_decay(v)
+        ]
+
+    kernels = decayed(model)
+    assert not any("position" in p or "class" in p for p in kernels)
+    assert all(
+        p.endswith(("kernel", "embeddings")) for p in kernels
+    ), kernels
+    # Per tower 4 kernels of the block and a projection, patches and tokens.
+    assert len(kernels) == 2 * 5 + 2
+    model.fit(batch(), verbose=0)
+    model.save(tmp_path / "model.keras")
+    restored = keras.models.load_model(tmp_path / "model.keras")
+    assert decayed(restored) == kernels
+
+
+# Files.
+
+
+@pytest.mark.parametrize("loss", ["clip", "siglip"])
+def test_file_round_trip_continues_as_if_never_stopped(tmp_path, loss):
+    data = batch()
+    model = clip(compile={"loss": loss})
+    fit = {"batch_size": 8, "shuffle": False, "verbose": 0}
+    model.fit(data, **fit)
+    model.save(tmp_path / "model.keras")
+    restored = keras.models.load_model(tmp_path / "model.keras")
+    for name, array in model.predict(data, verbose=0).items():
+        np.testing.assert_array_equal(
+            array, restored.predict(data, verbose=0)[name]
+        )
+    expected = model.fit(data, epochs=2, **fit).history
+    assert restored.fit(data, epochs=2, **fit).history == expected
+
+
+@keras.saving.register_keras_serializable("tests")
+class Unbuilt(keras.layers.Layer):
+    """An encoder that learns its input's shape from the first batch."""
+
+    def build(self, input_shape):
+        self.dense = keras.layers.Dense(8)
+        self.flatten = keras.layers.Flatten()
+
+    def call(self, x):
+        return self.dense(self.flatten(keras.ops.cast(x, "float32")))
+
+
+def test_encoders_may_be_built_by_the_data(tmp_path):
+    data = batch()
+    model = clip(Unbuilt(), text_encoder=Unbuilt())
+    model.fit(data, batch_size=8, verbose=0)
+    model.save(tmp_path / "model.keras")
+    restored = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        model.predict(data, verbose=0)["text_embeddings"],
+        restored.predict(data, verbose=0)["text_embeddings"],
+    )
+    with pytest.raises(ValueError, match="only be built on a batch with"):
+        clip(Unbuilt(), text_encoder=Unbuilt()).fit(*data.values(), verbose=0)
+
+
+# Errors.
+
+
+def test_says_what_is_wrong_with_the_arguments():
+    with pytest.raises(ValueError, match="`projection_dim` must be a positive"):
+        kc.CLIPModel(encoder(), text_encoder(), 0)
+    flat = keras.Sequential(
+        [keras.Input((TOKENS,), dtype="int32"), keras.layers.Embedding(20, 8)]
+    )
+    with pytest.raises(ValueError, match="`text_encoder` must give one vector"):
+        kc.CLIPModel(encoder(), flat)
+    anysize = keras.Sequential(
+        [keras.Input((None, None, 3)), keras.layers.GlobalMaxPooling2D()]
+    )
+    with pytest.raises(ValueError, match="`augmenter` can only be left out"):
+        kc.CLIPModel(anysize, text_encoder())
+    with pytest.raises(ValueError, match="`loss` must be 'clip', 'siglip' or"):
+        clip(compile={"loss": "softmax"})
+    model = clip()
+    with pytest.raises(ValueError, match="must start where the model did"):
+        model.compile(loss="siglip")
+
+
+def test_says_what_is_wrong_with_the_data():
+    images, texts = images_and_texts()
+    model = clip()
+    with pytest.raises(ValueError, match=r"Received: \['images'\] only"):
+        model.fit(images, verbose=0)
+    with pytest.raises(ValueError, match=r"Received: \['image', 'texts'\]"):
+        model.fit({"image": images, "texts": texts}, verbose=0)
+    with pytest.raises(ValueError, match="must come without targets"):
+        model.fit({"images": images, "texts": texts}, texts, verbose=0)
+    with pytest.raises(ValueError, match="must be RGB"):
+        model.fit(images[..., :2], texts, verbose=0)
+
+
+def test_stops_on_texts_without_an_end(tmp_path):
+    images, texts = images_and_texts()
+    text = kc.models.TextTransformer(
+        20, END, TOKENS, width=8, num_layers=1, num_heads=2
+    )
+    model = clip(text_encoder=text)
+    texts[3] = 5
+    with pytest.raises(ValueError, match="1 of 16 texts without"):
+        model.fit(images, texts, batch_size=16, verbose=0)
+
+
+# What it is for.
+
+
+def test_names_combinations_it_never_saw_together():
+    """Zero-shot over shape and colour pairs held out of training."""
+    train = kc.datasets.shapes(1024, image_size=32, seed=0)
+    images, captions = train.images, train.captions
+    words = sorted({w for caption in captions for w in caption.split()})
+    index = {word: i + 1 for i, word in enumerate(words)}
+
+    def tokenize(texts):
+        ids = np.zeros((len(texts), 16), "int32")
+        for row, text in zip(ids, texts, strict=True):
+            known = [index[w] for w in text.split()][:16]
+            row[: len(known)] = known
+        return ids
+
+    tokens = keras.Input((16,), dtype="int32")
+    x = keras.layers.Embedding(len(index) + 1, 32)(tokens)
+    text_tower = keras.Model(tokens, keras.layers.GlobalAveragePooling1D()(x))
+    conv = {"kernel_size": 3, "strides": 2, "padding": "same"}
+    image_tower = keras.Sequential([keras.Input((32, 32, 3))])
+    for filters in (16, 32, 64):
+        image_tower.add(keras.layers.Conv2D(filters, **conv))
+        image_tower.add(keras.layers.BatchNormalization(momentum=0.9))
+        image_tower.add(keras.layers.ReLU())
+    image_tower.add(keras.layers.GlobalMaxPooling2D())
+    model = kc.CLIPModel(image_tower, text_tower, 32)
+    model.compile(keras.optimizers.Adam(5e-3))
+    model.fit(images, tokenize(captions), batch_size=128, epochs=12, verbose=0)
+
+    test = kc.datasets.shapes(512, image_size=32, seed=1)
+    similarities = (
+        model.predict(test.images, verbose=0)["image_embeddings"]
+        @ model.predict({"texts": tokenize(test.captions)}, verbose=0)[
+            "text_embeddings"
+        ].T
+    )
+    ranks = (similarities >= np.diag(similarities)[:, None]).sum(axis=1)
+    # Chance is 10 / 512.
+    assert (ranks <= 10).mean() > 0.15
