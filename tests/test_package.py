@@ -23,7 +23,15 @@ def run(code):
 
 
 def test_imports_no_optional_package():
-    optional = ["matplotlib", "tensorflow_datasets", "sklearn", "PIL"]
+    optional = [
+        "PIL",
+        "keras_hub",
+        "matplotlib",
+        "sklearn",
+        "tensorflow_datasets",
+        "tokenizers",
+        "webdataset",
+    ]
     code = f"""
         import sys
         import keras

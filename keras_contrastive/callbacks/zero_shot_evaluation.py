@@ -116,14 +116,16 @@ class ZeroShotEvaluation(ImageTextEvaluation):
             )
         self.class_names = as_class_names(class_names)
         self.labels = as_labels(labels, "labels", self.num_images)
-        num_classes = len(self.class_names)
-        if self.labels.dtype.kind not in "iu" or not np.all(
-            (self.labels >= 0) & (self.labels < num_classes)
-        ):
+        last = len(self.class_names) - 1
+        out_of_range = (
+            self.labels
+            if self.labels.dtype.kind not in "iu"
+            else self.labels[(self.labels < 0) | (self.labels > last)]
+        )
+        if len(out_of_range):
             raise ValueError(
                 "`labels` must be positions in `class_names`, integers from 0 "
-                f"to {num_classes - 1}. Received: {self.labels.dtype} from "
-                f"{self.labels.min()} to {self.labels.max()}"
+                f"to {last}. Received: {out_of_range[0]!r}"
             )
         self.tokenizer = tokenizer
         self.templates = as_templates(templates)

@@ -5,11 +5,11 @@ import os
 import numpy as np
 import tensorflow_datasets as tfds
 
+from keras_contrastive.datasets.faults import Faults
+from keras_contrastive.datasets.flickr30k_files import INSTRUCTIONS
 from keras_contrastive.datasets.flickr30k_records import flickr30k_records
 from keras_contrastive.datasets.flickr30k_records import split_names
 from keras_contrastive.datasets.image_files import load_image
-from keras_contrastive.datasets.faults import Faults
-from keras_contrastive.datasets.flickr30k_files import INSTRUCTIONS
 
 
 class Flickr30k(tfds.core.GeneratorBasedBuilder):
@@ -50,12 +50,12 @@ class Flickr30k(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager):
         folder = self._manual_dir or dl_manager.manual_dir
         splits = split_names(folder, self._max_bad_fraction)
-        return {split: self._generate_examples(folder, split) for split in splits}
+        return {
+            split: self._generate_examples(folder, split) for split in splits
+        }
 
     def _generate_examples(self, folder, split):
-        records = flickr30k_records(
-            folder, split, self._max_bad_fraction
-        )
+        records = flickr30k_records(folder, split, self._max_bad_fraction)
         faults = Faults(
             f"images of the split {split!r} cannot be read",
             len(records),
@@ -70,12 +70,15 @@ class Flickr30k(tfds.core.GeneratorBasedBuilder):
                 faults.add(name, str(error)[:200])
                 faults.check()
                 continue
-            yield name, {
-                "image": image,
-                "captions": list(captions),
-                "image_id": image_id,
-                "filename": name,
-            }
+            yield (
+                name,
+                {
+                    "image": image,
+                    "captions": list(captions),
+                    "image_id": image_id,
+                    "filename": name,
+                },
+            )
         faults.warn("They are left out.")
 
 

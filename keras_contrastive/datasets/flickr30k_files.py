@@ -70,9 +70,7 @@ def find_files(data_dir: str | os.PathLike) -> Flickr30kFiles:
             f"{looked}).\n{INSTRUCTIONS}"
         )
     splits = [path for path in captions if path.name == SPLIT_FILE]
-    return Flickr30kFiles(
-        images[0], captions[0], splits[0] if splits else None
-    )
+    return Flickr30kFiles(images[0], captions[0], splits[0] if splits else None)
 
 
 def _has_images(folder):

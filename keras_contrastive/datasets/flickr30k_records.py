@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from pathlib import Path
 
 from keras_contrastive.datasets.captioned_image import CaptionedImage
 from keras_contrastive.datasets.faults import Faults

@@ -72,11 +72,11 @@ class ImageTextBatches:
             return chunk
 
         chunks = self._pool.map(load_chunk, range(0, len(indices), CHUNK))
-        captions, image_ids = zip(*(pair for chunk in chunks for pair in chunk))
+        pairs = [pair for chunk in chunks for pair in chunk]
         return {
             "images": images,
-            "texts": self._tokenize(list(captions)),
-            "image_ids": np.array(image_ids, "int32"),
+            "texts": self._tokenize([caption for caption, _ in pairs]),
+            "image_ids": np.array([image_id for _, image_id in pairs], "int32"),
         }
 
     def _readable(self, index, substitutes):

@@ -236,7 +236,9 @@ class ImageTextDataset(keras.utils.PyDataset):
         )
 
     def _check(self, records, tokenizer, caption):
-        if not (hasattr(records, "__len__") and hasattr(records, "__getitem__")):
+        if not (
+            hasattr(records, "__len__") and hasattr(records, "__getitem__")
+        ):
             raise ValueError(
                 "`records` must be a sequence, with a length and integer "
                 f"indices. Received: {type(records).__name__}"

@@ -44,9 +44,9 @@ def image_text_shards(
     and mixed on the way: each epoch has its own order of shards, and each
     example is drawn from a buffer. Threads decode and resize, and prepare
     batches while the model trains. The same arguments give the same epochs, and
-    `fit(shards, shuffle=False)` trains on exactly these. Without `shuffle=False`
-    Keras asks for batches by random numbers, although it's the next one that
-    comes, and a few that it only looks at are lost to training.
+    `fit(shards, shuffle=False)` trains on exactly these. Otherwise Keras asks
+    for batches by random numbers, although it's always the next one that comes,
+    and a few that it only looks at are lost to training.
 
     Batches are those of `ImageTextDataset`, and always full:
 
@@ -63,8 +63,8 @@ def image_text_shards(
     **Steps.** `len(shards)` is the number of batches in an epoch, `num_examples
     // (batch_size * num_hosts)`, and `fit` finds it by itself. If you don't
     state `num_examples`, it is taken from a file `sizes.json` beside the shards
-    (`{"00000.tar": 10000, ...}`), or else from the archives' headers: about a
-    second for 30,000 examples, once.
+    (`{"00000.tar": 10000, ...}`), or else from the archives' headers, once,
+    at several thousand examples per second.
 
     **Hosts.** Each host reads its own shards, and takes the same number of
     steps. By default hosts are the processes of `torchrun` or of

@@ -27,6 +27,16 @@ class ImageTextArrays(NamedTuple):
         captions: list of `m` strings, those of an image beside each other.
         image_index: int array, shape `(m,)`: caption `j` describes
             `images[image_index[j]]`.
+
+    Example:
+        ```python
+        import numpy as np
+        import keras_contrastive as kc
+
+        record = {"image": np.zeros((8, 8, 3), "uint8"), "captions": ["night"]}
+        validation = kc.datasets.load_image_text([record], image_size=8)
+        print(validation.images.shape, validation.captions)
+        ```
     """
 
     images: np.ndarray

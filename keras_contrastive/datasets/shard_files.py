@@ -31,7 +31,8 @@ def expand_urls(urls: str | os.PathLike | Sequence) -> list[str]:
             which braces are expanded and wildcards are not.
 
     Returns:
-        Paths and URLs in the order of the patterns, those of a wildcard sorted.
+        Absolute paths and URLs in the order of the patterns, those of a
+        wildcard sorted.
 
     Raises:
         ValueError: if a pattern matches no file, or a shard occurs twice.
@@ -44,7 +45,7 @@ def expand_urls(urls: str | os.PathLike | Sequence) -> list[str]:
     shards = []
     for pattern in patterns:
         for url in braceexpand(os.fspath(pattern)):
-            matches = [url] if is_remote(url) else sorted(glob.glob(url))
+            matches = [url] if is_remote(url) else _files(url)
             if not matches:
                 raise ValueError(
                     f"`urls` must be the paths of shards. No file matches "
@@ -57,6 +58,11 @@ def expand_urls(urls: str | os.PathLike | Sequence) -> list[str]:
         twice = next(url for url in shards if shards.count(url) > 1)
         raise ValueError(f"`urls` names a shard more than once: {twice!r}")
     return shards
+
+
+def _files(pattern):
+    # Absolute, as threads still read when the working directory changes.
+    return sorted(os.path.abspath(path) for path in glob.glob(pattern))
 
 
 def _of_pattern(url, pattern):

@@ -159,8 +159,9 @@ def _is_of_interest(path):
 
 
 def _message(error):
-    # webdataset appends URLs and streams to the arguments of exceptions.
-    return error.args[0] if error.args else type(error).__name__
+    # Not str(error): webdataset appends URLs and streams to the arguments.
+    first = error.args[0] if error.args else type(error).__name__
+    return getattr(error, "strerror", None) or first
 
 
 def _name(sample):

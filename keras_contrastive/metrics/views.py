@@ -66,4 +66,6 @@ def fold_similarities(function, initial, queries, keys=None):
         similarities = ops.where(is_excluded, -math.inf, similarities)
         return function(state, similarities, key_index)
 
+    if is_static and block == n:
+        return visit(0, initial)  # sooner compiled than a loop of one round
     return ops.fori_loop(0, -(-n // block), visit, initial)

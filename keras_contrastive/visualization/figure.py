@@ -1,13 +1,16 @@
-"""What the plots share: a figure without a display, and pictures to show."""
+"""What the plots share: a figure without a display, and what to show on it."""
 
+import textwrap
 from pathlib import Path
 
 import keras
 import numpy as np
 
 
-def new_figure(width, height):
+def new_figure(width, height, layout="constrained"):
     """A `matplotlib.figure.Figure` of this size in inches.
+
+    With `layout="none"` the parts stay where `add_box` and its like put them.
 
     It belongs to no `pyplot` state and needs no display. Matplotlib is
     imported here, when something is plotted, and not with the package.
@@ -19,9 +22,48 @@ def new_figure(width, height):
         raise ImportError(
             "Plots need matplotlib: pip install 'keras_contrastive[plots]'."
         ) from error
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure
+
+
+def add_box(figure, left, top, width, height):
+    """Axes of this place and size in inches, from the top left corner."""
+    figure_width, figure_height = figure.get_size_inches()
+    return figure.add_axes(
+        (
+            left / figure_width,
+            1 - (top + height) / figure_height,
+            width / figure_width,
+            height / figure_height,
+        )
+    )
+
+
+def add_picture(figure, picture, left, top, size):
+    """A picture in a square of `size` inches, in its own proportions."""
+    axes = add_box(figure, left, top, size, size)
+    axes.imshow(picture, interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    return axes
+
+
+def add_text(figure, text, left, top, **kwargs):
+    """Text at this place in inches, from the top left corner."""
+    width, height = figure.get_size_inches()
+    # A dollar sign in a caption doesn't begin a formula.
+    return figure.text(
+        left / width, 1 - top / height, text, parse_math=False, **kwargs
+    )
+
+
+def wrap(text, width, max_lines=4):
+    """Breaks a text into lines of `width` characters, and cuts it if long."""
+    text = text.decode() if isinstance(text, bytes) else str(text)
+    return "\n".join(
+        textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
+    )
 
 
 def save_figure(figure, path):

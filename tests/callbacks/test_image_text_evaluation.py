@@ -150,12 +150,14 @@ def test_does_not_trace_the_model_anew_at_each_evaluation():
         pytest.skip("PyTorch runs eagerly.")
 
     def count(epochs):
-        callbacks = map(
-            make_callback, [RetrievalEvaluation, ZeroShotEvaluation]
-        )
-        return len(fit(list(callbacks), epochs=epochs)[0].traces)
+        callbacks = [
+            make_callback(RetrievalEvaluation),
+            make_callback(ZeroShotEvaluation),
+        ]
+        model, _ = fit(callbacks, epochs=epochs)
+        return len(model.traces)
 
-    assert count(4) == count(2)
+    assert count(2) == count(1)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ def test_does_not_trace_the_model_anew_at_each_evaluation():
         (
             ZeroShotEvaluation,
             {"labels": LABELS + 1},
-            "`labels`.*0 to 3.*1 to 4",
+            "`labels`.*0 to 3.*4",
         ),
         (ZeroShotEvaluation, {"labels": np.array(["cat"] * 6)}, "`labels`"),
         (ZeroShotEvaluation, {"class_names": "cat"}, "`class_names`"),

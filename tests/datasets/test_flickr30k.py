@@ -32,7 +32,9 @@ def test_array_record(manual_dir, tmp_path):
     builder = flickr30k(manual_dir, tmp_path, file_format="array_record")
     assert builder.name == "flickr30k" and not builder.is_prepared()
     builder.download_and_prepare()
-    sizes = {name: info.num_examples for name, info in builder.info.splits.items()}
+    sizes = {
+        name: info.num_examples for name, info in builder.info.splits.items()
+    }
     assert sizes == {"train": 4, "val": 1, "test": 1}
 
     for decoders in (None, {"image": tfds.decode.SkipDecoding()}):

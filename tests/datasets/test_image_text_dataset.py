@@ -110,7 +110,9 @@ def test_forms_of_records(records, tmp_path):
     encoded = io.BytesIO()
     Image.fromarray(pixels).save(encoded, "png")
     Image.fromarray(pixels).convert("CMYK").save(tmp_path / "cmyk.jpg")
-    Image.fromarray(pixels).convert("L").convert("P").save(tmp_path / "palette.png")
+    Image.fromarray(pixels).convert("L").convert("P").save(
+        tmp_path / "palette.png"
+    )
     Image.fromarray(pixels[..., 0]).save(tmp_path / "gray.jpg")
     upright = np.full((40, 20, 3), 40, "uint8")
     upright[20:] = 200

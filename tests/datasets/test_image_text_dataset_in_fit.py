@@ -101,9 +101,7 @@ def test_epochs_are_counted(shuffle):
 def test_run_in_parts_draws_what_one_in_one_piece_draws(num_batches):
     whole = make(num_batches)
     reference = compiled()
-    reference.fit(
-        whole, epochs=4, callbacks=[whole.follow_epochs()], verbose=0
-    )
+    reference.fit(whole, epochs=4, callbacks=[whole.follow_epochs()], verbose=0)
 
     model = compiled()
     for initial_epoch, epochs in [(0, 2), (2, 4)]:

@@ -295,6 +295,17 @@ def test_truncated_shard(folder):
     }
 
 
+def test_vanished_shard(folder, monkeypatch):
+    """And relative paths, after the working directory has changed."""
+    monkeypatch.chdir(folder)
+    arguments = {"shuffle_buffer": 0, "max_bad_fraction": 0.1}
+    shards = image_text_shards("0*.tar", tokenizer, 8, 4, **arguments)
+    (folder / "01.tar").unlink()
+    monkeypatch.chdir(folder.parent)
+    with pytest.warns(UserWarning, match=r"01.tar: .*\(No such file"):
+        assert numbers(shards) == [*range(12), *range(24, 48), *range(12)]
+
+
 def test_urls(folder):
     names = [str(folder / f"0{shard}.tar") for shard in range(4)]
     assert expand_urls(folder / "0*.tar") == names

@@ -81,7 +81,9 @@ def clip(image_encoder=None, optimizer="adam", compile=None, **kwargs):
     model = kc.CLIPModel(
         image_encoder or encoder(), projection_dim=4, **kwargs
     )
-    model.compile(optimizer, **(compile or {}))
+    # Tracing takes TensorFlow most of a test's time; some tests ask for it.
+    eager = {"run_eagerly": keras.backend.backend() == "tensorflow"}
+    model.compile(optimizer, **{**eager, **(compile or {})})
     return model
 
 

@@ -115,6 +115,8 @@ class PooledEncoder(keras.Model):
 
 def _inputs_of(backbone):
     try:
+        if isinstance(backbone, keras.Sequential):
+            return backbone.inputs[0]
         return backbone.input
     except (AttributeError, ValueError):
         raise ValueError(
@@ -139,7 +141,7 @@ def _fill_position_ids(backbone):
 def _inputs_like(inputs):
     """New inputs like those of a backbone, and what to call it with."""
     new = keras.tree.map_structure(
-        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name),
+        lambda x: keras.Input(x.shape[1:], dtype=x.dtype, name=x.name),
         inputs,
     )
     # One image or text needs no dict around it.

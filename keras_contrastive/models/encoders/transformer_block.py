@@ -112,7 +112,10 @@ class TransformerBlock(layers.Layer):
     def _drop(self, x, training):
         if not training or not self.dropout:
             return x
-        return keras.random.dropout(x, self.dropout, seed=self.random_state)
+        # Not by `keras.random.dropout`, which on PyTorch draws from the global
+        # state and leaves this one alone.
+        draws = keras.random.uniform(ops.shape(x), seed=self.random_state)
+        return ops.where(draws < self.dropout, 0, x / (1 - self.dropout))
 
     def compute_output_shape(self, input_shape):
         return input_shape

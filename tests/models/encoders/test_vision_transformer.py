@@ -4,6 +4,7 @@ import pytest
 
 import keras_contrastive as kc
 from tests.models.encoders import oracle
+from tests.models.encoders.marks import slow_on_jax
 
 
 def make(**kwargs):
@@ -12,6 +13,7 @@ def make(**kwargs):
         "width": 8,
         "num_layers": 2,
         "num_heads": 2,
+        "mlp_ratio": 2.0,
         "input_shape": (8, 12, 3),
     }
     return kc.models.VisionTransformer(**{**defaults, **kwargs})
@@ -52,6 +54,7 @@ def test_is_the_network_of_the_paper(rng, images, pooling):
     np.testing.assert_allclose(call(encoder, images), expected, atol=2e-5)
 
 
+@slow_on_jax
 def test_has_the_size_of_clip_vit_b_32():
     # 87 849 216 parameters with the projection of 768 x 512; eleven blocks of
     # 7 087 872 are left out here.
@@ -60,14 +63,15 @@ def test_has_the_size_of_clip_vit_b_32():
     assert encoder.output_shape == (None, 768)
 
 
+@slow_on_jax
 def test_starts_as_clip_does():
-    encoder = make(width=256, input_shape=(32, 32, 3), num_layers=1)
+    encoder = make(width=128, input_shape=(32, 32, 3), num_layers=1)
     weights = oracle.weights(encoder)
     patch = weights["patch_embedding/kernel"]
     assert np.abs(patch).max() == pytest.approx(48**-0.5, rel=0.01)
     assert patch.std() == pytest.approx((3 * 48) ** -0.5, rel=0.03)
     token = weights["class_token/class_token"]
-    assert token.std() == pytest.approx(256**-0.5, rel=0.15)
+    assert token.std() == pytest.approx(128**-0.5, rel=0.2)
     positions = weights["position_embedding/position_embedding"]
     assert positions.std() == pytest.approx(0.01, rel=0.05)
 
@@ -85,15 +89,12 @@ def test_patch_dropout_leaves_half_the_patches(images):
     block.call = call_and_see
     first, second = (call(encoder, images, training=True) for _ in range(2))
     assert np.abs(first - second).max() > 1e-3
-    outputs = call(encoder, images)
+    call(encoder, images)
     assert seen == [(2, 4, 8), (2, 4, 8), (2, 7, 8)]
-    reference = make()
-    reference.set_weights(encoder.get_weights()[: len(reference.weights)])
-    assert outputs.shape == first.shape == (2, 8)
 
 
 def test_trains_all_weights_and_returns_from_a_file(tmp_path, rng, images):
-    encoder = make(patch_dropout=0.5, dropout=0.1, mlp_ratio=2.0)
+    encoder = make(patch_dropout=0.5, dropout=0.1, num_layers=1)
     model = keras.Sequential([encoder, keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(0.1), "mse")
     before = encoder.get_weights()
