@@ -69,7 +69,8 @@ class CLIPModel(ContrastiveModel):
     `(images, texts)`, as arrays, `tf.data.Dataset`, `PyDataset` or torch
     `DataLoader`. A dict may hold `"image_ids"` of shape `(batch,)`: captions
     of one image, which has one id, are then not each other's negatives. An
-    encoder that does not know its input shape needs the dict.
+    encoder that does not know its output shape before its first call needs
+    the dict.
 
     The logs hold `loss`, the in-batch recalls at 1 of both directions, and the
     `logit_scale`, which should rise from 14.3 and rarely reach 100; with a
@@ -201,7 +202,9 @@ class CLIPModel(ContrastiveModel):
         views["images"] = self.augmenter(images, training=training)
         end_id = getattr(self.text_encoder, "end_id", None)
         if end_id is not None:
-            self.health.update_tokens(x["texts"], end_id)
+            texts = x["texts"]
+            tokens = texts["token_ids"] if isinstance(texts, dict) else texts
+            self.health.update_tokens(tokens, end_id)
         return views
 
     def embed(self, views, training):

@@ -13,9 +13,10 @@ DIRECTIONS = ("image_to_text", "text_to_image")
 
 
 def slow_recall(images, texts, k, direction):
-    similarity = normalize(images.astype("float64")) @ normalize(
-        texts.astype("float64")
-    ).T
+    similarity = (
+        normalize(images.astype("float64"))
+        @ normalize(texts.astype("float64")).T
+    )
     if direction == "text_to_image":
         similarity = similarity.T
     top = np.argsort(-similarity, axis=1)[:, :k]

@@ -78,9 +78,7 @@ def clip(image_encoder=None, optimizer="adam", compile=None, **kwargs):
     kwargs.setdefault(
         "augmenter", kc.layers.RandomResizedCrop(SIZE, SIZE, seed=1)
     )
-    model = kc.CLIPModel(
-        image_encoder or encoder(), projection_dim=4, **kwargs
-    )
+    model = kc.CLIPModel(image_encoder or encoder(), projection_dim=4, **kwargs)
     # Tracing takes TensorFlow most of a test's time; some tests ask for it.
     eager = {"run_eagerly": keras.backend.backend() == "tensorflow"}
     model.compile(optimizer, **{**eager, **(compile or {})})

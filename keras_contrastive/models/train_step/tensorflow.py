@@ -1,10 +1,14 @@
 """Steps with `tf.GradientTape`."""
 
+import keras
 import tensorflow as tf
 
 
 def train_step(model, data):
     x, y, sample_weight = model.unpack_data(data)
+    if not model.built:
+        # Elsewhere Keras has done so by now, here only under a strategy.
+        model.build(keras.tree.map_structure(lambda v: tuple(v.shape), x))
     views = model.make_views(x, training=True)
     with tf.GradientTape() as tape:
         embeddings = model.embed(views, training=True)
