@@ -11,12 +11,11 @@ from keras_contrastive.losses.clip_loss import CLIPLoss
 from keras_contrastive.losses.siglip_loss import SigLIPLoss
 from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
 from keras_contrastive.models.checks import check_images
-from keras_contrastive.models.checks import check_representation
 from keras_contrastive.models.checks import known_shape
 from keras_contrastive.models.checks import value_range_of
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.models.image_text_inputs import image_text_inputs
-from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.models.tower import Tower
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -127,24 +126,27 @@ class CLIPModel(ContrastiveModel):
                 "`projection_dim` must be a positive integer. "
                 f"Received: projection_dim={projection_dim}"
             )
-        for encoder, name in (
-            (image_encoder, "image_encoder"),
-            (text_encoder, "text_encoder"),
-        ):
-            output_shape = known_shape(encoder, "output_shape")
-            if output_shape is not None:
-                check_representation(output_shape, name)
         if augmenter is None:
             augmenter = _default_augmenter(image_encoder)
-        self.image_encoder = image_encoder
-        self.text_encoder = text_encoder
         self.projection_dim = projection_dim
         self.augmenter = augmenter
-        self.image_projection = _projection(projection_dim, "image_projection")
-        self.text_projection = _projection(projection_dim, "text_projection")
+        self.image_tower = Tower(
+            image_encoder, projection_dim, "float32", name="image"
+        )
+        self.text_tower = Tower(
+            text_encoder, projection_dim, "int32", name="text"
+        )
         # Last, as where `compile` makes it: files rely on the order.
         self.logit_scale = logit_scale
         self._starts_as_loss_says = logit_scale is None
+
+    @property
+    def image_encoder(self):
+        return self.image_tower.encoder
+
+    @property
+    def text_encoder(self):
+        return self.text_tower.encoder
 
     def encode_image(self, images, training=False):
         """Embeddings of a batch of images.
@@ -162,9 +164,7 @@ class CLIPModel(ContrastiveModel):
         """
         check_images(images)
         views = self.augmenter(images, training=training)
-        return self._embed(
-            self.image_encoder, self.image_projection, views, training
-        )
+        return self.image_tower(views, training=training)
 
     def encode_text(self, texts, training=False):
         """Embeddings of a batch of texts.
@@ -179,9 +179,7 @@ class CLIPModel(ContrastiveModel):
         Returns:
             Float32 tensor of shape `(batch, projection_dim)`, rows of norm 1.
         """
-        return self._embed(
-            self.text_encoder, self.text_projection, texts, training
-        )
+        return self.text_tower(texts, training=training)
 
     def call(self, inputs, training=False):
         inputs = image_text_inputs(inputs)
@@ -210,13 +208,8 @@ class CLIPModel(ContrastiveModel):
     def embed(self, views, training):
         embeddings = {
             "pair": (
-                self._embed(
-                    self.image_encoder,
-                    self.image_projection,
-                    views["images"],
-                    training,
-                ),
-                self.encode_text(views["texts"], training),
+                self.image_tower(views["images"], training=training),
+                self.text_tower(views["texts"], training=training),
             )
         }
         if "image_ids" in views:
@@ -298,43 +291,32 @@ class CLIPModel(ContrastiveModel):
             logs["logit_bias"] = ops.convert_to_tensor(self.logit_scale.bias)
         return logs
 
-    def _embed(self, encoder, projection, inputs, training):
-        # In training mode a locked tower would still drop units.
-        features = encoder(inputs, training=training and encoder.trainable)
-        check_representation(features.shape, encoder.name)
-        return l2_normalize(projection(features))
-
     def build(self, input_shape):
         shapes = {} if input_shape is None else image_text_inputs(input_shape)
-        encoders = {"images": self.image_encoder, "texts": self.text_encoder}
-        for name, encoder in encoders.items():
-            if name not in shapes and not known_shape(encoder, "output_shape"):
+        towers = {"images": self.image_tower, "texts": self.text_tower}
+        for name, tower in towers.items():
+            if name not in shapes and tower.encoder_output_shape is None:
                 raise ValueError(
                     f"The model can only be built on a batch with {name!r}, "
                     "whose encoder does not know its output shape. Received: "
                     f"{sorted(shapes)}; call the encoder on a batch first, or "
                     'use data of the form {"images": ..., "texts": ...}.'
                 )
+        if "images" in shapes:
+            images = keras.KerasTensor(shapes["images"], "float32")
+            images = self.augmenter(images, training=False)
+            shapes = {**shapes, "images": images.shape}
+        for name, tower in towers.items():
+            if not tower.built:
+                tower.build(shapes.get(name))
         if self.logit_scale is None:
             self.logit_scale = LogitScale()
-        for name, projection in (
-            ("images", self.image_projection),
-            ("texts", self.text_projection),
-        ):
-            encoder = encoders[name]
-            output_shape = known_shape(encoder, "output_shape")
-            if output_shape is None:
-                inputs = _symbolic(name, shapes[name])
-                if name == "images":
-                    inputs = self.augmenter(inputs, training=False)
-                output_shape = encoder(inputs).shape
-            projection.build(output_shape)
         self.built = True
         self.leave_undecayed()
 
     def build_from_encoders(self):
-        encoders = self.image_encoder, self.text_encoder
-        if all(known_shape(e, "output_shape") for e in encoders):
+        towers = self.image_tower, self.text_tower
+        if all(tower.encoder_output_shape for tower in towers):
             self.build(None)
 
     def get_config(self):
@@ -358,16 +340,6 @@ class CLIPModel(ContrastiveModel):
         return cls(**{**config, **restored})
 
 
-def _projection(dim, name):
-    # Of standard deviation d^-1/2 for features of dimension d.
-    initializer = keras.initializers.VarianceScaling(
-        1.0, "fan_in", "untruncated_normal"
-    )
-    return keras.layers.Dense(
-        dim, use_bias=False, kernel_initializer=initializer, name=name
-    )
-
-
 def _default_augmenter(encoder):
     input_shape = known_shape(encoder, "input_shape")
     if input_shape is None or None in input_shape[1:3]:
@@ -384,10 +356,3 @@ def _default_augmenter(encoder):
 
 def _parameters(loss):
     return set(inspect.signature(loss.call).parameters)
-
-
-def _symbolic(name, shapes):
-    dtype = {"images": "float32", "texts": "int32"}[name]
-    return keras.tree.map_shape_structure(
-        lambda shape: keras.KerasTensor(shape, dtype), shapes
-    )

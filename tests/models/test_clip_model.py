@@ -74,11 +74,11 @@ def test_embeddings_are_the_projected_encodings():
     expected = {
         "image_embeddings": oracles.normalize(
             to_numpy(model.image_encoder(pixels))
-            @ to_numpy(model.image_projection.kernel)
+            @ to_numpy(model.image_tower.projection.kernel)
         ),
         "text_embeddings": oracles.normalize(
             to_numpy(model.text_encoder(texts))
-            @ to_numpy(model.text_projection.kernel)
+            @ to_numpy(model.text_tower.projection.kernel)
         ),
     }
     close = {"rtol": 1e-4, "atol": 1e-5}
@@ -138,8 +138,10 @@ def test_a_step_is_gradient_descent_on_the_loss(rng, loss):
         w = dict(zip(before, values, strict=True))
         (dense,) = [v for k, v in w.items() if "dense" in k]
         (embedding,) = [v for k, v in w.items() if "embedding" in k]
-        (image_projection,) = [v for k, v in w.items() if "image_proj" in k]
-        (text_projection,) = [v for k, v in w.items() if "text_proj" in k]
+        (image_projection,) = [
+            v for k, v in w.items() if "image/projection" in k
+        ]
+        (text_projection,) = [v for k, v in w.items() if "text/pro" in k]
         scalars = [v for k, v in w.items() if "logit_scale" in k]
         matmul = keras.ops.matmul
         return objective(
@@ -239,8 +241,8 @@ def test_scale_is_never_decayed():
     optimizer = keras.optimizers.SGD(0.1, weight_decay=5.0)
     # All equal: no gradient at the scale.
     model = clip(optimizer=optimizer)
-    for projection in (model.image_projection, model.text_projection):
-        projection.kernel.assign(np.zeros((8, 4)))
+    for tower in (model.image_tower, model.text_tower):
+        tower.projection.kernel.assign(np.zeros((8, 4)))
     before = float(model.logit_scale.log_scale)
     model.fit(data, verbose=0)
     assert float(model.logit_scale.log_scale) == pytest.approx(before)

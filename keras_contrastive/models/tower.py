@@ -1,0 +1,67 @@
+import keras
+
+from keras_contrastive.models.checks import check_representation
+from keras_contrastive.models.checks import known_shape
+from keras_contrastive.normalization import l2_normalize
+
+
+class Tower(keras.layers.Layer):
+    """An encoder, a projection without bias and L2 normalisation.
+
+    If the encoder is not trainable it is locked: it runs in inference mode,
+    so that neither its batch statistics change nor are units dropped.
+
+    Args:
+        encoder: Keras model or layer, inputs to vectors `(batch, dim)`.
+        projection_dim: Int, dimension of the embeddings.
+        example_dtype: Dtype of the inputs that build the encoder.
+        name: Name of the layer; `name + "_encoder"` is what errors call the
+            encoder.
+
+    Call arguments:
+        inputs: What the encoder takes.
+        training: Whether the encoder runs in training mode.
+
+    Returns:
+        Float32 tensor of shape `(batch, projection_dim)`, rows of norm 1.
+    """
+
+    def __init__(self, encoder, projection_dim, example_dtype, name):
+        super().__init__(name=name)
+        self.encoder = encoder
+        self.example_dtype = example_dtype
+        # Of standard deviation d^-1/2 for features of dimension d.
+        self.projection = keras.layers.Dense(
+            projection_dim,
+            use_bias=False,
+            kernel_initializer=keras.initializers.VarianceScaling(
+                1.0, "fan_in", "untruncated_normal"
+            ),
+            name="projection",
+        )
+        if self.encoder_output_shape is not None:
+            self._check(self.encoder_output_shape)
+
+    @property
+    def encoder_output_shape(self):
+        """Shape of the features, None before the encoder knows it."""
+        return known_shape(self.encoder, "output_shape")
+
+    def build(self, input_shape):
+        features_shape = self.encoder_output_shape
+        if features_shape is None:
+            inputs = keras.tree.map_shape_structure(
+                lambda shape: keras.KerasTensor(shape, self.example_dtype),
+                input_shape,
+            )
+            features_shape = self.encoder(inputs).shape
+        self.projection.build(features_shape)
+
+    def call(self, inputs, training=False):
+        training = training and self.encoder.trainable
+        features = self.encoder(inputs, training=training)
+        self._check(features.shape)
+        return l2_normalize(self.projection(features))
+
+    def _check(self, shape):
+        check_representation(shape, f"{self.name}_encoder")
