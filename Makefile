@@ -11,7 +11,11 @@ JOBS ?= 2
 # The environment of a user on one backend, then the main job.
 quickstart: $(VENV)/.quickstart
 	# TensorFlow leaves oneDNN off on AMD CPUs, where it is faster too.
-	TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=1 $(RUN) examples/quickstart.py
+	for model in simclr clip; do \
+	  TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=1 \
+	    $(RUN) examples/quickstart_$$model.py || exit 1; \
+	done
+	@cat runs/quickstart/*.md; ls runs/quickstart/*.png
 
 # The whole suite, once per backend.
 test: lint $(addprefix test-,$(BACKENDS))
@@ -33,7 +37,7 @@ clean:
 
 $(VENV)/.quickstart: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --editable '.[plots]' tensorflow-cpu
+	$(VENV)/bin/pip install --quiet --editable '.[plots,text]' tensorflow-cpu
 	touch $@
 
 $(VENV)/.dev: pyproject.toml

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
+FLICKR = ROOT.parent / "shared" / "data" / "flickr30k_format"
 CIFAR10 = ROOT.parent / "shared" / "data" / "tfds"
 
 
@@ -24,20 +25,30 @@ def run(example, *arguments):
     return result.stdout
 
 
-def test_quickstart(tmp_path):
+def test_quickstart_simclr(tmp_path):
     pytest.importorskip("matplotlib")
-    out = run(
-        "quickstart.py", "--images", 512, "--epochs", 1, "--output", tmp_path
-    )
-    table = [line for line in out.splitlines() if line.startswith("| ")]
-    assert [row.split("|")[1].strip() for row in table] == [
+    size = ("--images", 512, "--epochs", 1)
+    out = run("quickstart_simclr.py", "--output", tmp_path, *size)
+    table = (tmp_path / "simclr.md").read_text()
+    assert table in out
+    assert [row.split("|")[1].strip() for row in table.splitlines()] == [
         "features",
+        "---",
         "random init",
         "raw pixels",
         "SimCLR",
     ]
     for picture in ("views.png", "embeddings.png"):
         assert (tmp_path / picture).stat().st_size > 10_000
+
+
+def test_quickstart_clip(tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("tokenizers")
+    size = ("--images", 512, "--epochs", 1)
+    out = run("quickstart_clip.py", "--output", tmp_path, *size)
+    assert (tmp_path / "clip.md").read_text() in out
+    assert (tmp_path / "zero_shot.png").stat().st_size > 10_000
 
 
 def test_augmented_classifier():
@@ -62,3 +73,42 @@ def test_simclr_cifar10(tmp_path):
     assert (tmp_path / "history.csv").read_text().count("\n") == 2
     for made in ("results.md", "views.png", "embeddings.png"):
         assert (tmp_path / made).stat().st_size > 50
+
+
+@pytest.mark.skipif(
+    not FLICKR.is_dir(),
+    reason="there are no photographs in ../shared/data/flickr30k_format",
+)
+def test_clip_flickr30k_and_search(tmp_path):
+    for package in ("matplotlib", "tokenizers", "PIL"):
+        pytest.importorskip(package)
+    size = "--images 128 --epochs 1 --batch-size 64 --width 8 --image-size 32"
+    out = run(
+        "clip_flickr30k.py",
+        *("--data-dir", FLICKR, "--output", tmp_path),
+        *size.split(),
+    )
+    assert "| text to image | " in out
+    assert "1000 images, 5000 captions" in out
+    for made in (
+        "captions_of_images.png",
+        "images_of_captions.png",
+        "zero_shot.png",
+        "results.md",
+        "history.csv",
+    ):
+        assert (tmp_path / made).stat().st_size > 50
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    some = sorted((FLICKR / "flickr30k_images").iterdir())[:8]
+    for path in some:
+        (photographs / path.name).write_bytes(path.read_bytes())
+    (photographs / "broken.jpg").write_bytes(some[0].read_bytes()[:500])
+    sheet = tmp_path / "search.png"
+    out = run(
+        "search_images.py",
+        *(photographs, "a dog", "two children on a beach"),
+        *("--model", tmp_path, "--output", sheet, "-k", 3),
+    )
+    assert out.count(".jpg") == 6
+    assert sheet.stat().st_size > 10_000

@@ -80,8 +80,9 @@ kc.visualization.plot_embeddings(
     images=test.images,
     path=args.output / "embeddings.png",
 )
-print("\n| features    |  kNN  | linear probe |")
-print("|-------------|-------|--------------|")
-for name, (knn, linear) in results.items():
-    print(f"| {name:11} | {knn:5.1%} | {linear:12.1%} |")
-print(f"\nPictures: {args.output}/views.png, {args.output}/embeddings.png")
+table = ["| features | kNN | linear probe |", "|---|---|---|"] + [
+    f"| {name} | {knn:.1%} | {linear:.1%} |"
+    for name, (knn, linear) in results.items()
+]
+(args.output / "simclr.md").write_text("\n".join(table) + "\n")
+print("\n".join(table), f"\nviews.png and embeddings.png are in {args.output}/")
