@@ -45,4 +45,7 @@ $(VENV)/.dev: pyproject.toml
 	# Before what depends on torch could ask for another build of it.
 	$(VENV)/bin/pip install --quiet torch==2.13.0
 	$(VENV)/bin/pip install --quiet --editable '.[dev]'
+	# Without tensorflow-text, which would bring a second TensorFlow along.
+	$(VENV)/bin/pip install --quiet --no-deps keras-hub kagglehub kagglesdk
+	$(VENV)/bin/pip install --quiet regex requests tqdm pyyaml
 	touch $@
