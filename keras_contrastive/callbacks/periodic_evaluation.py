@@ -5,8 +5,10 @@ import math
 
 import keras
 
+from keras_contrastive.callbacks.preserved_random_state import (
+    preserved_random_state,
+)
 from keras_contrastive.evaluation.checks import check_positive
-from keras_contrastive.random_state import preserved_random_state
 
 
 class PeriodicEvaluation(keras.callbacks.Callback, abc.ABC):
