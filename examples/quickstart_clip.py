@@ -80,7 +80,9 @@ model.fit(
 weights = kc.evaluation.zero_shot_weights(
     lambda texts: model.encode_text(tokenizer(texts)),
     names,
-    ["a {}", "a small {}", "a large {}"],
+    # Like the captions, most of which name a background.
+    [f"a {{}} on a {background} background" for background in colours]
+    + ["a {}", "a small {}", "a large {}"],
 )
 images = model.predict({"images": test.images}, verbose=0)["image_embeddings"]
 labels = class_of(test)
