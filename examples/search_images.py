@@ -33,11 +33,11 @@ paths = sorted(
 if not paths:
     raise SystemExit(f"No photographs ({', '.join(suffixes)}) in {args.folder}")
 # The name goes along as a caption: photographs that cannot be read are left
-# out, with a warning, however many.
+# out, with a warning.
 found = kc.datasets.load_image_text(
     [{"image": path, "captions": [str(path)]} for path in paths],
     model.image_encoder.input_shape[1],
-    max_bad_fraction=1.0,
+    max_bad_fraction=0.99,
 )
 images = model.predict({"images": found.images})["image_embeddings"]
 sentences = model.predict({"texts": tokenizer(args.sentences)}, verbose=0)[
