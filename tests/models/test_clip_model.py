@@ -401,8 +401,8 @@ def test_stops_on_texts_without_an_end(tmp_path):
 # What it is for.
 
 
-def test_names_combinations_it_never_saw_together():
-    """Zero-shot over shape and colour pairs held out of training."""
+def test_finds_the_captions_of_new_pictures():
+    """Recall at 10 of 512 pictures it never saw, far above chance."""
     train = kc.datasets.shapes(1024, image_size=32, seed=0)
     images, captions = train.images, train.captions
     words = sorted({w for caption in captions for w in caption.split()})
