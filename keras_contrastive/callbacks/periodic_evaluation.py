@@ -5,7 +5,7 @@ import math
 
 import keras
 
-from keras_contrastive.callbacks.preserved_random_state import (
+from keras_contrastive.distribution.preserved_random_state import (
     preserved_random_state,
 )
 from keras_contrastive.evaluation.checks import check_positive

@@ -11,7 +11,7 @@ from keras_contrastive.losses.clip_loss import CLIPLoss
 from keras_contrastive.losses.siglip_loss import SigLIPLoss
 from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
 from keras_contrastive.models.checks import check_images
-from keras_contrastive.models.checks import known_shape
+from keras_contrastive.models.checks import fixed_size
 from keras_contrastive.models.checks import value_range_of
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.models.image_text_inputs import image_text_inputs
@@ -110,6 +110,7 @@ class CLIPModel(ContrastiveModel):
     """
 
     named_losses = {"clip": CLIPLoss, "siglip": SigLIPLoss}
+    parts = ("image_encoder", "text_encoder", "augmenter", "logit_scale")
 
     def __init__(
         self,
@@ -330,27 +331,13 @@ class CLIPModel(ContrastiveModel):
             "logit_scale": serialize(self.logit_scale),
         }
 
-    @classmethod
-    def from_config(cls, config):
-        parts = ("image_encoder", "text_encoder", "augmenter", "logit_scale")
-        restored = {
-            part: keras.saving.deserialize_keras_object(config[part])
-            for part in parts
-        }
-        return cls(**{**config, **restored})
-
 
 def _default_augmenter(encoder):
-    input_shape = known_shape(encoder, "input_shape")
-    if input_shape is None or None in input_shape[1:3]:
-        raise ValueError(
-            "`augmenter` can only be left out for an image encoder with a "
-            "fixed input size. Received: augmenter=None with an encoder whose "
-            f"input shape is {input_shape}; pass keras_contrastive.layers."
-            "RandomResizedCrop(height, width, scale=(0.9, 1.0))."
-        )
+    height, width = fixed_size(
+        encoder, "RandomResizedCrop(height, width, scale=(0.9, 1.0))"
+    )
     return RandomResizedCrop(
-        *input_shape[1:3], scale=(0.9, 1.0), interpolation="bicubic"
+        height, width, scale=(0.9, 1.0), interpolation="bicubic"
     )
 
 

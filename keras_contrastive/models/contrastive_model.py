@@ -42,6 +42,8 @@ class ContrastiveModel(keras.Model):
     """
 
     named_losses = {}
+    # Arguments of the constructor that are Keras objects.
+    parts = ()
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -256,6 +258,14 @@ class ContrastiveModel(keras.Model):
         if self._compile_metrics is not None:
             self._compile_metrics.update_state(*pair, sample_weight)
         return self.get_metrics_result()
+
+    @classmethod
+    def from_config(cls, config):
+        restored = {
+            part: keras.saving.deserialize_keras_object(config[part])
+            for part in cls.parts
+        }
+        return cls(**{**config, **restored})
 
     # Random state belongs to the model: augmentation layers save their own,
     # Keras' layers (Dropout, for one) do not.

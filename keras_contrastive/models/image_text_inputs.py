@@ -1,5 +1,7 @@
 """The forms in which images and texts come, brought into one."""
 
+from keras_contrastive.models.checks import is_pair
+
 _KEYS = {"images", "texts", "image_ids"}
 
 
@@ -29,15 +31,6 @@ def image_text_inputs(x, y=None):
                 f"beside {sorted(x)}"
             )
         return x
-    if y is None and _is_pair(x):
+    if y is None and is_pair(x):
         x, y = x
     return {"images": x} if y is None else {"images": x, "texts": y}
-
-
-def _is_pair(x):
-    """Whether `x` is two things, not an array or the shape of one."""
-    return (
-        isinstance(x, (list, tuple))
-        and len(x) == 2
-        and not isinstance(x[0], (int, type(None)))
-    )

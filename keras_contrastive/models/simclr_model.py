@@ -10,6 +10,8 @@ from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.losses.nt_xent_loss import NTXentLoss
 from keras_contrastive.models.checks import check_images
 from keras_contrastive.models.checks import check_representation
+from keras_contrastive.models.checks import fixed_size
+from keras_contrastive.models.checks import is_pair
 from keras_contrastive.models.checks import known_shape
 from keras_contrastive.models.checks import value_range_of
 from keras_contrastive.models.contrastive_model import ContrastiveModel
@@ -91,6 +93,7 @@ class SimCLRModel(ContrastiveModel):
     """
 
     named_losses = {"nt_xent": NTXentLoss}
+    parts = ("encoder", "projector", "augmenter", "probe")
 
     def __init__(
         self,
@@ -155,7 +158,7 @@ class SimCLRModel(ContrastiveModel):
 
     def make_views(self, x, training):
         """Two augmented views; in evaluation too, or there is no loss."""
-        if _are_views(x):
+        if is_pair(x):
             return [self._prepare(self.watch_images(view)) for view in x]
         return self.multi_view(self.watch_images(x), training=True)
 
@@ -166,7 +169,7 @@ class SimCLRModel(ContrastiveModel):
         return {"pair": ops.split(z, 2, axis=0), "representation": h}
 
     def call(self, images, training=False):
-        if _are_views(images):
+        if is_pair(images):
             images = images[0]
         return self.encoder(self._prepare(images), training=training)
 
@@ -201,7 +204,7 @@ class SimCLRModel(ContrastiveModel):
         return loss + probe_loss
 
     def build(self, input_shape):
-        if _are_views(input_shape):
+        if is_pair(input_shape):
             input_shape = input_shape[0]
         images = keras.KerasTensor(input_shape, dtype="float32")
         h = self.encoder(self._prepare(images))
@@ -227,34 +230,10 @@ class SimCLRModel(ContrastiveModel):
             "probe": serialize(self.probe),
         }
 
-    @classmethod
-    def from_config(cls, config):
-        parts = ("encoder", "projector", "augmenter", "probe")
-        restored = {
-            part: keras.saving.deserialize_keras_object(config[part])
-            for part in parts
-        }
-        return cls(**{**config, **restored})
-
 
 def _default_augmenter(encoder):
-    input_shape = known_shape(encoder, "input_shape")
-    if input_shape is None or None in input_shape[1:3]:
-        raise ValueError(
-            "`augmenter` can only be left out for an encoder with a fixed "
-            "input size. Received: augmenter=None with an encoder whose input "
-            f"shape is {input_shape}; pass keras_contrastive.layers."
-            'simclr_augmentation("cifar10" or "imagenet", height, width).'
-        )
-    height, width = input_shape[1:3]
+    height, width = fixed_size(
+        encoder, 'simclr_augmentation("cifar10" or "imagenet", height, width)'
+    )
     preset = "cifar10" if max(height, width) <= 96 else "imagenet"
     return simclr_augmentation(preset, height, width)
-
-
-def _are_views(x):
-    """Whether `x`, tensors or shapes, is a pair of views, not a batch."""
-    return (
-        isinstance(x, (list, tuple))
-        and len(x) == 2
-        and not isinstance(x[0], (int, type(None)))
-    )

@@ -147,7 +147,7 @@ def test_prefix_and_dicts_of_arrays():
 
 def test_does_not_trace_the_model_anew_at_each_evaluation():
     if keras.backend.backend() == "torch":
-        pytest.skip("PyTorch runs eagerly.")
+        pytest.skip("about compiled steps; PyTorch runs every step eagerly")
 
     def count(epochs):
         callbacks = [

@@ -375,7 +375,8 @@ def test_missing_package_is_named(folder, monkeypatch):
 
 
 @pytest.mark.skipif(
-    keras.backend.backend() != "jax", reason="one backend is enough"
+    keras.backend.backend() != "jax",
+    reason="only JAX runs with neither of the two",
 )
 def test_reads_without_torch_and_tensorflow(folder):
     code = f"""if True:
