@@ -83,6 +83,7 @@ class CLIPModel(ContrastiveModel):
     Example:
 
     ```python
+    import keras
     import numpy as np
     import keras_contrastive as kc
 
@@ -99,7 +100,8 @@ class CLIPModel(ContrastiveModel):
     )
     model.compile(loss="clip")
     model.fit({"images": images, "texts": tokens}, batch_size=8, verbose=0)
-    print(model.encode_image(images[:2]) @ model.encode_text(tokens[:2]).T)
+    texts = model.encode_text(tokens[:2])
+    print(model.encode_image(images[:2]) @ keras.ops.transpose(texts))
     ```
 
     Reference:
