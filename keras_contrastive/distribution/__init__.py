@@ -1,21 +1,30 @@
-"""What a loss or a layer must know about the other replicas."""
+"""What a loss, a layer or a model must know about the other replicas."""
 
 import keras
 
+# `if`s, that a reader and a linter can follow, and one import each: the other
+# backends need not be installed.
 if keras.backend.backend() == "tensorflow":
-    from keras_contrastive.distribution.tensorflow import all_gather
-    from keras_contrastive.distribution.tensorflow import num_replicas
-    from keras_contrastive.distribution.tensorflow import replica_index
-    from keras_contrastive.distribution.tensorflow import unscale_loss
+    from keras_contrastive.distribution import tensorflow as _backend
 elif keras.backend.backend() == "torch":
-    from keras_contrastive.distribution.torch import all_gather
-    from keras_contrastive.distribution.torch import num_replicas
-    from keras_contrastive.distribution.torch import replica_index
-    from keras_contrastive.distribution.torch import unscale_loss
+    from keras_contrastive.distribution import torch as _backend
 else:
-    from keras_contrastive.distribution.single_view import all_gather
-    from keras_contrastive.distribution.single_view import num_replicas
-    from keras_contrastive.distribution.single_view import replica_index
-    from keras_contrastive.distribution.single_view import unscale_loss
+    from keras_contrastive.distribution import single_view as _backend
 
-__all__ = ["all_gather", "num_replicas", "replica_index", "unscale_loss"]
+all_gather = _backend.all_gather
+batch_divisor = _backend.batch_divisor
+num_replicas = _backend.num_replicas
+replica_index = _backend.replica_index
+start_together = _backend.start_together
+sums_over_replicas = _backend.sums_over_replicas
+unscale_loss = _backend.unscale_loss
+
+__all__ = [
+    "all_gather",
+    "batch_divisor",
+    "num_replicas",
+    "replica_index",
+    "start_together",
+    "sums_over_replicas",
+    "unscale_loss",
+]

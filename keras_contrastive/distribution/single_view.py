@@ -4,6 +4,10 @@ Under `keras.distribution` a JAX program is written for the whole batch and the
 compiler splits it, so each array already is the gathered one.
 """
 
+import contextlib
+
+import keras
+
 
 def num_replicas():
     """Number of programs that share a step: 1."""
@@ -20,6 +24,29 @@ def all_gather(x):
     return x
 
 
+def batch_divisor():
+    """What the size of a batch must be divisible by: the devices it is on."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return 1
+    import jax
+
+    mesh = distribution.device_mesh
+    axis = mesh.axis_names.index(distribution.batch_dim_name)
+    # Each process brings its part of the batch.
+    return max(1, mesh.shape[axis] // jax.process_count())
+
+
 def unscale_loss(loss):
     """Undoes Keras' division of a loss by the number of replicas: none here."""
     return loss
+
+
+@contextlib.contextmanager
+def sums_over_replicas(variables):
+    """A context for reading metrics, of which there is one copy."""
+    yield
+
+
+def start_together(variables):
+    """Nothing: there is one copy of each variable."""

@@ -1,5 +1,7 @@
 """Replicas of `tf.distribute` strategies."""
 
+import contextlib
+
 import tensorflow as tf
 
 
@@ -30,7 +32,51 @@ def all_gather(x):
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return x
-    return context.all_gather(x, axis=0)
+    if x.shape[0] is None:
+        x = _of_equal_size(x, context)
+    gathered = context.all_gather(x, axis=0)
+    # What TensorFlow forgets.
+    return tf.ensure_shape(gathered, (None, *x.shape[1:]))
+
+
+def _of_equal_size(x, context):
+    """`x`, after a check that all replicas have as many rows of it."""
+    rows = tf.shape(x)[:1]
+    check = tf.debugging.assert_equal(
+        context.all_gather(rows, axis=0),
+        rows,
+        "Each replica must get as many examples. The batch size must be "
+        f"divisible by the {context.num_replicas_in_sync} replicas, and the "
+        "last batch must be as large as the others: drop it where it is not, "
+        "by dataset.batch(batch_size, drop_remainder=True).",
+    )
+    with tf.control_dependencies([check] if check is not None else []):
+        return tf.identity(x)
+
+
+@contextlib.contextmanager
+def sums_over_replicas(variables):
+    """A context for reading metrics: their variables are sums already."""
+    yield
+
+
+def start_together(variables):
+    """Nothing: a strategy keeps its copies of a variable equal."""
+
+
+def batch_divisor():
+    """What the size of a batch, that of all replicas, must be divisible by."""
+    return num_replicas()
+
+
+def first_batch(epoch_iterator):
+    """The part of the next batch that one local replica gets."""
+    strategy = tf.distribute.get_strategy()
+    _, _, iterator = next(iter(epoch_iterator))
+    return tf.nest.map_structure(
+        lambda values: strategy.experimental_local_results(values)[0],
+        next(iterator),
+    )
 
 
 def unscale_loss(loss):

@@ -1,7 +1,15 @@
 """Processes of `torch.distributed`, as `torchrun` starts them."""
 
+import contextlib
+
+import keras
 import torch
 import torch.distributed as dist
+
+# Keras 3.16 wraps models and adds up metrics under torch.distributed itself.
+# Its wrapper reduces the gradients of its own forward pass only, which our
+# train step does not take; its sums must not be summed again.
+_KERAS_SUMS_METRICS = hasattr(keras.Model, "_initialize_ddp")
 
 
 def _initialized():
@@ -22,7 +30,8 @@ def all_gather(x):
     """Concatenates the rows of `x` over the processes, in rank order.
 
     Differentiable: the gradient of a row is the sum of what all processes send
-    back to it. Returns `x` itself in a single process.
+    back to it. Returns `x` itself in a single process, and where Keras builds
+    the model symbolically.
 
     Args:
         x: Tensor of shape `(local_batch, ...)`, the same shape in each process.
@@ -30,13 +39,115 @@ def all_gather(x):
     Returns:
         Tensor of shape `(num_replicas * local_batch, ...)`.
     """
-    if num_replicas() == 1:
+    if num_replicas() == 1 or x.is_meta:
         return x
-    from torch.distributed.nn.functional import all_gather as gather
+    return _AllGather.apply(x)
 
-    return torch.cat(gather(x.contiguous()), dim=0)
+
+class _AllGather(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        parts = [torch.empty_like(x) for _ in range(num_replicas())]
+        dist.all_gather(parts, x.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(context, gradient):
+        # Of the loss of all processes; a copy, since it may be in use.
+        total = gradient.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total.chunk(num_replicas())[replica_index()]
+
+
+def batch_divisor():
+    """What a batch's size must be divisible by: 1, it is the process' own."""
+    return 1
 
 
 def unscale_loss(loss):
     """Undoes Keras' division of a loss by the number of replicas: none here."""
     return loss
+
+
+@contextlib.contextmanager
+def sums_over_replicas(variables):
+    """A context in which `variables` have their sums over the processes.
+
+    All processes must enter it. Afterwards the values are what they were.
+    """
+    values = [variable.value.detach().clone() for variable in variables]
+    is_symbolic = any(value.is_meta for value in values)
+    if num_replicas() == 1 or is_symbolic or _KERAS_SUMS_METRICS:
+        yield
+        return
+    for value in values:
+        dist.all_reduce(value)
+    with keras.StatelessScope(list(zip(variables, values, strict=True))):
+        yield
+
+
+def start_together(variables):
+    """Gives all processes the values of the first one, and each its numbers.
+
+    PyTorch's global generator, which Keras' Dropout draws from, is seeded by
+    the first process' seed and the own rank: different units are dropped on
+    different processes, and the same ones again on a rerun.
+    """
+    if num_replicas() == 1:
+        return
+    with torch.no_grad():
+        for variable in variables:
+            dist.broadcast(variable.value, src=0)
+    seed = torch.tensor(torch.initial_seed() % 2**62, dtype=torch.int64)
+    seed = seed.to(keras.ops.convert_to_tensor(0.0).device)
+    dist.broadcast(seed, src=0)
+    torch.manual_seed(int(seed) + replica_index())
+
+
+def average_over_replicas(tensors):
+    """Replaces each tensor by its mean over the processes, in place.
+
+    Those of one dtype travel together. `None` is left alone.
+    """
+    if num_replicas() == 1:
+        return
+    by_dtype = {}
+    for tensor in tensors:
+        if tensor is not None:
+            by_dtype.setdefault(tensor.dtype, []).append(tensor)
+    for group in by_dtype.values():
+        flat = torch.cat([tensor.reshape(-1) for tensor in group])
+        dist.all_reduce(flat)
+        flat /= num_replicas()
+        sizes = [tensor.numel() for tensor in group]
+        for tensor, mean in zip(group, flat.split(sizes), strict=True):
+            tensor.copy_(mean.view_as(tensor))
+
+
+def check_shards(x):
+    """Raises unless the processes hold as many examples, and other ones.
+
+    Args:
+        x: Pytree of tensors with the batch first.
+    """
+    if num_replicas() == 1:
+        return
+    leaves = keras.tree.flatten(x)
+    checksum = sum(leaf.double().sum() for leaf in leaves)
+    own = torch.stack([torch.full_like(checksum, len(leaves[0])), checksum])
+    # Once: the processes must agree on whether to raise.
+    sizes, checksums = all_gather(own[None]).T.tolist()
+    if len(set(sizes)) > 1:
+        raise ValueError(
+            "Each process must get a batch of the same size. Received: "
+            f"{[int(size) for size in sizes]} examples. Give each as many "
+            "examples, and drop the last batch where it is smaller "
+            "(drop_last=True in a DataLoader)."
+        )
+    if len(set(checksums)) == 1:
+        raise ValueError(
+            "Each process must get its own part of the data. Received: the "
+            f"same batch in all {num_replicas()} processes. Take "
+            "data[rank::world_size], or a "
+            "torch.utils.data.DistributedSampler in the DataLoader."
+        )

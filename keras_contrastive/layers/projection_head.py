@@ -1,5 +1,7 @@
 import keras
 
+from keras_contrastive.layers.batch_normalization import BatchNormalization
+
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class ProjectionHead(keras.layers.Layer):
@@ -95,12 +97,7 @@ class ProjectionHead(keras.layers.Layer):
         )
         if batch_norm:
             self._layers_in_order.append(
-                keras.layers.BatchNormalization(
-                    momentum=0.9,
-                    epsilon=1e-5,
-                    center=center,
-                    dtype=self.dtype_policy,
-                )
+                BatchNormalization(center=center, dtype=self.dtype_policy)
             )
 
     def build(self, input_shape):

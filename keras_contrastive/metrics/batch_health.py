@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_contrastive import distribution
 from keras_contrastive.normalization import l2_normalize
 
 # How far outside its range a float image may reach, as a share of the range:
@@ -85,8 +86,11 @@ class BatchHealth(keras.metrics.Metric):
         return {}
 
     def summary(self):
-        """What was seen since the last reset, as Python numbers."""
-        total = {v.name: float(v) for v in self.variables}
+        """What all replicas saw since the last reset, as Python numbers."""
+        with distribution.sums_over_replicas(self.variables):
+            total = {
+                v.name: float(ops.convert_to_numpy(v)) for v in self.variables
+            }
         images = max(total["image_batches"], 1)
         batches = max(total["batches"], 1)
         return {

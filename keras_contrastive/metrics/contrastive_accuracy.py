@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_contrastive.metrics.views import check_views
 from keras_contrastive.metrics.views import fold_similarities
+from keras_contrastive.metrics.views import gather_views
 from keras_contrastive.normalization import l2_normalize
 
 
@@ -63,9 +64,10 @@ class ContrastiveAccuracy(keras.metrics.Mean):
     def update_state(self, z_a, z_b, sample_weight=None):
         z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
         check_views(z_a, z_b)
-        z = ops.concatenate([z_a, z_b])
-        n = ops.shape(z)[0]
-        positive_index = (ops.arange(n, dtype="int32") + n // 2) % n
+        keys, first, second = gather_views(z_a, z_b)
+        queries = ops.concatenate([z_a, z_b])
+        own_index = ops.concatenate([first, second])
+        positive_index = ops.concatenate([second, first])
 
         def track(state, similarities, key_index):
             # Both sides of the comparison come from the same product. If they
@@ -79,9 +81,9 @@ class ContrastiveAccuracy(keras.metrics.Mean):
                 ops.maximum(hardest_negative, ops.max(negatives, axis=1)),
             )
 
-        lowest = ops.full((n,), -math.inf, dtype="float32")
+        lowest = ops.full(ops.shape(own_index), -math.inf, dtype="float32")
         positive, hardest_negative = fold_similarities(
-            track, (lowest, lowest), z
+            track, (lowest, lowest), queries, keys, excluded=own_index
         )
         is_correct = ops.cast(positive > hardest_negative, "float32")
         if sample_weight is not None:

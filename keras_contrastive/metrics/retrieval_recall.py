@@ -5,8 +5,10 @@ import math
 import keras
 from keras import ops
 
+from keras_contrastive import distribution
 from keras_contrastive.metrics.views import check_views
 from keras_contrastive.metrics.views import fold_similarities
+from keras_contrastive.metrics.views import own_rows
 from keras_contrastive.normalization import l2_normalize
 
 DIRECTIONS = ("image_to_text", "text_to_image")
@@ -101,8 +103,9 @@ class RetrievalRecall(keras.metrics.Mean):
 
 def _rank_of_partner(queries, keys):
     """Number of other keys that are at least as similar as the query's own."""
+    keys = distribution.all_gather(keys)
+    row_index = own_rows(queries)[:, None]
     n = ops.shape(queries)[0]
-    row_index = ops.arange(n, dtype="int32")[:, None]
 
     # The similarity to the partner comes from the same products as the others.
     # In a sum of its own it would be rounded differently, by more than a tie

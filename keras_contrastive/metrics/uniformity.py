@@ -3,8 +3,10 @@
 import keras
 from keras import ops
 
+from keras_contrastive import distribution
 from keras_contrastive.metrics.views import check_views
 from keras_contrastive.metrics.views import fold_similarities
+from keras_contrastive.metrics.views import own_rows
 from keras_contrastive.normalization import l2_normalize
 
 
@@ -62,10 +64,11 @@ class Uniformity(keras.metrics.Mean):
         if sample_weight is None:
             sample_weight = ops.ones((ops.shape(z_a)[0],), dtype="float32")
         weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
-        other_weight = ops.sum(weight) - weight
+        all_weights = distribution.all_gather(weight)
+        other_weight = ops.sum(all_weights) - weight
         has_pairs = other_weight > 0
         for z in (z_a, z_b):
-            potential = _potential(z, weight) / ops.where(
+            potential = _potential(z, all_weights) / ops.where(
                 has_pairs, other_weight, 1.0
             )
             super().update_state(potential, ops.where(has_pairs, weight, 0.0))
@@ -77,14 +80,17 @@ class Uniformity(keras.metrics.Mean):
 
 
 def _potential(z, weight):
-    """Sums `weight_j exp(-2 ||z_i - z_j||^2)` over the rows `j != i`."""
+    """Sums `weight_j exp(-2 ||z_i - z_j||^2)` over all rows `j` but `i`."""
+    keys = distribution.all_gather(z)
     # Zero vectors stay zero when normalised, so the norms are not all 1.
-    squared_norm = ops.sum(ops.square(z), axis=1)
+    norms = ops.sum(ops.square(z), axis=1)[:, None]
+    key_norms = ops.sum(ops.square(keys), axis=1)
 
     def add(total, similarities, key_index):
-        key_norm = ops.take(squared_norm, key_index)
-        squared_distance = squared_norm[:, None] + key_norm - 2 * similarities
+        key_norm = ops.take(key_norms, key_index)
+        squared_distance = norms + key_norm - 2 * similarities
         kernel = ops.exp(-2 * squared_distance)
         return total + ops.matmul(kernel, ops.take(weight, key_index))
 
-    return fold_similarities(add, ops.zeros_like(weight), z)
+    nothing = ops.zeros_like(norms[:, 0])
+    return fold_similarities(add, nothing, z, keys, excluded=own_rows(z))

@@ -4,6 +4,8 @@ import math
 
 from keras import ops
 
+from keras_contrastive import distribution
+
 # Keys compared at once: keeps a metric's memory linear in the batch.
 BLOCK_SIZE = 1024
 
@@ -25,7 +27,30 @@ def check_views(z_a, z_b, names=("z_a", "z_b")):
             )
 
 
-def fold_similarities(function, initial, queries, keys=None):
+def gather_views(z_a, z_b):
+    """All views of all replicas, as one matrix, and where the own ones are.
+
+    Args:
+        z_a: Float tensor of shape `(b, dim)`, the first view of this replica.
+        z_b: Float tensor of shape `(b, dim)`, the second view.
+
+    Returns:
+        The keys, shape `(2 * B, dim)` with `B` examples on all replicas, and
+        the row of each own example's first and second view in them, two int32
+        tensors of shape `(b,)`.
+    """
+    all_a, all_b = distribution.all_gather(z_a), distribution.all_gather(z_b)
+    own = own_rows(z_a)
+    return ops.concatenate([all_a, all_b]), own, own + ops.shape(all_a)[0]
+
+
+def own_rows(x):
+    """Where the rows of this replica's `x` are in `all_gather(x)`."""
+    n = ops.shape(x)[0]
+    return ops.arange(n, dtype="int32") + n * distribution.replica_index()
+
+
+def fold_similarities(function, initial, queries, keys, excluded=None):
     """Folds a function over all queries' similarities to blocks of keys.
 
     The matrix `queries @ keys.T` never exists as a whole: it would take
@@ -37,35 +62,34 @@ def fold_similarities(function, initial, queries, keys=None):
             similarity to a key of an earlier block is `-inf`.
         initial: The state before the first block, as for `ops.fori_loop`.
         queries: Float32 tensor of shape `(n, dim)`.
-        keys: Float32 tensor of shape `(n, dim)`. `None` takes the queries,
-            each one compared with all the others: the similarity of a row to
-            itself is then `-inf` too.
+        keys: Float32 tensor of shape `(m, dim)`.
+        excluded: Optional int tensor of shape `(n,)`: index of a key to which
+            the query's similarity is `-inf` too.
 
     Returns:
         The state after the last block.
     """
     # A metric is no part of the loss, and JAX cannot transpose such a loop.
     queries = ops.stop_gradient(queries)
-    excludes_itself = keys is None
-    keys = queries if excludes_itself else ops.stop_gradient(keys)
-    n = ops.shape(queries)[0]
-    is_static = isinstance(n, int)
-    block = min(BLOCK_SIZE, n) if is_static else ops.minimum(BLOCK_SIZE, n)
-    row_index = ops.arange(n, dtype="int32")[:, None]
+    keys = ops.stop_gradient(keys)
+    m = ops.shape(keys)[0]
+    is_static = isinstance(m, int)
+    block = min(BLOCK_SIZE, m) if is_static else ops.minimum(BLOCK_SIZE, m)
 
     def visit(i, state):
         first_unseen = i * block
         # The last block ends with the last row and may overlap the one before.
-        start = ops.minimum(first_unseen, n - block)
+        start = ops.minimum(first_unseen, m - block)
         key_index = start + ops.arange(block, dtype="int32")
         visited = ops.slice(keys, (start, 0), (block, keys.shape[1]))
         similarities = ops.matmul(queries, ops.transpose(visited))
-        is_excluded = key_index < first_unseen
-        if excludes_itself:
-            is_excluded = ops.logical_or(is_excluded, key_index == row_index)
-        similarities = ops.where(is_excluded, -math.inf, similarities)
+        is_hidden = key_index < first_unseen
+        if excluded is not None:
+            is_excluded = key_index == excluded[:, None]
+            is_hidden = ops.logical_or(is_hidden, is_excluded)
+        similarities = ops.where(is_hidden, -math.inf, similarities)
         return function(state, similarities, key_index)
 
-    if is_static and block == n:
+    if is_static and block == m:
         return visit(0, initial)  # sooner compiled than a loop of one round
-    return ops.fori_loop(0, -(-n // block), visit, initial)
+    return ops.fori_loop(0, -(-m // block), visit, initial)

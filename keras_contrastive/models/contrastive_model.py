@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
+from keras_contrastive.callbacks.equal_start import EqualStart
 from keras_contrastive.callbacks.training_health import TrainingHealth
 from keras_contrastive.layers.random_state import RandomState
 from keras_contrastive.metrics.batch_health import BatchHealth
@@ -11,6 +12,8 @@ from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
 from keras_contrastive.models import train_step
 from keras_contrastive.models.checks import check_images
 from keras_contrastive.models.checks import is_float
+from keras_contrastive.models.replica_checks import check_batches_divide
+from keras_contrastive.models.replica_checks import check_replicas_can
 from keras_contrastive.optimizers.weight_decay import is_decayed
 from keras_contrastive.optimizers.weight_decay import leave_undecayed
 
@@ -81,6 +84,10 @@ class ContrastiveModel(keras.Model):
     def build_from_encoders(self):
         """Builds the model, where its encoders say what they take and give."""
 
+    def embedding_like(self, outputs):
+        """A tensor of an embedding's shape, from what `call` returned."""
+        return keras.tree.flatten(outputs)[0]
+
     @property
     def value_range(self):
         """Range of float images, where it is known."""
@@ -130,6 +137,7 @@ class ContrastiveModel(keras.Model):
             ValueError: If `loss` or a metric is not of the right kind.
         """
         loss = self.get_loss(loss)
+        check_replicas_can(optimizer, steps_per_execution, jit_compile)
         if metrics is None:
             metrics = self.default_metrics()
         for metric in metrics:
@@ -218,11 +226,28 @@ class ContrastiveModel(keras.Model):
             callbacks = [callbacks]
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             # First, so that whoever looks at bad weights comes after it.
-            callbacks = [TrainingHealth(), *callbacks]
+            callbacks = [TrainingHealth(), *callbacks, EqualStart()]
         call.arguments["callbacks"] = callbacks
+        check_batches_divide(call.arguments)
         return super().fit(*call.args, **call.kwargs)
 
     fit.__doc__ = keras.Model.fit.__doc__
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Only TensorFlow's trainer has it. It builds the model on the mean of
+        # what the replicas get, which fails with several workers.
+        if iterator is not None and distribution.num_replicas() > 1:
+            from keras_contrastive.distribution.tensorflow import first_batch
+
+            iterator, data_batch = None, first_batch(iterator)
+        super()._maybe_symbolic_build(iterator, data_batch)
+
+    def evaluate(self, *args, **kwargs):
+        call = inspect.signature(super().evaluate).bind(*args, **kwargs)
+        check_batches_divide(call.arguments)
+        return super().evaluate(*args, **kwargs)
+
+    evaluate.__doc__ = keras.Model.evaluate.__doc__
 
     def train_step(self, *args):
         return train_step.train_step(self, *args)
@@ -253,11 +278,15 @@ class ContrastiveModel(keras.Model):
             self.health.update_embeddings(*pair)
         else:
             # Keras builds the metrics on what `call` returns, once before
-            # training; its shape stands in for both embeddings.
-            pair = (keras.tree.flatten(y_pred)[0],) * 2
+            # training, where only shapes matter.
+            pair = (self.embedding_like(y_pred),) * 2
         if self._compile_metrics is not None:
             self._compile_metrics.update_state(*pair, sample_weight)
         return self.get_metrics_result()
+
+    def get_metrics_result(self):
+        with distribution.sums_over_replicas(self.metrics_variables):
+            return super().get_metrics_result()
 
     @classmethod
     def from_config(cls, config):

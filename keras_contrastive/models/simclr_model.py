@@ -203,6 +203,9 @@ class SimCLRModel(ContrastiveModel):
         )
         return loss + probe_loss
 
+    def embedding_like(self, outputs):
+        return self.projector(outputs)
+
     def build(self, input_shape):
         if is_pair(input_shape):
             input_shape = input_shape[0]

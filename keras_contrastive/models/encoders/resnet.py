@@ -1,6 +1,8 @@
 import keras
 from keras import layers
 
+from keras_contrastive.layers.batch_normalization import BatchNormalization
+
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class ResNet(keras.Model):
@@ -152,9 +154,7 @@ def _conv_norm(
         name=f"{name}_conv",
         dtype=dtype,
     )(x)
-    x = layers.BatchNormalization(
-        momentum=0.9,
-        epsilon=1e-5,
+    x = BatchNormalization(
         gamma_initializer=gain,
         name=f"{name}_norm",
         dtype=dtype,

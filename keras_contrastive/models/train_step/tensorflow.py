@@ -19,7 +19,7 @@ def train_step(model, data):
     weights = model.trainable_weights
     gradients = tape.gradient(scaled_loss, weights)
     model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
-    return model.compute_metrics(x, y, embeddings, sample_weight)
+    return _per_worker(model.compute_metrics(x, y, embeddings, sample_weight))
 
 
 def test_step(model, data):
@@ -27,4 +27,15 @@ def test_step(model, data):
     views = model.make_views(x, training=False)
     embeddings = model.embed(views, training=False)
     model.compute_loss(x, y, embeddings, sample_weight, training=False)
-    return model.compute_metrics(x, y, embeddings, sample_weight)
+    return _per_worker(model.compute_metrics(x, y, embeddings, sample_weight))
+
+
+def _per_worker(logs):
+    """The logs in the form that Keras takes from several workers.
+
+    It averages their logs over the first axis, which a scalar has not.
+    """
+    strategy = tf.distribute.get_strategy()
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return logs
+    return {name: tf.reshape(value, (1,)) for name, value in logs.items()}

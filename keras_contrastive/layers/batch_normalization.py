@@ -1,0 +1,100 @@
+import keras
+from keras import ops
+
+from keras_contrastive import distribution
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalisation over the batches of all replicas.
+
+    On one device, and on JAX, it is `keras.layers.BatchNormalization`. Under a
+    `tf.distribute` strategy or in processes of `torch.distributed` the moments
+    of a training batch are those of the global batch, as on JAX they always
+    are: from each replica's mean `m_r` and variance `v_r`,
+
+    `mean = mean_r(m_r)`, `variance = mean_r(v_r) + mean_r((m_r - mean)^2)`
+
+    which gathers `2 * channels` numbers per replica. Training on many devices
+    then equals training on one. (Keras' own `synchronized=True` exists on
+    TensorFlow only.)
+
+    In contrastive learning this matters more than elsewhere: with moments of
+    its own, each replica marks the embeddings of its part of the batch, and
+    telling negatives apart by that mark lowers the loss without learning.
+
+    Args:
+        momentum: Float, the weight of the past in the moving averages.
+            Defaults to 0.9.
+        epsilon: Float, added to the variance. Defaults to 1e-5.
+        **kwargs: Those of `keras.layers.BatchNormalization`, except for
+            `renorm` and `synchronized`.
+
+    Call arguments:
+        inputs: Float tensor, the batch first, of the same size on each
+            replica.
+        training: Whether to normalise by the moments of the batch, and to
+            update the moving averages.
+
+    Returns:
+        Float tensor of the shape of `inputs`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    layer = kc.layers.BatchNormalization()
+    x = layer(np.random.normal(3.0, 2.0, size=(64, 8)), training=True)
+    ```
+
+    Reference:
+        Ioffe and Szegedy, 2015, Batch Normalization; over all devices as in
+        Chen et al., 2020 (SimCLR), section 2.2.
+    """
+
+    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+        unused = {"renorm", "synchronized"}.intersection(kwargs)
+        if unused:
+            raise ValueError(
+                "`renorm` and `synchronized` must be left out: the moments are "
+                f"those of all replicas anyway. Received: {sorted(unused)}"
+            )
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def call(self, inputs, training=None, mask=None):
+        is_global = distribution.num_replicas() == 1
+        if is_global or not (training and self.trainable):
+            return super().call(inputs, training=training, mask=mask)
+        if mask is not None:
+            raise ValueError(
+                "`mask` must be None on several replicas, where "
+                f"{type(self).__name__} does not take one. Received: a mask of "
+                f"shape {tuple(mask.shape)}"
+            )
+        x = ops.cast(inputs, "float32")
+        mean, variance = self._global_moments(x)
+        for moving, now in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance),
+        ):
+            moving.assign(moving * self.momentum + now * (1 - self.momentum))
+        x = ops.batch_normalization(
+            x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon
+        )
+        return ops.cast(x, self.compute_dtype)
+
+    def _global_moments(self, x):
+        axes = [i for i in range(len(x.shape)) if i != self.axis % len(x.shape)]
+        own = ops.stack(ops.moments(x, axes))
+        moments = distribution.all_gather(own[None])
+        means, variances = moments[:, 0], moments[:, 1]
+        mean = ops.mean(means, axis=0)
+        between = ops.mean(ops.square(means - mean), axis=0)
+        return mean, ops.mean(variances, axis=0) + between
+
+    def get_config(self):
+        config = super().get_config()
+        names = ("renorm", "renorm_clipping", "renorm_momentum", "synchronized")
+        return {k: v for k, v in config.items() if k not in names}

@@ -1,0 +1,257 @@
+"""Ten steps of training on one device or many, for comparison.
+
+    python -m tests.distribution.training_run OUTPUT.npz --devices 2
+
+Trains SimCLR (BatchNorm, LARS, a probe) and CLIP (AdamW, a learnable scale,
+several captions per image) on fixed batches and views, and writes each step's
+loss and metrics, and the weights afterwards. `--devices` is the number of
+replicas in this process; several processes meet at `--meeting-point`, as
+process `--rank` of `--world-size`.
+"""
+
+import argparse
+import json
+import os
+
+parser = argparse.ArgumentParser()
+parser.add_argument("output")
+parser.add_argument("--devices", default=1, type=int)
+parser.add_argument("--rank", default=0, type=int)
+parser.add_argument("--world-size", default=1, type=int)
+parser.add_argument("--meeting-point", help="host:port, or a file on PyTorch")
+parser.add_argument("--model-parallel", action="store_true", help="JAX")
+parser.add_argument("--dtype", default="float32", help="dtype policy")
+
+STEPS, BATCH = 10, 16
+
+
+def batches_of(rank, world_size, *arrays):
+    """Of each global batch the rows of one process."""
+    own = []
+    for array in arrays:
+        parts = array.reshape(STEPS, world_size, -1, *array.shape[1:])
+        own.append(parts[:, rank].reshape(-1, *array.shape[1:]))
+    return own
+
+
+def make_simclr(kc, keras):
+    layers = keras.layers
+    encoder = keras.Sequential(
+        [
+            keras.Input((12, 12, 3)),
+            layers.Conv2D(8, 3, strides=2, use_bias=False),
+            kc.layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Conv2D(16, 3, use_bias=False),
+            kc.layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.GlobalAveragePooling2D(),
+        ]
+    )
+    model = kc.SimCLRModel(
+        encoder, kc.layers.ProjectionHead(16, 8), num_classes=4
+    )
+    model.compile(
+        kc.optimizers.LARS(0.5, weight_decay=1e-4),
+        metrics=[
+            kc.metrics.ContrastiveAccuracy(),
+            kc.metrics.Alignment(),
+            kc.metrics.Uniformity(),
+            kc.metrics.EffectiveRank(dim=8),
+        ],
+    )
+    return model
+
+
+def make_clip(kc, keras):
+    layers = keras.layers
+    images = keras.Sequential(
+        [
+            keras.Input((12, 12, 3)),
+            layers.Conv2D(16, 3, strides=2, activation="gelu"),
+            layers.GlobalAveragePooling2D(),
+        ]
+    )
+    texts = kc.models.TextTransformer(
+        16, end_id=1, context_length=6, width=16, num_layers=1, num_heads=2
+    )
+    # Crops of the whole image: views that are the same on every device.
+    whole = kc.layers.RandomResizedCrop(12, 12, scale=(1, 1), ratio=(1, 1))
+    model = kc.CLIPModel(images, texts, projection_dim=8, augmenter=whole)
+    model.compile(
+        # Of a gradient that is zero but for rounding, that of the keys' bias
+        # in an attention, Adam would make steps of full length.
+        keras.optimizers.AdamW(3e-3, weight_decay=0.1, epsilon=1e-4)
+    )
+    kc.optimizers.exclude_from_weight_decay(model)
+    return model
+
+
+def data_of(np, rank, world_size):
+    """The arguments `x` and `y` of `fit`, of both methods."""
+    rng = np.random.default_rng(0)
+    n = STEPS * BATCH
+    shade = rng.uniform(size=(n, 1, 1, 3))
+    views = [
+        np.clip(shade + 0.3 * rng.normal(size=(n, 12, 12, 3)), 0, 1)
+        for _ in range(2)
+    ]
+    views = [view.astype("float32") for view in views]
+    labels = rng.integers(0, 4, n)
+    texts = rng.integers(2, 16, (n, 6)).astype("int32")
+    texts[:, -1] = 1
+    # Two captions of each image, on different devices.
+    image_ids = (np.arange(n) % BATCH % (BATCH // 2)).astype("int32")
+    a, b, labels, texts, image_ids = batches_of(
+        rank, world_size, *views, labels, texts, image_ids
+    )
+    clip = {"images": a, "texts": texts, "image_ids": image_ids}
+    return {"simclr": ((a, b), labels), "clip": (clip, None)}
+
+
+def start_from_known_weights(model, np):
+    """Weights that do not depend on how a backend draws them."""
+    rng = np.random.default_rng(1)
+    for variable in model.trainable_variables:
+        if len(variable.shape) > 1:
+            scale = np.prod(variable.shape[:-1]) ** -0.5
+            values = scale * rng.normal(size=tuple(variable.shape))
+            variable.assign(values.astype("float32"))
+
+
+def run(args):
+    import numpy as np
+
+    import keras_contrastive as kc  # after the distribution is set up
+
+    import keras  # isort: skip
+
+    keras.config.set_dtype_policy(args.dtype)
+    rank, world_size = args.rank, args.world_size
+    if keras.backend.backend() == "tensorflow":
+        # The strategy takes a worker's part out of the global batch.
+        rank, world_size = 0, 1
+    data = data_of(np, rank, world_size)
+    batch_size = BATCH // world_size
+    results = {}
+    for method, make in (("simclr", make_simclr), ("clip", make_clip)):
+        keras.utils.set_random_seed(0)
+        model = make(kc, keras)
+        if not model.built:
+            model.build({"images": (None, 12, 12, 3), "texts": (None, 6)})
+        start_from_known_weights(model, np)
+        x, y = data[method]
+        history = model.fit(
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=STEPS,
+            steps_per_epoch=1,
+            shuffle=False,
+            verbose=0,
+        ).history
+        for name, values in history.items():
+            results[f"{method}/log/{name}"] = np.array(values, "float64")
+        evaluated = model.evaluate(
+            x, y, batch_size=batch_size, return_dict=True, verbose=0
+        )
+        for name, value in evaluated.items():
+            results[f"{method}/evaluate/{name}"] = np.float64(value)
+        predicted = model.predict(x, batch_size=batch_size, verbose=0)
+        for i, value in enumerate(keras.tree.flatten(predicted)):
+            results[f"{method}/predict/{i}"] = value
+        weights = [
+            v for v in model.weights if keras.backend.is_float_dtype(v.dtype)
+        ]
+        for i, variable in enumerate(weights):
+            results[f"{method}/weight/{i} {variable.path}"] = (
+                keras.ops.convert_to_numpy(variable)
+            )
+    if args.rank == 0:
+        np.savez(args.output, **results)
+
+
+def run_on_tensorflow(args):
+    import tensorflow as tf
+
+    if args.world_size > 1:
+        address, port = args.meeting_point.split(":")
+        os.environ["TF_CONFIG"] = json.dumps(
+            {
+                "cluster": {
+                    "worker": [
+                        f"{address}:{int(port) + i}"
+                        for i in range(args.world_size)
+                    ]
+                },
+                "task": {"type": "worker", "index": args.rank},
+            }
+        )
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    elif args.devices > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * args.devices
+        )
+        strategy = tf.distribute.MirroredStrategy(
+            [f"CPU:{i}" for i in range(args.devices)]
+        )
+    else:
+        strategy = tf.distribute.get_strategy()
+    with strategy.scope():
+        run(args)
+
+
+def run_on_jax(args):
+    os.environ["XLA_FLAGS"] = (
+        f"--xla_force_host_platform_device_count={args.devices}"
+    )
+    import jax
+    import keras
+
+    if args.world_size > 1:
+        jax.config.update("jax_cpu_collectives_implementation", "gloo")
+        keras.distribution.initialize(
+            args.meeting_point, args.world_size, args.rank
+        )
+    devices = keras.distribution.list_devices()
+    if args.model_parallel:
+        mesh = keras.distribution.DeviceMesh(
+            (len(devices) // 2, 2), ("batch", "model"), devices
+        )
+        layout = keras.distribution.LayoutMap(mesh)
+        layout[".*conv2d.*kernel"] = (None, None, None, "model")
+        keras.distribution.set_distribution(
+            keras.distribution.ModelParallel(
+                layout_map=layout, batch_dim_name="batch"
+            )
+        )
+    elif len(devices) > 1:
+        keras.distribution.set_distribution(
+            keras.distribution.DataParallel(devices=devices)
+        )
+    run(args)
+
+
+def run_on_torch(args):
+    import torch.distributed as dist
+
+    if args.world_size > 1:
+        dist.init_process_group(
+            "gloo",
+            init_method=f"file://{args.meeting_point}",
+            rank=args.rank,
+            world_size=args.world_size,
+        )
+    run(args)
+    if args.world_size > 1:
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    backend = os.environ["KERAS_BACKEND"]
+    {
+        "tensorflow": run_on_tensorflow,
+        "jax": run_on_jax,
+        "torch": run_on_torch,
+    }[backend](parser.parse_args())
