@@ -26,15 +26,31 @@ def all_gather(x):
 
 def batch_divisor():
     """What the size of a batch must be divisible by: the devices it is on."""
+    import jax
+
     distribution = keras.distribution.distribution()
     if distribution is None:
         return 1
-    import jax
-
     mesh = distribution.device_mesh
     axis = mesh.axis_names.index(distribution.batch_dim_name)
     # Each process brings its part of the batch.
     return max(1, mesh.shape[axis] // jax.process_count())
+
+
+def whole(outputs):
+    """The outputs of a step in every process, which is what reads them.
+
+    Args:
+        outputs: Pytree of tensors inside a compiled function.
+    """
+    import jax
+
+    distribution = keras.distribution.distribution()
+    if distribution is None or jax.process_count() == 1:
+        return outputs
+    mesh = distribution.device_mesh.backend_mesh
+    everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    return jax.lax.with_sharding_constraint(outputs, everywhere)
 
 
 def unscale_loss(loss):

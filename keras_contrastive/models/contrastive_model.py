@@ -255,6 +255,17 @@ class ContrastiveModel(keras.Model):
     def test_step(self, *args):
         return train_step.test_step(self, *args)
 
+    def predict_step(self, *args):
+        result = super().predict_step(*args)
+        if keras.backend.backend() != "jax":
+            return result
+        from keras_contrastive.distribution.single_view import whole
+
+        # Where several processes share a batch, Keras cannot read the part of
+        # the others.
+        outputs, state = result
+        return whole(outputs), state
+
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):

@@ -228,7 +228,11 @@ def run_on_jax(args):
         )
     elif len(devices) > 1:
         keras.distribution.set_distribution(
-            keras.distribution.DataParallel(devices=devices)
+            keras.distribution.DataParallel(
+                devices=devices,
+                # Each process brings its own part of the data.
+                auto_shard_dataset=args.world_size == 1,
+            )
         )
     run(args)
 

@@ -1,0 +1,50 @@
+"""Training on many devices is training on one, on the same global batches.
+
+Losses and metrics of ten steps of SimCLR and CLIP, the weights afterwards,
+`evaluate` and `predict`, each strategy in processes of its own.
+"""
+
+import keras
+import numpy as np
+import pytest
+
+from tests.distribution.launch import SETUPS
+from tests.distribution.launch import differences
+from tests.distribution.launch import train
+
+BACKEND = keras.backend.backend()
+
+
+@pytest.fixture(scope="module")
+def on_one_device(tmp_path_factory):
+    return train(BACKEND, tmp_path_factory.mktemp("one"))
+
+
+def test_the_run_trains(on_one_device):
+    loss = on_one_device["clip/log/loss"]
+    assert loss[-1] < loss[0] - 1
+    scale = on_one_device["clip/log/logit_scale"]
+    assert abs(scale[-1] - scale[0]) > 0.1
+    # Half the captions of a batch are of an image that another one is of.
+    assert on_one_device["simclr/log/loss"].std() > 0.01
+
+
+@pytest.mark.parametrize("setup", SETUPS[BACKEND])
+def test_many_equal_one(setup, on_one_device, tmp_path):
+    results = train(BACKEND, tmp_path, setup)
+    for name, value in differences(
+        on_one_device, results, BACKEND, setup
+    ).items():
+        assert value <= 1e-5, name
+
+
+def test_mixed_precision(on_one_device, tmp_path):
+    """Bfloat16 has 8 bits: runs differ by their rounding, not by more."""
+    setup = next(iter(SETUPS[BACKEND]))
+    results = train(BACKEND, tmp_path, setup, dtype="mixed_bfloat16")
+    for method in ("simclr", "clip"):
+        np.testing.assert_allclose(
+            results[f"{method}/log/loss"],
+            on_one_device[f"{method}/log/loss"],
+            rtol=0.05,
+        )
