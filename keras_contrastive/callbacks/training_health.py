@@ -2,6 +2,8 @@ import warnings
 
 import keras
 
+from keras_contrastive import distribution
+
 # Embeddings that fill the sphere have spread 1, those of an untrained network
 # with a BatchNorm in its head some 0.9, without one some 0.1 to 0.3.
 _COLLAPSED = 0.02
@@ -44,7 +46,8 @@ class TrainingHealth(keras.callbacks.Callback):
                 "behind the augmenter, not before it: make the normalisation "
                 "the first layer of the encoder."
             )
-        if seen["examples"] < 2 * seen["batches"]:
+        replicas = distribution.num_replicas()
+        if replicas * seen["examples"] < 2 * seen["batches"]:
             raise ValueError(
                 "A batch must hold at least 2 examples to contrast. "
                 f"Received: {seen['examples']} in the first "

@@ -13,6 +13,7 @@ else:
 
 all_gather = _backend.all_gather
 batch_divisor = _backend.batch_divisor
+mean_over_replicas = _backend.mean_over_replicas
 num_replicas = _backend.num_replicas
 replica_index = _backend.replica_index
 start_together = _backend.start_together
@@ -22,6 +23,7 @@ unscale_loss = _backend.unscale_loss
 __all__ = [
     "all_gather",
     "batch_divisor",
+    "mean_over_replicas",
     "num_replicas",
     "replica_index",
     "start_together",

@@ -39,6 +39,14 @@ def all_gather(x):
     return tf.ensure_shape(gathered, (None, *x.shape[1:]))
 
 
+def mean_over_replicas(x):
+    """The mean of `x` over the replicas, in each of them; differentiable."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return x
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, x)
+
+
 def _of_equal_size(x, context):
     """`x`, after a check that all replicas have as many rows of it."""
     rows = tf.shape(x)[:1]

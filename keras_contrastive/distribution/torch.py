@@ -59,6 +59,25 @@ class _AllGather(torch.autograd.Function):
         return total.chunk(num_replicas())[replica_index()]
 
 
+def mean_over_replicas(x):
+    """The mean of `x` over the processes, in each of them; differentiable."""
+    if num_replicas() == 1 or x.is_meta:
+        return x
+    return _Mean.apply(x)
+
+
+class _Mean(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        mean = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(mean)
+        return mean / num_replicas()
+
+    @staticmethod
+    def backward(context, gradient):
+        return _Mean.forward(context, gradient)
+
+
 def batch_divisor():
     """What a batch's size must be divisible by: 1, it is the process' own."""
     return 1
@@ -93,8 +112,6 @@ def start_together(variables):
     the first process' seed and the own rank: different units are dropped on
     different processes, and the same ones again on a rerun.
     """
-    if num_replicas() == 1:
-        return
     with torch.no_grad():
         for variable in variables:
             dist.broadcast(variable.value, src=0)

@@ -19,6 +19,7 @@ from keras_contrastive.layers.augmentation.simclr_augmentation import (
     simclr_augmentation,
 )
 from keras_contrastive.layers.batch_normalization import BatchNormalization
+from keras_contrastive.layers.dropout import Dropout
 from keras_contrastive.layers.logit_scale import LogitScale
 from keras_contrastive.layers.multi_view import MultiView
 from keras_contrastive.layers.patch_dropout import PatchDropout
@@ -26,6 +27,7 @@ from keras_contrastive.layers.projection_head import ProjectionHead
 
 __all__ = [
     "BatchNormalization",
+    "Dropout",
     "LogitScale",
     "MultiView",
     "PatchDropout",

@@ -15,9 +15,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     `mean = mean_r(m_r)`, `variance = mean_r(v_r) + mean_r((m_r - mean)^2)`
 
-    which gathers `2 * channels` numbers per replica. Training on many devices
-    then equals training on one. (Keras' own `synchronized=True` exists on
-    TensorFlow only.)
+    which takes two reductions of `channels` numbers each, however many
+    replicas there are, and does not lose digits as the mean of squares less
+    the square of the mean does. Training on many devices then equals training
+    on one. (Keras' own `synchronized=True` exists on TensorFlow only.)
 
     In contrastive learning this matters more than elsewhere: with moments of
     its own, each replica marks the embeddings of its part of the batch, and
@@ -87,12 +88,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _global_moments(self, x):
         axes = [i for i in range(len(x.shape)) if i != self.axis % len(x.shape)]
-        own = ops.stack(ops.moments(x, axes))
-        moments = distribution.all_gather(own[None])
-        means, variances = moments[:, 0], moments[:, 1]
-        mean = ops.mean(means, axis=0)
-        between = ops.mean(ops.square(means - mean), axis=0)
-        return mean, ops.mean(variances, axis=0) + between
+        own_mean, own_variance = ops.moments(x, axes)
+        mean = distribution.mean_over_replicas(own_mean)
+        variance = distribution.mean_over_replicas(
+            own_variance + ops.square(own_mean - mean)
+        )
+        return mean, variance
 
     def get_config(self):
         config = super().get_config()

@@ -59,3 +59,16 @@ class RandomState(keras.random.SeedGenerator):
         """Restores what `state_to_numpy` gave, perhaps on another backend."""
         # The backends hold the same 32 bits as int32, uint32 or int64.
         self.state.assign(np.asarray(state).astype(self.state.dtype))
+
+
+class AdoptedRandomState(RandomState):
+    """A `keras.random.SeedGenerator` of another's layer, made to differ.
+
+    Of Keras' own layers, Dropout for one, whose replicas would all drop the
+    same units. The model saves its state, since the layer does not.
+    """
+
+    @classmethod
+    def adopt(cls, generator):
+        """Lets `generator` hand out another seed to each replica from now."""
+        generator.__class__ = cls

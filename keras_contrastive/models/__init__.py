@@ -1,6 +1,8 @@
 """Contrastive models and encoders for them."""
 
 from keras_contrastive.models.clip_model import CLIPModel
+from keras_contrastive.models.encoders import BagOfWords
+from keras_contrastive.models.encoders import ConvNet
 from keras_contrastive.models.encoders import ResNet
 from keras_contrastive.models.encoders import ResNet18
 from keras_contrastive.models.encoders import ResNet34
@@ -11,7 +13,9 @@ from keras_contrastive.models.encoders import pooled
 from keras_contrastive.models.simclr_model import SimCLRModel
 
 __all__ = [
+    "BagOfWords",
     "CLIPModel",
+    "ConvNet",
     "ResNet",
     "ResNet18",
     "ResNet34",

@@ -312,22 +312,24 @@ class ContrastiveModel(keras.Model):
 
     def save_own_variables(self, store):
         super().save_own_variables(store)
-        for index, state in enumerate(self._unsaved_random_states()):
-            store[f"random_state_{index}"] = keras.ops.convert_to_numpy(state)
+        for index, generator in enumerate(self.foreign_seed_generators()):
+            state = keras.ops.convert_to_numpy(generator.state)
+            store[f"random_state_{index}"] = state
 
     def load_own_variables(self, store):
-        states = self._unsaved_random_states()
-        saved = [f"random_state_{i}" for i in range(len(states))]
+        generators = self.foreign_seed_generators()
+        saved = [f"random_state_{i}" for i in range(len(generators))]
         rest = {k: store[k] for k in store.keys() if k not in saved}
         super().load_own_variables(rest)
-        for name, state in zip(saved, states, strict=True):
+        for name, generator in zip(saved, generators, strict=True):
             if name in store.keys():
-                state.assign(store[name])
+                generator.state.assign(store[name])
 
-    def _unsaved_random_states(self):
+    def foreign_seed_generators(self):
+        """Those of layers that do not save them, such as Keras' Dropout."""
         return [
-            generator.state
+            generator
             for layer in self._flatten_layers()
             for generator in getattr(layer, "_seed_generators", [])
-            if not isinstance(generator, RandomState)
+            if type(generator) is not RandomState
         ]

@@ -1,5 +1,7 @@
 """Encoders: images or texts to one vector each."""
 
+from keras_contrastive.models.encoders.bag_of_words import BagOfWords
+from keras_contrastive.models.encoders.conv_net import ConvNet
 from keras_contrastive.models.encoders.pooled import pooled
 from keras_contrastive.models.encoders.resnet import ResNet
 from keras_contrastive.models.encoders.resnet import ResNet18
@@ -11,6 +13,8 @@ from keras_contrastive.models.encoders.vision_transformer import (
 )
 
 __all__ = [
+    "BagOfWords",
+    "ConvNet",
     "ResNet",
     "ResNet18",
     "ResNet34",

@@ -2,7 +2,7 @@ import keras
 from keras import layers
 from keras import ops
 
-from keras_contrastive.layers.random_state import RandomState
+from keras_contrastive.layers.dropout import Dropout
 
 EPSILON = 1e-5
 
@@ -57,9 +57,7 @@ class TransformerBlock(layers.Layer):
         self.mlp_ratio = mlp_ratio
         self.causal = causal
         self.dropout = dropout
-        # A Dropout layer's state would be the same on all replicas, and would
-        # not be saved.
-        self.random_state = RandomState() if dropout else None
+        self.drop = Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, input_shape):
         width = input_shape[-1]
@@ -96,9 +94,9 @@ class TransformerBlock(layers.Layer):
 
     def call(self, inputs, training=False):
         x = self._attend(self.attention_norm(inputs))
-        inputs = inputs + self._drop(x, training)
+        inputs = inputs + self.drop(x, training=training)
         x = self.mlp_output(self.mlp_hidden(self.mlp_norm(inputs)))
-        return inputs + self._drop(x, training)
+        return inputs + self.drop(x, training=training)
 
     def _attend(self, x):
         batch, tokens, width = ops.shape(x)
@@ -109,24 +107,8 @@ class TransformerBlock(layers.Layer):
         )
         return self.attention_output(ops.reshape(x, (batch, tokens, width)))
 
-    def _drop(self, x, training):
-        if not training or not self.dropout:
-            return x
-        # Not by `keras.random.dropout`, which on PyTorch draws from the global
-        # state and leaves this one alone.
-        draws = keras.random.uniform(ops.shape(x), seed=self.random_state)
-        return ops.where(draws < self.dropout, 0, x / (1 - self.dropout))
-
     def compute_output_shape(self, input_shape):
         return input_shape
-
-    def save_own_variables(self, store):
-        if self.random_state is not None:
-            store["random_state"] = self.random_state.state_to_numpy()
-
-    def load_own_variables(self, store):
-        if self.random_state is not None and "random_state" in store.keys():
-            self.random_state.state_from_numpy(store["random_state"])
 
     def get_config(self):
         return {

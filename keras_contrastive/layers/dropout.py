@@ -1,0 +1,75 @@
+import keras
+from keras import ops
+
+from keras_contrastive.layers.random_state import RandomState
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class Dropout(keras.layers.Layer):
+    """Sets a random share of its input to zero, in training.
+
+    What is left is divided by `1 - rate`, which keeps the expectation. It is
+    `keras.layers.Dropout`, except that each replica of a distribution drops
+    other units, on every backend, and that its random state is saved with the
+    model, so that a resumed run draws what the run in one piece would have.
+
+    Args:
+        rate: Float in [0, 1), the share that is dropped.
+        seed: Integer, or `None` for a random one.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Float tensor of any shape.
+        training: Whether to drop. Defaults to `False`.
+
+    Returns:
+        Float tensor of the shape of `inputs`.
+
+    Raises:
+        ValueError: If `rate` is not in [0, 1).
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    dropout = kc.layers.Dropout(0.5, seed=0)
+    print(dropout(np.ones((2, 4)), training=True))  # zeros and twos
+    ```
+
+    Reference:
+        Srivastava et al., 2014, Dropout: A Simple Way to Prevent Neural
+        Networks from Overfitting.
+    """
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"`rate` must be in [0, 1). Received: rate={rate}")
+        self.rate = rate
+        self.seed = seed
+        self.random_state = RandomState(seed)
+        self.built = True
+
+    def call(self, inputs, training=False):
+        if not training or self.rate == 0:
+            return inputs
+        # Not by `keras.random.dropout`, which on PyTorch draws from the global
+        # state and leaves this one alone.
+        draws = keras.random.uniform(ops.shape(inputs), seed=self.random_state)
+        return ops.where(draws < self.rate, 0, inputs / (1 - self.rate))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def save_own_variables(self, store):
+        # Keras leaves seed states out of its files.
+        store["random_state"] = self.random_state.state_to_numpy()
+
+    def load_own_variables(self, store):
+        if "random_state" in store.keys():
+            self.random_state.state_from_numpy(store["random_state"])
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -1,0 +1,99 @@
+import keras
+from keras import layers
+
+from keras_contrastive.layers.dropout import Dropout
+from keras_contrastive.models.encoders.checks import check_share
+from keras_contrastive.models.encoders.checks import check_sizes
+from keras_contrastive.models.encoders.token_embedding import TokenEmbedding
+from keras_contrastive.models.encoders.token_pooling import TokenPooling
+from keras_contrastive.models.encoders.transformer_block import EPSILON
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class BagOfWords(keras.Model):
+    """Text encoder that knows the words of a text, not their order.
+
+    The mean of the vectors of its tokens, normalised, plus what a small MLP
+    makes of it. With some thousand captions it generalises better than a
+    transformer, which fits them word by word, and it takes next to no time.
+
+    Args:
+        vocabulary_size: Int, number of different token ids.
+        width: Int, dimension of the vectors. Defaults to 256.
+        dropout: Float in [0, 1), share of units dropped in training, of the
+            mean and in the MLP. Defaults to 0.
+        name: Name of the model.
+        **kwargs: Those of `keras.Model`, such as `dtype`.
+
+    Call arguments:
+        inputs: Int tensor of shape `(batch, tokens)`: token ids. The id 0 is
+            padding and does not count.
+        training: Whether to drop units.
+
+    Returns:
+        Float tensor of shape `(batch, width)`.
+
+    Raises:
+        ValueError: If a size is below 1, `dropout` not in [0, 1), or an id
+            not in the vocabulary.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    encoder = kc.models.BagOfWords(vocabulary_size=100)
+    print(encoder(np.array([[5, 17, 2, 0, 0, 0]])).shape)  # (1, 256)
+    ```
+
+    Reference:
+        Joulin et al., 2016, Bag of Tricks for Efficient Text Classification;
+        as the text side of learning from captions in Joulin et al., 2016,
+        Learning Visual Features from Large Weakly Supervised Data.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size,
+        width=256,
+        dropout=0.0,
+        name=None,
+        **kwargs,
+    ):
+        check_sizes(vocabulary_size=vocabulary_size, width=width)
+        check_share(dropout=dropout)
+        dtype = kwargs.get("dtype")
+        tokens = keras.Input((None,), dtype="int32", name="tokens")
+        x = TokenEmbedding(
+            vocabulary_size, width, name="token_embedding", dtype=dtype
+        )(tokens)
+        x = TokenPooling("mean", name="mean", dtype=dtype)(x, tokens)
+        x = layers.LayerNormalization(
+            epsilon=EPSILON, name="norm", dtype=dtype
+        )(x)
+        x = Dropout(dropout, name="dropout", dtype=dtype)(x)
+        hidden = layers.Dense(
+            2 * width, activation="gelu", name="mlp_hidden", dtype=dtype
+        )(x)
+        hidden = Dropout(dropout, name="mlp_dropout", dtype=dtype)(hidden)
+        hidden = layers.Dense(width, name="mlp_output", dtype=dtype)(hidden)
+        outputs = layers.Add(name="add", dtype=dtype)([x, hidden])
+        super().__init__(tokens, outputs, name=name, **kwargs)
+        self.vocabulary_size = vocabulary_size
+        self.width = width
+        self.dropout = dropout
+
+    def get_config(self):
+        return {
+            "vocabulary_size": self.vocabulary_size,
+            "width": self.width,
+            "dropout": self.dropout,
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
