@@ -14,9 +14,10 @@ FLICKR = ROOT.parent / "shared" / "data" / "flickr30k_format"
 CIFAR10 = ROOT.parent / "shared" / "data" / "tfds"
 
 
-def run(example, *arguments):
+def run(example, *arguments, launcher=()):
+    path = ROOT / "examples" / example
     result = subprocess.run(
-        [sys.executable, ROOT / "examples" / example, *map(str, arguments)],
+        [sys.executable, *launcher, path, *map(str, arguments)],
         capture_output=True,
         text=True,
         env=dict(os.environ),
@@ -49,6 +50,18 @@ def test_quickstart_clip(tmp_path):
     out = run("quickstart_clip.py", "--output", tmp_path, *size)
     assert (tmp_path / "clip.md").read_text().strip() in out
     assert (tmp_path / "zero_shot.png").stat().st_size > 10_000
+
+
+def test_distributed():
+    backend = keras.backend.backend()
+    script = f"distributed/simclr_{backend}.py"
+    size = ("--images", 64, "--batch-size", 16, "--epochs", 1)
+    if backend == "torch":
+        launch = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
+        out = run(script, *size, launcher=launch)
+    else:
+        out = run(script, *size, "--cpu-devices", 2)
+    assert "Trained on 2 devices." in out
 
 
 def test_augmented_classifier():

@@ -53,10 +53,10 @@ class _AllGather(torch.autograd.Function):
 
     @staticmethod
     def backward(context, gradient):
-        # Of the loss of all processes; a copy, since it may be in use.
-        total = gradient.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total.chunk(num_replicas())[replica_index()]
+        rows, *rest = gradient.shape
+        own = gradient.new_empty(rows // num_replicas(), *rest)
+        dist.reduce_scatter_tensor(own, gradient.contiguous())
+        return own
 
 
 def mean_over_replicas(x):

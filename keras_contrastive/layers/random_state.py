@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_contrastive import distribution
 
@@ -46,10 +47,8 @@ class RandomState(keras.random.SeedGenerator):
         if isinstance(index, int) and index == 0:
             return seed
         dtype = self.state.dtype
-        stride = self.backend.convert_to_tensor(
-            np.array([REPLICA_STRIDE, 0]), dtype=dtype
-        )
-        return seed + stride * self.backend.cast(index, dtype)
+        stride = ops.convert_to_tensor([REPLICA_STRIDE, 0], dtype=dtype)
+        return seed + stride * ops.cast(index, dtype)
 
     def state_to_numpy(self):
         """The state as an int64 array of shape `(2,)`, on every backend."""
