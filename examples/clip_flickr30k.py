@@ -25,10 +25,10 @@ import keras_contrastive as kc
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data-dir", required=True, help="folder of Flickr30k")
 parser.add_argument("--output", default="runs/clip_flickr30k", type=Path)
-parser.add_argument("--epochs", default=40, type=int)
+parser.add_argument("--epochs", default=60, type=int)
 parser.add_argument("--batch-size", default=128, type=int)
 parser.add_argument("--image-size", default=64, type=int)
-parser.add_argument("--width", default=32, type=int, help="of the ResNet")
+parser.add_argument("--width", default=16, type=int, help="of the network")
 parser.add_argument("--learning-rate", default=1e-3, type=float)
 parser.add_argument("--images", type=int, help="to train on; all by default")
 parser.add_argument("--seed", default=0, type=int)
@@ -58,23 +58,18 @@ dataset = kc.datasets.ImageTextDataset(
 
 size = args.image_size
 model = kc.CLIPModel(
-    kc.models.ResNet18("imagenet", args.width, input_shape=(size, size, 3)),
-    kc.models.TextTransformer(
-        tokenizer.vocabulary_size,
-        tokenizer.end_id,
-        tokenizer.context_length,
-        width=128,
-        num_layers=2,
-        num_heads=4,
-        dropout=0.2,
-    ),
+    # Encoders for few data: with some ten thousand captions a transformer
+    # learns them by heart.
+    kc.models.ConvNet(args.width, num_stages=4, input_shape=(size, size, 3)),
+    kc.models.BagOfWords(tokenizer.vocabulary_size, width=256, dropout=0.3),
     projection_dim=256,
     # Stronger than CLIP's own, which had 400 million images and saw each of
     # them a few times.
     augmenter=keras.layers.Pipeline(
         [
-            kc.layers.RandomResizedCrop(size, size, scale=(0.5, 1.0)),
+            kc.layers.RandomResizedCrop(size, size, scale=(0.3, 1.0)),
             kc.layers.RandomFlip(),
+            kc.layers.RandomColorJitter(0.2, 0.2, 0.2, 0.05, probability=0.8),
         ]
     ),
 )

@@ -8,6 +8,7 @@ from keras_contrastive.losses.contrastive_loss import check_one_per_example
 from keras_contrastive.losses.contrastive_loss import check_scalar
 from keras_contrastive.losses.info_nce import info_nce
 from keras_contrastive.losses.info_nce import multi_positive_info_nce
+from keras_contrastive.losses.info_nce import symmetric_info_nce
 from keras_contrastive.normalization import l2_normalize
 
 
@@ -33,6 +34,9 @@ class CLIPLoss(ContrastiveLoss):
     Args:
         temperature: Positive number; the scale is `1 / temperature` where a
             call gives none. Defaults to 0.07, where CLIP's starts.
+        block_size: Int, how many keys are compared at once, or `None`, the
+            default, for a good number. Memory is linear in it and in the
+            batch; the value never depends on it.
         gather: Whether to contrast with the embeddings of all replicas, so
             that the loss over many devices is that of one device on the whole
             batch. Defaults to `True`.
@@ -54,9 +58,9 @@ class CLIPLoss(ContrastiveLoss):
         the mean of its two directions.
 
     Raises:
-        ValueError: If `temperature` is not positive, the embeddings are not of
-            rank 2 and of one shape, `logit_scale` is not a scalar, or
-            `image_ids` does not hold one value per pair.
+        ValueError: If `temperature` or `block_size` is not positive, the
+            embeddings are not of rank 2 and of one shape, `logit_scale` is not
+            a scalar, or `image_ids` does not hold one value per pair.
 
     Example:
 
@@ -81,13 +85,12 @@ class CLIPLoss(ContrastiveLoss):
     def __init__(
         self,
         temperature=0.07,
+        block_size=None,
         gather=True,
         name="clip_loss",
         reduction="sum_over_batch_size",
     ):
-        super().__init__(
-            temperature, gather=gather, name=name, reduction=reduction
-        )
+        super().__init__(temperature, block_size, gather, name, reduction)
 
     def __call__(
         self,
@@ -121,29 +124,34 @@ class CLIPLoss(ContrastiveLoss):
         if logit_scale is None:
             logit_scale = 1 / self.temperature
         check_scalar("logit_scale", logit_scale)
-        gather = distribution.all_gather if self.gather else _identity
         images = l2_normalize(image_embeddings)
         texts = l2_normalize(text_embeddings)
-        all_images, all_texts = gather(images), gather(texts)
-        if image_ids is None:
-            n = ops.shape(images)[0]
-            own = ops.arange(n, dtype="int32")
-            if self.gather:
-                own = own + n * distribution.replica_index()
-            to_text = info_nce(images, all_texts, own, logit_scale)
-            to_image = info_nce(texts, all_images, own, logit_scale)
-        else:
-            ids = ops.convert_to_tensor(image_ids)
-            check_one_per_example("image_ids", ids, images.shape[0])
-            groups = ids, gather(ids)
-            to_text = multi_positive_info_nce(
-                images, all_texts, *groups, logit_scale
+        if image_ids is not None:
+            image_ids = ops.convert_to_tensor(image_ids)
+            check_one_per_example("image_ids", image_ids, images.shape[0])
+        if not self.gather or distribution.num_replicas() == 1:
+            return symmetric_info_nce(
+                images, texts, logit_scale, image_ids, self.block_size
             )
-            to_image = multi_positive_info_nce(
-                texts, all_images, *groups, logit_scale
-            )
+        to_text = self._of_replica(images, texts, logit_scale, image_ids)
+        to_image = self._of_replica(texts, images, logit_scale, image_ids)
         return (to_text + to_image) / 2
 
-
-def _identity(x):
-    return x
+    def _of_replica(self, queries, keys, logit_scale, ids):
+        """The losses of this replica's queries, among the keys of all."""
+        keys = distribution.all_gather(keys)
+        if ids is None:
+            n = ops.shape(queries)[0]
+            own = ops.arange(n, dtype="int32")
+            own = own + n * distribution.replica_index()
+            return info_nce(
+                queries, keys, own, logit_scale, block_size=self.block_size
+            )
+        return multi_positive_info_nce(
+            queries,
+            keys,
+            ids,
+            distribution.all_gather(ids),
+            logit_scale,
+            block_size=self.block_size,
+        )

@@ -13,6 +13,7 @@ class ContrastiveLoss(keras.losses.Loss):
 
     Args:
         temperature: Positive number; similarities are divided by it.
+        block_size: Keys that are compared at once, `None` for a good number.
         gather: Whether the keys are those of all replicas (`True`) or of this
             replica alone.
         name: Name of the loss.
@@ -22,6 +23,7 @@ class ContrastiveLoss(keras.losses.Loss):
     def __init__(
         self,
         temperature,
+        block_size=None,
         gather=True,
         name=None,
         reduction="sum_over_batch_size",
@@ -31,8 +33,14 @@ class ContrastiveLoss(keras.losses.Loss):
                 "`temperature` must be a positive number. "
                 f"Received: temperature={temperature}"
             )
+        if block_size is not None and not block_size >= 1:
+            raise ValueError(
+                "`block_size` must be a positive integer or None. "
+                f"Received: block_size={block_size}"
+            )
         super().__init__(name=name, reduction=reduction, dtype="float32")
         self.temperature = temperature
+        self.block_size = block_size
         self.gather = gather
 
     def __call__(self, y_true, y_pred, sample_weight=None, **kwargs):
@@ -55,6 +63,7 @@ class ContrastiveLoss(keras.losses.Loss):
         return {
             **super().get_config(),
             "temperature": self.temperature,
+            "block_size": self.block_size,
             "gather": self.gather,
         }
 

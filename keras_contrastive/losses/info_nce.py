@@ -1,14 +1,15 @@
-"""The InfoNCE primitive: the one place where a logit matrix exists."""
+"""The InfoNCE primitive, of which the losses are compositions."""
 
 from keras import ops
 
-# Finite, so that a masked logit has weight exp(-1e30) = 0 and gradient 0
-# where -inf would make 0 * inf = NaN.
-_MASKED = -1e30
+from keras_contrastive.losses.logit_blocks import logsumexp_blocks
+from keras_contrastive.losses.logit_blocks import sum_of_group
 
 
-def info_nce(queries, keys, positives, logit_scale, excluded=None):
-    """Cross entropy of each query's positive among the keys.
+def info_nce(
+    queries, keys, positives, logit_scale, excluded=None, block_size=None
+):
+    """Loss of each query that must find its positive among the keys.
 
     `loss_i = -log(exp(s q_i . k_p(i)) / sum_j exp(s q_i . k_j))`, with the
     sum over all keys but the excluded one.
@@ -20,6 +21,7 @@ def info_nce(queries, keys, positives, logit_scale, excluded=None):
         logit_scale: Positive scalar `s`, one over the temperature.
         excluded: Optional int tensor of shape `(n,)`: index of a key that is
             left out of the query's denominator, such as the query itself.
+        block_size: Int, keys per block of logits, or `None` for a good one.
 
     Returns:
         Float32 tensor of shape `(n,)`, one loss per query.
@@ -28,9 +30,45 @@ def info_nce(queries, keys, positives, logit_scale, excluded=None):
         van den Oord et al., 2018, Representation Learning with Contrastive
         Predictive Coding, eq. 4.
     """
-    logits = _logits(queries, keys, logit_scale, excluded)
-    positive_logits = ops.take_along_axis(logits, positives[:, None], axis=1)
-    return ops.logsumexp(logits, axis=1) - positive_logits[:, 0]
+    denominator = logsumexp_blocks(
+        queries, keys, logit_scale, block_size, excluded
+    )
+    positive = ops.sum(queries * ops.take(keys, positives, axis=0), axis=1)
+    return denominator - logit_scale * positive
+
+
+def symmetric_info_nce(
+    first, second, logit_scale, groups=None, block_size=None
+):
+    """Loss of pairs each of which must find its partner, both ways.
+
+    The mean of `info_nce` from `first` to `second` and back, on one set of
+    logits.
+
+    Args:
+        first: Float32 tensor of shape `(n, d)`, normalised rows.
+        second: Float32 tensor of shape `(n, d)`, normalised rows; row i is the
+            partner of row i of `first`.
+        logit_scale: Positive scalar `s`, one over the temperature.
+        groups: Optional int tensor of shape `(n,)`. The target of a row is
+            then uniform over all partners of its group, as in
+            `multi_positive_info_nce`.
+        block_size: Int, keys per block of logits, or `None` for a good one.
+
+    Returns:
+        Float32 tensor of shape `(n,)`, one loss per pair.
+    """
+    targets = second, first
+    if groups is not None:
+        totals = [sum_of_group(x, groups, groups, block_size) for x in targets]
+        targets = [total / count[:, None] for total, count in totals]
+    positive = ops.sum(first * targets[0] + second * targets[1], axis=1)
+    n = ops.shape(first)[0]
+    denominators = logsumexp_blocks(
+        first, second, logit_scale, block_size, of_columns=True
+    )
+    both = denominators[:n] + denominators[n:]
+    return (both - logit_scale * positive) / 2
 
 
 def multi_positive_info_nce(
@@ -41,8 +79,9 @@ def multi_positive_info_nce(
     logit_scale,
     excluded=None,
     average="log",
+    block_size=None,
 ):
-    """Cross entropy of queries that have any number of positives.
+    """Loss of each query that must find all keys of its group.
 
     The positives `P(i)` of a query are the keys of its group. With the softmax
     over the keys, `p_ij = exp(s q_i . k_j) / sum_j' exp(s q_i . k_j')`, the
@@ -55,9 +94,10 @@ def multi_positive_info_nce(
         query_groups: Int tensor of shape `(n,)`.
         key_groups: Int tensor of shape `(m,)`.
         logit_scale: Positive scalar `s`, one over the temperature.
-        excluded: Optional int tensor of shape `(n,)`: index of a key that is
-            neither a positive of the query nor in its denominator.
+        excluded: Optional int tensor of shape `(n,)`: index of a key of the
+            query's group that is neither a positive nor in its denominator.
         average: `"log"` or `"likelihood"`.
+        block_size: Int, keys per block of logits, or `None` for a good one.
 
     Returns:
         Float32 tensor of shape `(n,)`, one loss per query: 0 for those
@@ -67,25 +107,19 @@ def multi_positive_info_nce(
         Khosla et al., 2020, Supervised Contrastive Learning, eq. 2 (`"log"`)
         and 3 (`"likelihood"`).
     """
-    logits = _logits(queries, keys, logit_scale, excluded)
-    is_positive = query_groups[:, None] == key_groups[None, :]
+    total, count = sum_of_group(keys, key_groups, query_groups, block_size)
     if excluded is not None:
-        is_positive = ops.logical_and(is_positive, logits > _MASKED)
-    count = ops.sum(ops.cast(is_positive, "float32"), axis=1)
+        total = total - ops.take(keys, excluded, axis=0)
+        count = count - 1
     divisor = ops.maximum(count, 1.0)
+    denominator = logsumexp_blocks(
+        queries, keys, logit_scale, block_size, excluded
+    )
     if average == "log":
-        positive = ops.sum(ops.where(is_positive, logits, 0.0), axis=1)
-        positive = positive / divisor
+        positive = logit_scale * ops.sum(queries * total, axis=1) / divisor
     else:
-        positive = ops.where(is_positive, logits, _MASKED)
-        positive = ops.logsumexp(positive, axis=1) - ops.log(divisor)
-    losses = ops.logsumexp(logits, axis=1) - positive
-    return ops.where(count > 0, losses, 0.0)
-
-
-def _logits(queries, keys, logit_scale, excluded):
-    logits = ops.matmul(queries * logit_scale, ops.transpose(keys))
-    if excluded is not None:
-        columns = ops.arange(ops.shape(keys)[0], dtype="int32")
-        logits = ops.where(columns == excluded[:, None], _MASKED, logits)
-    return logits
+        groups = query_groups, key_groups
+        positive = logsumexp_blocks(
+            queries, keys, logit_scale, block_size, excluded, groups
+        ) - ops.log(divisor)
+    return ops.where(count > 0, denominator - positive, 0.0)

@@ -28,6 +28,9 @@ class NTXentLoss(ContrastiveLoss):
     Args:
         temperature: Positive number `t`. Defaults to 0.5, the paper's best
             for CIFAR-10.
+        block_size: Int, how many keys are compared at once, or `None`, the
+            default, for a good number. Memory is linear in it and in the
+            batch; the value never depends on it.
         gather: Whether to contrast with the embeddings of all replicas, so
             that the loss over many devices is that of one device on the whole
             batch. Defaults to `True`.
@@ -45,8 +48,8 @@ class NTXentLoss(ContrastiveLoss):
         the mean of the image's two rows.
 
     Raises:
-        ValueError: If `temperature` is not positive, or if `z_a` and `z_b` are
-            not of rank 2 and of one shape.
+        ValueError: If `temperature` or `block_size` is not positive, or if
+            `z_a` and `z_b` are not of rank 2 and of one shape.
 
     Example:
 
@@ -68,13 +71,12 @@ class NTXentLoss(ContrastiveLoss):
     def __init__(
         self,
         temperature=0.5,
+        block_size=None,
         gather=True,
         name="nt_xent_loss",
         reduction="sum_over_batch_size",
     ):
-        super().__init__(
-            temperature, gather=gather, name=name, reduction=reduction
-        )
+        super().__init__(temperature, block_size, gather, name, reduction)
 
     def call(self, z_a, z_b):
         check_embedding_pair(z_a, z_b, names=("z_a", "z_b"))
@@ -94,5 +96,6 @@ class NTXentLoss(ContrastiveLoss):
             positives=ops.concatenate([other, own]),
             logit_scale=1 / self.temperature,
             excluded=ops.concatenate([own, other]),
+            block_size=self.block_size,
         )
         return (losses[:n] + losses[n:]) / 2

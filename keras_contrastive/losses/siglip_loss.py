@@ -6,6 +6,8 @@ from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.contrastive_loss import check_embedding_pair
 from keras_contrastive.losses.contrastive_loss import check_one_per_example
 from keras_contrastive.losses.contrastive_loss import check_scalar
+from keras_contrastive.losses.logit_blocks import softplus_blocks
+from keras_contrastive.losses.logit_blocks import sum_of_group
 from keras_contrastive.normalization import l2_normalize
 
 
@@ -31,6 +33,9 @@ class SigLIPLoss(ContrastiveLoss):
         temperature: Positive number; the scale is `1 / temperature` where a
             call gives none. Defaults to 0.1, where SigLIP's starts.
         bias: Number; the bias where a call gives none. Defaults to -10.
+        block_size: Int, how many keys are compared at once, or `None`, the
+            default, for a good number. Memory is linear in it and in the
+            batch; the value never depends on it.
         gather: Whether to contrast with the embeddings of all replicas, so
             that the loss over many devices is that of one device on the whole
             batch. Defaults to `True`.
@@ -52,9 +57,10 @@ class SigLIPLoss(ContrastiveLoss):
         A scalar; with `reduction=None` one loss per image, shape `(batch,)`.
 
     Raises:
-        ValueError: If `temperature` is not positive, the embeddings are not of
-            rank 2 and of one shape, `logit_scale` or `logit_bias` is not a
-            scalar, or `image_ids` does not hold one value per pair.
+        ValueError: If `temperature` or `block_size` is not positive, the
+            embeddings are not of rank 2 and of one shape, `logit_scale` or
+            `logit_bias` is not a scalar, or `image_ids` does not hold one value
+            per pair.
 
     Example:
 
@@ -77,13 +83,12 @@ class SigLIPLoss(ContrastiveLoss):
         self,
         temperature=0.1,
         bias=-10.0,
+        block_size=None,
         gather=True,
         name="siglip_loss",
         reduction="sum_over_batch_size",
     ):
-        super().__init__(
-            temperature, gather=gather, name=name, reduction=reduction
-        )
+        super().__init__(temperature, block_size, gather, name, reduction)
         self.bias = bias
 
     def __call__(
@@ -124,24 +129,20 @@ class SigLIPLoss(ContrastiveLoss):
         check_scalar("logit_bias", bias)
         images = l2_normalize(image_embeddings)
         texts = l2_normalize(text_embeddings)
-        n = ops.shape(images)[0]
+        sharded = self.gather and distribution.num_replicas() > 1
+        keys = distribution.all_gather(texts) if sharded else texts
         if image_ids is None:
-            ids = ops.arange(n, dtype="int32")
-            if self.gather:
-                ids = ids + n * distribution.replica_index()
+            # The own text, and that it is one.
+            own, count = texts, 1.0
         else:
             ids = ops.convert_to_tensor(image_ids)
             check_one_per_example("image_ids", ids, images.shape[0])
-        text_ids = ids
-        if self.gather:
-            texts = distribution.all_gather(texts)
-            text_ids = distribution.all_gather(ids)
-        logits = ops.matmul(images * scale, ops.transpose(texts)) + bias
-        belongs = ids[:, None] == text_ids[None, :]
-        # -log(sigmoid(x)) is softplus(-x).
-        return ops.sum(
-            ops.softplus(ops.where(belongs, -logits, logits)), axis=1
-        )
+            key_ids = distribution.all_gather(ids) if sharded else ids
+            own, count = sum_of_group(keys, key_ids, ids, self.block_size)
+        # -log(sigmoid(x)) is softplus(-x), and softplus(-x) = softplus(x) - x.
+        positive = scale * ops.sum(images * own, axis=1) + bias * count
+        every = softplus_blocks(images, keys, scale, bias, self.block_size)
+        return every - positive
 
     def get_config(self):
         return {**super().get_config(), "bias": self.bias}

@@ -36,6 +36,9 @@ class SupConLoss(ContrastiveLoss):
         temperature: Positive number `t`. Defaults to 0.1, the paper's.
         form: `"out"` for `L_out`, the better one and the default, or `"in"`
             for `L_in`.
+        block_size: Int, how many keys are compared at once, or `None`, the
+            default, for a good number. Memory is linear in it and in the
+            batch; the value never depends on it.
         gather: Whether to contrast with the embeddings of all replicas, so
             that the loss over many devices is that of one device on the whole
             batch. Defaults to `True`.
@@ -51,9 +54,9 @@ class SupConLoss(ContrastiveLoss):
         A scalar; with `reduction=None` one loss per example, shape `(batch,)`.
 
     Raises:
-        ValueError: If `temperature` is not positive, `form` unknown, the
-            embeddings are not of rank 2, or `labels` does not hold one label
-            per example.
+        ValueError: If `temperature` or `block_size` is not positive, `form`
+            unknown, the embeddings are not of rank 2, or `labels` does not hold
+            one label per example.
 
     Example:
 
@@ -77,6 +80,7 @@ class SupConLoss(ContrastiveLoss):
         self,
         temperature=0.1,
         form="out",
+        block_size=None,
         gather=True,
         name="supcon_loss",
         reduction="sum_over_batch_size",
@@ -85,9 +89,7 @@ class SupConLoss(ContrastiveLoss):
             raise ValueError(
                 f"`form` must be 'out' or 'in'. Received: form={form!r}"
             )
-        super().__init__(
-            temperature, gather=gather, name=name, reduction=reduction
-        )
+        super().__init__(temperature, block_size, gather, name, reduction)
         self.form = form
 
     def call(self, labels, embeddings):
@@ -112,6 +114,7 @@ class SupConLoss(ContrastiveLoss):
             1 / self.temperature,
             excluded=own,
             average=_AVERAGES[self.form],
+            block_size=self.block_size,
         )
 
     def get_config(self):

@@ -1,0 +1,307 @@
+"""Sums over a matrix of logits that never exists as a whole.
+
+The logits of 65,536 pairs take 17 GB. Here they are made one block of keys at
+a time: forwards to sum up each row, and again backwards for the gradient, so
+that memory is `O((n + m) d + n block)` for `n` queries and `m` keys of width
+`d`. The second time costs a quarter of the multiplications; blocks that stay
+in the processor's cache give it back.
+"""
+
+from keras import ops
+
+# Finite, so that a hidden logit has weight exp(-1e30) = 0 and gradient 0
+# where -inf would make 0 * inf = NaN.
+HIDDEN = -1e30
+
+# Logits per block that were fastest, or near it, on the CPUs we measured.
+BLOCK_ELEMENTS = 2**21
+SMALLEST_BLOCK = 256
+
+
+def logsumexp_blocks(
+    queries,
+    keys,
+    logit_scale,
+    block_size=None,
+    excluded=None,
+    groups=None,
+    of_columns=False,
+):
+    """Logarithms of the summed exponentials of each row of the logits.
+
+    `out_i = log sum_j exp(s q_i . k_j)`
+
+    Args:
+        queries: Float32 tensor of shape `(n, d)`.
+        keys: Float32 tensor of shape `(m, d)`.
+        logit_scale: Scalar `s`.
+        block_size: Int, keys per block, or `None` for a good one.
+        excluded: Optional int tensor of shape `(n,)`: index of a key that is
+            left out of the query's sum.
+        groups: Optional pair of int tensors of shape `(n,)` and `(m,)`: the
+            sum is then over the keys of the query's own group.
+        of_columns: Whether to append the same of each column, `log sum_i
+            exp(s q_i . k_j)`, for little more than the price of the rows.
+
+    Returns:
+        Float32 tensor of shape `(n,)`, or `(n + m,)` with the columns. Below
+        -1e29 for a sum of nothing.
+    """
+    return _sum_rows(
+        _LogSumExp(of_columns),
+        queries,
+        keys,
+        logit_scale,
+        0.0,
+        block_size,
+        excluded,
+        groups,
+    )
+
+
+def softplus_blocks(queries, keys, logit_scale, logit_bias, block_size=None):
+    """Sums over each row of `log(1 + exp(s q_i . k_j + b))`.
+
+    Args:
+        queries: Float32 tensor of shape `(n, d)`.
+        keys: Float32 tensor of shape `(m, d)`.
+        logit_scale: Scalar `s`.
+        logit_bias: Scalar `b`.
+        block_size: Int, keys per block, or `None` for a good one.
+
+    Returns:
+        Float32 tensor of shape `(n,)`.
+    """
+    return _sum_rows(
+        _Softplus(), queries, keys, logit_scale, logit_bias, block_size
+    )
+
+
+def sum_of_group(keys, key_groups, query_groups, block_size=None):
+    """For each query the sum of the keys of its group, and how many they are.
+
+    Args:
+        keys: Float32 tensor of shape `(m, d)`.
+        key_groups: Int tensor of shape `(m,)`.
+        query_groups: Int tensor of shape `(n,)`.
+        block_size: Int, keys per block, or `None` for a good one.
+
+    Returns:
+        Float32 tensors of shape `(n, d)` and `(n,)`.
+    """
+    keys = ops.concatenate([keys, ops.ones_like(keys[:, :1])], axis=1)
+    n, m = ops.shape(query_groups)[0], ops.shape(keys)[0]
+    blocks = _Blocks(n, m, block_size)
+
+    def membership(i):
+        groups = blocks.of(key_groups, i)
+        mine = ops.cast(query_groups[:, None] == groups, "float32")
+        return blocks.hide(i, mine, 0.0)
+
+    @ops.custom_gradient
+    def run(keys):
+        def visit(i, total):
+            return total + ops.matmul(membership(i), blocks.of(keys, i))
+
+        def gradient(*arguments, upstream=None):
+            upstream = _upstream(arguments, upstream)
+
+            def visit(i, by_keys):
+                own = ops.matmul(ops.transpose(membership(i)), upstream)
+                return blocks.add(by_keys, i, own)
+
+            by_keys = blocks.fold(visit, ops.zeros_like(keys))
+            return _once_differentiable(by_keys)
+
+        start = ops.zeros((n, keys.shape[1]), dtype="float32")
+        return blocks.fold(visit, start), gradient
+
+    sums = run(keys)
+    return sums[:, :-1], sums[:, -1]
+
+
+def _sum_rows(
+    sums,
+    queries,
+    keys,
+    logit_scale,
+    logit_bias,
+    block_size,
+    excluded=None,
+    groups=None,
+):
+    """What `sums` makes of the rows of the logits, with its own gradient."""
+    n, m = ops.shape(queries)[0], ops.shape(keys)[0]
+    blocks = _Blocks(n, m, block_size)
+
+    def logits_of(i, queries, keys, scale, bias):
+        logits = ops.matmul(queries, ops.transpose(blocks.of(keys, i)))
+        logits = blocks.hide(i, logits * scale + bias, HIDDEN)
+        if excluded is not None:
+            is_out = blocks.key_index(i) == excluded[:, None]
+            logits = ops.where(is_out, HIDDEN, logits)
+        if groups is not None:
+            is_in = groups[0][:, None] == blocks.of(groups[1], i)
+            logits = ops.where(is_in, logits, HIDDEN)
+        return logits
+
+    @ops.custom_gradient
+    def run(queries, keys, scale, bias):
+        def visit(i, state):
+            logits = logits_of(i, queries, keys, scale, bias)
+            return sums.add(state, logits, blocks.start(i))
+
+        values = sums.finish(blocks.fold(visit, sums.start(n, m)))
+
+        def gradient(*arguments, upstream=None):
+            upstream = _upstream(arguments, upstream)
+
+            def visit(i, state):
+                by_queries, by_keys, by_bias = state
+                logits = logits_of(i, queries, keys, scale, bias)
+                slopes = sums.slopes(logits, blocks.start(i), values, upstream)
+                mine = ops.matmul(slopes, blocks.of(keys, i))
+                own = ops.matmul(ops.transpose(slopes), queries)
+                by_keys = blocks.add(by_keys, i, own)
+                by_bias = by_bias + ops.sum(slopes)
+                return by_queries + mine, by_keys, by_bias
+
+            by_queries, by_keys, by_bias = blocks.fold(
+                visit,
+                (
+                    ops.zeros_like(queries),
+                    ops.zeros_like(keys),
+                    ops.zeros_like(bias),
+                ),
+            )
+            by_scale = ops.sum(by_queries * queries)
+            gradients = (by_queries * scale, by_keys * scale, by_scale, by_bias)
+            return tuple(_once_differentiable(g) for g in gradients)
+
+        return values, gradient
+
+    scale = ops.convert_to_tensor(logit_scale, dtype="float32")
+    bias = ops.convert_to_tensor(logit_bias, dtype="float32")
+    return run(queries, keys, scale, bias)
+
+
+class _Blocks:
+    """The keys in blocks; the last one ends with the last key.
+
+    Args:
+        n: Number of queries.
+        m: Number of keys.
+        block_size: Keys per block, or `None` for a good one.
+    """
+
+    def __init__(self, n, m, block_size):
+        is_static = isinstance(n, int) and isinstance(m, int)
+        if block_size is None:
+            per_row = BLOCK_ELEMENTS // n
+            at_least = max if is_static else ops.maximum
+            block_size = at_least(per_row, SMALLEST_BLOCK)
+        self.size = (min if is_static else ops.minimum)(block_size, m)
+        self.count = -(-m // self.size)
+        self.m = m
+        self.overlap = not is_static or m % self.size != 0
+
+    def fold(self, function, state):
+        """`state = function(i, state)` over all blocks."""
+        if isinstance(self.count, int) and self.count == 1:
+            return function(0, state)  # sooner compiled than a loop
+        return ops.fori_loop(0, self.count, function, state)
+
+    def start(self, i):
+        """Index of the first key of block `i`."""
+        return ops.minimum(i * self.size, self.m - self.size)
+
+    def key_index(self, i):
+        return self.start(i) + ops.arange(self.size, dtype="int32")
+
+    def of(self, rows, i):
+        """The rows of block `i`."""
+        start = (self.start(i), *(0 for _ in rows.shape[1:]))
+        return ops.slice(rows, start, (self.size, *rows.shape[1:]))
+
+    def add(self, total, i, values):
+        """`total` with `values` added to the rows of block `i`."""
+        start = (self.start(i), *(0 for _ in total.shape[1:]))
+        return ops.slice_update(total, start, self.of(total, i) + values)
+
+    def hide(self, i, logits, value):
+        """`logits` with `value` for the keys of an earlier block."""
+        if not self.overlap:
+            return logits
+        is_seen = self.key_index(i) < i * self.size
+        return ops.where(is_seen, value, logits)
+
+
+class _LogSumExp:
+    """`log sum exp` of the rows, and of the columns if asked for."""
+
+    def __init__(self, of_columns):
+        self.of_columns = of_columns
+
+    def start(self, n, m):
+        top = ops.full((n,), HIDDEN, dtype="float32")
+        columns = ops.zeros((m if self.of_columns else 1,), dtype="float32")
+        return top, ops.zeros_like(top), columns
+
+    def add(self, state, logits, start):
+        top, total, columns = state
+        new_top = ops.maximum(top, ops.max(logits, axis=1))
+        weights = ops.exp(logits - new_top[:, None])
+        total = total * ops.exp(top - new_top) + ops.sum(weights, axis=1)
+        if self.of_columns:
+            # All queries are here: the columns of a block are complete, and
+            # hidden ones have been before.
+            own = ops.logsumexp(logits, axis=0)
+            before = ops.slice(columns, (start,), ops.shape(own))
+            own = ops.where(own < HIDDEN / 2, before, own)
+            columns = ops.slice_update(columns, (start,), own)
+        return new_top, total, columns
+
+    def finish(self, state):
+        top, total, columns = state
+        rows = top + ops.log(total)
+        return ops.concatenate([rows, columns]) if self.of_columns else rows
+
+    def slopes(self, logits, start, values, upstream):
+        n, size = ops.shape(logits)
+        rows = ops.exp(logits - values[:n, None]) * upstream[:n, None]
+        if not self.of_columns:
+            return rows
+        values = ops.slice(values, (n + start,), (size,))
+        upstream = ops.slice(upstream, (n + start,), (size,))
+        return rows + ops.exp(logits - values) * upstream
+
+
+class _Softplus:
+    """`sum softplus` of the rows."""
+
+    def start(self, n, m):
+        return ops.zeros((n,), dtype="float32")
+
+    def add(self, state, logits, start):
+        return state + ops.sum(ops.softplus(logits), axis=1)
+
+    def finish(self, state):
+        return state
+
+    def slopes(self, logits, start, values, upstream):
+        return ops.sigmoid(logits) * upstream[:, None]
+
+
+def _upstream(arguments, upstream):
+    # PyTorch's backend passes it by name, behind the arguments of the function.
+    return arguments[0] if upstream is None else upstream
+
+
+@ops.custom_gradient
+def _once_differentiable(x):
+    def gradient(*arguments, upstream=None):
+        raise NotImplementedError(
+            "The losses of keras_contrastive have no second derivative."
+        )
+
+    return x * 1, gradient

@@ -1,0 +1,129 @@
+"""The value of a loss doesn't depend on the blocks it is computed in."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from tests.autodiff import value_and_gradients
+from tests.losses.helpers import views
+
+N, DIM = 11, 5
+IDS = np.array([0, 1, 2, 0, 3, 4, 4, 5, 0, 6, 7], "int32")
+# One key at a time, ragged last blocks, the whole batch and more than it.
+BLOCK_SIZES = [1, 3, 4, 10, 11, 22, 1000, None]
+
+
+def nt_xent(block_size):
+    loss = kc.losses.NTXentLoss(0.2, block_size)
+    return lambda a, b: loss(a, b)
+
+
+def clip(block_size, ids=None):
+    loss = kc.losses.CLIPLoss(block_size=block_size)
+    return lambda a, b, scale: loss(a, b, scale, image_ids=ids)
+
+
+def siglip(block_size, ids=None):
+    loss = kc.losses.SigLIPLoss(block_size=block_size)
+    return lambda a, b, scale, bias: loss(a, b, scale, bias, image_ids=ids)
+
+
+def supcon(block_size, form):
+    loss = kc.losses.SupConLoss(block_size=block_size, form=form)
+    return lambda a: loss(IDS, a)
+
+
+CASES = {
+    "nt_xent": nt_xent,
+    "clip": clip,
+    "clip with ids": lambda size: clip(size, IDS),
+    "siglip": siglip,
+    "siglip with ids": lambda size: siglip(size, IDS),
+    "supcon out": lambda size: supcon(size, "out"),
+    "supcon in": lambda size: supcon(size, "in"),
+}
+
+
+def arguments(case):
+    z_a, z_b = views(N, DIM)
+    if case.startswith("supcon"):
+        return [z_a]
+    scalars = {"clip": [12.0], "siglip": [12.0, -8.0]}.get(case.split()[0], [])
+    return [z_a, z_b, *(np.float32(s) for s in scalars)]
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("block_size", BLOCK_SIZES)
+def test_any_block_size(case, block_size):
+    value, gradients = value_and_gradients(
+        CASES[case](block_size), *arguments(case)
+    )
+    # The oracles of the other tests are met by the default, one block here.
+    expected, expected_gradients = value_and_gradients(
+        CASES[case](2 * N), *arguments(case)
+    )
+    np.testing.assert_allclose(value, expected, rtol=2e-6)
+    for one, other in zip(gradients, expected_gradients, strict=True):
+        scale = np.abs(other).max()
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6 * scale)
+
+
+def compiled(function):
+    """`function` under the backend's compiler, at batch sizes unknown to it."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        spec = tf.TensorSpec((None, DIM))
+        return tf.function(function, input_signature=[spec, spec])
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
+@pytest.mark.parametrize("block_size", [3, None])
+def test_compiled(block_size):
+    z_a, z_b = views(N, DIM)
+    loss = kc.losses.CLIPLoss(block_size=block_size)
+    value = compiled(lambda a, b: loss(a, b, image_ids=IDS))(z_a, z_b)
+    expected = loss(z_a, z_b, image_ids=IDS)
+    assert float(value) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_second_derivatives_fail_clearly():
+    loss = kc.losses.CLIPLoss(block_size=4)
+    z_a, z_b = views(N, DIM)
+    with pytest.raises(NotImplementedError, match="no second derivative"):
+        _second_derivative(lambda a: loss(a, z_b), z_a)
+
+
+def _second_derivative(function, x):
+    x = keras.ops.convert_to_tensor(x)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                value = function(x)
+            gradient = inner.gradient(value, x)
+        return outer.gradient(gradient, x)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        first = jax.grad(function)
+        return jax.grad(lambda x: first(x).sum())(x)
+    import torch
+
+    x.requires_grad_()
+    (gradient,) = torch.autograd.grad(function(x), x, create_graph=True)
+    return torch.autograd.grad(gradient.sum(), x)
+
+
+@pytest.mark.parametrize("block_size", [0, -4])
+def test_rejects_block_size(block_size):
+    with pytest.raises(ValueError, match="`block_size` must be .*Received"):
+        kc.losses.NTXentLoss(block_size=block_size)
