@@ -1,6 +1,9 @@
+import warnings
+
 import keras
 
 from keras_contrastive import distribution
+from keras_contrastive.layers.batch_normalization import BatchNormalization
 from keras_contrastive.layers.random_state import AdoptedRandomState
 
 
@@ -20,3 +23,23 @@ class EqualStart(keras.callbacks.Callback):
         )
         for generator in self.model.foreign_seed_generators():
             AdoptedRandomState.adopt(generator)
+        self._warn_of_local_batch_norm()
+
+    def _warn_of_local_batch_norm(self):
+        local = [
+            layer.path
+            for layer in self.model._flatten_layers()
+            if isinstance(layer, keras.layers.BatchNormalization)
+            and not isinstance(layer, BatchNormalization)
+            and not layer.synchronized
+            and layer.trainable
+        ]
+        if local:
+            warnings.warn(
+                f"{len(local)} layers, {local[0]!r} among them, normalise by "
+                "the examples of one replica only: training differs from that "
+                "on one device, and embeddings show which replica they are "
+                "of. Use keras_contrastive.layers.BatchNormalization, or "
+                "synchronized=True on TensorFlow.",
+                stacklevel=2,
+            )

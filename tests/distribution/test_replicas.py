@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 COMMON = """
     import sys
+    import warnings
 
     def refuses(call, *words, error=ValueError):
         try:
@@ -37,6 +38,7 @@ MODEL = """
             keras.layers.Flatten(),
             keras.layers.Dropout(0.5, name="foreign"),
             keras.layers.Dense(4),
+            keras.layers.BatchNormalization(name="local"),
         ])
         whole = kc.layers.RandomResizedCrop(4, 4)
         model = kc.SimCLRModel(encoder, augmenter=whole)
@@ -83,7 +85,10 @@ TENSORFLOW = """
         "drop_remainder=True",
         error=(tf.errors.InvalidArgumentError, ValueError),
     )
-    fit(images, batch_size=16)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(images, batch_size=16)
+    assert any("normalise by the examples of one" in str(w) for w in caught)
 
     # Layers of ours and of Keras, the model's own and one by itself.
     layers = {
@@ -130,8 +135,8 @@ TORCH = """
     )]
     first, second = gather(before)
     assert (first != second).any()
-    for weight in model.get_weights():
-        first, second = gather(np.asarray(weight))
+    for weight in model.trainable_variables:
+        first, second = gather(keras.ops.convert_to_numpy(weight))
         np.testing.assert_array_equal(first, second)
 
     # Ints are gathered too, in the order of the ranks.
