@@ -112,6 +112,7 @@ class ContrastiveModel(keras.Model):
         optimizer="adam",
         loss=None,
         metrics=None,
+        microbatch_size=None,
         run_eagerly=False,
         steps_per_execution=1,
         jit_compile="auto",
@@ -128,6 +129,15 @@ class ContrastiveModel(keras.Model):
             metrics: List of metric objects that are updated with
                 `(first, second)` too. Defaults to those of the method; an
                 empty list for none.
+            microbatch_size: Int, how many examples are embedded at a time in
+                training, a divisor of the batch (of each replica's, under a
+                distribution). The loss and its gradient are those of the
+                whole batch, at the memory of the activations of one
+                microbatch, for one more forward pass (Gao et al., 2021,
+                Scaling Deep Contrastive Learning Batch Size under Memory
+                Limited Setup). Dropout draws the same in both passes. Batch
+                statistics are those of a microbatch. `None`, the default,
+                embeds the batch at once.
             run_eagerly: As in `keras.Model.compile`.
             steps_per_execution: As in `keras.Model.compile`.
             jit_compile: As in `keras.Model.compile`.
@@ -137,6 +147,11 @@ class ContrastiveModel(keras.Model):
             ValueError: If `loss` or a metric is not of the right kind.
         """
         loss = self.get_loss(loss)
+        if microbatch_size is not None and not microbatch_size >= 1:
+            raise ValueError(
+                "`microbatch_size` must be a positive integer or None. "
+                f"Received: microbatch_size={microbatch_size}"
+            )
         check_replicas_can(optimizer, steps_per_execution, jit_compile)
         if metrics is None:
             metrics = self.default_metrics()
@@ -159,6 +174,7 @@ class ContrastiveModel(keras.Model):
             auto_scale_loss=auto_scale_loss,
         )
         self.loss = loss
+        self.microbatch_size = microbatch_size
         self._jit_compile_argument = jit_compile
         # Not in the constructor, after which a subclass may add state of its
         # own; not in `fit`, before which callbacks may restore a checkpoint.
@@ -194,6 +210,7 @@ class ContrastiveModel(keras.Model):
         # Both are not of the compile arguments above.
         config.pop("loss_weights", None)
         config.pop("weighted_metrics", None)
+        config["microbatch_size"] = self.microbatch_size
         config["loss"] = keras.saving.serialize_keras_object(self.loss)
         # Keras stores what "auto" came to here, which on another backend, or
         # another device, would be the wrong choice.

@@ -166,7 +166,10 @@ class SimCLRModel(ContrastiveModel):
         h = self.encoder(ops.concatenate(views, axis=0), training=training)
         check_representation(h.shape)
         z = self.projector(h, training=training)
-        return {"pair": ops.split(z, 2, axis=0), "representation": h}
+        return {
+            "pair": ops.split(z, 2, axis=0),
+            "representations": ops.split(h, 2, axis=0),
+        }
 
     def call(self, images, training=False):
         if is_pair(images):
@@ -190,11 +193,11 @@ class SimCLRModel(ContrastiveModel):
                 "Received: images without labels. Pass the labels, or build "
                 "the model with probe=None and num_classes=None."
             )
-        h = ops.stop_gradient(y_pred["representation"])
+        h = ops.concatenate(y_pred["representations"], axis=0)
         labels = ops.concatenate([y, y], axis=0)
         if sample_weight is not None:
             sample_weight = ops.concatenate([sample_weight] * 2, axis=0)
-        logits = self.probe(h, training=training)
+        logits = self.probe(ops.stop_gradient(h), training=training)
         self.probe_accuracy.update_state(labels, logits, sample_weight)
         probe_loss = self.probe_objective(labels, logits, sample_weight)
         self.probe_loss.update_state(

@@ -1,44 +1,109 @@
-"""Steps as pure functions of the state, with `jax.value_and_grad`."""
+"""Steps as pure functions of the state, with `jax.grad`."""
 
 import jax
 import keras
+
+from keras_contrastive.models.train_step import parts as microbatches
 
 
 def train_step(model, state, data):
     x, y, sample_weight = model.unpack_data(data)
     trainable, non_trainable, optimizer, metrics = state
-
     views, (_, non_trainable, metrics) = _stateless(
         model,
         (trainable, non_trainable, metrics),
         lambda: model.make_views(x, training=True),
     )
 
-    def forward():
-        embeddings = model.embed(views, training=True)
-        loss = model.compute_loss(
-            x, y, embeddings, sample_weight, training=True
-        )
-        logs = model.compute_metrics(x, y, embeddings, sample_weight)
-        return model.optimizer.scale_loss(loss), logs
+    def loss_of(trainable, non_trainable, embed):
+        """The loss of `embed()`, and the logs and state with it."""
 
-    def loss_of(trainable):
-        (loss, logs), (_, non_trainable_, metrics_) = _stateless(
+        def forward():
+            embeddings = embed()
+            loss = model.compute_loss(
+                x, y, embeddings, sample_weight, training=True
+            )
+            logs = model.compute_metrics(x, y, embeddings, sample_weight)
+            return model.optimizer.scale_loss(loss), logs
+
+        (loss, logs), (_, non_trainable, metrics_) = _stateless(
             model,
             (trainable, non_trainable, metrics),
             forward,
             # Scaling the loss reads the optimizer's scale.
             extra=zip(model.optimizer.variables, optimizer, strict=True),
         )
-        return loss, (logs, non_trainable_, metrics_)
+        return loss, (logs, non_trainable, metrics_)
 
-    gradients, (logs, non_trainable, metrics) = jax.grad(loss_of, has_aux=True)(
-        trainable
+    gradients_of = _gradients if model.microbatch_size is None else _in_parts
+    gradients, (logs, non_trainable, metrics) = gradients_of(
+        model, views, trainable, non_trainable, metrics, loss_of
     )
     trainable, optimizer = model.optimizer.stateless_apply(
         optimizer, gradients, trainable
     )
     return logs, (trainable, non_trainable, optimizer, metrics)
+
+
+def _gradients(model, views, trainable, non_trainable, metrics, loss_of):
+    def forward(trainable):
+        return loss_of(
+            trainable, non_trainable, lambda: model.embed(views, training=True)
+        )
+
+    return jax.grad(forward, has_aux=True)(trainable)
+
+
+def _in_parts(model, views, trainable, non_trainable, metrics, loss_of):
+    """The same gradients, with the activations of one microbatch at a time."""
+    count = microbatches.count_parts(views, model.microbatch_size)
+    views = microbatches.in_parts(views, count)
+
+    def embed(trainable, non_trainable, part):
+        embeddings, (_, non_trainable, _) = _stateless(
+            model,
+            (trainable, non_trainable, metrics),
+            lambda: model.embed(part, training=True),
+        )
+        return embeddings, non_trainable
+
+    def forward(non_trainable, part):
+        embeddings, non_trainable = embed(trainable, non_trainable, part)
+        return non_trainable, embeddings
+
+    after, embeddings = jax.lax.scan(forward, non_trainable, views)
+    embeddings = microbatches.as_whole(embeddings)
+
+    def loss_of_floats(trainable, floats):
+        return loss_of(
+            trainable,
+            after,
+            lambda: microbatches.with_floats(embeddings, floats),
+        )
+
+    (gradients, slopes), results = jax.grad(
+        loss_of_floats, argnums=(0, 1), has_aux=True
+    )(trainable, microbatches.floats_of(embeddings))
+
+    # Once more from the same state, which draws the same numbers again.
+    def backward(carry, part_and_slopes):
+        non_trainable, gradients = carry
+        part, slopes = part_and_slopes
+
+        def product(trainable):
+            embeddings, after = embed(trainable, non_trainable, part)
+            floats = microbatches.floats_of(embeddings)
+            return microbatches.inner_product(floats, slopes), after
+
+        more, non_trainable = jax.grad(product, has_aux=True)(trainable)
+        gradients = jax.tree.map(jax.numpy.add, gradients, more)
+        return (non_trainable, gradients), None
+
+    slopes = microbatches.in_parts(slopes, count)
+    (_, gradients), _ = jax.lax.scan(
+        backward, (non_trainable, gradients), (views, slopes)
+    )
+    return gradients, results
 
 
 def test_step(model, state, data):

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from keras_contrastive.models.train_step import parts as microbatches
+
 
 def train_step(model, data):
     x, y, sample_weight = model.unpack_data(data)
@@ -10,16 +12,116 @@ def train_step(model, data):
         # Elsewhere Keras has done so by now, here only under a strategy.
         model.build(keras.tree.map_structure(lambda v: tuple(v.shape), x))
     views = model.make_views(x, training=True)
-    with tf.GradientTape() as tape:
-        embeddings = model.embed(views, training=True)
+
+    def loss_of(embeddings):
         loss = model.compute_loss(
             x, y, embeddings, sample_weight, training=True
         )
-        scaled_loss = model.optimizer.scale_loss(loss)
+        return model.optimizer.scale_loss(loss)
+
     weights = model.trainable_weights
-    gradients = tape.gradient(scaled_loss, weights)
+    if model.microbatch_size is None:
+        with tf.GradientTape() as tape:
+            embeddings = model.embed(views, training=True)
+            loss = loss_of(embeddings)
+        gradients = tape.gradient(loss, weights)
+    else:
+        gradients, embeddings = _in_parts(model, views, loss_of)
     model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
     return _per_worker(model.compute_metrics(x, y, embeddings, sample_weight))
+
+
+def _in_parts(model, views, loss_of):
+    """Gradients with the activations of one microbatch at a time.
+
+    Returns:
+        The gradients, and the embeddings of the whole batch.
+    """
+    count = microbatches.count_parts(views, model.microbatch_size)
+    views = microbatches.in_parts(views, count)
+    weights = [variable.value for variable in model.trainable_weights]
+    state = model.non_trainable_variables
+    before = [tf.identity(variable.value) for variable in state]
+
+    # The first microbatch also tells the shapes of the embeddings.
+    first = model.embed(_part(views, 0), training=True)
+    arrays = [
+        tf.TensorArray(x.dtype, count, element_shape=x.shape).write(0, x)
+        for x in tf.nest.flatten(first)
+    ]
+
+    def forward(i, arrays):
+        embeddings = tf.nest.flatten(model.embed(_part(views, i), True))
+        return [
+            array.write(i, x)
+            for array, x in zip(arrays, embeddings, strict=True)
+        ]
+
+    arrays = _repeat(1, count, forward, arrays)
+    embeddings = microbatches.as_whole(
+        tf.nest.pack_sequence_as(first, [array.stack() for array in arrays])
+    )
+
+    floats = microbatches.floats_of(embeddings)
+    with tf.GradientTape() as tape:
+        tape.watch(floats)
+        loss = loss_of(microbatches.with_floats(embeddings, floats))
+    found = tape.gradient(
+        loss, [*weights, *floats], unconnected_gradients="zero"
+    )
+    gradients, slopes = found[: len(weights)], found[len(weights) :]
+    slopes = microbatches.in_parts(slopes, count)
+
+    # Once more from the same state, which draws the same numbers again.
+    after = [tf.identity(variable.value) for variable in state]
+    for variable, value in zip(state, before, strict=True):
+        variable.assign(value)
+
+    def backward(i, gradients):
+        with tf.GradientTape() as tape:
+            embeddings = model.embed(_part(views, i), training=True)
+            product = microbatches.inner_product(
+                microbatches.floats_of(embeddings), _part(slopes, i)
+            )
+        more = tape.gradient(product, weights, unconnected_gradients="zero")
+        # Those of an embedding layer are rows of a matrix.
+        more = [tf.convert_to_tensor(gradient) for gradient in more]
+        return [a + b for a, b in zip(gradients, more, strict=True)]
+
+    gradients = _repeat(0, count, backward, gradients)
+    for variable, value in zip(state, after, strict=True):
+        variable.assign(value)
+    return gradients, embeddings
+
+
+def _part(tree, i):
+    return tf.nest.map_structure(lambda x: x[i], tree)
+
+
+def _repeat(start, count, function, values):
+    """`values = function(i, values)` for `i` from `start` to `count`.
+
+    A loop in the graph, one round at a time. Under a strategy, whose
+    collectives cannot be in such a loop, one round after the other in the
+    graph.
+    """
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        _, values = tf.while_loop(
+            lambda i, values: i < count,
+            lambda i, values: (i + 1, function(i, values)),
+            (start, values),
+            parallel_iterations=1,
+        )
+        return values
+    if not isinstance(count, int):
+        raise ValueError(
+            "The batch must be of a known size for `microbatch_size` under a "
+            "tf.distribute strategy. Received: a batch of unknown size; use a "
+            "tf.data.Dataset with batch(batch_size, drop_remainder=True)."
+        )
+    for i in range(start, count):
+        values = function(i, values)
+    return values
 
 
 def test_step(model, data):

@@ -1,9 +1,11 @@
 """Steps with `Tensor.backward`."""
 
+import keras
 import torch
 
 from keras_contrastive.distribution.torch import average_over_replicas
 from keras_contrastive.distribution.torch import check_shards
+from keras_contrastive.models.train_step import parts as microbatches
 
 
 def train_step(model, data):
@@ -12,15 +14,78 @@ def train_step(model, data):
     with torch.no_grad():
         views = model.make_views(x, training=True)
     model.zero_grad()
-    embeddings = model.embed(views, training=True)
-    loss = model.compute_loss(x, y, embeddings, sample_weight, training=True)
-    model.optimizer.scale_loss(loss).backward()
+
+    def backward(embeddings):
+        loss = model.compute_loss(
+            x, y, embeddings, sample_weight, training=True
+        )
+        model.optimizer.scale_loss(loss).backward()
+
+    if model.microbatch_size is None:
+        embeddings = model.embed(views, training=True)
+        backward(embeddings)
+    else:
+        embeddings = _in_parts(model, views, backward)
     weights = model.trainable_weights
     gradients = [weight.value.grad for weight in weights]
     with torch.no_grad():
         average_over_replicas(gradients)
         model.optimizer.apply(gradients, weights)
         return model.compute_metrics(x, y, embeddings, sample_weight)
+
+
+def _in_parts(model, views, backward):
+    """Backward pass with the activations of one microbatch at a time.
+
+    Returns:
+        The embeddings of the whole batch.
+    """
+    count = microbatches.count_parts(views, model.microbatch_size)
+    views = microbatches.in_parts(views, count)
+    parts = [_part(views, i) for i in range(count)]
+    before = _state(model)
+    with torch.no_grad():
+        embeddings = [model.embed(part, training=True) for part in parts]
+        embeddings = microbatches.as_whole(
+            keras.tree.map_structure(lambda *x: torch.stack(x), *embeddings)
+        )
+    floats = [x.requires_grad_() for x in microbatches.floats_of(embeddings)]
+    backward(microbatches.with_floats(embeddings, floats))
+    slopes = [torch.zeros_like(x) if x.grad is None else x.grad for x in floats]
+    after = _state(model)
+    # Once more from the same state, which draws the same numbers again.
+    _restore(model, before)
+    for part, slope in zip(
+        parts,
+        zip(*microbatches.in_parts(slopes, count), strict=True),
+        strict=True,
+    ):
+        floats = microbatches.floats_of(model.embed(part, training=True))
+        microbatches.inner_product(floats, slope).backward()
+    _restore(model, after)
+    return embeddings
+
+
+def _part(tree, i):
+    return keras.tree.map_structure(lambda x: x[i], tree)
+
+
+def _state(model):
+    """What a forward pass changes: the model's state and PyTorch's numbers."""
+    values = [v.value.detach().clone() for v in model.non_trainable_variables]
+    device = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return values, torch.get_rng_state(), device
+
+
+def _restore(model, state):
+    values, host, device = state
+    for variable, value in zip(
+        model.non_trainable_variables, values, strict=True
+    ):
+        variable.assign(value)
+    torch.set_rng_state(host)
+    if device:
+        torch.cuda.set_rng_state_all(device)
 
 
 def test_step(model, data):
