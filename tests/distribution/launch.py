@@ -34,8 +34,11 @@ SETUPS = {
 }
 
 
-def train(backend, folder, setup=None, dtype="float32"):
-    """Runs one setup, `None` for one device; returns what it measured."""
+def train(backend, folder, setup=None, *more):
+    """Runs one setup, `None` for one device; returns what it measured.
+
+    `more` are further arguments of `training_run`.
+    """
     arguments, world_size = SETUPS[backend][setup] if setup else ([], 1)
     output = Path(folder) / "run.npz"
     meeting_point = f"127.0.0.1:{_free_port(world_size)}"
@@ -55,7 +58,7 @@ def train(backend, folder, setup=None, dtype="float32"):
                 "tests.distribution.training_run",
                 str(output),
                 *arguments,
-                f"--dtype={dtype}",
+                *more,
                 f"--rank={rank}",
                 f"--world-size={world_size}",
                 f"--meeting-point={meeting_point}",

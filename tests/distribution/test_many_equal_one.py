@@ -38,10 +38,19 @@ def test_many_equal_one(setup, on_one_device, tmp_path):
         assert value <= 1e-5, name
 
 
+def test_microbatches(tmp_path):
+    """Of every replica's part, and with batch statistics."""
+    setup = next(iter(SETUPS[BACKEND]))
+    one = train(BACKEND, tmp_path, None, "--microbatches=2")
+    many = train(BACKEND, tmp_path, setup, "--microbatches=2")
+    for name, value in differences(one, many, BACKEND, setup).items():
+        assert value <= 1e-5, name
+
+
 def test_mixed_precision(on_one_device, tmp_path):
     """Bfloat16 has 8 bits: runs differ by their rounding, not by more."""
     setup = next(iter(SETUPS[BACKEND]))
-    results = train(BACKEND, tmp_path, setup, dtype="mixed_bfloat16")
+    results = train(BACKEND, tmp_path, setup, "--dtype=mixed_bfloat16")
     for method in ("simclr", "clip"):
         np.testing.assert_allclose(
             results[f"{method}/log/loss"],

@@ -20,6 +20,7 @@ parser.add_argument("--rank", default=0, type=int)
 parser.add_argument("--world-size", default=1, type=int)
 parser.add_argument("--meeting-point", help="host:port, or a file on PyTorch")
 parser.add_argument("--model-parallel", action="store_true", help="JAX")
+parser.add_argument("--microbatches", type=int, help="per step")
 parser.add_argument("--dtype", default="float32", help="dtype policy")
 
 STEPS, BATCH = 10, 16
@@ -34,7 +35,7 @@ def batches_of(rank, world_size, *arrays):
     return own
 
 
-def make_simclr(kc, keras):
+def make_simclr(kc, keras, **compile_arguments):
     layers = keras.layers
     encoder = keras.Sequential(
         [
@@ -59,11 +60,12 @@ def make_simclr(kc, keras):
             kc.metrics.Uniformity(),
             kc.metrics.EffectiveRank(dim=8),
         ],
+        **compile_arguments,
     )
     return model
 
 
-def make_clip(kc, keras):
+def make_clip(kc, keras, **compile_arguments):
     layers = keras.layers
     images = keras.Sequential(
         [
@@ -81,7 +83,8 @@ def make_clip(kc, keras):
     model.compile(
         # Of a gradient that is zero but for rounding, that of the keys' bias
         # in an attention, Adam would make steps of full length.
-        keras.optimizers.AdamW(3e-3, weight_decay=0.1, epsilon=1e-4)
+        keras.optimizers.AdamW(3e-3, weight_decay=0.1, epsilon=1e-4),
+        **compile_arguments,
     )
     kc.optimizers.exclude_from_weight_decay(model)
     return model
@@ -134,17 +137,32 @@ def run(args):
     data = data_of(np, rank, world_size)
     batch_size = BATCH // world_size
     results = {}
+    compile_arguments = {}
+    if args.microbatches:
+        # The part of the batch that one replica embeds: on JAX all of it.
+        devices = 1 if keras.backend.backend() == "jax" else args.devices
+        own = BATCH // args.world_size // devices
+        compile_arguments["microbatch_size"] = own // args.microbatches
     for method, make in (("simclr", make_simclr), ("clip", make_clip)):
         keras.utils.set_random_seed(0)
-        model = make(kc, keras)
+        model = make(kc, keras, **compile_arguments)
         if not model.built:
             model.build({"images": (None, 12, 12, 3), "texts": (None, 6)})
         start_from_known_weights(model, np)
         x, y = data[method]
+        train_x, train_y, train_size = x, y, batch_size
+        if keras.backend.backend() == "tensorflow" and args.microbatches:
+            import tensorflow as tf
+
+            # Of a known batch size.
+            pair = (x,) if y is None else (x, y)
+            train_x = tf.data.Dataset.from_tensor_slices(pair)
+            train_x = train_x.batch(batch_size, drop_remainder=True)
+            train_y, train_size = None, None
         history = model.fit(
-            x,
-            y,
-            batch_size=batch_size,
+            train_x,
+            train_y,
+            batch_size=train_size,
             epochs=STEPS,
             steps_per_epoch=1,
             shuffle=False,
