@@ -215,6 +215,12 @@ def test_survives_a_file(tmp_path):
 def test_rejects_sizes():
     with pytest.raises(ValueError, match="`microbatch_size` must be a positiv"):
         simclr(compile={"microbatch_size": 0})
+    net = encoder()
+    net.layers[-1].activity_regularizer = keras.regularizers.L2(0.1)
+    model = simclr(net, compile={"microbatch_size": 4})
+    images, _ = images_and_labels(BATCH)
+    with pytest.raises(ValueError, match="an activity regularizer"):
+        model.fit(images, batch_size=BATCH, verbose=0)
     model = clip(compile={"microbatch_size": 5})
     images, texts = images_and_texts(BATCH)
     with pytest.raises(ValueError, match="must divide the batch"):

@@ -56,7 +56,7 @@ def _gradients(model, views, trainable, non_trainable, metrics, loss_of):
 
 def _in_parts(model, views, trainable, non_trainable, metrics, loss_of):
     """The same gradients, with the activations of one microbatch at a time."""
-    count = microbatches.count_parts(views, model.microbatch_size)
+    count = microbatches.count_parts(model, views)
     views = microbatches.in_parts(views, count)
 
     def embed(trainable, non_trainable, part):

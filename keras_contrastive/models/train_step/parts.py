@@ -11,12 +11,22 @@ from keras import ops
 from keras_contrastive.models.checks import is_float
 
 
-def count_parts(views, microbatch_size):
+def count_parts(model, views):
     """How many microbatches the views make, an int or an int tensor.
 
     Raises:
-        ValueError: If the batch is known not to divide.
+        ValueError: If the batch is known not to divide, or a layer of the
+            model has a loss of its activations.
     """
+    for layer in model._flatten_layers():
+        if layer.activity_regularizer is not None:
+            raise ValueError(
+                "`microbatch_size` must be None for a model with an activity "
+                "regularizer, whose loss is not one of the whole batch. "
+                f"Received: microbatch_size={model.microbatch_size} with the "
+                f"layer {layer.path!r}"
+            )
+    microbatch_size = model.microbatch_size
     batch = ops.shape(keras.tree.flatten(views)[0])[0]
     if isinstance(batch, int) and batch % microbatch_size:
         raise ValueError(

@@ -37,7 +37,7 @@ def _in_parts(model, views, loss_of):
     Returns:
         The gradients, and the embeddings of the whole batch.
     """
-    count = microbatches.count_parts(views, model.microbatch_size)
+    count = microbatches.count_parts(model, views)
     views = microbatches.in_parts(views, count)
     weights = [variable.value for variable in model.trainable_weights]
     state = model.non_trainable_variables

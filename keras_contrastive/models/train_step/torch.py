@@ -40,7 +40,7 @@ def _in_parts(model, views, backward):
     Returns:
         The embeddings of the whole batch.
     """
-    count = microbatches.count_parts(views, model.microbatch_size)
+    count = microbatches.count_parts(model, views)
     views = microbatches.in_parts(views, count)
     parts = [_part(views, i) for i in range(count)]
     before = _state(model)
