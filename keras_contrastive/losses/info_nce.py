@@ -2,8 +2,8 @@
 
 from keras import ops
 
+from keras_contrastive.losses.group_sums import sum_of_group
 from keras_contrastive.losses.logit_blocks import logsumexp_blocks
-from keras_contrastive.losses.logit_blocks import sum_of_group
 
 
 def info_nce(

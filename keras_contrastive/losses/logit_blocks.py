@@ -9,13 +9,13 @@ in the processor's cache give it back.
 
 from keras import ops
 
+from keras_contrastive.losses.key_blocks import KeyBlocks
+from keras_contrastive.losses.key_blocks import once_differentiable
+from keras_contrastive.losses.key_blocks import upstream_of
+
 # Finite, so that a hidden logit has weight exp(-1e30) = 0 and gradient 0
 # where -inf would make 0 * inf = NaN.
 HIDDEN = -1e30
-
-# Logits per block that were fastest, or near it, on the CPUs we measured.
-BLOCK_ELEMENTS = 2**21
-SMALLEST_BLOCK = 256
 
 
 def logsumexp_blocks(
@@ -77,49 +77,6 @@ def softplus_blocks(queries, keys, logit_scale, logit_bias, block_size=None):
     )
 
 
-def sum_of_group(keys, key_groups, query_groups, block_size=None):
-    """For each query the sum of the keys of its group, and how many they are.
-
-    Args:
-        keys: Float32 tensor of shape `(m, d)`.
-        key_groups: Int tensor of shape `(m,)`.
-        query_groups: Int tensor of shape `(n,)`.
-        block_size: Int, keys per block, or `None` for a good one.
-
-    Returns:
-        Float32 tensors of shape `(n, d)` and `(n,)`.
-    """
-    keys = ops.concatenate([keys, ops.ones_like(keys[:, :1])], axis=1)
-    n, m = ops.shape(query_groups)[0], ops.shape(keys)[0]
-    blocks = _Blocks(n, m, block_size)
-
-    def membership(i):
-        groups = blocks.of(key_groups, i)
-        mine = ops.cast(query_groups[:, None] == groups, "float32")
-        return blocks.hide(i, mine, 0.0)
-
-    @ops.custom_gradient
-    def run(keys):
-        def visit(i, total):
-            return total + ops.matmul(membership(i), blocks.of(keys, i))
-
-        def gradient(*arguments, upstream=None):
-            upstream = _upstream(arguments, upstream)
-
-            def visit(i, by_keys):
-                own = ops.matmul(ops.transpose(membership(i)), upstream)
-                return blocks.add(by_keys, i, own)
-
-            by_keys = blocks.fold(visit, ops.zeros_like(keys))
-            return _once_differentiable(by_keys)
-
-        start = ops.zeros((n, keys.shape[1]), dtype="float32")
-        return blocks.fold(visit, start), gradient
-
-    sums = run(keys)
-    return sums[:, :-1], sums[:, -1]
-
-
 def _sum_rows(
     sums,
     queries,
@@ -132,7 +89,7 @@ def _sum_rows(
 ):
     """What `sums` makes of the rows of the logits, with its own gradient."""
     n, m = ops.shape(queries)[0], ops.shape(keys)[0]
-    blocks = _Blocks(n, m, block_size)
+    blocks = KeyBlocks(n, m, block_size)
 
     def logits_of(i, queries, keys, scale, bias):
         logits = ops.matmul(queries, ops.transpose(blocks.of(keys, i)))
@@ -154,7 +111,7 @@ def _sum_rows(
         values = sums.finish(blocks.fold(visit, sums.start(n, m)))
 
         def gradient(*arguments, upstream=None):
-            upstream = _upstream(arguments, upstream)
+            upstream = upstream_of(arguments, upstream)
 
             def visit(i, state):
                 by_queries, by_keys, by_bias = state
@@ -176,64 +133,13 @@ def _sum_rows(
             )
             by_scale = ops.sum(by_queries * queries)
             gradients = (by_queries * scale, by_keys * scale, by_scale, by_bias)
-            return tuple(_once_differentiable(g) for g in gradients)
+            return tuple(once_differentiable(g) for g in gradients)
 
         return values, gradient
 
     scale = ops.convert_to_tensor(logit_scale, dtype="float32")
     bias = ops.convert_to_tensor(logit_bias, dtype="float32")
     return run(queries, keys, scale, bias)
-
-
-class _Blocks:
-    """The keys in blocks; the last one ends with the last key.
-
-    Args:
-        n: Number of queries.
-        m: Number of keys.
-        block_size: Keys per block, or `None` for a good one.
-    """
-
-    def __init__(self, n, m, block_size):
-        is_static = isinstance(n, int) and isinstance(m, int)
-        if block_size is None:
-            per_row = BLOCK_ELEMENTS // n
-            at_least = max if is_static else ops.maximum
-            block_size = at_least(per_row, SMALLEST_BLOCK)
-        self.size = (min if is_static else ops.minimum)(block_size, m)
-        self.count = -(-m // self.size)
-        self.m = m
-        self.overlap = not is_static or m % self.size != 0
-
-    def fold(self, function, state):
-        """`state = function(i, state)` over all blocks."""
-        if isinstance(self.count, int) and self.count == 1:
-            return function(0, state)  # sooner compiled than a loop
-        return ops.fori_loop(0, self.count, function, state)
-
-    def start(self, i):
-        """Index of the first key of block `i`."""
-        return ops.minimum(i * self.size, self.m - self.size)
-
-    def key_index(self, i):
-        return self.start(i) + ops.arange(self.size, dtype="int32")
-
-    def of(self, rows, i):
-        """The rows of block `i`."""
-        start = (self.start(i), *(0 for _ in rows.shape[1:]))
-        return ops.slice(rows, start, (self.size, *rows.shape[1:]))
-
-    def add(self, total, i, values):
-        """`total` with `values` added to the rows of block `i`."""
-        start = (self.start(i), *(0 for _ in total.shape[1:]))
-        return ops.slice_update(total, start, self.of(total, i) + values)
-
-    def hide(self, i, logits, value):
-        """`logits` with `value` for the keys of an earlier block."""
-        if not self.overlap:
-            return logits
-        is_seen = self.key_index(i) < i * self.size
-        return ops.where(is_seen, value, logits)
 
 
 class _LogSumExp:
@@ -290,18 +196,3 @@ class _Softplus:
 
     def slopes(self, logits, start, values, upstream):
         return ops.sigmoid(logits) * upstream[:, None]
-
-
-def _upstream(arguments, upstream):
-    # PyTorch's backend passes it by name, behind the arguments of the function.
-    return arguments[0] if upstream is None else upstream
-
-
-@ops.custom_gradient
-def _once_differentiable(x):
-    def gradient(*arguments, upstream=None):
-        raise NotImplementedError(
-            "The losses of keras_contrastive have no second derivative."
-        )
-
-    return x * 1, gradient

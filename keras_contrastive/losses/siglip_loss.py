@@ -6,8 +6,8 @@ from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.contrastive_loss import check_embedding_pair
 from keras_contrastive.losses.contrastive_loss import check_one_per_example
 from keras_contrastive.losses.contrastive_loss import check_scalar
+from keras_contrastive.losses.group_sums import sum_of_group
 from keras_contrastive.losses.logit_blocks import softplus_blocks
-from keras_contrastive.losses.logit_blocks import sum_of_group
 from keras_contrastive.normalization import l2_normalize
 
 

@@ -1,0 +1,50 @@
+"""Sums over groups of keys, whose members may be anywhere in the batch."""
+
+from keras import ops
+
+from keras_contrastive.losses.key_blocks import KeyBlocks
+from keras_contrastive.losses.key_blocks import once_differentiable
+from keras_contrastive.losses.key_blocks import upstream_of
+
+
+def sum_of_group(keys, key_groups, query_groups, block_size=None):
+    """For each query the sum of the keys of its group, and how many they are.
+
+    Args:
+        keys: Float32 tensor of shape `(m, d)`.
+        key_groups: Int tensor of shape `(m,)`.
+        query_groups: Int tensor of shape `(n,)`.
+        block_size: Int, keys per block, or `None` for a good one.
+
+    Returns:
+        Float32 tensors of shape `(n, d)` and `(n,)`.
+    """
+    keys = ops.concatenate([keys, ops.ones_like(keys[:, :1])], axis=1)
+    n, m = ops.shape(query_groups)[0], ops.shape(keys)[0]
+    blocks = KeyBlocks(n, m, block_size)
+
+    def membership(i):
+        groups = blocks.of(key_groups, i)
+        mine = ops.cast(query_groups[:, None] == groups, "float32")
+        return blocks.hide(i, mine, 0.0)
+
+    @ops.custom_gradient
+    def run(keys):
+        def visit(i, total):
+            return total + ops.matmul(membership(i), blocks.of(keys, i))
+
+        def gradient(*arguments, upstream=None):
+            upstream = upstream_of(arguments, upstream)
+
+            def visit(i, by_keys):
+                own = ops.matmul(ops.transpose(membership(i)), upstream)
+                return blocks.add(by_keys, i, own)
+
+            by_keys = blocks.fold(visit, ops.zeros_like(keys))
+            return once_differentiable(by_keys)
+
+        start = ops.zeros((n, keys.shape[1]), dtype="float32")
+        return blocks.fold(visit, start), gradient
+
+    sums = run(keys)
+    return sums[:, :-1], sums[:, -1]
