@@ -137,8 +137,11 @@ def _sum_rows(
 
         return values, gradient
 
-    scale = ops.convert_to_tensor(logit_scale, dtype="float32")
-    bias = ops.convert_to_tensor(logit_bias, dtype="float32")
+    # Of a variable its value: TensorFlow differentiates no other way.
+    scale, bias = (
+        1.0 * ops.convert_to_tensor(x, dtype="float32")
+        for x in (logit_scale, logit_bias)
+    )
     return run(queries, keys, scale, bias)
 
 
