@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
-from keras_contrastive.models.train_step import parts as microbatches
+from keras_contrastive.models.train_step import microbatches
 from tests.models.helpers import clip
 from tests.models.helpers import encoder
 from tests.models.helpers import images_and_labels

@@ -3,7 +3,7 @@
 import jax
 import keras
 
-from keras_contrastive.models.train_step import parts as microbatches
+from keras_contrastive.models.train_step import microbatches
 
 
 def train_step(model, state, data):

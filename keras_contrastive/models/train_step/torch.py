@@ -5,7 +5,7 @@ import torch
 
 from keras_contrastive.distribution.torch import average_over_replicas
 from keras_contrastive.distribution.torch import check_shards
-from keras_contrastive.models.train_step import parts as microbatches
+from keras_contrastive.models.train_step import microbatches
 
 
 def train_step(model, data):
