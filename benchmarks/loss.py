@@ -27,6 +27,7 @@ parser.add_argument(
     "--sizes", default=[1024, 4096, 16384, 65536], type=int, nargs="+"
 )
 parser.add_argument("--dims", default=[128], type=int, nargs="+")
+parser.add_argument("--memory", default=24, type=int, help="GB a process")
 parser.add_argument("--rounds", default=3, type=int)
 parser.add_argument("--limit", default=240, type=int, help="seconds a process")
 parser.add_argument("--run", help="one contender, in its own process")
@@ -195,8 +196,16 @@ def run(loss, name, n, dim):
     }
 
 
-def measure(loss, name, n, dim, limit):
+def measure(loss, name, n, dim, limit, memory):
     """Runs one contender in a process of its own; None where it fails."""
+
+    def bound():
+        # Fails by itself, rather than taking the machine along.
+        import resource
+
+        size = memory * 10**9
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
     environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1"}
     interpreter = peers.python()
     if "(" in name:
@@ -212,6 +221,7 @@ def measure(loss, name, n, dim, limit):
             capture_output=True,
             text=True,
             timeout=limit,
+            preexec_fn=bound,
         )
     except subprocess.TimeoutExpired:
         return None
@@ -277,7 +287,9 @@ def main(args):
                     for name in names:
                         # What failed once, fails with more pairs too.
                         if name not in failed:
-                            one = measure(loss, name, n, dim, args.limit)
+                            one = measure(
+                                loss, name, n, dim, args.limit, args.memory
+                            )
                             if one is None:
                                 failed.add(name)
                             else:

@@ -51,4 +51,5 @@ def make_torchvision_importable():
     library = torch.library.Library("torchvision", "DEF")
     for name in OPERATORS.split():
         library.define(f"{name}(Tensor x) -> Tensor")
-    return library
+    # They vanish with the object.
+    make_torchvision_importable.library = library

@@ -3,8 +3,8 @@
 from keras import ops
 
 # Logits per block that were fastest, or near it, on the CPUs we measured.
-BLOCK_ELEMENTS = 2**21
-SMALLEST_BLOCK = 256
+BLOCK_ELEMENTS = 2**20
+SMALLEST_BLOCK = 128
 
 
 class KeyBlocks:
