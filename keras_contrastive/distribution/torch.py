@@ -94,9 +94,12 @@ def sums_over_replicas(variables):
 
     All processes must enter it. Afterwards the values are what they were.
     """
+    if num_replicas() == 1 or _KERAS_SUMS_METRICS:
+        yield
+        return
     values = [variable.value.detach().clone() for variable in variables]
-    is_symbolic = any(value.is_meta for value in values)
-    if num_replicas() == 1 or is_symbolic or _KERAS_SUMS_METRICS:
+    if any(value.is_meta for value in values):
+        # Keras builds the model symbolically.
         yield
         return
     for value in values:
@@ -150,7 +153,7 @@ def check_shards(x):
     if num_replicas() == 1:
         return
     leaves = keras.tree.flatten(x)
-    checksum = sum(leaf.double().sum() for leaf in leaves)
+    checksum = sum(leaf.sum(dtype=torch.float64) for leaf in leaves)
     own = torch.stack([torch.full_like(checksum, len(leaves[0])), checksum])
     # Once: the processes must agree on whether to raise.
     sizes, checksums = all_gather(own[None]).T.tolist()

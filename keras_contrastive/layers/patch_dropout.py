@@ -103,12 +103,10 @@ class PatchDropout(keras.layers.Layer):
         return input_shape
 
     def save_own_variables(self, store):
-        # Keras leaves seed states out of its files.
-        store["random_state"] = self.random_state.state_to_numpy()
+        self.random_state.save_to(store)
 
     def load_own_variables(self, store):
-        if "random_state" in store.keys():
-            self.random_state.state_from_numpy(store["random_state"])
+        self.random_state.load_from(store)
 
     def get_config(self):
         return {

@@ -52,12 +52,25 @@ class RandomState(keras.random.SeedGenerator):
 
     def state_to_numpy(self):
         """The state as an int64 array of shape `(2,)`, on every backend."""
-        return keras.ops.convert_to_numpy(self.state).astype("int64")
+        return ops.convert_to_numpy(self.state).astype("int64")
 
     def state_from_numpy(self, state):
         """Restores what `state_to_numpy` gave, perhaps on another backend."""
         # The backends hold the same 32 bits as int32, uint32 or int64.
         self.state.assign(np.asarray(state).astype(self.state.dtype))
+
+    def save_to(self, store):
+        """Writes the state into the store of its layer's own variables.
+
+        Keras leaves seed states out of its files, and a resumed run would
+        repeat its first draws.
+        """
+        store["random_state"] = self.state_to_numpy()
+
+    def load_from(self, store):
+        """Restores what `save_to` wrote, if it did."""
+        if "random_state" in store.keys():
+            self.state_from_numpy(store["random_state"])
 
 
 class AdoptedRandomState(RandomState):

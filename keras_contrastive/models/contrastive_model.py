@@ -6,19 +6,19 @@ from keras import ops
 from keras_contrastive import distribution
 from keras_contrastive.callbacks.equal_start import EqualStart
 from keras_contrastive.callbacks.training_health import TrainingHealth
-from keras_contrastive.layers.random_state import RandomState
 from keras_contrastive.metrics.batch_health import BatchHealth
 from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
 from keras_contrastive.models import train_step
 from keras_contrastive.models.checks import check_images
 from keras_contrastive.models.checks import is_float
+from keras_contrastive.models.keeps_random_state import KeepsRandomState
 from keras_contrastive.models.replica_checks import check_batches_divide
 from keras_contrastive.models.replica_checks import check_replicas_can
 from keras_contrastive.optimizers.weight_decay import is_decayed
 from keras_contrastive.optimizers.weight_decay import leave_undecayed
 
 
-class ContrastiveModel(keras.Model):
+class ContrastiveModel(KeepsRandomState, keras.Model):
     """Base of the contrastive models: views -> embeddings -> loss.
 
     A method is three functions of a batch. A subclass writes the first two,
@@ -323,30 +323,3 @@ class ContrastiveModel(keras.Model):
             for part in cls.parts
         }
         return cls(**{**config, **restored})
-
-    # Random state belongs to the model: augmentation layers save their own,
-    # Keras' layers (Dropout, for one) do not.
-
-    def save_own_variables(self, store):
-        super().save_own_variables(store)
-        for index, generator in enumerate(self.foreign_seed_generators()):
-            state = keras.ops.convert_to_numpy(generator.state)
-            store[f"random_state_{index}"] = state
-
-    def load_own_variables(self, store):
-        generators = self.foreign_seed_generators()
-        saved = [f"random_state_{i}" for i in range(len(generators))]
-        rest = {k: store[k] for k in store.keys() if k not in saved}
-        super().load_own_variables(rest)
-        for name, generator in zip(saved, generators, strict=True):
-            if name in store.keys():
-                generator.state.assign(store[name])
-
-    def foreign_seed_generators(self):
-        """Those of layers that do not save them, such as Keras' Dropout."""
-        return [
-            generator
-            for layer in self._flatten_layers()
-            for generator in getattr(layer, "_seed_generators", [])
-            if type(generator) is not RandomState
-        ]

@@ -123,11 +123,11 @@ def start_from_known_weights(model, np):
 
 
 def run(args):
+    # After the distribution is set up.
+    import keras
     import numpy as np
 
-    import keras_contrastive as kc  # after the distribution is set up
-
-    import keras  # isort: skip
+    import keras_contrastive as kc
 
     keras.config.set_dtype_policy(args.dtype)
     rank, world_size = args.rank, args.world_size

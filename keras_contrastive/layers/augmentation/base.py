@@ -104,13 +104,10 @@ class RandomImageLayer(DataLayer):
             )
 
     def save_own_variables(self, store):
-        # Keras leaves seed states out of its files, and a resumed run would
-        # repeat its first draws.
-        store["random_state"] = self.generator.state_to_numpy()
+        self.generator.save_to(store)
 
     def load_own_variables(self, store):
-        if "random_state" in store.keys():
-            self.generator.state_from_numpy(store["random_state"])
+        self.generator.load_from(store)
 
     def get_config(self):
         return {
