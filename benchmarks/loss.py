@@ -14,13 +14,14 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import peers
+from own_process import peak_bytes
+from own_process import run_case
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument(
@@ -165,12 +166,6 @@ def step_of(function, backend, arrays):
     return step
 
 
-def peak_bytes():
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def run(loss, name, n, dim):
     """Measures one contender in this process."""
     import time
@@ -213,22 +208,14 @@ def measure(loss, name, n, dim, limit, memory):
         backend = name[name.find("(") + 1 : -1]
         names = {"TensorFlow": "tensorflow", "JAX": "jax", "PyTorch": "torch"}
         environment["KERAS_BACKEND"] = names[backend]
-    contender = json.dumps([loss, name, n, dim])
-    try:
-        result = subprocess.run(
-            [interpreter, __file__, "--run", contender],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=limit,
-            preexec_fn=bound,
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    if result.returncode:
-        print(result.stderr[-500:], file=sys.stderr)
-        return None
-    return json.loads(result.stdout.splitlines()[-1])
+    return run_case(
+        __file__,
+        [loss, name, n, dim],
+        interpreter,
+        env=environment,
+        timeout=limit,
+        preexec_fn=bound,
+    )
 
 
 def plot(rows, path):

@@ -13,9 +13,13 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from own_process import peak_bytes
+from own_process import run_case
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--backend", default="tensorflow")
@@ -53,12 +57,6 @@ def make(name, **compile_arguments):
     return model, data
 
 
-def peak_bytes():
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def run(name, batch_size, microbatches, steps):
     import time
 
@@ -84,19 +82,11 @@ def run(name, batch_size, microbatches, steps):
 
 
 def measure(backend, *case):
-    result = subprocess.run(
-        [sys.executable, __file__, "--run", json.dumps(case)],
-        env={
-            **os.environ,
-            "KERAS_BACKEND": backend,
-            "TF_ENABLE_ONEDNN_OPTS": "1",
-        },
-        capture_output=True,
-        text=True,
-    )
-    if result.returncode:
-        raise RuntimeError(result.stderr[-2000:])
-    return json.loads(result.stdout.splitlines()[-1])
+    environment = {"KERAS_BACKEND": backend, "TF_ENABLE_ONEDNN_OPTS": "1"}
+    found = run_case(__file__, case, env={**os.environ, **environment})
+    if found is None:
+        raise RuntimeError(f"{case} failed, see above")
+    return found
 
 
 def main(args):

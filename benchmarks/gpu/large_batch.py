@@ -15,9 +15,12 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from own_process import run_case
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--output", default="large_batch.md", type=Path)
@@ -112,20 +115,7 @@ def run(name, batch_size, microbatch_size, small):
 def tried(args, *case):
     """Seconds a step, or None where it does not fit."""
     environment = {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.95", **os.environ}
-    try:
-        result = subprocess.run(
-            [sys.executable, __file__, "--run", json.dumps(case)],
-            capture_output=True,
-            text=True,
-            timeout=args.limit,
-            env=environment,
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    if result.returncode:
-        print(result.stderr[-300:], file=sys.stderr)
-        return None
-    return json.loads(result.stdout.splitlines()[-1])
+    return run_case(__file__, case, timeout=args.limit, env=environment)
 
 
 def main(args):

@@ -41,7 +41,7 @@ def logsumexp_blocks(
         groups: Optional pair of int tensors of shape `(n,)` and `(m,)`: the
             sum is then over the keys of the query's own group.
         of_columns: Whether to append the same of each column, `log sum_i
-            exp(s q_i . k_j)`, for little more than the price of the rows.
+            exp(s q_i . k_j)`, from the same blocks of logits.
 
     Returns:
         Float32 tensor of shape `(n,)`, or `(n + m,)` with the columns. Below
