@@ -55,6 +55,16 @@ CONTENDERS = {
         "ours (PyTorch)",
     ],
 }
+# One colour each, whatever the panel.
+COLOURS = {
+    "ours (TensorFlow)": "tab:orange",
+    "ours (JAX)": "tab:blue",
+    "ours (PyTorch)": "tab:red",
+    "naive Keras (TensorFlow)": "tab:olive",
+    "open_clip": "tab:grey",
+    "lightly": "tab:grey",
+    "pytorch-metric-learning": "tab:brown",
+}
 SCALE, BIAS, TEMPERATURE = 14.3, -10.0, 0.2
 
 
@@ -242,7 +252,8 @@ def plot(rows, path):
                 (axes[1, column], "bytes", 1e9),
             ):
                 values = [r[key] / unit for r in own]
-                axis.loglog(sizes, values, style, label=name)
+                colour = COLOURS[name]
+                axis.loglog(sizes, values, style, color=colour, label=name)
         axes[0, column].set_title(loss)
         axes[1, column].set_xlabel("pairs")
         axes[0, column].legend(fontsize=7)

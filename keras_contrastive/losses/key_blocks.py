@@ -3,8 +3,8 @@
 from keras import ops
 
 # Logits per block, which then stay in the cache of a CPU.
-BLOCK_ELEMENTS = 2**20
-SMALLEST_BLOCK = 128
+BLOCK_ELEMENTS = 2**19
+SMALLEST_BLOCK = 64
 
 
 class KeyBlocks:

@@ -9,6 +9,7 @@ in the processor's cache give it back.
 
 from keras import ops
 
+from keras_contrastive.fused import fused
 from keras_contrastive.losses.key_blocks import KeyBlocks
 from keras_contrastive.losses.key_blocks import once_differentiable
 from keras_contrastive.losses.key_blocks import upstream_of
@@ -108,7 +109,9 @@ def _sum_rows(
             logits = logits_of(i, queries, keys, scale, bias)
             return sums.add(state, logits, blocks.start(i))
 
-        values = sums.finish(blocks.fold(visit, sums.start(n, m)))
+        values = fused(
+            lambda: sums.finish(blocks.fold(visit, sums.start(n, m)))
+        )()
 
         def gradient(*arguments, upstream=None):
             upstream = upstream_of(arguments, upstream)
@@ -123,14 +126,11 @@ def _sum_rows(
                 by_bias = by_bias + ops.sum(slopes)
                 return by_queries + mine, by_keys, by_bias
 
-            by_queries, by_keys, by_bias = blocks.fold(
-                visit,
-                (
-                    ops.zeros_like(queries),
-                    ops.zeros_like(keys),
-                    ops.zeros_like(bias),
-                ),
-            )
+            def sums_of_blocks():
+                inputs = queries, keys, bias
+                return blocks.fold(visit, tuple(map(ops.zeros_like, inputs)))
+
+            by_queries, by_keys, by_bias = fused(sums_of_blocks)()
             by_scale = ops.sum(by_queries * queries)
             gradients = (by_queries * scale, by_keys * scale, by_scale, by_bias)
             return tuple(once_differentiable(g) for g in gradients)
