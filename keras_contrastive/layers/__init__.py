@@ -1,5 +1,6 @@
 """Keras layers for contrastive learning."""
 
+from keras_contrastive.layers.augmentation.image_pipeline import ImagePipeline
 from keras_contrastive.layers.augmentation.random_apply import RandomApply
 from keras_contrastive.layers.augmentation.random_color_jitter import (
     RandomColorJitter,
@@ -28,6 +29,7 @@ from keras_contrastive.layers.projection_head import ProjectionHead
 __all__ = [
     "BatchNormalization",
     "Dropout",
+    "ImagePipeline",
     "LogitScale",
     "MultiView",
     "PatchDropout",

@@ -8,8 +8,8 @@ from keras_contrastive.layers.augmentation.data_layer import DataLayer
 from keras_contrastive.layers.random_state import RandomState
 
 
-class RandomImageLayer(DataLayer):
-    """Base of the layers that change each image of a batch at random.
+class ImageLayer(DataLayer):
+    """Base of what changes each image of a batch.
 
     A subclass says what is drawn, in `get_random_transformation`, and what is
     done with it, in `transform_images`, which is deterministic. Both see
@@ -23,19 +23,16 @@ class RandomImageLayer(DataLayer):
     Args:
         value_range: `(0, 1)` or `(0, 255)`, the range of float images, which is
             the range of the output.
-        seed: Integer, or `None` for a random one.
     """
 
     requires_rgb = False
 
-    def __init__(self, value_range=(0, 1), seed=None, **kwargs):
+    def __init__(self, value_range=(0, 1), **kwargs):
         super().__init__(**kwargs)
         self.value_range = check_value_range(value_range)
-        self.seed = seed
-        self.generator = RandomState(seed)
 
-    def get_random_transformation(self, images, seed=None):
-        """Draws one transformation per image: a dict of `(batch, ...)`."""
+    def get_random_transformation(self, images):
+        """Draws a transformation per image, from the shape of `images`."""
         raise NotImplementedError
 
     def transform_images(self, images, transformation):
@@ -77,15 +74,6 @@ class RandomImageLayer(DataLayer):
             images = images[0]
         return self.backend.cast(images, self.compute_dtype)
 
-    def draw(self, images, count, seed=None):
-        """Uniform draws in [0, 1), independent: shape `(batch, count)`."""
-        if seed is None:
-            seed = self._get_seed_generator(self.backend.name)
-        batch = self.backend.shape(images)[0]
-        return self.backend.random.uniform(
-            (batch, count), dtype="float32", seed=seed
-        )
-
     def compute_output_shape(self, input_shape):
         self._check_shape(input_shape)
         return tuple(input_shape)
@@ -102,6 +90,30 @@ class RandomImageLayer(DataLayer):
                 f"{type(self).__name__} expects RGB images, with 3 channels "
                 f"in the last axis. Received: shape={tuple(shape)}"
             )
+
+
+class RandomImageLayer(ImageLayer):
+    """Base of the augmentation layers, each with random state of its own.
+
+    Args:
+        value_range: `(0, 1)` or `(0, 255)`, the range of float images, which is
+            the range of the output.
+        seed: Integer, or `None` for a random one.
+    """
+
+    def __init__(self, value_range=(0, 1), seed=None, **kwargs):
+        super().__init__(value_range=value_range, **kwargs)
+        self.seed = seed
+        self.generator = RandomState(seed)
+
+    def draw(self, images, count, seed=None):
+        """Uniform draws in [0, 1), independent: shape `(batch, count)`."""
+        if seed is None:
+            seed = self._get_seed_generator(self.backend.name)
+        batch = self.backend.shape(images)[0]
+        return self.backend.random.uniform(
+            (batch, count), dtype="float32", seed=seed
+        )
 
     def save_own_variables(self, store):
         self.generator.save_to(store)

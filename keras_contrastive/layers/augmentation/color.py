@@ -1,22 +1,13 @@
-"""Colour as three planes, each of shape `(batch, height, width)`.
-
-Operations across the channels are slow on an innermost axis of length 3.
-"""
+"""Gray and hue."""
 
 # ITU-R BT.601, as in Pillow; they sum to 1, so that a gray stays what it is.
 LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
 
 
-def split_channels(images):
-    """The planes of images of shape `(batch, height, width, 3)`."""
-    return [images[..., channel] for channel in range(3)]
-
-
-def luminance(planes):
-    """The gray image, `0.299 R + 0.587 G + 0.114 B`."""
-    red, green, blue = planes
-    weights = LUMINANCE_WEIGHTS
-    return weights[0] * red + weights[1] * green + weights[2] * blue
+def luminance(images):
+    """The gray image, `0.299 R + 0.587 G + 0.114 B`, channels last."""
+    red, green, blue = LUMINANCE_WEIGHTS
+    return red * images[..., 0] + green * images[..., 1] + blue * images[..., 2]
 
 
 def rotate_hue(backend, planes, turn):
@@ -29,14 +20,15 @@ def rotate_hue(backend, planes, turn):
 
     Args:
         backend: The Keras backend module that owns the tensors.
-        planes: List of three tensors of shape `(batch, height, width)`.
-        turn: Tensor that broadcasts with them, in turns of the hue circle.
+        planes: Tensor of shape `(batch, 3, pixels)`, a plane per channel:
+            operations across the channels are slow on an axis of length 3.
+        turn: Tensor of shape `(batch, 1)`, in turns of the hue circle.
 
     Returns:
-        List of three tensors of shape `(batch, height, width)`.
+        Tensor of shape `(batch, 3, pixels)`.
     """
     ops = backend.numpy
-    red, green, blue = planes
+    red, green, blue = (planes[:, channel] for channel in range(3))
     value = ops.maximum(ops.maximum(red, green), blue)
     chroma = value - ops.minimum(ops.minimum(red, green), blue)
     sextant = ops.where(
@@ -54,4 +46,5 @@ def rotate_hue(backend, planes, turn):
         distance = ops.abs(distance - ops.round(distance))
         return value - chroma * ops.clip(6 * distance - 1, 0, 1)
 
-    return [channel(primary) for primary in (0, 1 / 3, 2 / 3)]
+    planes = [channel(primary) for primary in (0, 1 / 3, 2 / 3)]
+    return ops.stack(planes, axis=1)

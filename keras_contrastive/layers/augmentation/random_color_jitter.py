@@ -1,13 +1,13 @@
 """Random colour jitter."""
 
 import keras
+import numpy as np
 
 from keras_contrastive.layers.augmentation.arguments import check_interval
 from keras_contrastive.layers.augmentation.arguments import check_probability
 from keras_contrastive.layers.augmentation.base import RandomImageLayer
-from keras_contrastive.layers.augmentation.color import luminance
+from keras_contrastive.layers.augmentation.color import LUMINANCE_WEIGHTS
 from keras_contrastive.layers.augmentation.color import rotate_hue
-from keras_contrastive.layers.augmentation.color import split_channels
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -121,15 +121,19 @@ class RandomColorJitter(RandomImageLayer):
         # orders: each operation of an image takes one of the six slots, on its
         # side of the hue shift, and the other slots are the identity.
         before_hue, after_hue = self._slots(transformation)
-        planes = split_channels(images)
+        ops = self.backend.numpy
+        batch, height, width, _ = self.backend.shape(images)
+        planes = ops.transpose(images, (0, 3, 1, 2))
+        planes = ops.reshape(planes, (batch, 3, height * width))
         for slot in before_hue:
             planes = self._blend(planes, *slot)
         planes = rotate_hue(
-            self.backend, planes, transformation["hue"][:, None, None]
+            self.backend, planes, transformation["hue"][:, None]
         )
         for slot in after_hue:
             planes = self._blend(planes, *slot)
-        return self.backend.numpy.stack(planes, axis=-1)
+        planes = ops.reshape(planes, (batch, 3, height, width))
+        return ops.transpose(planes, (0, 2, 3, 1))
 
     def _slots(self, transformation):
         """Coefficients of the blends before and after the hue shift.
@@ -159,14 +163,15 @@ class RandomColorJitter(RandomImageLayer):
         )
 
     def _blend(self, planes, factor, mean_weight, gray_weight):
+        """One blend as a product with a 3x3 matrix per image."""
         ops = self.backend.numpy
-        gray = luminance(planes)
-        mean = ops.mean(gray, axis=(1, 2), keepdims=True)
-        reference = gray_weight * gray + mean_weight * mean
-        return [
-            ops.clip(factor * plane + reference, *self.value_range)
-            for plane in planes
-        ]
+        # (batch, 1, 3): of a plane or a mean of them its part of the gray.
+        weights = ops.reshape(np.float32(LUMINANCE_WEIGHTS), (1, 1, 3))
+        matrix = factor * ops.eye(3, dtype="float32") + gray_weight * weights
+        mean = ops.mean(planes, axis=2, keepdims=True)
+        offset = mean_weight * ops.matmul(weights, mean)
+        planes = ops.matmul(matrix, planes) + offset
+        return ops.clip(planes, *self.value_range)
 
     def get_config(self):
         return {

@@ -6,7 +6,7 @@ from keras_contrastive.layers.augmentation.arguments import check_interval
 from keras_contrastive.layers.augmentation.arguments import check_positive_int
 from keras_contrastive.layers.augmentation.arguments import check_probability
 from keras_contrastive.layers.augmentation.base import RandomImageLayer
-from keras_contrastive.layers.augmentation.separable import separable_product
+from keras_contrastive.layers.augmentation.filter_axis import filter_axis
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -91,10 +91,20 @@ class RandomGaussianBlur(RandomImageLayer):
 
     def transform_images(self, images, transformation):
         """Blurs the chosen images."""
-        _, height, width, _ = self.backend.shape(images)
-        rows = self._blur_matrix(transformation, self.kernel_size[0], height)
-        columns = self._blur_matrix(transformation, self.kernel_size[1], width)
-        return separable_product(self.backend, images, rows, columns)
+        if images.shape[0] == 1 and self.probability < 1:
+            return self.backend.cond(
+                transformation["apply"][0],
+                lambda: self._blur(images, transformation),
+                lambda: images,
+            )
+        return self._blur(images, transformation)
+
+    def _blur(self, images, transformation):
+        for axis, kernel_size in zip((1, 2), self.kernel_size, strict=True):
+            size = self.backend.shape(images)[axis]
+            matrix = self._blur_matrix(transformation, kernel_size, size)
+            images = filter_axis(self.backend, images, matrix, axis)
+        return images
 
     def _blur_matrix(self, transformation, kernel_size, size):
         """The filter of one axis as matrices: `(batch, size, size)`."""

@@ -5,7 +5,6 @@ import keras
 from keras_contrastive.layers.augmentation.arguments import check_probability
 from keras_contrastive.layers.augmentation.base import RandomImageLayer
 from keras_contrastive.layers.augmentation.color import luminance
-from keras_contrastive.layers.augmentation.color import split_channels
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -70,7 +69,7 @@ class RandomGrayscale(RandomImageLayer):
     def transform_images(self, images, transformation):
         """Makes the chosen images gray."""
         apply = self.backend.cast(transformation["apply"], "float32")
-        gray = apply[:, None, None] * luminance(split_channels(images))
+        gray = apply[:, None, None] * luminance(images)
         return (1 - apply)[:, None, None, None] * images + gray[..., None]
 
     def get_config(self):

@@ -7,7 +7,7 @@ import keras
 from keras_contrastive.layers.augmentation.arguments import check_interval
 from keras_contrastive.layers.augmentation.arguments import check_positive_int
 from keras_contrastive.layers.augmentation.base import RandomImageLayer
-from keras_contrastive.layers.augmentation.separable import separable_product
+from keras_contrastive.layers.augmentation.resize import resize_axis
 
 ATTEMPTS = 10
 
@@ -29,7 +29,7 @@ class RandomResizedCrop(RandomImageLayer):
     along each axis, with `x` over the crop, `c_i` the centre of pixel `i` in
     it, `s = max(1, crop size / output size)` and `k` the triangle (bilinear)
     or Keys' cubic with a = -1/2 (bicubic, whose overshoot is clipped to
-    `value_range`). It is computed as two matrix products per image.
+    `value_range`).
 
     With `training=False` the whole image is resized.
 
@@ -166,20 +166,19 @@ class RandomResizedCrop(RandomImageLayer):
 
     def transform_images(self, images, transformation):
         """Crops and resizes each image."""
-        _, image_height, image_width, _ = self.backend.shape(images)
-        rows = self._resize_matrix(
-            transformation["top"],
-            transformation["height"],
-            image_height,
-            self.height,
-        )
-        columns = self._resize_matrix(
-            transformation["left"],
-            transformation["width"],
-            image_width,
-            self.width,
-        )
-        images = separable_product(self.backend, images, rows, columns)
+        for axis, start, size, output_size in (
+            (1, transformation["top"], transformation["height"], self.height),
+            (2, transformation["left"], transformation["width"], self.width),
+        ):
+            images = resize_axis(
+                self.backend,
+                images,
+                axis,
+                start,
+                size,
+                output_size,
+                self.interpolation,
+            )
         if self.interpolation == "bicubic":
             images = self.backend.numpy.clip(images, *self.value_range)
         return images
@@ -195,32 +194,6 @@ class RandomResizedCrop(RandomImageLayer):
             "width": ops.reshape(width, (1,)),
         }
         return self.transform_images(images, whole)
-
-    def _resize_matrix(self, start, size, input_size, output_size):
-        """Weights of the pixels of one axis: `(batch, output, input)`."""
-        ops = self.backend.numpy
-        start = self.backend.cast(start, "float32")[:, None]
-        size = self.backend.cast(size, "float32")[:, None]
-        # Positions in units of 1 / (2 output_size) of a pixel are integers,
-        # so that their differences are exact.
-        pixel = ops.arange(input_size, dtype="float32")[None] - start
-        inside = (pixel >= 0) & (pixel < size)
-        # Pixels outside the crop are moved beyond the reach of the filter.
-        pixel = ops.where(inside, (2 * pixel + 1) * output_size, 1e12)
-        centre = (2 * ops.arange(output_size, dtype="float32") + 1) * size
-        support = 2 * ops.maximum(size, float(output_size))
-        distance = ops.abs(pixel[:, None, :] - centre[:, :, None])
-        distance = distance / support[:, :, None]
-        if self.interpolation == "bilinear":
-            weights = ops.maximum(1 - distance, 0.0)
-        else:
-            weights = self._cubic(ops.minimum(distance, 2.0))
-        return weights / ops.sum(weights, axis=2, keepdims=True)
-
-    def _cubic(self, x):
-        near = (1.5 * x - 2.5) * x * x + 1
-        far = ((2.5 - 0.5 * x) * x - 4) * x + 2
-        return self.backend.numpy.where(x < 1, near, far)
 
     def compute_output_shape(self, input_shape):
         *batch, _, _, channels = super().compute_output_shape(input_shape)

@@ -1,8 +1,8 @@
 """The augmentations of the SimCLR paper."""
 
-import keras
 import numpy as np
 
+from keras_contrastive.layers.augmentation.image_pipeline import ImagePipeline
 from keras_contrastive.layers.augmentation.random_color_jitter import (
     RandomColorJitter,
 )
@@ -27,7 +27,7 @@ def simclr_augmentation(
     strength: float | None = None,
     value_range: tuple[int, int] = (0, 1),
     seed: int | None = None,
-) -> keras.layers.Pipeline:
+) -> ImagePipeline:
     """Builds the augmentation of SimCLR for one of its two data sets.
 
     In this order, each per image: random resized crop; horizontal flip with
@@ -56,9 +56,10 @@ def simclr_augmentation(
             own, or `None` for random ones.
 
     Returns:
-        `keras.layers.Pipeline` that maps images of shape `(batch, any height,
-        any width, 3)`, or one image, to float images of shape `(batch, height,
-        width, 3)`. With `training=False` it only resizes.
+        `ImagePipeline`, a `keras.layers.Pipeline`, that maps images of shape
+        `(batch, any height, any width, 3)`, or one image, to float images of
+        shape `(batch, height, width, 3)`. With `training=False` it only
+        resizes.
 
     Raises:
         ValueError: The preset is unknown, or an argument is out of range.
@@ -105,7 +106,7 @@ def simclr_augmentation(
         layers.append(
             RandomGaussianBlur(kernel_size, probability=0.5, **shared())
         )
-    return keras.layers.Pipeline(layers)
+    return ImagePipeline(layers)
 
 
 def _derive_seeds(seed, count):
