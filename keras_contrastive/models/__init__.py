@@ -10,6 +10,7 @@ from keras_contrastive.models.encoders import ResNet50
 from keras_contrastive.models.encoders import TextTransformer
 from keras_contrastive.models.encoders import VisionTransformer
 from keras_contrastive.models.encoders import pooled
+from keras_contrastive.models.export_onnx import export_onnx
 from keras_contrastive.models.simclr_model import SimCLRModel
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "SimCLRModel",
     "TextTransformer",
     "VisionTransformer",
+    "export_onnx",
     "pooled",
 ]

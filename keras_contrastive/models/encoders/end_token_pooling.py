@@ -62,7 +62,9 @@ class EndTokenPooling(keras.layers.Layer):
 
 def take_token(x, index):
     """`x[i, index[i]]` for each row: (batch, tokens, width) and (batch,)."""
-    return ops.squeeze(ops.take_along_axis(x, index[:, None, None], 1), 1)
+    # Not by `take_along_axis`, which torch.export ties to one batch size.
+    is_taken = ops.arange(ops.shape(x)[1], dtype="int32") == index[:, None]
+    return ops.sum(ops.where(is_taken[:, :, None], x, 0), axis=1)
 
 
 def check_end(tokens, end_id):
