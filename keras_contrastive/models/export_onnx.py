@@ -91,10 +91,17 @@ def _export_by_torch(model, path):
         torch.onnx.export(
             torch.export.load(program),
             f=path,
-            input_names=[x.name for x in keras.tree.flatten(inputs)],
+            input_names=[x.name for x in _as_torch_orders(inputs)],
             dynamo=True,
             verbose=False,
         )
+
+
+def _as_torch_orders(inputs):
+    # As they were put into a dict, where keras.tree sorts the keys.
+    if isinstance(inputs, dict):
+        return list(inputs.values())
+    return keras.tree.flatten(inputs)
 
 
 def _teach_erfc():
