@@ -9,6 +9,7 @@ def pooled(
     output: str | int | None = None,
     end_id: int | None = None,
     pad_id: int | None = None,
+    preprocessing: keras.layers.Layer | None = None,
     name: str | None = None,
 ) -> keras.Model:
     """Any backbone as an encoder: one vector per image or text.
@@ -41,6 +42,12 @@ def pooled(
         end_id: Int, id of the end token; it makes `"end"` the default.
         pad_id: Int, id of the padding token, for a text backbone without
             `padding_mask` among its inputs.
+        preprocessing: Layer between images in [0, 1] and the backbone: the
+            `keras.layers.Normalization` or `Rescaling` that its weights were
+            trained with. Defaults to `Rescaling(255)` for a backbone that
+            itself rescales images in [0, 255], such as the EfficientNets,
+            MobileNetV3 and ConvNeXt of `keras.applications`, and to nothing
+            for others. `keras.layers.Identity()` leaves any images alone.
         name: Name of the encoder.
 
     Returns:
@@ -52,9 +59,9 @@ def pooled(
         ValueError: If the backbone does not know its inputs, or how to pool it
             is not clear; the message says which argument decides.
 
-    `position_ids` that are all zero, as in a keras-hub `CLIPVisionEncoder`
-    without a preset, are filled with 0, 1, 2, ...: without, no patch would
-    know where it is.
+    `position_ids` that are all zero, as in keras-hub's `CLIPVisionEncoder`
+    and both encoders of SigLIP without a preset, are filled with 0, 1, 2, ...:
+    without, no patch or token would know where it is.
 
     Example:
 
@@ -71,4 +78,6 @@ def pooled(
     print(encoder(np.ones((2, 32, 32, 3))).shape)  # (2, 16)
     ```
     """
-    return PooledEncoder(backbone, pooling, output, end_id, pad_id, name)
+    return PooledEncoder(
+        backbone, pooling, output, end_id, pad_id, preprocessing, name
+    )

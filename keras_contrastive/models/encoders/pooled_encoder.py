@@ -1,5 +1,4 @@
 import keras
-import numpy as np
 from keras import layers
 from keras import ops
 
@@ -8,9 +7,16 @@ from keras_contrastive.models.encoders.backbone_families import (
     num_prefix_tokens_of,
 )
 from keras_contrastive.models.encoders.backbone_families import token_pooling_of
+from keras_contrastive.models.encoders.backbone_inputs import rescales
 from keras_contrastive.models.encoders.backbone_outputs import choose_output
 from keras_contrastive.models.encoders.backbone_outputs import data_format_of
 from keras_contrastive.models.encoders.backbone_outputs import text_inputs
+from keras_contrastive.models.encoders.backbone_positions import (
+    fill_position_ids,
+)
+from keras_contrastive.models.encoders.backbone_positions import (
+    write_back_positions,
+)
 from keras_contrastive.models.encoders.end_token_pooling import EndTokenPooling
 from keras_contrastive.models.encoders.token_pooling import TokenPooling
 
@@ -26,11 +32,17 @@ class PooledEncoder(keras.Model):
         output=None,
         end_id=None,
         pad_id=None,
+        preprocessing=None,
         name=None,
     ):
         inputs, backbone_inputs = _inputs_like(_inputs_of(backbone))
-        _fill_position_ids(backbone)
-        key, x = choose_output(backbone(backbone_inputs), output, pooling)
+        fill_position_ids(backbone)
+        if preprocessing is None and rescales(backbone):
+            preprocessing = layers.Rescaling(255.0, name="preprocessing")
+        x = backbone_inputs
+        if preprocessing is not None:
+            x = _preprocess(x, preprocessing)
+        key, x = choose_output(backbone(x), output, pooling)
         tokens, valid = text_inputs(backbone_inputs, key)
         if pad_id is not None:
             if tokens is None or valid is not None:
@@ -89,6 +101,11 @@ class PooledEncoder(keras.Model):
         self.output_key = key
         self.end_id = end_id
         self.pad_id = pad_id
+        self.preprocessing = preprocessing
+
+    def save_own_variables(self, store):
+        write_back_positions(self.backbone)
+        super().save_own_variables(store)
 
     def get_config(self):
         return {
@@ -97,6 +114,9 @@ class PooledEncoder(keras.Model):
             "output": self.output_key,
             "end_id": self.end_id,
             "pad_id": self.pad_id,
+            "preprocessing": keras.saving.serialize_keras_object(
+                self.preprocessing
+            ),
             "name": self.name,
             "trainable": self.trainable,
         }
@@ -104,7 +124,9 @@ class PooledEncoder(keras.Model):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        backbone = keras.saving.deserialize_keras_object(config.pop("backbone"))
+        deserialize = keras.saving.deserialize_keras_object
+        backbone = deserialize(config.pop("backbone"))
+        config["preprocessing"] = deserialize(config["preprocessing"])
         trainable = config.pop("trainable")
         encoder = cls(backbone, **config)
         # Not the other way round: the backbone may be frozen by itself.
@@ -127,17 +149,6 @@ def _inputs_of(backbone):
         ) from None
 
 
-def _fill_position_ids(backbone):
-    # In a CLIPVisionEncoder of keras-hub that was not loaded from a preset they
-    # are all zero, and then no patch knows where it is.
-    for variable in backbone.variables:
-        if variable.name == "position_ids" and not np.any(
-            ops.convert_to_numpy(variable)
-        ):
-            ids = np.arange(variable.shape[-1], dtype=variable.dtype)
-            variable.assign(np.broadcast_to(ids, variable.shape))
-
-
 def _inputs_like(inputs):
     """New inputs like those of a backbone, and what to call it with."""
     new = keras.tree.map_structure(
@@ -147,6 +158,17 @@ def _inputs_like(inputs):
     # One image or text needs no dict around it.
     flat = keras.tree.flatten(new)
     return (flat[0] if len(flat) == 1 else new), new
+
+
+def _preprocess(inputs, preprocessing):
+    """What the backbone takes, with its images preprocessed."""
+    if len(keras.tree.flatten(inputs)) > 1:
+        raise ValueError(
+            "`preprocessing` must be left out for a backbone with several "
+            f"inputs. Received: preprocessing={preprocessing!r} with "
+            f"{sorted(inputs)}"
+        )
+    return keras.tree.map_structure(preprocessing, inputs)
 
 
 def _feature_map_pooling(pooling, data_format):

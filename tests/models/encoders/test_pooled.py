@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.models.encoders import backbone_inputs
 from tests.models.encoders.marks import slow_on_jax
 
 IDS = np.array([[1, 5, 6, 7, 0, 0], [1, 8, 9, 2, 3, 7]], "int32")
@@ -109,6 +110,65 @@ def test_vectors_stay(rng):
     )
 
 
+def rescaling_backbone(layer):
+    return keras.Sequential(
+        [keras.Input((4, 4, 3)), layer, keras.layers.Conv2D(2, 3)]
+    )
+
+
+@pytest.mark.parametrize(
+    "layer, preprocessing, scale, offset",
+    [
+        # Backbones that rescale [0, 255] themselves.
+        (keras.layers.Rescaling(1 / 127.5, -1.0), None, 255, 0),
+        (
+            keras.layers.Normalization(
+                mean=[123.7, 116.3, 103.5], variance=[3400.0, 3300.0, 3300.0]
+            ),
+            None,
+            255,
+            0,
+        ),
+        (keras.layers.Rescaling(1 / 255), keras.layers.Identity(), 1, 0),
+        # And those that do not.
+        (keras.layers.Rescaling(2.0, -1.0), None, 1, 0),
+        (
+            keras.layers.Normalization(mean=[0.5] * 3, variance=[0.1] * 3),
+            None,
+            1,
+            0,
+        ),
+        (keras.layers.ReLU(), keras.layers.Rescaling(2.0, -1.0), 2, -1),
+    ],
+)
+def test_values_of_pixels(tmp_path, rng, layer, preprocessing, scale, offset):
+    backbone = rescaling_backbone(layer)
+    encoder = kc.models.pooled(backbone, preprocessing=preprocessing)
+    images = rng.uniform(size=(2, 4, 4, 3)).astype("float32")
+    expected = numpy(backbone(scale * images + offset)).mean(axis=(1, 2))
+    np.testing.assert_allclose(numpy(encoder(images)), expected, atol=1e-5)
+    encoder.save(tmp_path / "encoder.keras")
+    restored = keras.models.load_model(tmp_path / "encoder.keras")
+    np.testing.assert_allclose(numpy(restored(images)), expected, atol=1e-5)
+
+
+@slow_on_jax
+@pytest.mark.parametrize(
+    "name, rescales",
+    [
+        ("MobileNetV3Small", True),
+        ("EfficientNetV2B0", True),
+        ("ConvNeXtTiny", True),
+        ("MobileNetV2", False),
+    ],
+)
+def test_applications_that_rescale(name, rescales):
+    backbone = getattr(keras.applications, name)(
+        input_shape=(32, 32, 3), include_top=False, weights=None
+    )
+    assert backbone_inputs.rescales(backbone) == rescales
+
+
 def tokens_of_patches():
     return image_backbone(keras.layers.Reshape((16, 2)))
 
@@ -132,6 +192,11 @@ def tokens_of_patches():
             lambda: image_backbone(keras.layers.Flatten()),
             {"pooling": "mean"},
             r"`pooling` must be left out .*\(None, 32\)",
+        ),
+        (
+            lambda: token_backbone(padding_mask=True),
+            {"pooling": "mean", "preprocessing": keras.layers.Identity()},
+            r"`preprocessing` must .*'padding_mask', 'token_ids'",
         ),
         (lambda: keras.Sequential(), {}, "a Keras model that knows its inputs"),
         (lambda: keras.layers.Dense(2), {}, "knows its inputs"),

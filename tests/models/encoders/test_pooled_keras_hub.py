@@ -188,6 +188,37 @@ def test_clip_vision_encoder_knows_where_its_patches_are(tmp_path, rng):
     np.testing.assert_array_equal(restored.predict(images, verbose=0), outputs)
 
 
+def siglip_vision():
+    return hub.SigLIPVisionEncoder(8, 8, 1, 2, 16, **IMAGE)
+
+
+def siglip_text():
+    return hub.SigLIPTextEncoder(20, 8, 8, 1, 2, 16, max_sequence_length=6)
+
+
+@pytest.mark.parametrize("make, count", [(siglip_vision, 4), (siglip_text, 6)])
+def test_siglip_knows_positions(make, count):
+    backbone = make()
+    kc.models.pooled(backbone)
+    (ids,) = (v for v in backbone.variables if v.name == "position_ids")
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(ids), [range(count)]
+    )
+
+
+@pytest.mark.parametrize("change", [-0.1, 0.1])
+def test_dino_keeps_trained_positions(tmp_path, rng, change):
+    backbone = dino()
+    encoder = kc.models.pooled(backbone)
+    positions = backbone.embeddings.interpolated_position_embeddings
+    positions.assign(positions + change * rng.uniform(size=positions.shape))
+    images = rng.uniform(size=(1, 16, 16, 3)).astype("float32")
+    outputs = encoder.predict(images, verbose=0)
+    encoder.save(tmp_path / "encoder.keras")
+    restored = keras.models.load_model(tmp_path / "encoder.keras")
+    np.testing.assert_array_equal(restored.predict(images, verbose=0), outputs)
+
+
 def test_says_what_it_does_not_know():
     vision = hub.CLIPVisionEncoder(8, 8, 1, 2, 16, name="vision", **IMAGE)
     backbone = hub.CLIPBackbone(vision, clip_text(), 4)
