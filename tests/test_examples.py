@@ -88,6 +88,26 @@ def test_simclr_cifar10(tmp_path):
         assert (tmp_path / made).stat().st_size > 50
 
 
+def test_finetune_cifar10(tmp_path):
+    size = "--images 512 --epochs 1 --width 4 --steps 4"
+    out = run("finetune_cifar10.py", "--output", tmp_path, *size.split())
+    table = (tmp_path / "results.md").read_text().strip()
+    assert table in out
+    assert [row.split("|")[1].strip() for row in table.splitlines()] == [
+        "labels",
+        "---",
+        "1%",
+        "10%",
+    ]
+    # As of examples/simclr_cifar10.py: a model from elsewhere.
+    saved = ("--model", tmp_path / "simclr.keras")
+    again = run(
+        "finetune_cifar10.py", *saved, "--output", tmp_path / "2", *size.split()
+    )
+    assert "Epoch" not in again
+    assert (tmp_path / "2" / "results.md").is_file()
+
+
 @pytest.mark.skipif(
     not FLICKR.is_dir(),
     reason="there are no photographs in ../shared/data/flickr30k_format",
