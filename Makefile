@@ -46,6 +46,7 @@ $(VENV)/.dev: pyproject.toml
 	$(VENV)/bin/pip install --quiet torch==2.13.0
 	$(VENV)/bin/pip install --quiet --editable '.[dev]'
 	# Without tensorflow-text, which would bring a second TensorFlow along.
-	$(VENV)/bin/pip install --quiet --no-deps keras-hub kagglehub kagglesdk
+	$(VENV)/bin/pip install --quiet --no-deps keras-hub keras-nlp \
+	  kagglehub kagglesdk
 	$(VENV)/bin/pip install --quiet regex requests tqdm pyyaml
 	touch $@

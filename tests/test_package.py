@@ -25,10 +25,14 @@ def run(code):
 def test_imports_no_optional_package():
     optional = [
         "PIL",
+        "keras_cv",
         "keras_hub",
+        "keras_nlp",
         "matplotlib",
+        "onnx",
         "sklearn",
         "tensorflow_datasets",
+        "tf2onnx",
         "tokenizers",
         "webdataset",
     ]
