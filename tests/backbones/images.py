@@ -29,7 +29,10 @@ def keras_hub():
             **_efficient_net(), input_shape=SHAPE
         ),
         "CSPNet": lambda: hub.CSPNetBackbone(
-            8, 3, 1, [1, 1], [1, 2], [8, 16], block_type="dark_block", **_IMAGE
+            *(8, 3, 1, [1, 1], [2, 2], [8, 16]),
+            block_type="dark_block",
+            stage_type="dark",
+            **_IMAGE,
         ),
         "MobileNet": lambda: hub.MobileNetBackbone(
             stackwise_expansion=[[8], [8]],
