@@ -100,8 +100,7 @@ def tables(results):
         found = results.get(f"{package}, {kind}")
         if found is None:
             continue
-        distribution = "keras" if "applications" in package else package
-        name = f"{package} {metadata.version(distribution)}"
+        name = version(package, "keras")
         yield f"\n**{name}, {kind}**\n"
         yield f"| | {' | '.join(BACKENDS)} |"
         yield "|---" * (1 + len(BACKENDS)) + "|"
@@ -114,6 +113,7 @@ def tables(results):
                     cells.append("yes")
                 else:
                     step, reason = found[backend][family]
+                    reason = reason.replace("`", "")
                     cells.append(f"not {step}")
                     reasons.append(
                         f"- {name}, {family}, {backend}, {step}: `{reason}`"
@@ -124,9 +124,24 @@ def tables(results):
         yield from reasons
 
 
+def version(*names):
+    """Of the first of the names that is installed."""
+    for name in names:
+        try:
+            return f"{names[0]} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:
+            continue
+    return f"{names[0]} not installed"
+
+
 def write(results):
     versions = ", ".join(
-        f"{name} {metadata.version(name)}" for name in ("keras", "jax", "torch")
+        [
+            version("keras"),
+            version("tensorflow", "tensorflow-cpu"),
+            version("jax"),
+            version("torch"),
+        ]
     )
     lines = [START, f"\n{versions}.", *tables(results), "", END]
     before, rest = PAGE.read_text().split(START)
