@@ -74,6 +74,16 @@ class ImageLayer(DataLayer):
             images = images[0]
         return self.backend.cast(images, self.compute_dtype)
 
+    def transform_chosen(self, images, chosen, function):
+        """`function(images)` where `chosen`, the others as they are."""
+        if images.shape[0] == 1:
+            return self.backend.cond(
+                chosen[0], lambda: function(images), lambda: images
+            )
+        chosen = self.backend.cast(chosen, "float32")[:, None, None, None]
+        # Exact for 0 and 1, and TensorFlow's broadcast `where` is far slower.
+        return chosen * function(images) + (1 - chosen) * images
+
     def compute_output_shape(self, input_shape):
         self._check_shape(input_shape)
         return tuple(input_shape)

@@ -63,11 +63,11 @@ class RandomFlip(RandomImageLayer):
 
     def transform_images(self, images, transformation):
         """Flips the chosen images."""
-        apply = self.backend.cast(transformation["apply"], "float32")
-        apply = apply[:, None, None, None]
-        flipped = self.backend.numpy.flip(images, axis=2)
-        # Exact for 0 and 1, and TensorFlow's broadcast `where` is far slower.
-        return apply * flipped + (1 - apply) * images
+        return self.transform_chosen(
+            images,
+            transformation["apply"],
+            lambda images: self.backend.numpy.flip(images, axis=2),
+        )
 
     def get_config(self):
         return {**super().get_config(), "probability": self.probability}

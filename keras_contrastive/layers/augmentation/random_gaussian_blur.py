@@ -91,20 +91,15 @@ class RandomGaussianBlur(RandomImageLayer):
 
     def transform_images(self, images, transformation):
         """Blurs the chosen images."""
-        if images.shape[0] == 1 and self.probability < 1:
-            return self.backend.cond(
-                transformation["apply"][0],
-                lambda: self._blur(images, transformation),
-                lambda: images,
-            )
-        return self._blur(images, transformation)
 
-    def _blur(self, images, transformation):
-        for axis, kernel_size in zip((1, 2), self.kernel_size, strict=True):
-            size = self.backend.shape(images)[axis]
-            matrix = self._blur_matrix(transformation, kernel_size, size)
-            images = filter_axis(self.backend, images, matrix, axis)
-        return images
+        def blur(images):
+            for axis, kernel_size in zip((1, 2), self.kernel_size, strict=True):
+                size = self.backend.shape(images)[axis]
+                matrix = self._blur_matrix(transformation, kernel_size, size)
+                images = filter_axis(self.backend, images, matrix, axis)
+            return images
+
+        return self.transform_chosen(images, transformation["apply"], blur)
 
     def _blur_matrix(self, transformation, kernel_size, size):
         """The filter of one axis as matrices: `(batch, size, size)`."""
@@ -114,12 +109,6 @@ class RandomGaussianBlur(RandomImageLayer):
         sigma = transformation["sigma"][:, None]
         kernel = ops.exp(-0.5 * ops.square(offset / sigma))
         kernel = kernel / ops.sum(kernel, axis=1, keepdims=True)
-        # An image that is left alone goes through the identity.
-        kernel = ops.where(
-            transformation["apply"][:, None],
-            kernel,
-            self.backend.cast(offset == 0, "float32"),
-        )
         # taps[k, i, x] = 1 where tap k of output pixel i falls on pixel x.
         pixel = ops.arange(size, dtype="float32")
         period = ops.maximum(2 * self.backend.cast(size, "float32") - 2, 1.0)

@@ -68,9 +68,11 @@ class RandomGrayscale(RandomImageLayer):
 
     def transform_images(self, images, transformation):
         """Makes the chosen images gray."""
-        apply = self.backend.cast(transformation["apply"], "float32")
-        gray = apply[:, None, None] * luminance(images)
-        return (1 - apply)[:, None, None, None] * images + gray[..., None]
+
+        def gray(images):
+            return self.backend.numpy.repeat(luminance(images)[..., None], 3, 3)
+
+        return self.transform_chosen(images, transformation["apply"], gray)
 
     def get_config(self):
         return {**super().get_config(), "probability": self.probability}

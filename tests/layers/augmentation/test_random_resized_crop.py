@@ -45,6 +45,27 @@ def test_equals_pillow(size, interpolation, rng):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("interpolation", FILTERS)
+@pytest.mark.parametrize("size", [(224, 300), (150, 290)])
+def test_equals_pillow_where_pixels_are_gathered(size, interpolation, rng):
+    images = rng.random((4, 300, 310, 3), dtype="float32")
+    boxes = {
+        "top": np.array([0, 5, 299, 200]),
+        "left": np.array([0, 7, 309, 3]),
+        "height": np.array([300, 200, 1, 99]),
+        "width": np.array([310, 301, 1, 152]),
+    }
+    layer = RandomResizedCrop(*size, interpolation=interpolation)
+    actual = apply(layer, images, **boxes)
+    for b, image in enumerate(images):
+        box = [int(boxes[k][b]) for k in ("top", "left", "height", "width")]
+        expected = pillow_crop(image, *box, size, interpolation)
+        np.testing.assert_allclose(
+            actual[b], np.clip(expected, 0, 1), atol=2e-6
+        )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("interpolation", FILTERS)
 def test_resizes_whole_images_at_inference(interpolation, rng):
     images = rng.random((2, 300, 200, 3), dtype="float32")
     layer = RandomResizedCrop(24, 31, interpolation=interpolation)
