@@ -6,7 +6,6 @@ from keras_contrastive.models.encoders.checks import check_share
 from keras_contrastive.models.encoders.checks import check_sizes
 from keras_contrastive.models.encoders.token_embedding import TokenEmbedding
 from keras_contrastive.models.encoders.token_pooling import TokenPooling
-from keras_contrastive.models.encoders.transformer_block import EPSILON
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -69,9 +68,7 @@ class BagOfWords(keras.Model):
             vocabulary_size, width, name="token_embedding", dtype=dtype
         )(tokens)
         x = TokenPooling("mean", name="mean", dtype=dtype)(x, tokens)
-        x = layers.LayerNormalization(
-            epsilon=EPSILON, name="norm", dtype=dtype
-        )(x)
+        x = layers.LayerNormalization(epsilon=1e-5, name="norm", dtype=dtype)(x)
         x = Dropout(dropout, name="dropout", dtype=dtype)(x)
         hidden = layers.Dense(
             2 * width, activation="gelu", name="mlp_hidden", dtype=dtype

@@ -1,4 +1,6 @@
-"""Checks of the sizes that transformers are made from."""
+"""Checks of what transformers are made from."""
+
+from keras_contrastive.models.encoders.activations import ACTIVATIONS
 
 
 def check_sizes(**sizes):
@@ -19,16 +21,34 @@ def check_share(**shares):
             )
 
 
-def check_transformer(width, num_layers, num_heads, mlp_ratio, dropout):
-    """Raises for sizes that make no stack of blocks."""
+def check_transformer(
+    width,
+    num_layers,
+    num_heads,
+    mlp_ratio,
+    activation,
+    layer_norm_epsilon,
+    dropout,
+):
+    """Raises for arguments that make no stack of blocks."""
     check_sizes(width=width, num_layers=num_layers, num_heads=num_heads)
     check_share(dropout=dropout)
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"`activation` must be one of {sorted(ACTIVATIONS)}. "
+            f"Received: activation={activation!r}"
+        )
+    if not layer_norm_epsilon > 0:
+        raise ValueError(
+            "`layer_norm_epsilon` must be a positive number. "
+            f"Received: layer_norm_epsilon={layer_norm_epsilon}"
+        )
     if width % num_heads:
         raise ValueError(
             "`width` must be a multiple of `num_heads`. "
             f"Received: width={width}, num_heads={num_heads}"
         )
-    if int(width * mlp_ratio) < 1:
+    if round(width * mlp_ratio) < 1:
         raise ValueError(
             "`mlp_ratio` must give a hidden layer of at least one unit. "
             f"Received: mlp_ratio={mlp_ratio} with width={width}"

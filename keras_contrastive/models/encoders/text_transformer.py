@@ -10,7 +10,6 @@ from keras_contrastive.models.encoders.position_embedding import (
 )
 from keras_contrastive.models.encoders.token_embedding import TokenEmbedding
 from keras_contrastive.models.encoders.token_embedding import check_vocabulary
-from keras_contrastive.models.encoders.transformer_block import EPSILON
 from keras_contrastive.models.encoders.transformer_block import TransformerBlock
 
 
@@ -40,6 +39,9 @@ class TextTransformer(keras.Model):
         num_layers: Int, number of blocks.
         num_heads: Int, attention heads; divides `width`.
         mlp_ratio: Float, width of the MLPs' hidden layer over `width`.
+        activation: That of the MLPs, `"gelu"` or, for weights of OpenAI's
+            lineage, `"quick_gelu"`: `x sigmoid(1.702 x)`.
+        layer_norm_epsilon: Float, added to the variances of the LayerNorms.
         dropout: Float in [0, 1), share of units dropped from what attention
             and MLP of each block give, in training.
         name: Name of the model.
@@ -88,6 +90,8 @@ class TextTransformer(keras.Model):
         num_layers: int = 12,
         num_heads: int = 8,
         mlp_ratio: float = 4.0,
+        activation: str = "gelu",
+        layer_norm_epsilon: float = 1e-5,
         dropout: float = 0.0,
         name: str | None = None,
         **kwargs,
@@ -95,7 +99,15 @@ class TextTransformer(keras.Model):
         check_sizes(
             vocabulary_size=vocabulary_size, context_length=context_length
         )
-        check_transformer(width, num_layers, num_heads, mlp_ratio, dropout)
+        check_transformer(
+            width,
+            num_layers,
+            num_heads,
+            mlp_ratio,
+            activation,
+            layer_norm_epsilon,
+            dropout,
+        )
         if not 0 <= end_id < vocabulary_size:
             raise ValueError(
                 "`end_id` must be an id of the vocabulary, in "
@@ -119,6 +131,8 @@ class TextTransformer(keras.Model):
                 num_heads,
                 depth=num_layers,
                 mlp_ratio=mlp_ratio,
+                activation=activation,
+                layer_norm_epsilon=layer_norm_epsilon,
                 causal=True,
                 dropout=dropout,
                 name=f"block{block + 1}",
@@ -127,7 +141,7 @@ class TextTransformer(keras.Model):
         x = EndTokenPooling(end_id, name="pool", dtype=dtype)(x, tokens)
         # Of the pooled token only: the same as the pooled one of all tokens.
         outputs = layers.LayerNormalization(
-            epsilon=EPSILON, name="final_norm", dtype=dtype
+            epsilon=layer_norm_epsilon, name="final_norm", dtype=dtype
         )(x)
         super().__init__(tokens, outputs, name=name, **kwargs)
 
@@ -138,6 +152,8 @@ class TextTransformer(keras.Model):
         self.num_layers = num_layers
         self.num_heads = num_heads
         self.mlp_ratio = mlp_ratio
+        self.activation = activation
+        self.layer_norm_epsilon = layer_norm_epsilon
         self.dropout = dropout
 
     def check_tokens(self, tokens):
@@ -166,6 +182,8 @@ class TextTransformer(keras.Model):
             "num_layers": self.num_layers,
             "num_heads": self.num_heads,
             "mlp_ratio": self.mlp_ratio,
+            "activation": self.activation,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
             "dropout": self.dropout,
             "name": self.name,
             "trainable": self.trainable,

@@ -3,8 +3,7 @@ from keras import layers
 from keras import ops
 
 from keras_contrastive.layers.dropout import Dropout
-
-EPSILON = 1e-5
+from keras_contrastive.models.encoders.activations import ACTIVATIONS
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -12,8 +11,8 @@ class TransformerBlock(layers.Layer):
     """One block of a pre-norm transformer.
 
     `x + attention(norm(x))`, and of that `x + mlp(norm(x))`, where the MLP is
-    Dense, GELU, Dense. For a stack of `depth` blocks of width d the standard
-    deviations at the start are
+    Dense, activation, Dense. For a stack of `depth` blocks of width d the
+    standard deviations at the start are
 
     - d^-1/2 for queries, keys and values,
     - (2 d)^-1/2 for the first layer of the MLP,
@@ -25,6 +24,8 @@ class TransformerBlock(layers.Layer):
         depth: Int, the number of blocks in the stack.
         mlp_ratio: Float, width of the MLP's hidden layer over that of the
             stream.
+        activation: `"gelu"` or `"quick_gelu"`, that of the MLP.
+        layer_norm_epsilon: Float, added to the variances.
         causal: Whether a token sees only itself and those before it.
         dropout: Float in [0, 1), share of units dropped from what attention
             and MLP add, in training.
@@ -47,6 +48,8 @@ class TransformerBlock(layers.Layer):
         num_heads,
         depth,
         mlp_ratio=4.0,
+        activation="gelu",
+        layer_norm_epsilon=1e-5,
         causal=False,
         dropout=0.0,
         **kwargs,
@@ -55,6 +58,8 @@ class TransformerBlock(layers.Layer):
         self.num_heads = num_heads
         self.depth = depth
         self.mlp_ratio = mlp_ratio
+        self.activation = activation
+        self.layer_norm_epsilon = layer_norm_epsilon
         self.causal = causal
         self.dropout = dropout
         self.drop = Dropout(dropout, dtype=self.dtype_policy)
@@ -67,9 +72,12 @@ class TransformerBlock(layers.Layer):
         self.qkv = self._dense(3 * width, width**-0.5, "qkv")
         self.attention_output = self._dense(width, stream, "attention_output")
         self.mlp_norm = self._norm("mlp_norm")
-        hidden = int(width * self.mlp_ratio)
+        hidden = round(width * self.mlp_ratio)
         self.mlp_hidden = self._dense(
-            hidden, (2 * width) ** -0.5, "mlp_hidden", activation="gelu"
+            hidden,
+            (2 * width) ** -0.5,
+            "mlp_hidden",
+            activation=ACTIVATIONS[self.activation],
         )
         self.mlp_output = self._dense(width, stream, "mlp_output")
         for layer in (self.attention_norm, self.qkv, self.attention_output):
@@ -80,7 +88,7 @@ class TransformerBlock(layers.Layer):
 
     def _norm(self, name):
         return layers.LayerNormalization(
-            epsilon=EPSILON, name=name, dtype=self.dtype_policy
+            epsilon=self.layer_norm_epsilon, name=name, dtype=self.dtype_policy
         )
 
     def _dense(self, units, stddev, name, activation=None):
@@ -116,6 +124,8 @@ class TransformerBlock(layers.Layer):
             "num_heads": self.num_heads,
             "depth": self.depth,
             "mlp_ratio": self.mlp_ratio,
+            "activation": self.activation,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
             "causal": self.causal,
             "dropout": self.dropout,
         }

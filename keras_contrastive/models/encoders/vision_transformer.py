@@ -9,7 +9,6 @@ from keras_contrastive.models.encoders.class_token import ClassToken
 from keras_contrastive.models.encoders.position_embedding import (
     PositionEmbedding,
 )
-from keras_contrastive.models.encoders.transformer_block import EPSILON
 from keras_contrastive.models.encoders.transformer_block import TransformerBlock
 
 
@@ -29,7 +28,13 @@ class VisionTransformer(keras.Model):
         num_layers: Int, number of blocks.
         num_heads: Int, attention heads; divides `width`.
         mlp_ratio: Float, width of the MLPs' hidden layer over `width`.
+        activation: That of the MLPs, `"gelu"` or, for weights of OpenAI's
+            lineage, `"quick_gelu"`: `x sigmoid(1.702 x)`.
+        layer_norm_epsilon: Float, added to the variances of the LayerNorms.
         input_shape: Tuple `(height, width, channels)` of ints.
+        mean: Tuple of floats, one per channel, or `None`: what is subtracted
+            from the images first. Comes with `std`.
+        std: Tuple of positive floats, what they are divided by then.
         pooling: `"cls"`: the class token; `"mean"`: the mean over the patches,
             after a LayerNorm; then there is no class token.
         patch_dropout: Float in [0, 1), share of the patches dropped in
@@ -48,8 +53,8 @@ class VisionTransformer(keras.Model):
 
     Raises:
         ValueError: If a size is below 1, `width` is no multiple of
-            `num_heads`, the image is no multiple of `patch_size`, or `pooling`
-            is unknown.
+            `num_heads`, the image is no multiple of `patch_size`, `mean` and
+            `std` are not one number per channel, or `pooling` is unknown.
 
     Example:
 
@@ -77,7 +82,11 @@ class VisionTransformer(keras.Model):
         num_layers: int,
         num_heads: int,
         mlp_ratio: float = 4.0,
+        activation: str = "gelu",
+        layer_norm_epsilon: float = 1e-5,
         input_shape: tuple[int, int, int] = (224, 224, 3),
+        mean: tuple[float, float, float] | None = None,
+        std: tuple[float, float, float] | None = None,
         pooling: str = "cls",
         patch_dropout: float = 0.0,
         dropout: float = 0.0,
@@ -85,7 +94,15 @@ class VisionTransformer(keras.Model):
         **kwargs,
     ):
         check_sizes(patch_size=patch_size)
-        check_transformer(width, num_layers, num_heads, mlp_ratio, dropout)
+        check_transformer(
+            width,
+            num_layers,
+            num_heads,
+            mlp_ratio,
+            activation,
+            layer_norm_epsilon,
+            dropout,
+        )
         check_share(patch_dropout=patch_dropout)
         if pooling not in ("cls", "mean"):
             raise ValueError(
@@ -102,11 +119,24 @@ class VisionTransformer(keras.Model):
                 f"width multiples of `patch_size`. Received: "
                 f"input_shape={input_shape}, patch_size={patch_size}"
             )
+        mean, std = _check_statistics(mean, std, input_shape[2])
         dtype = kwargs.get("dtype")
         rows, columns = (size // patch_size for size in input_shape[:2])
         has_class_token = pooling == "cls"
 
-        images = keras.Input(input_shape, name="images")
+        def norm(name):
+            return layers.LayerNormalization(
+                epsilon=layer_norm_epsilon, name=name, dtype=dtype
+            )
+
+        x = images = keras.Input(input_shape, name="images")
+        if mean is not None:
+            x = layers.Normalization(
+                mean=mean,
+                variance=[deviation**2 for deviation in std],
+                name="normalization",
+                dtype=dtype,
+            )(x)
         x = layers.Conv2D(
             width,
             patch_size,
@@ -119,7 +149,7 @@ class VisionTransformer(keras.Model):
             ),
             name="patch_embedding",
             dtype=dtype,
-        )(images)
+        )(x)
         x = layers.Reshape((rows * columns, width), dtype=dtype)(x)
         if has_class_token:
             x = ClassToken(name="class_token", dtype=dtype)(x)
@@ -135,20 +165,22 @@ class VisionTransformer(keras.Model):
                 name="patch_dropout",
                 dtype=dtype,
             )(x)
-        x = _norm("initial_norm", dtype)(x)
+        x = norm("initial_norm")(x)
         for block in range(num_layers):
             x = TransformerBlock(
                 num_heads,
                 depth=num_layers,
                 mlp_ratio=mlp_ratio,
+                activation=activation,
+                layer_norm_epsilon=layer_norm_epsilon,
                 dropout=dropout,
                 name=f"block{block + 1}",
                 dtype=dtype,
             )(x)
         if has_class_token:
-            outputs = _norm("final_norm", dtype)(x[:, 0])
+            outputs = norm("final_norm")(x[:, 0])
         else:
-            x = _norm("final_norm", dtype)(x)
+            x = norm("final_norm")(x)
             outputs = layers.GlobalAveragePooling1D(
                 data_format="channels_last", name="pool", dtype=dtype
             )(x)
@@ -159,6 +191,10 @@ class VisionTransformer(keras.Model):
         self.num_layers = num_layers
         self.num_heads = num_heads
         self.mlp_ratio = mlp_ratio
+        self.activation = activation
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.mean = mean
+        self.std = std
         self.pooling = pooling
         self.patch_dropout = patch_dropout
         self.dropout = dropout
@@ -170,7 +206,11 @@ class VisionTransformer(keras.Model):
             "num_layers": self.num_layers,
             "num_heads": self.num_heads,
             "mlp_ratio": self.mlp_ratio,
+            "activation": self.activation,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
             "input_shape": self.input_shape[1:],
+            "mean": self.mean,
+            "std": self.std,
             "pooling": self.pooling,
             "patch_dropout": self.patch_dropout,
             "dropout": self.dropout,
@@ -184,5 +224,18 @@ class VisionTransformer(keras.Model):
         return cls(**config)
 
 
-def _norm(name, dtype):
-    return layers.LayerNormalization(epsilon=EPSILON, name=name, dtype=dtype)
+def _check_statistics(mean, std, channels):
+    if mean is None and std is None:
+        return None, None
+    if (
+        mean is None
+        or std is None
+        or not len(mean) == len(std) == channels
+        or min(std) <= 0
+    ):
+        raise ValueError(
+            "`mean` and `std` must both be given, one number per channel, "
+            f"those of `std` positive. Received: mean={mean}, std={std}, "
+            f"with {channels} channels"
+        )
+    return tuple(map(float, mean)), tuple(map(float, std))

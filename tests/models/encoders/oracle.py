@@ -16,9 +16,9 @@ def weights(layer):
     }
 
 
-def norm(x, gamma, beta):
+def norm(x, gamma, beta, epsilon=1e-5):
     variance = x.var(-1, keepdims=True)
-    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(variance + 1e-5)
+    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(variance + epsilon)
     return x * gamma + beta
 
 
@@ -27,11 +27,15 @@ def gelu(x):
     return x * 0.5 * (1 + erf(x / math.sqrt(2)))
 
 
-def block(x, w, num_heads, causal):
+def quick_gelu(x):
+    return x / (1 + np.exp(-1.702 * x))
+
+
+def block(x, w, num_heads, causal, activation=gelu, epsilon=1e-5):
     """One sequence (tokens, width) through one block."""
     tokens, width = x.shape
     size = width // num_heads
-    h = norm(x, w["attention_norm/gamma"], w["attention_norm/beta"])
+    h = norm(x, w["attention_norm/gamma"], w["attention_norm/beta"], epsilon)
     qkv = h @ w["qkv/kernel"] + w["qkv/bias"]
     attended = np.zeros((tokens, width))
     for head in range(num_heads):
@@ -43,8 +47,8 @@ def block(x, w, num_heads, causal):
             p = np.exp(k[:seen] @ q[i] / math.sqrt(size))
             attended[i, head * size :][:size] = p / p.sum() @ v[:seen]
     x = x + attended @ w["attention_output/kernel"] + w["attention_output/bias"]
-    h = norm(x, w["mlp_norm/gamma"], w["mlp_norm/beta"])
-    h = gelu(h @ w["mlp_hidden/kernel"] + w["mlp_hidden/bias"])
+    h = norm(x, w["mlp_norm/gamma"], w["mlp_norm/beta"], epsilon)
+    h = activation(h @ w["mlp_hidden/kernel"] + w["mlp_hidden/bias"])
     return x + h @ w["mlp_output/kernel"] + w["mlp_output/bias"]
 
 

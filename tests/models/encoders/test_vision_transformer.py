@@ -54,6 +54,37 @@ def test_is_the_network_of_the_paper(rng, images, pooling):
     np.testing.assert_allclose(call(encoder, images), expected, atol=2e-5)
 
 
+def test_is_that_of_openai_with_its_activation(rng, images):
+    """As one of HF's checkpoints could be configured: nothing is fixed."""
+    mean, std, epsilon = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4), 0.3
+    encoder = make(
+        activation="quick_gelu",
+        layer_norm_epsilon=epsilon,
+        num_layers=1,
+        mean=mean,
+        std=std,
+    )
+    oracle.shake(encoder, rng)
+    w = oracle.weights(encoder)
+    kernel = w["patch_embedding/kernel"]
+    x = (images[0].astype("float64") - mean) / std
+    patches = x.reshape(2, 4, 3, 4, 3).transpose(0, 2, 1, 3, 4)
+    x = patches.reshape(6, -1) @ kernel.reshape(-1, 8)
+    x = np.concatenate([w["class_token/class_token"][0], x])
+    x = x + w["position_embedding/position_embedding"]
+    norms = (
+        [w[f"{name}_norm/{part}"] for part in ("gamma", "beta")]
+        for name in ("initial", "final")
+    )
+    x = oracle.norm(x, *next(norms), epsilon)
+    block = oracle.weights(encoder.get_layer("block1"))
+    x = oracle.block(x, block, 2, False, oracle.quick_gelu, epsilon)
+    expected = oracle.norm(x, *next(norms), epsilon)[0]
+    np.testing.assert_allclose(call(encoder, images)[0], expected, atol=2e-5)
+    restored = kc.models.VisionTransformer.from_config(encoder.get_config())
+    assert restored.get_config() == encoder.get_config()
+
+
 @slow_on_jax
 def test_has_the_size_of_clip_vit_b_32():
     # 87 849 216 parameters with the projection of 768 x 512; eleven blocks of
@@ -150,6 +181,10 @@ def test_weight_decay_leaves_tokens_and_positions_out():
         ({"input_shape": (8, 10, 3)}, "`input_shape` must be"),
         ({"input_shape": (None, None, 3)}, "`input_shape` must be"),
         ({"pooling": "max"}, "`pooling` must be"),
+        ({"mean": (0.5, 0.5, 0.5)}, "`mean` and `std` must both"),
+        ({"mean": (0.5,), "std": (0.5,)}, "`mean` and `std` must both"),
+        ({"activation": "relu"}, "`activation` must be one of"),
+        ({"layer_norm_epsilon": 0.0}, "`layer_norm_epsilon` must be"),
         ({"patch_dropout": 1.0}, "`patch_dropout` must be"),
         ({"num_heads": 3}, "`width` must be a multiple"),
     ],
