@@ -31,7 +31,9 @@ class RandomResizedCrop(RandomImageLayer):
     or Keys' cubic with a = -1/2 (bicubic, whose overshoot is clipped to
     `value_range`).
 
-    With `training=False` the whole image is resized.
+    With `training=False` the whole image is resized; with `center_crop` it is
+    resized in its proportions until it just covers the output, whose centre is
+    taken, which is how CLIP sees an image in evaluation.
 
     Args:
         height: Integer, height of the output in pixels.
@@ -40,6 +42,8 @@ class RandomResizedCrop(RandomImageLayer):
             fraction of the image's.
         ratio: Pair of positive floats, the range of the crop's aspect ratio.
         interpolation: `"bilinear"` or `"bicubic"`.
+        center_crop: Boolean, whether `training=False` keeps the proportions
+            and cuts off what is too long, rather than squeezing it.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images.
             Integer images hold 0 to 255 and are converted to it.
         seed: Integer, or `None` for a random one.
@@ -82,6 +86,7 @@ class RandomResizedCrop(RandomImageLayer):
         scale: tuple[float, float] = (0.08, 1.0),
         ratio: tuple[float, float] = (3 / 4, 4 / 3),
         interpolation: str = "bilinear",
+        center_crop: bool = False,
         value_range: tuple[int, int] = (0, 1),
         seed: int | None = None,
         **kwargs,
@@ -101,6 +106,7 @@ class RandomResizedCrop(RandomImageLayer):
                 f"Received: interpolation={interpolation!r}"
             )
         self.interpolation = interpolation
+        self.center_crop = center_crop
 
     def get_random_transformation(self, images, seed=None):
         """Draws the crops.
@@ -166,34 +172,50 @@ class RandomResizedCrop(RandomImageLayer):
 
     def transform_images(self, images, transformation):
         """Crops and resizes each image."""
-        for axis, start, size, output_size in (
-            (1, transformation["top"], transformation["height"], self.height),
-            (2, transformation["left"], transformation["width"], self.width),
+        return self._resize(
+            images,
+            {"start": transformation["top"], "size": transformation["height"]},
+            {"start": transformation["left"], "size": transformation["width"]},
+        )
+
+    def transform_images_at_inference(self, images):
+        """Resizes the whole images, or their centres."""
+        ops = self.backend.numpy
+        _, height, width, _ = self.backend.shape(images)
+        rows, columns = (
+            {
+                "start": ops.zeros((1,), dtype="int32"),
+                "size": ops.reshape(size, (1,)),
+            }
+            for size in (height, width)
+        )
+        if self.center_crop:
+            # In proportion, down to whole pixels, as the peers have it.
+            is_tall = height * self.width >= width * self.height
+            tall = self.width * height // width
+            wide = self.height * width // height
+            tall = ops.where(is_tall, tall, self.height)
+            wide = ops.where(is_tall, self.width, wide)
+            rows.update(_centre(tall, self.height))
+            columns.update(_centre(wide, self.width))
+        return self._resize(images, rows, columns)
+
+    def _resize(self, images, rows, columns):
+        for axis, output_size, part in (
+            (1, self.height, rows),
+            (2, self.width, columns),
         ):
             images = resize_axis(
                 self.backend,
                 images,
                 axis,
-                start,
-                size,
-                output_size,
-                self.interpolation,
+                output_size=output_size,
+                interpolation=self.interpolation,
+                **part,
             )
         if self.interpolation == "bicubic":
             images = self.backend.numpy.clip(images, *self.value_range)
         return images
-
-    def transform_images_at_inference(self, images):
-        """Resizes the whole images."""
-        ops = self.backend.numpy
-        _, height, width, _ = self.backend.shape(images)
-        whole = {
-            "top": ops.zeros((1,), dtype="int32"),
-            "left": ops.zeros((1,), dtype="int32"),
-            "height": ops.reshape(height, (1,)),
-            "width": ops.reshape(width, (1,)),
-        }
-        return self.transform_images(images, whole)
 
     def compute_output_shape(self, input_shape):
         *batch, _, _, channels = super().compute_output_shape(input_shape)
@@ -207,4 +229,11 @@ class RandomResizedCrop(RandomImageLayer):
             "scale": self.scale,
             "ratio": self.ratio,
             "interpolation": self.interpolation,
+            "center_crop": self.center_crop,
         }
+
+
+def _centre(resized, output):
+    """Where the centre of an axis begins; halves are rounded to even."""
+    rest = resized - output
+    return {"resized_size": resized, "offset": (rest + rest // 2 % 2) // 2}

@@ -12,8 +12,18 @@ RADIUS = {"bilinear": 1, "bicubic": 2}
 PRODUCTS_PER_TAP = 50
 
 
-def resize_axis(backend, images, axis, start, size, output_size, interpolation):
-    """Resizes the `size` pixels from `start` on to `output_size` pixels.
+def resize_axis(
+    backend,
+    images,
+    axis,
+    start,
+    size,
+    output_size,
+    interpolation,
+    resized_size=None,
+    offset=0,
+):
+    """Resizes a part of an axis and returns a part of that.
 
     `out_i = sum_x k((x + 1/2 - c_i) / s) image_x / sum_x k(...)`, as
     `RandomResizedCrop` says.
@@ -22,10 +32,13 @@ def resize_axis(backend, images, axis, start, size, output_size, interpolation):
         backend: The Keras backend module that owns the tensors.
         images: Tensor of shape `(batch, height, width, channels)`.
         axis: 1 or 2.
-        start: Int tensor of shape `(batch or 1,)`.
-        size: Int tensor of shape `(batch or 1,)`.
-        output_size: Integer.
+        start: Int tensor of shape `(batch or 1,)`, first pixel that is resized.
+        size: Int tensor of shape `(batch or 1,)`, how many are.
+        output_size: Int, pixels of the output.
         interpolation: `"bilinear"` or `"bicubic"`.
+        resized_size: Int, how many pixels the part is resized to. Defaults to
+            `output_size`.
+        offset: Int, the first of them in the output.
 
     Returns:
         Tensor like `images`, with `output_size` pixels along `axis`.
@@ -35,16 +48,19 @@ def resize_axis(backend, images, axis, start, size, output_size, interpolation):
     start, size = (
         backend.cast(x, "int32")[:, None, None] for x in (start, size)
     )
-    # Positions in units of 1 / (2 output_size) of a pixel are integers, so
-    # that their differences are exact.
-    centre = (2 * ops.arange(output_size, dtype="int32") + 1)[:, None] * size
-    half_unit = 2 * ops.maximum(size, output_size)
+    resized = output_size if resized_size is None else resized_size
+    resized = backend.cast(resized, "int32")
+    # Positions in units of 1 / (2 resized) of a pixel are integers, so that
+    # their differences are exact.
+    centre = ops.arange(output_size, dtype="int32") + offset
+    centre = (2 * centre + 1)[:, None] * size
+    reach = 2 * ops.maximum(size, resized)
     radius = RADIUS[interpolation]
 
     def weights(pixel):
-        distance = ops.abs((2 * pixel + 1) * output_size - centre)
+        distance = ops.abs((2 * pixel + 1) * resized - centre)
         distance = backend.cast(distance, "float32") / backend.cast(
-            half_unit, "float32"
+            reach, "float32"
         )
         is_inside = (pixel >= 0) & (pixel < size)
         values = _KERNELS[interpolation](ops, ops.minimum(distance, radius))
@@ -54,8 +70,8 @@ def resize_axis(backend, images, axis, start, size, output_size, interpolation):
     if input_size is not None:
         taps = math.ceil(2 * radius * max(1, input_size / output_size))
         if taps * PRODUCTS_PER_TAP < input_size:
-            first = centre - radius * half_unit - output_size
-            first = ops.floor_divide(first, 2 * output_size) + 1
+            first = centre - radius * reach - resized
+            first = ops.floor_divide(first, 2 * resized) + 1
             pixel = first + ops.arange(taps, dtype="int32")
             index = start + ops.clip(pixel, 0, size - 1)
             return gather_axis(backend, images, index, weights(pixel), axis)

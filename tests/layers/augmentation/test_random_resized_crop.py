@@ -75,6 +75,41 @@ def test_resizes_whole_images_at_inference(interpolation, rng):
         np.testing.assert_allclose(actual[b], expected, atol=2e-6)
 
 
+def pillow_center_crop(image, size):
+    """The evaluation transform of CLIP's code, in torchvision's steps."""
+    width, height = image.size
+    if width < height:
+        resized = size, size * height // width
+    else:
+        resized = size * width // height, size
+    image = image.resize(resized, Image.BICUBIC)
+    left, top = (round((side - size) / 2) for side in resized)
+    return image.crop((left, top, left + size, top + size))
+
+
+@pytest.mark.parametrize("shape", [(60, 91), (77, 41), (24, 24), (13, 20)])
+def test_center_crop_is_the_peers_preprocessing(shape, rng):
+    """Within the peers' rounding to whole levels after each of two passes."""
+    # Away from 0 and 255, where they also cut overshoot off after each.
+    noise = rng.integers(64, 192, (shape[0] // 4 + 1, shape[1] // 4 + 1, 3))
+    image = Image.fromarray(noise.astype("uint8")).resize(shape[::-1])
+    layer = RandomResizedCrop(24, 24, interpolation="bicubic", center_crop=True)
+    actual = to_numpy(layer(np.asarray(image)[None], training=False))[0]
+    expected = np.asarray(pillow_center_crop(image, 24))
+    np.testing.assert_allclose(actual * 255, expected, atol=1.25)
+
+
+def test_center_crop_is_for_inference(rng):
+    images = rng.random((2, 20, 30, 3), dtype="float32")
+    squeezed, cropped = (
+        to_numpy(
+            RandomResizedCrop(8, 8, center_crop=center_crop, seed=0)(images)
+        )
+        for center_crop in (False, True)
+    )
+    np.testing.assert_array_equal(cropped, squeezed)
+
+
 def test_full_crop_at_the_same_size_is_the_identity(rng):
     images = rng.random((3, 16, 16, 3), dtype="float32")
     layer = RandomResizedCrop(16, 16, scale=(1, 1), ratio=(1, 1))
