@@ -15,11 +15,12 @@ from keras_contrastive.models.checks import fixed_size
 from keras_contrastive.models.checks import value_range_of
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.models.image_text_inputs import image_text_inputs
+from keras_contrastive.models.pretrained_clip import PretrainedCLIP
 from keras_contrastive.models.tower import Tower
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class CLIPModel(ContrastiveModel):
+class CLIPModel(PretrainedCLIP, ContrastiveModel):
     """CLIP: images and texts as vectors of one space.
 
     Two encoders, each followed by a linear projection without bias and L2
@@ -74,6 +75,10 @@ class CLIPModel(ContrastiveModel):
     The logs hold `loss`, the in-batch recalls at 1 of both directions, and the
     `logit_scale`, which should rise from 14.3 and rarely reach 100; with a
     bias also `logit_bias`.
+
+    Pretrained weights: `CLIPModel.from_checkpoint`, of OpenAI, open_clip or
+    transformers, and `CLIPModel.from_preset`, of keras-hub; back with
+    `save_checkpoint`.
 
     Raises:
         ValueError: If an encoder's output is not of rank 2, the images are not

@@ -1,0 +1,1 @@
+"""CLIP checkpoints of other libraries, as files and as our models."""

@@ -1,0 +1,207 @@
+"""The tokenizer of a CLIP checkpoint, from its files."""
+
+import gzip
+import html
+import os
+from pathlib import Path
+
+from keras_contrastive.json_files import read_json
+from keras_contrastive.text.caption_tokenizer import import_tokenizers
+from keras_contrastive.text.packed_tokenizer import PackedTokenizer
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+# The words of CLIP's code: contractions, letters, single digits, the rest.
+_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+_NUM_MERGES = 49152 - 256 - 2
+
+
+def clip_tokenizer(
+    path: str | os.PathLike,
+    context_length: int | None = None,
+    fix_text: bool = False,
+) -> PackedTokenizer:
+    """The tokenizer of a CLIP checkpoint, from its files.
+
+    Ids are those of transformers' `CLIPTokenizer` and of open_clip's and
+    OpenAI's `SimpleTokenizer`. The three differ in what they mend in a text
+    before: the latter two call ftfy, which makes curly quotes straight and
+    repairs characters that were decoded wrongly, and resolve HTML entities.
+
+    Needs `pip install "keras_contrastive[checkpoints]"`.
+
+    Args:
+        path: Folder with `tokenizer.json`, or with `vocab.json` and
+            `merges.txt`; or the file of merges that open_clip and OpenAI's
+            code come with, `bpe_simple_vocab_16e6.txt.gz`.
+        context_length: Int, number of ids that a text is packed into. Defaults
+            to that of the folder's model, or CLIP's 77.
+        fix_text: Whether to mend texts as open_clip and OpenAI's code do,
+            rather than not, as transformers.
+
+    Returns:
+        A `PackedTokenizer`: strings to an int32 array `(n, context_length)`.
+        `end_id` is where the text encoder reads a text.
+
+    Raises:
+        ValueError: If `path` has no vocabulary, or one without CLIP's tokens.
+
+    Example:
+
+    ```python
+    import json
+    from pathlib import Path
+    import keras_contrastive as kc
+
+    folder = Path("clip")  # yours: of a checkpoint
+    folder.mkdir(exist_ok=True)
+    tokens = "a d</w> o g</w> og</w> <|startoftext|> <|endoftext|>".split()
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    (folder / "merges.txt").write_text("#version: 0.2\\no g</w>\\n")
+    tokenizer = kc.text.clip_tokenizer(folder, context_length=6)
+    print(tokenizer("AOG"))  # [[5 0 4 6 6 6]]
+    ```
+    """
+    path = Path(path)
+    if path.is_file():
+        tokenizer, names = _from_merges(path), {}
+        pad_id = 0
+    else:
+        tokenizer, names = _from_folder(path), _special_tokens(path)
+        pad_id = tokenizer.token_to_id(names.get("pad_token", END))
+    start_id, end_id = (
+        tokenizer.token_to_id(names.get(name, default))
+        for name, default in (("bos_token", START), ("eos_token", END))
+    )
+    if None in (start_id, end_id):
+        raise ValueError(
+            "`path` must be the vocabulary of a CLIP, with tokens for start "
+            f"and end. Received: {os.fspath(path)!r}, whose ids of them are "
+            f"{start_id} and {end_id}"
+        )
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    clean = _import_clean() if fix_text else None
+
+    def tokenize(texts):
+        if clean is not None:
+            texts = [clean(text) for text in texts]
+        encodings = tokenizer.encode_batch(texts, add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    return PackedTokenizer(
+        tokenize,
+        context_length or _context_length(path),
+        start_id=start_id,
+        end_id=end_id,
+        pad_id=end_id if pad_id is None else pad_id,
+    )
+
+
+def _from_folder(folder):
+    tokenizers = import_tokenizers()
+    if (folder / "tokenizer.json").is_file():
+        return tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    vocabulary = read_json(folder / "vocab.json")
+    merges = folder / "merges.txt"
+    if vocabulary is None or not merges.is_file():
+        raise ValueError(
+            "`path` must be a folder with tokenizer.json, or with vocab.json "
+            "and merges.txt, or a file of merges. Received: "
+            f"{os.fspath(folder)!r}"
+        )
+    lines = merges.read_text(encoding="utf-8").split("\n")
+    return _byte_pair_encoding(vocabulary, _pairs(lines[1:]))
+
+
+def _from_merges(path):
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)
+    merges = _pairs(content.decode("utf-8").split("\n")[1 : _NUM_MERGES + 1])
+    # Bytes that are printable characters stand for themselves; ids go by them.
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    characters = [chr(code) for code in [*printable, *range(256, 324)]]
+    tokens = [
+        *characters,
+        *(f"{character}</w>" for character in characters),
+        *("".join(pair) for pair in merges),
+        START,
+        END,
+    ]
+    return _byte_pair_encoding({t: i for i, t in enumerate(tokens)}, merges)
+
+
+def _pairs(lines):
+    return [tuple(line.split()) for line in lines if line.strip()]
+
+
+def _byte_pair_encoding(vocabulary, merges):
+    tokenizers = import_tokenizers()
+    normalizers, pre_tokenizers = (
+        tokenizers.normalizers,
+        tokenizers.pre_tokenizers,
+    )
+    tokenizer = tokenizers.Tokenizer(
+        tokenizers.models.BPE(
+            vocabulary, merges, end_of_word_suffix="</w>", unk_token=END
+        )
+    )
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            normalizers.NFC(),
+            normalizers.Replace(tokenizers.Regex(r"\s+"), " "),
+            normalizers.Lowercase(),
+        ]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(
+                tokenizers.Regex(_WORDS), behavior="removed", invert=True
+            ),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    return tokenizer
+
+
+def _special_tokens(folder):
+    """Name to string of the special tokens, those that the files name."""
+    names = {
+        **(read_json(folder / "special_tokens_map.json") or {}),
+        **(read_json(folder / "tokenizer_config.json") or {}),
+    }
+    return {
+        name: token["content"] if isinstance(token, dict) else token
+        for name, token in names.items()
+        if name in ("bos_token", "eos_token", "pad_token") and token
+    }
+
+
+def _context_length(path):
+    folder = path if path.is_dir() else path.parent
+    transformers = read_json(folder / "config.json") or {}
+    open_clip = read_json(folder / "open_clip_config.json") or {}
+    text = transformers.get("text_config") or {}
+    text_cfg = open_clip.get("model_cfg", {}).get("text_cfg", {})
+    lengths = (
+        text.get("max_position_embeddings"),
+        text_cfg.get("context_length"),
+    )
+    return next(filter(None, lengths), 77)
+
+
+def _import_clean():
+    try:
+        import ftfy
+    except ImportError as error:
+        raise ImportError(
+            "`fix_text` needs the `ftfy` package. Install it with "
+            '`pip install "keras_contrastive[checkpoints]"`.'
+        ) from error
+
+    def clean(text):
+        text = html.unescape(html.unescape(ftfy.fix_text(text)))
+        return " ".join(text.split()).lower()
+
+    return clean

@@ -1,0 +1,114 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from tests.peers import peer
+
+pytest.importorskip("tokenizers")
+
+WORDS = (
+    "A dog's café, naïve RÉSUMÉ 2024! two-toned can't WE'LL 3.14 <b> snow "
+    "皇帝 こんにちは привет ΟΔΟΣ שלום 🐕🏽 "
+    "👨‍👩‍👧 ½ ﬁsh ① e\u0301 x² don`t #tag @you "
+    "http://a.b/c?d=e&f _under_ $5.00 50% ... ?! «quoted» İstanbul ß\u00a0ẞ\t"
+).split(" ")
+# What ftfy and HTML mean something for.
+MENDED = "“curly” it’s &amp;lt; &quot; schÃ¶n ＦＵＬＬ l…\u200b".split(" ")
+
+
+def strings(rng, words, count=1000):
+    return ["", " ", *words] + [
+        rng.choice([" ", "", "  ", "\n"]).join(
+            rng.choice(words, rng.integers(40))
+        )
+        for _ in range(count - 2 - len(words))
+    ]
+
+
+def test_equals_open_clip(rng):
+    """On a thousand strings, with and without what it mends."""
+    open_clip = peer("open_clip")
+    pytest.importorskip("ftfy")
+    merges = Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
+    tokenizer = kc.text.clip_tokenizer(merges, fix_text=True)
+    expected = open_clip.SimpleTokenizer()
+    texts = strings(rng, [*WORDS, *MENDED])
+    np.testing.assert_array_equal(tokenizer(texts), expected(texts).numpy())
+    assert tokenizer.end_id == expected.eot_token_id
+    assert (tokenizer(texts) == tokenizer.end_id).sum(axis=1).max() == 1
+
+
+@pytest.mark.parametrize("form", ["tokenizer.json", "vocab.json"])
+def test_equals_transformers(form, rng, tmp_path):
+    transformers = peer("transformers")
+    open_clip = peer("open_clip")
+    encoder = open_clip.SimpleTokenizer().encoder
+    vocabulary = dict(encoder)
+    for ours, theirs in (
+        ("<|startoftext|>", "<start_of_text>"),
+        ("<|endoftext|>", "<end_of_text>"),
+    ):
+        vocabulary[ours] = vocabulary.pop(theirs)
+    merges = [" ".join(pair) for pair in open_clip.SimpleTokenizer().bpe_ranks]
+    expected = transformers.CLIPTokenizer(
+        vocab=vocabulary, merges=[tuple(m.split()) for m in merges]
+    )
+    if form == "tokenizer.json":
+        expected.save_pretrained(tmp_path)
+    else:
+        (tmp_path / form).write_text(json.dumps(vocabulary))
+        (tmp_path / "merges.txt").write_text(
+            "\n".join(["#version: 0.2", *merges]), encoding="utf-8"
+        )
+    tokenizer = kc.text.clip_tokenizer(tmp_path)
+    texts = strings(rng, [*WORDS, *MENDED])
+    ids = expected(texts, padding="max_length", truncation=True, max_length=77)[
+        "input_ids"
+    ]
+    np.testing.assert_array_equal(tokenizer(texts), ids)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    tokens = "a d</w> o g</w> og</w> ! <|startoftext|> <|endoftext|>".split()
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\no g</w>\n")
+    return tmp_path
+
+
+def test_is_configured_by_the_files(folder):
+    tokenizer = kc.text.clip_tokenizer(folder)
+    assert tokenizer.context_length == 77
+    assert (tokenizer.start_id, tokenizer.end_id, tokenizer.pad_id) == (6, 7, 7)
+    (folder / "config.json").write_text(
+        json.dumps({"text_config": {"max_position_embeddings": 6}})
+    )
+    # As that of open_clip's largest model.
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"pad_token": {"content": "!"}, "eos_token": None})
+    )
+    tokenizer = kc.text.clip_tokenizer(folder)
+    np.testing.assert_array_equal(
+        tokenizer(["AOG", "d D d D d D"]),
+        [[6, 0, 4, 7, 5, 5], [6, 1, 1, 1, 1, 7]],
+    )
+
+
+def test_of_open_clip_takes_its_length(folder):
+    settings = {"model_cfg": {"text_cfg": {"context_length": 9}}}
+    (folder / "open_clip_config.json").write_text(json.dumps(settings))
+    assert kc.text.clip_tokenizer(folder).context_length == 9
+    assert kc.text.clip_tokenizer(folder, 5)("a").shape == (1, 5)
+
+
+def test_refuses(folder, tmp_path):
+    with pytest.raises(ValueError, match="must be a folder with tokenizer"):
+        kc.text.clip_tokenizer(folder / "nowhere")
+    (folder / "vocab.json").write_text('{"a": 0, "<|endoftext|>": 1}')
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    with pytest.raises(ValueError, match="whose ids of them are None and 1"):
+        kc.text.clip_tokenizer(folder)
