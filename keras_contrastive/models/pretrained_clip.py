@@ -108,7 +108,8 @@ class PretrainedCLIP:
         given them.
 
         SigLIP's towers end without a projection; here one follows that is the
-        identity, and trains with the rest.
+        identity, and trains with the rest. The tokenizer is keras-hub's, see
+        `kc.text.PackedTokenizer`.
 
         Needs `pip install "keras_contrastive[hub]"`.
 
@@ -117,7 +118,10 @@ class PretrainedCLIP:
             mean: Tuple of three floats on the scale of [0, 1], for a preset
                 without an image converter.
             std: Tuple of three positive floats, likewise.
-            augmenter: As of `CLIPModel`.
+            augmenter: As of `CLIPModel`. Defaults to a `RandomResizedCrop` of
+                90 to 100 % of the area that resizes by CLIP's antialiased
+                bicubic filter, and crops the centre where the preset's
+                converter does.
 
         Returns:
             A `CLIPModel`, not compiled, with the preset's logit scale and, for

@@ -7,7 +7,6 @@ import keras
 from keras_contrastive.layers.augmentation.random_resized_crop import (
     RandomResizedCrop,
 )
-from keras_contrastive.layers.logit_scale import LogitScale
 from keras_contrastive.models.checkpoints import open_clip_configuration
 from keras_contrastive.models.checkpoints import transformers_configuration
 from keras_contrastive.models.checkpoints.files import find_weights
@@ -15,6 +14,9 @@ from keras_contrastive.models.checkpoints.files import read_tensors
 from keras_contrastive.models.checkpoints.files import write_tensors
 from keras_contrastive.models.checkpoints.layout import OPEN_CLIP
 from keras_contrastive.models.checkpoints.layout import TRANSFORMERS
+from keras_contrastive.models.checkpoints.loaded_logit_scale import (
+    loaded_logit_scale,
+)
 from keras_contrastive.models.checks import value_range_of
 from keras_contrastive.models.encoders.text_transformer import TextTransformer
 from keras_contrastive.models.encoders.vision_transformer import (
@@ -70,24 +72,13 @@ def load_checkpoint(model_class, path, augmenter=None):
             scale=(0.9, 1.0),
             **config.augmenter,
         )
-    return build_model(
-        model_class, image_encoder, text_encoder, augmenter, weights
-    )
-
-
-def build_model(model_class, image_encoder, text_encoder, augmenter, weights):
-    """A model with `weights` by our names, those that it is given."""
-    bias = weights.get("logit_scale/bias")
-    scale = float(keras.ops.exp(weights["logit_scale/log_scale"]))
     model = model_class(
         image_encoder,
         text_encoder,
         projection_dim=weights["image/projection/kernel"].shape[1],
         augmenter=augmenter,
-        logit_scale=LogitScale(
-            # SigLIP's are above the bound that CLIP has.
-            max_scale=max(100.0, scale),
-            initial_bias=None if bias is None else float(bias),
+        logit_scale=loaded_logit_scale(
+            weights["logit_scale/log_scale"], weights.get("logit_scale/bias")
         ),
     )
     model.build_from_encoders()

@@ -6,7 +6,9 @@ import numpy as np
 from keras_contrastive.layers.augmentation.random_resized_crop import (
     RandomResizedCrop,
 )
-from keras_contrastive.layers.logit_scale import LogitScale
+from keras_contrastive.models.checkpoints.loaded_logit_scale import (
+    loaded_logit_scale,
+)
 from keras_contrastive.models.encoders.pooled import pooled
 
 
@@ -30,8 +32,6 @@ def load_preset(model_class, preset, mean, std, augmenter):
             interpolation="bicubic",
             center_crop=converter is None or converter.crop_to_aspect_ratio,
         )
-    bias = getattr(head, "logit_bias", None)
-    log_scale = keras.ops.convert_to_numpy(head.logit_scale)
     projections = (
         getattr(backbone, f"{tower}_projection", None)
         for tower in ("vision", "text")
@@ -51,16 +51,17 @@ def load_preset(model_class, preset, mean, std, augmenter):
         text_encoder,
         projection_dim=kernels[0].shape[1],
         augmenter=augmenter,
-        logit_scale=LogitScale(
-            # SigLIP's are above the bound that CLIP has.
-            max_scale=max(100.0, float(np.exp(log_scale))),
-            initial_bias=None if bias is None else float(bias),
+        logit_scale=loaded_logit_scale(
+            *(
+                keras.ops.convert_to_numpy(getattr(head, name))
+                for name in ("logit_scale", "logit_bias")
+                if hasattr(head, name)
+            )
         ),
     )
     model.build_from_encoders()
     model.image_tower.projection.kernel.assign(kernels[0])
     model.text_tower.projection.kernel.assign(kernels[1])
-    model.logit_scale.log_scale.assign(log_scale)
     return model
 
 
