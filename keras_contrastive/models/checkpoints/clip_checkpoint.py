@@ -59,7 +59,7 @@ def load_checkpoint(model_class, path, augmenter=None):
         **config.image,
     )
     text_encoder = TextTransformer(
-        *weights["text/token_embedding/embeddings"].shape[:1],
+        len(weights["text/token_embedding/embeddings"]),
         context_length=len(
             weights["text/position_embedding/position_embedding"]
         ),

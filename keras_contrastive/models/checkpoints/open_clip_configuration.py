@@ -47,16 +47,13 @@ def read(folder, tensors):
         ("text_cfg", text, _TEXT),
     ):
         _check_others(section, settings, used | _WITHOUT_EFFECT)
-    if isinstance(vision.get("layers"), list):
-        raise _no_vision_transformer(vision["layers"])
     size = height_and_width(vision.get("image_size", 224))
-    width = tensors["visual.class_embedding"].shape[0]
     mean, std, augmenter = _preprocessing(config.get("preprocess_cfg", {}))
     activation = "quick_gelu" if model.get("quick_gelu") else "gelu"
     vocabulary_size = text.get("vocab_size", 49408)
     return Configuration(
         image={
-            "num_heads": width // vision.get("head_width", 64),
+            "num_heads": _width(tensors) // vision.get("head_width", 64),
             "activation": activation,
             "layer_norm_epsilon": _epsilon(vision, "vision_cfg"),
             "patch_dropout": vision.get("patch_dropout", 0.0),
@@ -123,12 +120,10 @@ def _of_openai(folder, tensors):
             f"only OpenAI's, known by {sorted(_SIZES_OF_OPENAI)} among the "
             f"tensors, need none. Received: {str(folder)!r}, without"
         )
-    if "visual.class_embedding" not in tensors:
-        raise _no_vision_transformer("a ResNet")
     size = int(tensors["input_resolution"])
     return Configuration(
         image={
-            "num_heads": tensors["visual.class_embedding"].shape[0] // 64,
+            "num_heads": _width(tensors) // 64,
             "activation": "quick_gelu",
             "input_shape": (size, size, 3),
             "mean": configuration.MEAN,
@@ -143,11 +138,13 @@ def _of_openai(folder, tensors):
     )
 
 
-def _no_vision_transformer(layers):
-    return ValueError(
-        "The checkpoint's image tower must be a vision transformer. Received: "
-        f"layers={layers}"
-    )
+def _width(tensors):
+    if "visual.class_embedding" not in tensors:
+        raise ValueError(
+            "The checkpoint's image tower must be a vision transformer. "
+            f"Received: one of {sorted(tensors)[:3]}"
+        )
+    return len(tensors["visual.class_embedding"])
 
 
 def write(folder, model, crop):

@@ -14,6 +14,7 @@ from tests.models.checkpoints.helpers import TOKENS
 from tests.models.checkpoints.helpers import config
 from tests.models.checkpoints.helpers import embeddings
 from tests.models.checkpoints.helpers import normalized
+from tests.models.encoders.marks import slow_on_jax
 
 safetensors = pytest.importorskip("safetensors.numpy")
 
@@ -96,6 +97,7 @@ def test_trains_and_is_kept_in_a_keras_file(tmp_path, rng):
     assert history.history["loss"][-1] < 0.8 * history.history["loss"][0]
 
 
+@slow_on_jax
 def test_openai_needs_no_configuration(tmp_path, rng):
     """The tensors of its code, half precision, heads of 64 units."""
     model = small_model(
@@ -191,12 +193,19 @@ def test_refuses_configurations(file, change, message, tmp_path, rng):
         kc.CLIPModel.from_checkpoint(tmp_path)
 
 
+def test_refuses_resnets(tmp_path):
+    small_model().save_checkpoint(tmp_path, "open_clip")
+    tensors = {"visual.layer1.0.conv1.weight": np.zeros((1, 1, 1, 1))}
+    safetensors.save_file(tensors, tmp_path / "open_clip_model.safetensors")
+    with pytest.raises(ValueError, match="vision transformer.*layer1"):
+        kc.CLIPModel.from_checkpoint(tmp_path)
+
+
 @pytest.mark.parametrize(
     "section, change, message",
     [
         ("vision_cfg", {"timm_model_name": "vit"}, "`timm_model_name` .*unset"),
         ("vision_cfg", {"pool_type": "avg"}, "`pool_type` of vision_cfg"),
-        ("vision_cfg", {"layers": [3, 4, 6, 3]}, "vision transformer"),
         ("text_cfg", {"no_causal_mask": True}, "`no_causal_mask`"),
         ("vision_cfg", {"act_kwargs": {"approximate": "tanh"}}, "`act_kwargs`"),
     ],
