@@ -120,13 +120,13 @@ def _resize(image_module, image, height, width):
     image = _to_8_bits(image_module, image)
 
     scale = min(image.height / height, image.width / width)
-    top = (image.height - scale * height) / 2
-    left = (image.width - scale * width) / 2
+    # Rounding must not push the region over an edge.
+    top = max((image.height - scale * height) / 2, 0)
+    left = max((image.width - scale * width) / 2, 0)
     right, bottom = left + scale * width, top + scale * height
     image = image.resize(
         (width, height),
         image_module.Resampling.BICUBIC,
-        # Rounding must not push the region over the edge.
         box=(left, top, min(right, image.width), min(bottom, image.height)),
     )
     if image.mode == "RGBA":

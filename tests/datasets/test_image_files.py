@@ -51,6 +51,12 @@ def test_tiny_and_narrow(size):
     assert load_image(encode(picture(*size)), (6, 4)).shape == (6, 4, 3)
 
 
+@pytest.mark.parametrize("size", [(228, 225), (225, 228)])
+def test_rounding_keeps_the_region_within_the_image(size):
+    """224 times 225 / 224 is more than 225, in floats."""
+    assert load_image(encode(picture(*size)), 224).shape == (224, 224, 3)
+
+
 def test_path(tmp_path):
     path = tmp_path / "picture.png"
     picture().save(path)
