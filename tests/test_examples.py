@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import pytest
 
+import keras_contrastive as kc
+
 ROOT = Path(__file__).parents[1]
 FLICKR = ROOT.parent / "shared" / "data" / "flickr30k_format"
 CIFAR10 = ROOT.parent / "shared" / "data" / "tfds"
@@ -50,6 +52,28 @@ def test_quickstart_clip(tmp_path):
     out = run("quickstart_clip.py", "--output", tmp_path, *size)
     assert (tmp_path / "clip.md").read_text().strip() in out
     assert (tmp_path / "zero_shot.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("method", ["full", "lit"])
+def test_finetune_clip(method, tmp_path):
+    for package in ("safetensors", "tokenizers", "PIL"):
+        pytest.importorskip(package)
+    small = "--images 256 --epochs 1 --batch-size 64".split()
+    rehearsal = ("--output", tmp_path, *small, "--learning-rate", 1e-3)
+    out = run("finetune_clip.py", "--method", method, *rehearsal)
+    assert (tmp_path / "results.md").read_text().strip() in out
+    assert out.count("to image recall@") == 3
+    before, after = (
+        kc.CLIPModel.from_checkpoint(tmp_path / folder).image_encoder
+        for folder in ("random", "checkpoint")
+    )
+    same = [
+        np.array_equal(old, new)
+        for old, new in zip(
+            before.get_weights(), after.get_weights(), strict=True
+        )
+    ]
+    assert all(same) if method == "lit" else not any(same)
 
 
 def test_distributed():
