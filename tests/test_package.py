@@ -26,14 +26,17 @@ def test_imports_no_optional_package():
     optional = [
         "PIL",
         "keras_cv",
+        "ftfy",
         "keras_hub",
         "keras_nlp",
         "matplotlib",
         "onnx",
+        "safetensors",
         "sklearn",
         "tensorflow_datasets",
         "tf2onnx",
         "tokenizers",
+        "transformers",
         "webdataset",
     ]
     code = f"""

@@ -1,5 +1,6 @@
 """What needs no other library than safetensors."""
 
+import inspect
 import json
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from tests.code_blocks import run_blocks
 from tests.models.checkpoints import oracle
 from tests.models.checkpoints.helpers import CONFIGS
 from tests.models.checkpoints.helpers import IMAGES
@@ -95,6 +97,12 @@ def test_trains_and_is_kept_in_a_keras_file(tmp_path, rng):
     model.compile(keras.optimizers.Adam(1e-2), loss="clip")
     history = model.fit(IMAGES, TOKENS, batch_size=3, epochs=20, verbose=0)
     assert history.history["loss"][-1] < 0.8 * history.history["loss"][0]
+
+
+@slow_on_jax
+def test_the_example_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_blocks(inspect.getdoc(kc.CLIPModel.from_checkpoint), "from_checkpoint")
 
 
 @slow_on_jax
