@@ -38,9 +38,10 @@ args.output.mkdir(parents=True, exist_ok=True)
 def pictures(count, seed):
     """Records of coloured shapes, in place of photographs."""
     data = kc.datasets.shapes(count, image_size=32, seed=seed)
+    pairs = zip(data.images, data.captions, strict=True)
     return [
-        {"image": image, "captions": [caption]}
-        for image, caption in zip(data.images, data.captions, strict=True)
+        kc.datasets.CaptionedImage(image, (caption,), i)
+        for i, (image, caption) in enumerate(pairs)
     ]
 
 
@@ -70,7 +71,7 @@ else:
     train, val = pictures(2048, seed=0), pictures(512, seed=1)
 train = train[: args.images]
 checkpoint = args.checkpoint or random_checkpoint(
-    args.output / "random", [record["captions"] for record in train]
+    args.output / "random", [record.captions for record in train]
 )
 
 model = kc.CLIPModel.from_checkpoint(checkpoint)

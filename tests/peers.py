@@ -1,4 +1,9 @@
-"""Other libraries, which tests are compared with where they are installed."""
+"""Other libraries, which tests are compared with where they are installed.
+
+transformers is among the `dev` extra. For open_clip add, into `.venv`:
+
+    pip install --no-deps open_clip_torch timm torchvision==0.28.0
+"""
 
 import functools
 from importlib.util import find_spec

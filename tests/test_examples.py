@@ -58,7 +58,7 @@ def test_quickstart_clip(tmp_path):
 def test_finetune_clip(method, tmp_path):
     for package in ("safetensors", "tokenizers", "PIL"):
         pytest.importorskip(package)
-    small = "--images 256 --epochs 1 --batch-size 64".split()
+    small = "--images 128 --epochs 1 --batch-size 64".split()
     rehearsal = ("--output", tmp_path, *small, "--learning-rate", 1e-3)
     out = run("finetune_clip.py", "--method", method, *rehearsal)
     assert (tmp_path / "results.md").read_text().strip() in out

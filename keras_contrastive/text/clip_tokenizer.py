@@ -43,7 +43,8 @@ def clip_tokenizer(
         `end_id` is where the text encoder reads a text.
 
     Raises:
-        ValueError: If `path` has no vocabulary, or one without CLIP's tokens.
+        ValueError: If `path` has no vocabulary, or one without CLIP's tokens,
+            or open_clip would use its tokenizer otherwise.
 
     Example:
 
@@ -79,6 +80,7 @@ def clip_tokenizer(
             f"and end. Received: {os.fspath(path)!r}, whose ids of them are "
             f"{start_id} and {end_id}"
         )
+    default_length = _context_length(path)
     tokenizer.no_padding()
     tokenizer.no_truncation()
     clean = _import_clean() if fix_text else None
@@ -91,7 +93,7 @@ def clip_tokenizer(
 
     return PackedTokenizer(
         tokenize,
-        context_length or _context_length(path),
+        default_length if context_length is None else context_length,
         start_id=start_id,
         end_id=end_id,
         pad_id=end_id if pad_id is None else pad_id,
@@ -182,10 +184,16 @@ def _context_length(path):
     folder = path if path.is_dir() else path.parent
     transformers = read_json(folder / "config.json") or {}
     open_clip = read_json(folder / "open_clip_config.json") or {}
-    text = transformers.get("text_config") or {}
+    text_config = transformers.get("text_config") or {}
     text_cfg = open_clip.get("model_cfg", {}).get("text_cfg", {})
+    if text_cfg.get("tokenizer_kwargs"):
+        raise ValueError(
+            "`tokenizer_kwargs` in open_clip_config.json must be unset: there "
+            "is only CLIP's tokenizer here, as it is. "
+            f"Received: {text_cfg['tokenizer_kwargs']}"
+        )
     lengths = (
-        text.get("max_position_embeddings"),
+        text_config.get("max_position_embeddings"),
         text_cfg.get("context_length"),
     )
     return next(filter(None, lengths), 77)

@@ -41,34 +41,45 @@ def test_equals_open_clip(rng):
     assert (tokenizer(texts) == tokenizer.end_id).sum(axis=1).max() == 1
 
 
+def clip_vocabulary(texts):
+    """A small one with the structure of CLIP's: its bytes, merges and ends."""
+    tokenizers = pytest.importorskip("tokenizers")
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+    byte_level = tokenizers.pre_tokenizers.ByteLevel
+    tokenizer.pre_tokenizer = byte_level(add_prefix_space=False)
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=2000,
+        end_of_word_suffix="</w>",
+        initial_alphabet=byte_level.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([t.lower() for t in texts], trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    ends = {f"{character}</w>" for character in byte_level.alphabet()}
+    tokens = [*model["vocab"], *sorted(ends - set(model["vocab"]))]
+    tokens += ["<|startoftext|>", "<|endoftext|>"]
+    return {token: i for i, token in enumerate(tokens)}, model["merges"]
+
+
 @pytest.mark.parametrize("form", ["tokenizer.json", "vocab.json"])
 def test_equals_transformers(form, rng, tmp_path):
     transformers = peer("transformers")
-    open_clip = peer("open_clip")
-    encoder = open_clip.SimpleTokenizer().encoder
-    vocabulary = dict(encoder)
-    for ours, theirs in (
-        ("<|startoftext|>", "<start_of_text>"),
-        ("<|endoftext|>", "<end_of_text>"),
-    ):
-        vocabulary[ours] = vocabulary.pop(theirs)
-    merges = [" ".join(pair) for pair in open_clip.SimpleTokenizer().bpe_ranks]
+    texts = strings(rng, [*WORDS, *MENDED])
+    vocabulary, merges = clip_vocabulary(texts)
     expected = transformers.CLIPTokenizer(
-        vocab=vocabulary, merges=[tuple(m.split()) for m in merges]
+        vocab=vocabulary, merges=[tuple(pair) for pair in merges]
     )
     if form == "tokenizer.json":
         expected.save_pretrained(tmp_path)
     else:
         (tmp_path / form).write_text(json.dumps(vocabulary))
-        (tmp_path / "merges.txt").write_text(
-            "\n".join(["#version: 0.2", *merges]), encoding="utf-8"
-        )
+        lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
+        (tmp_path / "merges.txt").write_text("\n".join(lines), "utf-8")
     tokenizer = kc.text.clip_tokenizer(tmp_path)
-    texts = strings(rng, [*WORDS, *MENDED])
-    ids = expected(texts, padding="max_length", truncation=True, max_length=77)[
-        "input_ids"
-    ]
+    packing = {"padding": "max_length", "truncation": True, "max_length": 77}
+    ids = expected(texts, **packing)["input_ids"]
     np.testing.assert_array_equal(tokenizer(texts), ids)
+    assert len(np.unique(ids)) > 200
 
 
 @pytest.fixture
@@ -108,6 +119,13 @@ def test_of_open_clip_takes_its_length(folder):
 def test_refuses(folder, tmp_path):
     with pytest.raises(ValueError, match="must be a folder with tokenizer"):
         kc.text.clip_tokenizer(folder / "nowhere")
+    settings = {"text_cfg": {"tokenizer_kwargs": {"clean": "canonicalize"}}}
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": settings})
+    )
+    with pytest.raises(ValueError, match="`tokenizer_kwargs`.*canonicalize"):
+        kc.text.clip_tokenizer(folder)
+    (folder / "open_clip_config.json").unlink()
     (folder / "vocab.json").write_text('{"a": 0, "<|endoftext|>": 1}')
     (folder / "merges.txt").write_text("#version: 0.2\n")
     with pytest.raises(ValueError, match="whose ids of them are None and 1"):
