@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from tests.models.encoders.marks import slow_on_jax
 
 ROOT = Path(__file__).parents[1]
 FLICKR = ROOT.parent / "shared" / "data" / "flickr30k_format"
@@ -54,7 +55,9 @@ def test_quickstart_clip(tmp_path):
     assert (tmp_path / "zero_shot.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("method", ["full", "lit"])
+@pytest.mark.parametrize(
+    "method", ["lit", pytest.param("full", marks=slow_on_jax)]
+)
 def test_finetune_clip(method, tmp_path):
     for package in ("safetensors", "tokenizers", "PIL"):
         pytest.importorskip(package)
