@@ -13,7 +13,8 @@ FOLDER = Path(__file__).parent / ".peers"
 # bring another build of torch along.
 COMPLETE = "torch==2.13.0 numpy pillow"
 BARE = (
-    "torchvision==0.28.0 lightly open_clip_torch pytorch-metric-learning timm"
+    "torchvision==0.28.0 lightly open_clip_torch pytorch-metric-learning timm "
+    "kornia kornia_rs"
 )
 NEEDED = (
     "lightly-utils pytorch-lightning torchmetrics aenum hydra-core tqdm "

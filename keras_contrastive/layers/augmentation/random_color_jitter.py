@@ -117,35 +117,48 @@ class RandomColorJitter(RandomImageLayer):
 
     def transform_images(self, images, transformation):
         """Applies the four operations to each image in its own order."""
-        # Three blends, one hue shift and three blends, instead of the 24
-        # orders: each operation of an image takes one of the six slots, on its
-        # side of the hue shift, and the other slots are the identity.
-        before_hue, after_hue = self._slots(transformation)
         ops = self.backend.numpy
         batch, height, width, _ = self.backend.shape(images)
         planes = ops.transpose(images, (0, 3, 1, 2))
         planes = ops.reshape(planes, (batch, 3, height * width))
-        for slot in before_hue:
-            planes = self._blend(planes, *slot)
-        planes = rotate_hue(
-            self.backend, planes, transformation["hue"][:, None]
-        )
-        for slot in after_hue:
-            planes = self._blend(planes, *slot)
+        places = transformation["places"][:, :3]
+        hue_place = transformation["places"][:, 3:]
+        blends = self._blends(transformation)
+
+        def shift_hue(planes):
+            turn = transformation["hue"][:, None]
+            return rotate_hue(self.backend, planes, turn)
+
+        if images.shape[0] == 1:
+            for place in range(4):
+                planes = self.backend.cond(
+                    hue_place[0, 0] == place,
+                    lambda: shift_hue(planes),  # noqa: B023
+                    lambda: self._blend(planes, *blends(places == place)),  # noqa: B023
+                )
+        else:
+            # Three blends, one hue shift and three blends, instead of the 24
+            # orders: each operation of an image takes one of the six slots, on
+            # its side of the hue shift; the other slots are the identity.
+            before, after = places < hue_place, places > hue_place
+            for place in (0, 1, 2):
+                chosen = before & (places == place)
+                planes = self._blend(planes, *blends(chosen))
+            planes = shift_hue(planes)
+            for place in (1, 2, 3):
+                chosen = after & (places == place)
+                planes = self._blend(planes, *blends(chosen))
         planes = ops.reshape(planes, (batch, 3, height, width))
         return ops.transpose(planes, (0, 2, 3, 1))
 
-    def _slots(self, transformation):
-        """Coefficients of the blends before and after the hue shift.
+    def _blends(self, transformation):
+        """A function from chosen operations to the blend that they are.
 
-        Returns:
-            Two lists of three tuples `(factor, mean, gray)`, tensors of shape
-            `(batch, 1, 1)`: the weights of the image, of the mean of its gray
-            image and of its gray image.
+        Of `(batch, 3)` booleans, at most one of a row true, it makes three
+        tensors of shape `(batch, 1, 1)`: the weights of the image, of the mean
+        of its gray image and of its gray image.
         """
         ops = self.backend.numpy
-        places = transformation["places"][:, :3]
-        hue_place = transformation["places"][:, 3:]
         names = ("brightness", "contrast", "saturation")
         factors = ops.stack([transformation[name] for name in names], axis=1)
 
@@ -155,12 +168,7 @@ class RandomColorJitter(RandomImageLayer):
             factor = 1 + ops.sum(chosen, axis=1)
             return factor, -chosen[:, 1], -chosen[:, 2]
 
-        before = places < hue_place
-        after = places > hue_place
-        return (
-            [coefficients(before & (places == k)) for k in (0, 1, 2)],
-            [coefficients(after & (places == k)) for k in (1, 2, 3)],
-        )
+        return coefficients
 
     def _blend(self, planes, factor, mean_weight, gray_weight):
         """One blend as a product with a 3x3 matrix per image."""
