@@ -156,7 +156,7 @@ def by_hand(batch, steps):
     import keras_contrastive as kc
 
     encoder = kc.models.ResNet18("cifar")
-    head = kc.layers.ProjectionHead()
+    head = kc.layers.ProjectionHead(512, 128)
     views = kc.layers.MultiView(
         kc.layers.simclr_augmentation("cifar10", 32, 32)
     )

@@ -2,13 +2,16 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
+from keras_contrastive.layers.fused_batch_norm import fused_batch_norm
+from keras_contrastive.layers.fused_batch_norm import is_fusible
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation over the batches of all replicas.
 
-    On one device, and on JAX, it is `keras.layers.BatchNormalization`. Under a
+    On one device, and on JAX, it is `keras.layers.BatchNormalization`, computed
+    by the kernel that TensorFlow and PyTorch have for images. Under a
     `tf.distribute` strategy or in processes of `torch.distributed` the moments
     of a training batch are those of the global batch, as on JAX they always
     are: from each replica's mean `m_r` and variance `v_r`,
@@ -65,9 +68,17 @@ class BatchNormalization(keras.layers.BatchNormalization):
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
-        is_global = distribution.num_replicas() == 1
-        if is_global or not (training and self.trainable):
+        if not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
+        if distribution.num_replicas() == 1:
+            is_plain = mask is None and self.scale and self.center
+            if not (is_plain and is_fusible(inputs, self.axis)):
+                return super().call(inputs, training=training, mask=mask)
+            outputs, mean, variance = fused_batch_norm(
+                inputs, self.gamma, self.beta, self.epsilon
+            )
+            self._follow(mean, variance)
+            return outputs
         if mask is not None:
             raise ValueError(
                 "`mask` must be None on several replicas, where "
@@ -76,15 +87,19 @@ class BatchNormalization(keras.layers.BatchNormalization):
             )
         x = ops.cast(inputs, "float32")
         mean, variance = self._global_moments(x)
+        self._follow(mean, variance)
+        x = ops.batch_normalization(
+            x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon
+        )
+        return ops.cast(x, self.compute_dtype)
+
+    def _follow(self, mean, variance):
+        """Moves the moving moments towards those of the batch."""
         for moving, now in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
             moving.assign(moving * self.momentum + now * (1 - self.momentum))
-        x = ops.batch_normalization(
-            x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon
-        )
-        return ops.cast(x, self.compute_dtype)
 
     def _global_moments(self, x):
         axes = [i for i in range(len(x.shape)) if i != self.axis % len(x.shape)]

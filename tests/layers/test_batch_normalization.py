@@ -1,0 +1,83 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_contrastive.layers import BatchNormalization
+from tests.autodiff import value_and_gradients
+
+
+def pair(shape, **kwargs):
+    """Keras' layer and ours with the same weights."""
+    kwargs = {"momentum": 0.8, "epsilon": 1e-3, **kwargs}
+    layers = (
+        keras.layers.BatchNormalization(**kwargs),
+        BatchNormalization(**kwargs),
+    )
+    rng = np.random.default_rng(1)
+    for layer in layers:
+        layer.build(shape)
+    values = [rng.uniform(0.5, 2, w.shape) for w in layers[0].weights]
+    for layer in layers:
+        layer.set_weights(values)
+    return layers
+
+
+CASES = [  # The first two have kernels of their own.
+    ((8, 5, 7, 3), {}),
+    ((2, 1, 1, 4), {}),
+    ((8, 3, 5, 7), {"axis": 1}),
+    ((8, 5, 7, 3), {"scale": False}),
+    ((16, 6), {}),
+]
+
+
+@pytest.mark.parametrize("shape, kwargs", CASES)
+def test_equals_keras(shape, kwargs, rng):
+    inputs = (3 + 2 * rng.normal(size=shape)).astype("float32")
+    weights = rng.normal(size=shape).astype("float32")
+    results = []
+    for layer in pair(shape, **kwargs):
+        value, (gradient,) = value_and_gradients(
+            lambda x, layer=layer: ops.sum(
+                weights * ops.square(layer(x, training=True))
+            ),
+            inputs,
+        )
+        moving = [ops.convert_to_numpy(w) for w in layer.weights]
+        results.append([value, gradient, *moving])
+    for expected, actual in zip(*results, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(dtype, rng):
+    inputs = (3 + 2 * rng.normal(size=(8, 6, 6, 4))).astype("float32")
+    theirs, ours = pair(inputs.shape, dtype=dtype)
+    expected, actual = (
+        theirs(inputs, training=True),
+        ours(inputs, training=True),
+    )
+    assert keras.backend.standardize_dtype(actual.dtype) == dtype[6:]
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(ops.cast(actual, "float32")),
+        ops.convert_to_numpy(ops.cast(expected, "float32")),
+        atol=0.05,
+    )
+    for expected, actual in zip(theirs.weights, ours.weights, strict=True):
+        np.testing.assert_allclose(
+            ops.convert_to_numpy(actual),
+            ops.convert_to_numpy(expected),
+            rtol=1e-2,
+        )
+
+
+def test_frozen_layer_uses_its_averages(rng):
+    inputs = rng.normal(size=(8, 6, 6, 4)).astype("float32")
+    theirs, ours = pair(inputs.shape)
+    theirs.trainable = ours.trainable = False
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(ours(inputs, training=True)),
+        ops.convert_to_numpy(theirs(inputs, training=True)),
+        atol=1e-6,
+    )
