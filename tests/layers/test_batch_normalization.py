@@ -36,14 +36,17 @@ CASES = [  # The first two have kernels of their own.
 def test_equals_keras(shape, kwargs, rng):
     inputs = (3 + 2 * rng.normal(size=shape)).astype("float32")
     weights = rng.normal(size=shape).astype("float32")
+    weights = ops.convert_to_tensor(weights)
     results = []
     for layer in pair(shape, **kwargs):
-        value, (gradient,) = value_and_gradients(
-            lambda x, layer=layer: ops.sum(
-                weights * ops.square(layer(x, training=True))
-            ),
-            inputs,
-        )
+
+        def weighted(x, layer=layer):
+            with keras.StatelessScope():  # JAX's tracers would get out
+                outputs = layer(x, training=True)
+            return ops.sum(weights * ops.square(outputs))
+
+        value, (gradient,) = value_and_gradients(weighted, inputs)
+        layer(inputs, training=True)
         moving = [ops.convert_to_numpy(w) for w in layer.weights]
         results.append([value, gradient, *moving])
     for expected, actual in zip(*results, strict=True):
