@@ -1,0 +1,104 @@
+"""SimCLR beside lightly: what both learn from the same images, CPU scale.
+
+    python benchmarks/quality/simclr.py --data-dir ~/tensorflow_datasets
+
+The small recipe: ResNet-18 of width 16 with the CIFAR stem, head 128-128-128,
+batch 256, SGD at 0.12 with momentum 0.9 and one cosine to 0, temperature 0.5;
+`simclr_ours.py` and `simclr_lightly.py` are the two sides. Their
+representations of the same test images, at the end of the last epoch, are
+scored by one kNN (k = 200) and one linear probe. Writes a table and a plot into
+`benchmarks/results/`; `--output` keeps each run, and the same command goes on
+after those that are there.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+
+import numpy as np
+import side_by_side
+
+import keras_contrastive as kc
+
+COLUMNS = {
+    "init_knn": "kNN, random init",
+    "final_knn": "kNN",
+    "final_linear": "linear probe",
+}
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--data-dir", help="prepared tensorflow-datasets folder")
+parser.add_argument("--images", default=10_000, type=int)
+parser.add_argument("--test-images", default=10_000, type=int)
+parser.add_argument("--epochs", default=4, type=int)
+parser.add_argument("--width", default=16, type=int)
+parser.add_argument("--batch-size", default=256, type=int)
+parser.add_argument("--seeds", default=[0, 1, 2], type=int, nargs="+")
+parser.add_argument("--backend", default=["tensorflow"], nargs="*")
+parser.add_argument(
+    "--peer", default=True, action=argparse.BooleanOptionalAction
+)
+parser.add_argument("--output", default="runs/quality/simclr", type=Path)
+parser.add_argument(
+    "--results", default=Path(__file__).parents[1] / "results", type=Path
+)
+
+
+def main(args):
+    args.output.mkdir(parents=True, exist_ok=True)
+    # Whole batches, so that both sides see all of the same images.
+    count = args.images // args.batch_size * args.batch_size
+    data = {}
+    for split, size in (("train", count), ("test", args.test_images)):
+        data[f"{split}_images"], data[f"{split}_labels"] = kc.datasets.cifar10(
+            f"{split}[:{size}]", data_dir=args.data_dir
+        )
+    path = args.output / "data.npz"
+    np.savez(path, **data)
+
+    def evaluate(output):
+        scores = {}
+        for name in ("init", "final"):
+            train, test = (
+                np.load(output / f"{name}_{split}.npy")
+                for split in ("train", "test")
+            )
+            labels, truth = data["train_labels"], data["test_labels"]
+            k = min(200, len(train))
+            found = kc.evaluation.knn_classify(train, labels, test, k=k)
+            scores[f"{name}_knn"] = float((found == truth).mean())
+            scores[f"{name}_linear"] = kc.evaluation.linear_probe(
+                train, labels, test, truth, verbose=0
+            )["accuracy"]
+        return scores
+
+    contenders = side_by_side.ours(args.backend, "simclr_ours.py")
+    if args.peer:
+        contenders |= side_by_side.peer("lightly", "simclr_lightly.py")
+    case = {
+        "data": str(path),
+        "epochs": args.epochs,
+        "width": args.width,
+        "batch_size": args.batch_size,
+        "learning_rate": 0.06 * args.batch_size / 128,
+        "momentum": 0.9,
+        # 5e-4 through a momentum of 0.9 is this much beside it.
+        "weight_decay": 5e-3,
+        "temperature": 0.5,
+    }
+    results = side_by_side.run(
+        contenders, args.seeds, case, args.output, evaluate
+    )
+    title = (
+        f"{count:,} images, {args.epochs} epochs, scored on "
+        f"{args.test_images:,}"
+    )
+    side_by_side.report(
+        results, COLUMNS, title, args.results / "quality_simclr"
+    )
+
+
+if __name__ == "__main__":
+    main(parser.parse_args())
