@@ -115,32 +115,31 @@ def save(model, log, folder):
     (folder / "log.json").write_text(json.dumps(log))
 
 
-def restore(model, folder, steps):
-    """The log of earlier calls, whose weights the model takes on."""
-    log = {"losses": [], "seconds": 0.0}
+def earlier(folder):
+    """The log of the calls before this one."""
     if (folder / "log.json").exists():
-        log = json.loads((folder / "log.json").read_text())
-        weights = {}
-        for path in folder.glob("weights-*.npz"):
-            with np.load(path) as part:
-                weights |= {int(name): part[name] for name in part}
+        return json.loads((folder / "log.json").read_text())
+    return {"losses": [], "seconds": 0.0}
+
+
+def restore(model, log, folder, steps):
+    """Gives the model the weights of earlier calls, if there are any."""
+    weights = {}
+    for path in folder.glob("weights-*.npz") if log["losses"] else ():
+        with np.load(path) as part:
+            weights |= {int(name): part[name] for name in part}
+    if weights:
         model.set_weights([weights[number] for number in sorted(weights)])
-        # The schedule goes on where it was.
-        model.optimizer.iterations.assign(len(log["losses"]) * steps)
-    return log
+    # The schedule goes on where it was.
+    model.optimizer.iterations.assign(len(log["losses"]) * steps)
 
 
-def train(model, images, args, steps):
-    """Until the last epoch or the time is over; returns the log."""
-    log = restore(model, args.state, steps)
+def train(model, images, args, log):
+    """Until the last epoch, or until the time is over."""
     start = time.perf_counter()
-    # Otherwise each call would draw what the first one drew.
-    keras.utils.set_random_seed(args.seed + 1000 * len(log["losses"]))
     while len(log["losses"]) < args.epochs:
         begun = time.perf_counter()
-        history = model.fit(
-            images, batch_size=args.batch_size, shuffle=True, verbose=0
-        )
+        history = model.fit(images, batch_size=args.batch_size, verbose=0)
         now = time.perf_counter()
         log["losses"].append(float(history.history["loss"][0]))
         log["seconds"] += now - begun
@@ -148,19 +147,21 @@ def train(model, images, args, steps):
         # No epoch is begun that would not end in time.
         if now - start + (now - begun) > 60 * args.minutes:
             break
-    save(model, log, args.state)
-    return log
 
 
 def main(args):
-    keras.utils.set_random_seed(args.seed)
+    log = earlier(args.state)
+    # Another one each call, or each would draw what the first one drew.
+    keras.utils.set_random_seed(args.seed + 1000 * len(log["losses"]))
     keras.config.set_dtype_policy("mixed_bfloat16")
     (images, labels), (other_images, other_labels) = read(
         args.data, args.validation
     )
     steps = len(images) // args.batch_size
     model = build(args, steps)
-    log = train(model, images[: steps * args.batch_size], args, steps)
+    restore(model, log, args.state, steps)
+    train(model, images[: steps * args.batch_size], args, log)
+    save(model, log, args.state)
     if len(log["losses"]) < args.epochs:
         print(f"Epoch {len(log['losses'])} of {args.epochs}: call it again.")
         return

@@ -1,0 +1,38 @@
+"""The side-by-side benchmarks run, at toy size."""
+
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from benchmarks import peers
+from tests.test_examples import CIFAR10
+from tests.test_examples import ROOT
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="one backend is enough: the benchmark starts processes of its own",
+)
+@pytest.mark.skipif(
+    not (CIFAR10 / "cifar10").is_dir(),
+    reason="CIFAR-10 is not prepared in ../shared/data/tfds",
+)
+@pytest.mark.skipif(
+    not (peers.FOLDER / "complete").exists(),
+    reason="the peers are not installed: benchmarks/peers.py",
+)
+def test_simclr_beside_lightly(tmp_path):
+    size = "--images 64 --test-images 32 --epochs 2 --width 4 --batch-size 32"
+    command = [
+        *(sys.executable, ROOT / "benchmarks/quality/simclr.py"),
+        *("--data-dir", CIFAR10, "--seeds", "0", *size.split()),
+        *("--output", tmp_path / "runs", "--results", tmp_path),
+    ]
+    subprocess.run(command, check=True)
+    table = (tmp_path / "quality_simclr.md").read_text()
+    assert "| keras_contrastive, tensorflow | " in table
+    assert "| lightly | " in table
+    assert len(list(tmp_path.glob("runs/*/result.json"))) == 2
+    assert (tmp_path / "quality_simclr.png").stat().st_size > 10_000
