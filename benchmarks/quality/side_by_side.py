@@ -5,6 +5,7 @@ import json
 import os
 import statistics
 import sys
+import textwrap
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -136,9 +137,11 @@ def plot(results, columns, path):
             values = [100 * one[key] for one in runs]
             dots.plot([offset] * len(values), values, "o", color=colour)
     curves.set_xlabel("epoch")
+    curves.xaxis.get_major_locator().set_params(integer=True)
     curves.set_ylabel("training loss, mean of the epoch")
     curves.legend()
-    dots.set_xticks(range(len(columns)), columns.values())
+    labels = [textwrap.fill(label, 14) for label in columns.values()]
+    dots.set_xticks(range(len(columns)), labels)
     dots.set_ylabel("%")
     for axis in (curves, dots):
         axis.grid(alpha=0.3)
