@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
+import contender_runs
 import numpy as np
-import side_by_side
 
 import keras_contrastive as kc
 
@@ -83,9 +83,9 @@ def main(args):
             val.image_index,
         )
 
-    contenders = side_by_side.ours(args.backend, "clip_ours.py")
+    contenders = contender_runs.ours(args.backend, "clip_ours.py")
     if args.peer:
-        contenders |= side_by_side.peer("open_clip", "clip_open_clip.py")
+        contenders |= contender_runs.peer("open_clip", "clip_open_clip.py")
     case = {
         "data": str(path),
         "epochs": args.epochs,
@@ -100,14 +100,16 @@ def main(args):
         "learning_rate": 1e-3,
         "weight_decay": 0.2,
     }
-    results = side_by_side.run(
+    results = contender_runs.run(
         contenders, args.seeds, case, args.output, evaluate
     )
     title = (
         f"{len(train.images):,} photographs, {args.epochs} epochs, scored on "
         f"{len(val.images):,} with {len(val.captions):,} captions"
     )
-    side_by_side.report(results, COLUMNS, title, args.results / "quality_clip")
+    contender_runs.report(
+        results, COLUMNS, title, args.results / "quality_clip"
+    )
 
 
 if __name__ == "__main__":

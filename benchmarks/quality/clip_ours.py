@@ -10,7 +10,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 import keras
 import numpy as np
-from side_by_side import keras_versions
+from contender_runs import keras_versions
 
 import keras_contrastive as kc
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
+import contender_runs
 import numpy as np
-import side_by_side
 
 import keras_contrastive as kc
 
@@ -74,9 +74,9 @@ def main(args):
             )["accuracy"]
         return scores
 
-    contenders = side_by_side.ours(args.backend, "simclr_ours.py")
+    contenders = contender_runs.ours(args.backend, "simclr_ours.py")
     if args.peer:
-        contenders |= side_by_side.peer("lightly", "simclr_lightly.py")
+        contenders |= contender_runs.peer("lightly", "simclr_lightly.py")
     case = {
         "data": str(path),
         "epochs": args.epochs,
@@ -88,14 +88,14 @@ def main(args):
         "weight_decay": 5e-3,
         "temperature": 0.5,
     }
-    results = side_by_side.run(
+    results = contender_runs.run(
         contenders, args.seeds, case, args.output, evaluate
     )
     title = (
         f"{count:,} images, {args.epochs} epochs, scored on "
         f"{args.test_images:,}"
     )
-    side_by_side.report(
+    contender_runs.report(
         results, COLUMNS, title, args.results / "quality_simclr"
     )
 
