@@ -107,9 +107,8 @@ def main(args):
         f"{len(train.images):,} photographs, {args.epochs} epochs, scored on "
         f"{len(val.images):,} with {len(val.captions):,} captions"
     )
-    contender_runs.report(
-        results, COLUMNS, title, args.results / "quality_clip"
-    )
+    stem = args.results / "quality_clip"
+    contender_runs.report(results, COLUMNS, title, stem)
 
 
 if __name__ == "__main__":
