@@ -20,6 +20,12 @@ class Settings(NamedTuple):
     epochs: int
     encoder: str
 
+    def __str__(self):
+        return (
+            f"{self.encoder} at {self.image_size} pixels, {self.epochs} epochs "
+            f"of batches of {self.batch_size}"
+        )
+
 
 def choose_settings(args, num_images: int, accelerator: bool) -> Settings:
     """What the arguments say, and for the rest what suits.

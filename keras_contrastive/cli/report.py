@@ -26,9 +26,11 @@ SAMPLE = 2000  # images, at most
 def add_parser(commands):
     parser = add_command(commands, "report", __doc__)
     parser.add_argument("run_folder", type=Path, metavar="RUN")
-    parser.set_defaults(
-        run=lambda args: write_report(RunFolder(args.run_folder))
-    )
+    parser.set_defaults(run=run)
+
+
+def run(args):
+    write_report(RunFolder(args.run_folder))
 
 
 def write_report(run_folder: RunFolder) -> None:

@@ -85,7 +85,7 @@ def run(args):
             "seed": args.seed,
         }
     )
-    print(f"{len(train):,} images, {len(held_out):,} held out, {chosen}")
+    print(f"{len(train):,} images, {len(held_out):,} held out: {chosen}")
     keras.utils.set_random_seed(args.seed)
     captions = [record.captions for record in train]
     tokenizer = text.train_tokenizer(captions, 4096, context_length=32)

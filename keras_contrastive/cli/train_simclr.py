@@ -55,7 +55,7 @@ def run(args):
             "seed": args.seed,
         }
     )
-    print(f"{len(paths):,} images, {chosen}")
+    print(f"{len(paths):,} images: {chosen}")
     keras.utils.set_random_seed(args.seed)
     dataset = datasets.ImageDataset(
         paths,

@@ -64,10 +64,8 @@ def plot_history(history: Any, path: str | Path | None = None):
     for name, values in logs.items():
         title, label = panel_of(name)
         if title == "Temperature":
-            name, values = (
-                name.replace("logit_scale", "temperature"),
-                1 / values,
-            )
+            name = name.replace("logit_scale", "temperature")
+            values = 1 / values
         panels.setdefault((title, label), {})[name] = values
     titles = sorted(panels, key=lambda panel: panel[0] != FIRST)
     columns = min(COLUMNS, len(titles))
