@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,19 @@ from keras_contrastive.visualization.plot_embeddings import PALETTE
 PANEL_WIDTH = 5.2  # inches
 PANEL_HEIGHT = 3.2
 COLUMNS = 2
-# Title, label of the axis, and what of the name of a log belongs there; the
+# Title, label of the axis, and a pattern of the logs that belong there; the
 # first that fits.
 PANELS = (
-    ("Temperature", "temperature", ("logit_scale",)),
-    ("Bias of the logits", "bias", ("logit_bias",)),
-    ("Accuracy and recall", "share that is right", ("accuracy", "recall@")),
-    ("Alignment", "mean squared distance of pairs", ("alignment",)),
-    ("Uniformity", "log mean potential", ("uniformity",)),
-    ("Effective rank", "dimensions in use", ("rank",)),
-    ("Learning rate", "learning rate", ("learning_rate",)),
-    ("Loss", "loss", ("loss",)),
+    ("Temperature", "temperature", "logit_scale"),
+    ("Bias of the logits", "bias", "logit_bias"),
+    ("Recall, held out", "share that is right", "^val_.*recall@"),
+    ("Recall, in the batch", "share that is right", "recall@"),
+    ("Accuracy", "share that is right", "accuracy"),
+    ("Alignment", "mean squared distance of pairs", "alignment"),
+    ("Uniformity", "log mean potential", "uniformity"),
+    ("Effective rank", "dimensions in use", "rank"),
+    ("Learning rate", "learning rate", "learning_rate"),
+    ("Loss", "loss", "loss"),
 )
 FIRST = "Loss"
 
@@ -121,8 +124,8 @@ def read_csv(path):
 
 
 def panel_of(name):
-    for title, label, parts in PANELS:
-        if any(part in name for part in parts):
+    for title, label, pattern in PANELS:
+        if re.search(pattern, name):
             return title, label
     return name, name
 
@@ -152,8 +155,8 @@ def draw_curves(axes, curves):
         # Below, where it cannot lie on a curve.
         axes.legend(
             loc="upper center",
-            bbox_to_anchor=(0.5, -0.2),
-            ncols=1 if max(map(len, curves)) > 20 else 2,
-            fontsize="small",
+            bbox_to_anchor=(0.5, -0.24),
+            ncols=2,
+            fontsize="x-small",
             frameon=False,
         )

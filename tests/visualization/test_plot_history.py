@@ -32,7 +32,8 @@ def test_panels_and_curves():
     assert [axes.get_title() for axes in figure.axes if axes.lines] == [
         "Loss",
         "Temperature",
-        "Accuracy and recall",
+        "Recall, held out",
+        "Accuracy",
         "Effective rank",
         "own",
     ]
