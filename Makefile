@@ -28,9 +28,8 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 
-# What a user of the public names sees: see `pyproject.toml`.
 types: $(VENV)/.dev
-	$(VENV)/bin/pyright
+	$(VENV)/bin/mypy
 
 # The site, under `build/site`. A warning, such as a dead link, is an error.
 docs: $(VENV)/.docs

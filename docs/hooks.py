@@ -64,7 +64,10 @@ def home(package, name):
 
 def linked_files():
     pages = (page.read_text() for page in (ROOT / "docs").glob("*.md"))
-    return sorted({path for page in pages for path in OUTSIDE.findall(page)})
+    linked = {path for page in pages for path in OUTSIDE.findall(page)}
+    # And the pictures of pages among them.
+    beside = (ROOT / "benchmarks" / "results").glob("*.png")
+    return sorted(linked | {str(path.relative_to(ROOT)) for path in beside})
 
 
 def pictures():

@@ -33,7 +33,7 @@ PANELS = (
 FIRST = "Loss"
 
 
-def plot_history(history: Any, path: str | Path | None = None):
+def plot_history(history: Any, path: str | Path | None = None) -> Any:
     """Draws the logs of `fit`, a panel for each kind of number.
 
     Loss; accuracy and recall; alignment; uniformity; effective rank;
