@@ -33,7 +33,7 @@ class RepresentationEvaluation(PeriodicEvaluation):
         every_n_epochs: int,
         batch_size: int,
         verbose: int,
-        name: str | None,
+        name: str,
     ):
         super().__init__([name], every_n_epochs)
         _check_labelled(train_data, "train_data")

@@ -55,9 +55,10 @@ class RunFolder:
 
     def settings(self) -> dict:
         """Those of a finished run."""
-        if not self.model.is_file():
+        settings = read_json(self._settings)
+        if settings is None or not self.model.is_file():
             raise FileNotFoundError(
                 f"There is no finished run in {self.path}: train one with "
                 "python -m keras_contrastive train."
             )
-        return read_json(self._settings)
+        return settings

@@ -59,7 +59,7 @@ class LogitScale(keras.layers.Layer):
     def __init__(
         self,
         initial_temperature: float = 0.07,
-        max_scale: float | None = 100.0,
+        max_scale: float = 100.0,
         initial_bias: float | None = None,
         **kwargs: Any,
     ):

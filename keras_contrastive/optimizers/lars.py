@@ -63,7 +63,7 @@ class LARS(keras.optimizers.Optimizer):
         self,
         learning_rate: Any,
         momentum: float = 0.9,
-        weight_decay: float | None = 0.0,
+        weight_decay: float = 0.0,
         trust_coefficient: float = 0.001,
         exclude: Any = None,
         name: str | None = "lars",
