@@ -18,7 +18,7 @@ quickstart: $(VENV)/.quickstart
 	@cat runs/quickstart/*.md; ls runs/quickstart/*.png
 
 # The whole suite, once per backend.
-test: lint $(addprefix test-,$(BACKENDS))
+test: lint types $(addprefix test-,$(BACKENDS))
 
 $(addprefix test-,$(BACKENDS)): test-%: $(VENV)/.dev
 	# One thread a process: OpenMP threads that outnumber the cores spin.
