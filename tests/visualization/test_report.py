@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from tests.models.encoders.marks import slow_on_jax
 
 pytest.importorskip("matplotlib")
 
@@ -12,6 +13,7 @@ def headings(page):
     return re.findall("<h2>([^<]*)</h2>", page)
 
 
+@slow_on_jax
 def test_clip_report_is_self_contained(tmp_path):
     pytest.importorskip("tokenizers")
     data = kc.datasets.shapes(24, image_size=16)
