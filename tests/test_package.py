@@ -102,6 +102,11 @@ def test_dependencies_point_one_way():
         for path in (PACKAGE / package).rglob("*.py"):
             for name in imports_of(path):
                 assert "keras_contrastive.models" not in name, path
+    for path in set(PACKAGE.rglob("*.py")) - set(PACKAGE.glob("cli/*.py")):
+        if path.name != "__main__.py":
+            assert not any(
+                "keras_contrastive.cli" in i for i in imports_of(path)
+            )
     for path in (PACKAGE / "evaluation").rglob("*.py"):
         for name in imports_of(path):
             assert "keras_contrastive.callbacks" not in name, path
