@@ -13,6 +13,8 @@ import keras_contrastive as kc
 from keras_contrastive.cli.defaults import choose_settings
 from keras_contrastive.cli.main import build_parser
 from keras_contrastive.cli.main import main
+from keras_contrastive.cli.run_folder import RunFolder
+from tests.models.encoders.marks import slow_on_jax
 
 for package in ("PIL", "matplotlib", "tokenizers"):
     pytest.importorskip(package)
@@ -88,6 +90,32 @@ def test_clip_search_and_report(pictures, tmp_path, capsys):
     (run / "report.html").unlink()
     main(["report", str(run)])
     assert "Images that captions find" in (run / "report.html").read_text()
+
+
+@slow_on_jax
+def test_interrupted_run_goes_on(pictures, tmp_path, monkeypatch):
+    class Interruption(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    command = ["train", "simclr", str(pictures), *SMALL, "--epochs", "2"]
+    callbacks = RunFolder.callbacks
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            RunFolder,
+            "callbacks",
+            lambda self: [*callbacks(self), Interruption()],
+        )
+        with pytest.raises(KeyboardInterrupt):
+            main(command)
+    main(command)
+    history = (tmp_path / "runs" / "simclr" / "history.csv").read_text()
+    assert [row.split(",")[0] for row in history.splitlines()] == [
+        "epoch",
+        "0",
+        "1",
+    ]
 
 
 def test_other_settings_do_not_go_on_with_a_run(pictures, tmp_path):
