@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 BACKENDS := tensorflow jax torch
 JOBS ?= 2
 
-.PHONY: quickstart test lint format clean $(addprefix test-,$(BACKENDS))
+.PHONY: quickstart test lint types docs package format clean $(addprefix test-,$(BACKENDS))
 
 # The environment of a user on one backend, then the main job.
 quickstart: $(VENV)/.quickstart
@@ -18,7 +18,7 @@ quickstart: $(VENV)/.quickstart
 	@cat runs/quickstart/*.md; ls runs/quickstart/*.png
 
 # The whole suite, once per backend.
-test: lint $(addprefix test-,$(BACKENDS))
+test: lint types $(addprefix test-,$(BACKENDS))
 
 $(addprefix test-,$(BACKENDS)): test-%: $(VENV)/.dev
 	# One thread a process: OpenMP threads that outnumber the cores spin.
@@ -28,12 +28,30 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 
+types: $(VENV)/.dev
+	$(VENV)/bin/mypy
+
+# The site, under `build/site`. A warning, such as a dead link, is an error.
+docs: $(VENV)/.docs
+	KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=3 NO_MKDOCS_2_WARNING=1 \
+	  $(RUN) -m mkdocs build --strict --quiet
+
+# Wheel and sdist, the wheel tried in an environment that has nothing else.
+package: $(VENV)/.dev
+	rm -rf dist build/package
+	$(VENV)/bin/pip install --quiet build
+	$(RUN) -m build --outdir dist
+	$(PYTHON) -m venv build/package
+	build/package/bin/pip install --quiet torch==2.13.0 dist/*.whl
+	cd build && KERAS_BACKEND=torch package/bin/python ../tests/smoke.py
+	ls -l dist
+
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff check --fix
 	$(VENV)/bin/ruff format
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) build dist runs
 
 $(VENV)/.quickstart: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -49,4 +67,9 @@ $(VENV)/.dev: pyproject.toml
 	$(VENV)/bin/pip install --quiet --no-deps keras-hub keras-nlp \
 	  kagglehub kagglesdk
 	$(VENV)/bin/pip install --quiet regex requests tqdm pyyaml
+	touch $@
+
+$(VENV)/.docs: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --editable '.[docs]'
 	touch $@

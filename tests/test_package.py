@@ -1,4 +1,5 @@
 import ast
+import inspect
 import subprocess
 import sys
 import textwrap
@@ -101,6 +102,11 @@ def test_dependencies_point_one_way():
         for path in (PACKAGE / package).rglob("*.py"):
             for name in imports_of(path):
                 assert "keras_contrastive.models" not in name, path
+    for path in set(PACKAGE.rglob("*.py")) - set(PACKAGE.glob("cli/*.py")):
+        if path.name != "__main__.py":
+            assert not any(
+                "keras_contrastive.cli" in i for i in imports_of(path)
+            )
     for path in (PACKAGE / "evaluation").rglob("*.py"):
         for name in imports_of(path):
             assert "keras_contrastive.callbacks" not in name, path
@@ -125,3 +131,38 @@ def test_every_public_class_is_registered():
                     keras.saving.get_registered_name(object_)
                     == f"keras_contrastive>{public}"
                 )
+
+
+def public_functions():
+    """Public functions, and the public methods that a class defines itself."""
+    packages = [getattr(kc, name) for name in kc.__all__]
+    for package in filter(inspect.ismodule, packages):
+        for object_ in (getattr(package, name) for name in package.__all__):
+            if inspect.isfunction(object_):
+                yield object_
+            elif inspect.isclass(object_):
+                for name, value in vars(object_).items():
+                    value = getattr(value, "__func__", value)
+                    if inspect.isfunction(value) and (
+                        name == "__init__" or not name.startswith("_")
+                    ):
+                        yield inspect.unwrap(value)
+
+
+def test_public_signatures_are_annotated():
+    missing = []
+    for function in public_functions():
+        if not function.__module__.startswith("keras_contrastive"):
+            continue
+        signature = inspect.signature(function)
+        types = [
+            parameter.annotation
+            for name, parameter in signature.parameters.items()
+            if name not in ("self", "cls")
+        ]
+        if function.__name__ != "__init__":
+            types.append(signature.return_annotation)
+        if inspect.Parameter.empty in types:
+            missing.append(f"{function.__module__}.{function.__qualname__}")
+    assert not missing
+    assert (PACKAGE / "py.typed").is_file()

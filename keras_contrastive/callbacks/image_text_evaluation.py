@@ -1,5 +1,8 @@
 """What callbacks that score an image-text model during `fit` share."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from keras_contrastive.callbacks.periodic_evaluation import PeriodicEvaluation
@@ -17,18 +20,25 @@ class ImageTextEvaluation(PeriodicEvaluation):
         verbose: 0 is silent, 1 shows progress bars.
     """
 
-    def __init__(self, images, names, every_n_epochs, batch_size, verbose):
+    def __init__(
+        self,
+        images: Any,
+        names: Sequence[str],
+        every_n_epochs: int,
+        batch_size: int,
+        verbose: int,
+    ):
         super().__init__(names, every_n_epochs)
         self.num_images = num_rows(images, "images")
         self.images = images
         self.batch_size = batch_size
         self.verbose = verbose
 
-    def embed_images(self):
+    def embed_images(self) -> Any:
         """Embeddings of the images, a NumPy array `(n, dim)`."""
         return self._predict({"images": self.images})["image_embeddings"]
 
-    def embed_texts(self, texts):
+    def embed_texts(self, texts: Any) -> Any:
         """Embeddings of tokenised texts, a NumPy array `(m, dim)`."""
         return self._predict({"texts": texts})["text_embeddings"]
 

@@ -1,5 +1,7 @@
 """kNN accuracy of the representation during training."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_contrastive.callbacks.representation_evaluation import (
@@ -68,8 +70,8 @@ class KNNEvaluation(RepresentationEvaluation):
 
     def __init__(
         self,
-        train_data,
-        test_data,
+        train_data: Any,
+        test_data: Any,
         k: int = 200,
         temperature: float = 0.1,
         every_n_epochs: int = 1,
@@ -91,8 +93,12 @@ class KNNEvaluation(RepresentationEvaluation):
         self.temperature = temperature
 
     def evaluate(
-        self, train_features, train_labels, test_features, test_labels
-    ):
+        self,
+        train_features: Any,
+        train_labels: Any,
+        test_features: Any,
+        test_labels: Any,
+    ) -> float:
         predicted = knn_classify(
             train_features,
             train_labels,

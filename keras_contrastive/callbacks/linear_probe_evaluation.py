@@ -1,5 +1,7 @@
 """Linear probe accuracy of the representation during training."""
 
+from typing import Any
+
 from keras_contrastive.callbacks.representation_evaluation import (
     RepresentationEvaluation,
 )
@@ -65,8 +67,8 @@ class LinearProbeEvaluation(RepresentationEvaluation):
 
     def __init__(
         self,
-        train_data,
-        test_data,
+        train_data: Any,
+        test_data: Any,
         epochs: int = 100,
         every_n_epochs: int = 1,
         batch_size: int = 256,
@@ -80,8 +82,12 @@ class LinearProbeEvaluation(RepresentationEvaluation):
         self.epochs = epochs
 
     def evaluate(
-        self, train_features, train_labels, test_features, test_labels
-    ):
+        self,
+        train_features: Any,
+        train_labels: Any,
+        test_features: Any,
+        test_labels: Any,
+    ) -> float:
         scores = linear_probe(
             train_features,
             train_labels,

@@ -2,6 +2,7 @@
 
 import abc
 import math
+from collections.abc import Sequence
 
 import keras
 
@@ -30,7 +31,7 @@ class PeriodicEvaluation(keras.callbacks.Callback, abc.ABC):
         every_n_epochs: Number of epochs from one evaluation to the next.
     """
 
-    def __init__(self, names, every_n_epochs):
+    def __init__(self, names: Sequence[str], every_n_epochs: int):
         super().__init__()
         check_positive(every_n_epochs, "every_n_epochs")
         self.names = tuple(names)
@@ -40,7 +41,7 @@ class PeriodicEvaluation(keras.callbacks.Callback, abc.ABC):
     def scores(self) -> dict[str, float]:
         """Returns the scores of `self.model` as it now is."""
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         is_last = epoch + 1 == self.params["epochs"] or self.model.stop_training
         if is_last or (epoch + 1) % self.every_n_epochs == 0:
             with preserved_random_state():

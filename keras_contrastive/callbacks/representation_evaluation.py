@@ -1,6 +1,7 @@
 """What callbacks that score the representation during `fit` share."""
 
 import abc
+from typing import Any
 
 from keras_contrastive.callbacks.periodic_evaluation import PeriodicEvaluation
 from keras_contrastive.evaluation.checks import as_labels
@@ -26,7 +27,13 @@ class RepresentationEvaluation(PeriodicEvaluation):
     """
 
     def __init__(
-        self, train_data, test_data, every_n_epochs, batch_size, verbose, name
+        self,
+        train_data: Any,
+        test_data: Any,
+        every_n_epochs: int,
+        batch_size: int,
+        verbose: int,
+        name: str,
     ):
         super().__init__([name], every_n_epochs)
         _check_labelled(train_data, "train_data")
@@ -39,11 +46,15 @@ class RepresentationEvaluation(PeriodicEvaluation):
 
     @abc.abstractmethod
     def evaluate(
-        self, train_features, train_labels, test_features, test_labels
+        self,
+        train_features: Any,
+        train_labels: Any,
+        test_features: Any,
+        test_labels: Any,
     ) -> float:
         """Returns the score that the features deserve."""
 
-    def scores(self):
+    def scores(self) -> dict[str, float]:
         train = self._extract(self.train_data, "train_data")
         test = self._extract(self.test_data, "test_data")
         return {self.name: self.evaluate(*train, *test)}

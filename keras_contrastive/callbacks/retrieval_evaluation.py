@@ -1,6 +1,7 @@
 """Recall of image-text retrieval during training."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from keras_contrastive.callbacks.image_text_evaluation import (
     ImageTextEvaluation,
@@ -86,9 +87,9 @@ class RetrievalEvaluation(ImageTextEvaluation):
 
     def __init__(
         self,
-        images,
-        texts,
-        image_index,
+        images: Any,
+        texts: Any,
+        image_index: Any,
         ks: Sequence[int] = (1, 5, 10),
         every_n_epochs: int = 1,
         batch_size: int = 256,
@@ -110,7 +111,7 @@ class RetrievalEvaluation(ImageTextEvaluation):
         self.ks = tuple(ks)
         self.prefix = prefix
 
-    def scores(self):
+    def scores(self) -> dict[str, float]:
         recalls = retrieval_recall(
             self.embed_images(),
             self.embed_texts(self.texts),

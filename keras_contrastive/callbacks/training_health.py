@@ -22,14 +22,14 @@ class TrainingHealth(keras.callbacks.Callback):
     number of candidates and the representation is useless.
     """
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._first_step = True
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = epoch
         self._epoch_read = False
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if not self._first_step:
             return
         self._first_step = False
@@ -55,12 +55,12 @@ class TrainingHealth(keras.callbacks.Callback):
                 "your dataset."
             )
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: dict | None = None) -> None:
         # Validation at the end of an epoch resets the metrics before
         # `on_epoch_end`, so the epoch is read here where there is one.
         self._read_epoch()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._read_epoch()
 
     def _read_epoch(self):

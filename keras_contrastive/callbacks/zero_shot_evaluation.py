@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -98,8 +99,8 @@ class ZeroShotEvaluation(ImageTextEvaluation):
 
     def __init__(
         self,
-        images,
-        labels,
+        images: Any,
+        labels: Any,
         class_names: Sequence[str],
         tokenizer: Callable,
         templates: Sequence[str | Callable[[str], str]] = GENERAL_TEMPLATES,
@@ -131,7 +132,7 @@ class ZeroShotEvaluation(ImageTextEvaluation):
         self.templates = as_templates(templates)
         self.name = name
 
-    def scores(self):
+    def scores(self) -> dict[str, float]:
         weights = zero_shot_weights(
             lambda texts: self.embed_texts(self.tokenizer(texts)),
             self.class_names,

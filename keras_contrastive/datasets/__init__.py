@@ -4,6 +4,10 @@ from keras_contrastive.datasets.captioned_image import CaptionedImage
 from keras_contrastive.datasets.cifar10 import cifar10
 from keras_contrastive.datasets.flickr30k import flickr30k
 from keras_contrastive.datasets.flickr30k_records import flickr30k_records
+from keras_contrastive.datasets.image_dataset import ImageDataset
+from keras_contrastive.datasets.image_folder import ImageFolder
+from keras_contrastive.datasets.image_folder import captioned_folder
+from keras_contrastive.datasets.image_folder import image_folder
 from keras_contrastive.datasets.image_text_dataset import ImageTextDataset
 from keras_contrastive.datasets.image_text_shards import image_text_shards
 from keras_contrastive.datasets.load_image_text import ImageTextArrays
@@ -13,12 +17,16 @@ from keras_contrastive.datasets.shapes import shapes
 
 __all__ = [
     "CaptionedImage",
+    "ImageDataset",
+    "ImageFolder",
     "ImageTextArrays",
     "ImageTextDataset",
     "Shapes",
+    "captioned_folder",
     "cifar10",
     "flickr30k",
     "flickr30k_records",
+    "image_folder",
     "image_text_shards",
     "load_image_text",
     "shapes",

@@ -1,6 +1,7 @@
 """Flickr30k through TensorFlow Datasets."""
 
 import os
+from typing import Any
 
 import keras
 
@@ -12,7 +13,7 @@ def flickr30k(
     data_dir: str | os.PathLike | None = None,
     file_format: str | None = None,
     max_bad_fraction: float = 0.01,
-):
+) -> Any:
     """Flickr30k as a builder of TensorFlow Datasets.
 
     Its authors ask for a form to be filled in, so that it can't be downloaded

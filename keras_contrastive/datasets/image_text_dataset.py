@@ -202,12 +202,12 @@ class ImageTextDataset(keras.utils.PyDataset):
         yield from super().__iter__()
         self._warn()
 
-    def on_epoch_begin(self):
+    def on_epoch_begin(self) -> None:
         with self._lock:
             self._in_epoch = True
             self._positions.clear()
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         # `fit` begins and ends an epoch for the batch that it builds the model
         # with, and ends one, that never began, before the first.
         with self._lock:

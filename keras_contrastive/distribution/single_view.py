@@ -5,31 +5,32 @@ compiler splits it, so each array already is the gathered one.
 """
 
 import contextlib
+from typing import Any
 
 import keras
 
 
-def num_replicas():
+def num_replicas() -> int:
     """Number of programs that share a step: 1."""
     return 1
 
 
-def replica_index():
+def replica_index() -> Any:
     """Position of this program among them: 0."""
     return 0
 
 
-def all_gather(x):
+def all_gather(x: Any) -> Any:
     """The rows of `x` of all replicas: `x` itself."""
     return x
 
 
-def mean_over_replicas(x):
+def mean_over_replicas(x: Any) -> Any:
     """The mean of `x` over the replicas, of which there is one: `x`."""
     return x
 
 
-def batch_divisor():
+def batch_divisor() -> int:
     """What the size of a batch must be divisible by: the devices it is on."""
     import jax
 
@@ -58,16 +59,16 @@ def whole(outputs):
     return jax.lax.with_sharding_constraint(outputs, everywhere)
 
 
-def unscale_loss(loss):
+def unscale_loss(loss: Any) -> Any:
     """Undoes Keras' division of a loss by the number of replicas: none here."""
     return loss
 
 
 @contextlib.contextmanager
-def sums_over_replicas(variables):
+def sums_over_replicas(variables: Any) -> Any:
     """A context for reading metrics, of which there is one copy."""
     yield
 
 
-def start_together(variables):
+def start_together(variables: Any) -> None:
     """Nothing: there is one copy of each variable."""

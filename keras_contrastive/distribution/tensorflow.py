@@ -1,22 +1,23 @@
 """Replicas of `tf.distribute` strategies."""
 
 import contextlib
+from typing import Any
 
 import tensorflow as tf
 
 
-def num_replicas():
+def num_replicas() -> int:
     """Number of replicas in sync, 1 without a strategy."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def replica_index():
+def replica_index() -> Any:
     """Index of this replica, 0 without a strategy or outside a replica."""
     context = tf.distribute.get_replica_context()
     return 0 if context is None else context.replica_id_in_sync_group
 
 
-def all_gather(x):
+def all_gather(x: Any) -> Any:
     """Concatenates the rows of `x` over the replicas, in replica order.
 
     Differentiable: the gradient of a row is the sum of what all replicas send
@@ -39,7 +40,7 @@ def all_gather(x):
     return tf.ensure_shape(gathered, (None, *x.shape[1:]))
 
 
-def mean_over_replicas(x):
+def mean_over_replicas(x: Any) -> Any:
     """The mean of `x` over the replicas, in each of them; differentiable."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
@@ -63,16 +64,16 @@ def _of_equal_size(x, context):
 
 
 @contextlib.contextmanager
-def sums_over_replicas(variables):
+def sums_over_replicas(variables: Any) -> Any:
     """A context for reading metrics: their variables are sums already."""
     yield
 
 
-def start_together(variables):
+def start_together(variables: Any) -> None:
     """Nothing: a strategy keeps its copies of a variable equal."""
 
 
-def batch_divisor():
+def batch_divisor() -> int:
     """What the size of a batch, that of all replicas, must be divisible by."""
     return num_replicas()
 
@@ -87,7 +88,7 @@ def first_batch(epoch_iterator):
     )
 
 
-def unscale_loss(loss):
+def unscale_loss(loss: Any) -> Any:
     """Undoes Keras' division of a loss by the number of replicas.
 
     Keras divides, since the strategy sums the gradients; what is shown to

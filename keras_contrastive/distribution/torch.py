@@ -1,6 +1,7 @@
 """Processes of `torch.distributed`, as `torchrun` starts them."""
 
 import contextlib
+from typing import Any
 
 import keras
 import torch
@@ -16,17 +17,17 @@ def _initialized():
     return dist.is_available() and dist.is_initialized()
 
 
-def num_replicas():
+def num_replicas() -> int:
     """Number of processes, 1 where `torch.distributed` is not initialised."""
     return dist.get_world_size() if _initialized() else 1
 
 
-def replica_index():
+def replica_index() -> Any:
     """Rank of this process, 0 where `torch.distributed` is not initialised."""
     return dist.get_rank() if _initialized() else 0
 
 
-def all_gather(x):
+def all_gather(x: Any) -> Any:
     """Concatenates the rows of `x` over the processes, in rank order.
 
     Differentiable: the gradient of a row is the sum of what all processes send
@@ -59,7 +60,7 @@ class _AllGather(torch.autograd.Function):
         return own
 
 
-def mean_over_replicas(x):
+def mean_over_replicas(x: Any) -> Any:
     """The mean of `x` over the processes, in each of them; differentiable."""
     if num_replicas() == 1 or x.is_meta:
         return x
@@ -78,18 +79,18 @@ class _Mean(torch.autograd.Function):
         return _Mean.forward(context, gradient)
 
 
-def batch_divisor():
+def batch_divisor() -> int:
     """What a batch's size must be divisible by: 1, it is the process' own."""
     return 1
 
 
-def unscale_loss(loss):
+def unscale_loss(loss: Any) -> Any:
     """Undoes Keras' division of a loss by the number of replicas: none here."""
     return loss
 
 
 @contextlib.contextmanager
-def sums_over_replicas(variables):
+def sums_over_replicas(variables: Any) -> Any:
     """A context in which `variables` have their sums over the processes.
 
     All processes must enter it. Afterwards the values are what they were.
@@ -108,7 +109,7 @@ def sums_over_replicas(variables):
         yield
 
 
-def start_together(variables):
+def start_together(variables: Any) -> None:
     """Gives all processes the values of the first one, and each its numbers.
 
     PyTorch's global generator, which Keras' Dropout draws from, is seeded by

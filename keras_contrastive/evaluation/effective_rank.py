@@ -1,11 +1,13 @@
 """How many dimensions a set of features uses (RankMe)."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_contrastive.evaluation.checks import as_features
 
 
-def effective_rank(features) -> float:
+def effective_rank(features: Any) -> float:
     """Returns the exponential of the entropy of the singular values.
 
     With the singular values `s` of the feature matrix, which is not centred,

@@ -2,6 +2,7 @@
 
 import operator
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from keras_contrastive.evaluation.checks import as_labels
 
 def extract_features(
     model: keras.Model,
-    data,
+    data: Any,
     batch_size: int = 256,
     verbose: int | str = "auto",
 ) -> tuple[np.ndarray, np.ndarray | None]:

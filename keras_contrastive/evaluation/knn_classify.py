@@ -1,5 +1,7 @@
 """Weighted k-nearest-neighbour classification of representations."""
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -12,9 +14,9 @@ from keras_contrastive.normalization import l2_normalize
 
 
 def knn_classify(
-    train_features,
-    train_labels,
-    test_features,
+    train_features: Any,
+    train_labels: Any,
+    test_features: Any,
     k: int = 200,
     temperature: float = 0.1,
     chunk_size: int | None = None,

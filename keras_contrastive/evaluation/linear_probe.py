@@ -1,6 +1,7 @@
 """Linear evaluation: a logistic layer trained on frozen representations."""
 
 import math
+from typing import Any
 
 import numpy as np
 from keras.utils import Progbar
@@ -14,10 +15,10 @@ MOMENTUM = 0.9
 
 
 def linear_probe(
-    train_features,
-    train_labels,
-    test_features,
-    test_labels,
+    train_features: Any,
+    train_labels: Any,
+    test_features: Any,
+    test_labels: Any,
     epochs: int = 100,
     batch_size: int = 256,
     learning_rate: float | None = None,

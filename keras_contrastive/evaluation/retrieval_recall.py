@@ -1,6 +1,7 @@
 """Recall of image-text retrieval over a whole test set."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -14,9 +15,9 @@ from keras_contrastive.metrics.retrieval_recall import TIE
 
 
 def retrieval_recall(
-    image_embeddings,
-    text_embeddings,
-    image_index,
+    image_embeddings: Any,
+    text_embeddings: Any,
+    image_index: Any,
     ks: Sequence[int] = (1, 5, 10),
     chunk_size: int | None = None,
 ) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """Classification of images by the sentence they resemble most."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_contrastive.evaluation.checks import CHUNK_BYTES
@@ -8,7 +10,7 @@ from keras_contrastive.evaluation.checks import normalize_rows
 from keras_contrastive.metrics.retrieval_recall import TIE
 
 
-def zero_shot_classify(image_embeddings, weights) -> np.ndarray:
+def zero_shot_classify(image_embeddings: Any, weights: Any) -> np.ndarray:
     """The class whose description each image is most similar to.
 
     Of classes that are equally similar, up to rounding, the first wins. It is

@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -58,7 +60,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         Chen et al., 2020 (SimCLR), section 2.2.
     """
 
-    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+    def __init__(
+        self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs: Any
+    ):
         unused = {"renorm", "synchronized"}.intersection(kwargs)
         if unused:
             raise ValueError(
@@ -67,7 +71,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
             )
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self, inputs: Any, training: bool | None = None, mask: Any = None
+    ) -> Any:
         if not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         if distribution.num_replicas() == 1:
@@ -110,7 +116,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         return mean, variance
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         names = ("renorm", "renorm_clipping", "renorm_momentum", "synchronized")
         return {k: v for k, v in config.items() if k not in names}

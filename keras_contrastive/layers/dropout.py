@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -43,7 +45,7 @@ class Dropout(keras.layers.Layer):
         Networks from Overfitting.
     """
 
-    def __init__(self, rate, seed=None, **kwargs):
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
             raise ValueError(f"`rate` must be in [0, 1). Received: rate={rate}")
@@ -52,7 +54,7 @@ class Dropout(keras.layers.Layer):
         self.random_state = RandomState(seed)
         self.built = True
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or self.rate == 0:
             return inputs
         # Not by `keras.random.dropout`, which on PyTorch draws from the global
@@ -60,14 +62,14 @@ class Dropout(keras.layers.Layer):
         draws = keras.random.uniform(ops.shape(inputs), seed=self.random_state)
         return ops.where(draws < self.rate, 0, inputs / (1 - self.rate))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         self.random_state.save_to(store)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         self.random_state.load_from(store)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -57,10 +58,10 @@ class LogitScale(keras.layers.Layer):
 
     def __init__(
         self,
-        initial_temperature=0.07,
-        max_scale=100.0,
-        initial_bias=None,
-        **kwargs,
+        initial_temperature: float = 0.07,
+        max_scale: float = 100.0,
+        initial_bias: float | None = None,
+        **kwargs: Any,
     ):
         for name, value in (
             ("initial_temperature", initial_temperature),
@@ -105,14 +106,14 @@ class LogitScale(keras.layers.Layer):
     def scale(self):
         return ops.exp(ops.convert_to_tensor(self.log_scale))
 
-    def call(self, similarities):
+    def call(self, similarities: Any) -> Any:
         logits = self.scale * similarities
         return logits if self.bias is None else logits + self.bias
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         # It is float32 always, and no argument.
         del config["dtype"]

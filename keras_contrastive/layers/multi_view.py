@@ -1,6 +1,7 @@
 """Several random views of each image."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -55,7 +56,7 @@ class MultiView(keras.layers.Layer):
         self,
         augmenter: keras.layers.Layer | Sequence[keras.layers.Layer],
         num_views: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         # Like `keras.layers.Pipeline`: tensors of tf.data and integers reach
@@ -82,7 +83,7 @@ class MultiView(keras.layers.Layer):
         self.augmenter = augmenters if is_list else augmenter
         self.num_views = int(num_views)
 
-    def call(self, images, training=True):
+    def call(self, images: Any, training: bool = True) -> Any:
         if isinstance(self.augmenter, keras.layers.Layer):
             return self._views_of_one(images, training)
         return [
@@ -106,7 +107,7 @@ class MultiView(keras.layers.Layer):
             return [views[i] for i in range(self.num_views)]
         return ops.split(views, self.num_views, axis=0)
 
-    def compute_output_spec(self, images, training=True):
+    def compute_output_spec(self, images: Any, training: bool = True) -> Any:
         augmenters = self.augmenter
         if isinstance(augmenters, keras.layers.Layer):
             augmenters = [augmenters] * self.num_views
@@ -114,11 +115,11 @@ class MultiView(keras.layers.Layer):
             augmenter.compute_output_spec(images) for augmenter in augmenters
         ]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         specs = self.compute_output_spec(keras.KerasTensor(input_shape))
         return [spec.shape for spec in specs]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "augmenter": keras.saving.serialize_keras_object(self.augmenter),
@@ -126,7 +127,7 @@ class MultiView(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Any:
         augmenter = keras.saving.deserialize_keras_object(config["augmenter"])
         return cls(**{**config, "augmenter": augmenter})
 

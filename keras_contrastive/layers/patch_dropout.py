@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -55,7 +57,7 @@ class PatchDropout(keras.layers.Layer):
         rate: float,
         num_prefix_tokens: int = 0,
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
@@ -70,7 +72,7 @@ class PatchDropout(keras.layers.Layer):
         self.seed = seed
         self.random_state = RandomState(seed)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         if (
             len(input_shape) != 3
             or input_shape[1] is None
@@ -83,7 +85,7 @@ class PatchDropout(keras.layers.Layer):
                 f"Received: inputs.shape={tuple(input_shape)}"
             )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or self.rate == 0:
             return inputs
         prefix = self.num_prefix_tokens
@@ -97,18 +99,18 @@ class PatchDropout(keras.layers.Layer):
         chosen = ops.take_along_axis(inputs, index[:, :, None], axis=1)
         return ops.concatenate([inputs[:, :prefix], chosen], axis=1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         # A model is put together for inference, where this is the identity;
         # the number of tokens in training is no part of its static shapes.
         return input_shape
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         self.random_state.save_to(store)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         self.random_state.load_from(store)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "rate": self.rate,

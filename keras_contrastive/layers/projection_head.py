@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 
 from keras_contrastive.layers.batch_normalization import BatchNormalization
@@ -55,12 +57,12 @@ class ProjectionHead(keras.layers.Layer):
 
     def __init__(
         self,
-        hidden_dim,
-        output_dim=128,
-        num_layers=2,
-        use_batch_norm=True,
-        output_batch_norm=None,
-        **kwargs,
+        hidden_dim: int,
+        output_dim: int = 128,
+        num_layers: int = 2,
+        use_batch_norm: bool = True,
+        output_batch_norm: bool | None = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         for name, value in (
@@ -100,7 +102,7 @@ class ProjectionHead(keras.layers.Layer):
                 BatchNormalization(center=center, dtype=self.dtype_policy)
             )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         if len(input_shape) != 2:
             raise ValueError(
                 "`inputs` of a ProjectionHead must be representations of shape "
@@ -113,16 +115,16 @@ class ProjectionHead(keras.layers.Layer):
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         x = inputs
         for layer in self._layers_in_order:
             x = layer(x, training=training)
         return x
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:-1], self.output_dim)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "hidden_dim": self.hidden_dim,

@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -84,11 +86,11 @@ class CLIPLoss(ContrastiveLoss):
 
     def __init__(
         self,
-        temperature=0.07,
-        block_size=None,
-        gather=True,
-        name="clip_loss",
-        reduction="sum_over_batch_size",
+        temperature: float = 0.07,
+        block_size: int | None = None,
+        gather: bool = True,
+        name: str | None = "clip_loss",
+        reduction: str | None = "sum_over_batch_size",
     ):
         super().__init__(temperature, block_size, gather, name, reduction)
 
@@ -111,11 +113,11 @@ class CLIPLoss(ContrastiveLoss):
 
     def call(
         self,
-        image_embeddings,
-        text_embeddings,
-        logit_scale=None,
-        image_ids=None,
-    ):
+        image_embeddings: Any,
+        text_embeddings: Any,
+        logit_scale: Any = None,
+        image_ids: Any = None,
+    ) -> Any:
         check_embedding_pair(
             image_embeddings,
             text_embeddings,

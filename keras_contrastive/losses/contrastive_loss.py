@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -22,11 +24,11 @@ class ContrastiveLoss(keras.losses.Loss):
 
     def __init__(
         self,
-        temperature,
-        block_size=None,
-        gather=True,
-        name=None,
-        reduction="sum_over_batch_size",
+        temperature: float,
+        block_size: int | None = None,
+        gather: bool = True,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
     ):
         if not temperature > 0:
             raise ValueError(
@@ -59,7 +61,7 @@ class ContrastiveLoss(keras.losses.Loss):
         reduce = _Reduction(self.name, self.reduction, self.dtype)
         return reduce(losses, losses, sample_weight)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "temperature": self.temperature,

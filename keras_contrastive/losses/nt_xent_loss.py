@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -70,15 +72,15 @@ class NTXentLoss(ContrastiveLoss):
 
     def __init__(
         self,
-        temperature=0.5,
-        block_size=None,
-        gather=True,
-        name="nt_xent_loss",
-        reduction="sum_over_batch_size",
+        temperature: float = 0.5,
+        block_size: int | None = None,
+        gather: bool = True,
+        name: str | None = "nt_xent_loss",
+        reduction: str | None = "sum_over_batch_size",
     ):
         super().__init__(temperature, block_size, gather, name, reduction)
 
-    def call(self, z_a, z_b):
+    def call(self, z_a: Any, z_b: Any) -> Any:
         check_embedding_pair(z_a, z_b, names=("z_a", "z_b"))
         z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
         n = ops.shape(z_a)[0]

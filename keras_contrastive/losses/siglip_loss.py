@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -81,12 +83,12 @@ class SigLIPLoss(ContrastiveLoss):
 
     def __init__(
         self,
-        temperature=0.1,
-        bias=-10.0,
-        block_size=None,
-        gather=True,
-        name="siglip_loss",
-        reduction="sum_over_batch_size",
+        temperature: float = 0.1,
+        bias: Any = -10.0,
+        block_size: int | None = None,
+        gather: bool = True,
+        name: str | None = "siglip_loss",
+        reduction: str | None = "sum_over_batch_size",
     ):
         super().__init__(temperature, block_size, gather, name, reduction)
         self.bias = bias
@@ -112,12 +114,12 @@ class SigLIPLoss(ContrastiveLoss):
 
     def call(
         self,
-        image_embeddings,
-        text_embeddings,
-        logit_scale=None,
-        logit_bias=None,
-        image_ids=None,
-    ):
+        image_embeddings: Any,
+        text_embeddings: Any,
+        logit_scale: Any = None,
+        logit_bias: Any = None,
+        image_ids: Any = None,
+    ) -> Any:
         check_embedding_pair(
             image_embeddings,
             text_embeddings,
@@ -144,5 +146,5 @@ class SigLIPLoss(ContrastiveLoss):
         every = softplus_blocks(images, keys, scale, bias, self.block_size)
         return every - positive
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bias": self.bias}

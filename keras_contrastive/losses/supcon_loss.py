@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -78,12 +80,12 @@ class SupConLoss(ContrastiveLoss):
 
     def __init__(
         self,
-        temperature=0.1,
-        form="out",
-        block_size=None,
-        gather=True,
-        name="supcon_loss",
-        reduction="sum_over_batch_size",
+        temperature: float = 0.1,
+        form: str = "out",
+        block_size: int | None = None,
+        gather: bool = True,
+        name: str | None = "supcon_loss",
+        reduction: str | None = "sum_over_batch_size",
     ):
         if form not in _AVERAGES:
             raise ValueError(
@@ -92,7 +94,7 @@ class SupConLoss(ContrastiveLoss):
         super().__init__(temperature, block_size, gather, name, reduction)
         self.form = form
 
-    def call(self, labels, embeddings):
+    def call(self, labels: Any, embeddings: Any) -> Any:
         check_embeddings("embeddings", embeddings.shape)
         # Keras makes a column of labels that come from arrays.
         if len(labels.shape) == 2 and labels.shape[1] == 1:
@@ -117,7 +119,7 @@ class SupConLoss(ContrastiveLoss):
             block_size=self.block_size,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "form": self.form}
 
 

@@ -1,5 +1,7 @@
 """How close the two views of an image are."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -46,10 +48,12 @@ class Alignment(keras.metrics.Mean):
         - [Wang and Isola, 2020](https://arxiv.org/abs/2005.10242), section 4
     """
 
-    def __init__(self, name="alignment", dtype=None):
+    def __init__(self, name: str | None = "alignment", dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, z_a, z_b, sample_weight=None):
+    def update_state(
+        self, z_a: Any, z_b: Any, sample_weight: Any = None
+    ) -> None:
         z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
         check_views(z_a, z_b)
         squared_distance = ops.sum(ops.square(z_a - z_b), axis=-1)

@@ -1,6 +1,7 @@
 """How often an embedding's nearest other embedding is its own positive."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -58,10 +59,14 @@ class ContrastiveAccuracy(keras.metrics.Mean):
         - [Chen et al., 2020](https://arxiv.org/abs/2002.05709), section 2.1
     """
 
-    def __init__(self, name="contrastive_accuracy", dtype=None):
+    def __init__(
+        self, name: str | None = "contrastive_accuracy", dtype: Any = None
+    ):
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, z_a, z_b, sample_weight=None):
+    def update_state(
+        self, z_a: Any, z_b: Any, sample_weight: Any = None
+    ) -> None:
         z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
         check_views(z_a, z_b)
         keys, first, second = gather_views(z_a, z_b)

@@ -1,6 +1,7 @@
 """How many dimensions the embeddings use, as a streaming metric (RankMe)."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -75,7 +76,12 @@ class EffectiveRank(keras.metrics.Metric):
         - [Garrido et al., 2023](https://arxiv.org/abs/2210.02885), section 3
     """
 
-    def __init__(self, dim=None, name="effective_rank", dtype=None):
+    def __init__(
+        self,
+        dim: int | None = None,
+        name: str | None = "effective_rank",
+        dtype: Any = None,
+    ):
         super().__init__(name=name, dtype=dtype)
         self.dim = dim
         self.second_moment = None
@@ -90,7 +96,9 @@ class EffectiveRank(keras.metrics.Metric):
             name="second_moment",
         )
 
-    def update_state(self, z_a, z_b, sample_weight=None):
+    def update_state(
+        self, z_a: Any, z_b: Any, sample_weight: Any = None
+    ) -> None:
         z_a = ops.cast(z_a, "float32")
         z_b = ops.cast(z_b, "float32")
         check_views(z_a, z_b)
@@ -110,7 +118,7 @@ class EffectiveRank(keras.metrics.Metric):
                 ops.matmul(ops.transpose(z), z * weight)
             )
 
-    def result(self):
+    def result(self) -> Any:
         if self.second_moment is None:
             return ops.zeros((), dtype=self.dtype)
         moment = ops.convert_to_tensor(self.second_moment)
@@ -128,5 +136,5 @@ class EffectiveRank(keras.metrics.Metric):
         rank = ops.where(total > 0, ops.exp(entropy), 0.0)
         return ops.cast(ops.where(is_finite, rank, math.nan), self.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "dim": self.dim}

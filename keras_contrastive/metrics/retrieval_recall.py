@@ -1,6 +1,7 @@
 """How often an image finds its text among those of the batch, or vice versa."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -71,7 +72,13 @@ class RetrievalRecall(keras.metrics.Mean):
           section 3.1
     """
 
-    def __init__(self, k=1, direction="image_to_text", name=None, dtype=None):
+    def __init__(
+        self,
+        k: int = 1,
+        direction: str = "image_to_text",
+        name: str | None = None,
+        dtype: Any = None,
+    ):
         if isinstance(k, bool) or not isinstance(k, int) or k < 1:
             raise ValueError(f"`k` must be a positive int. Received: k={k!r}")
         if direction not in DIRECTIONS:
@@ -84,8 +91,11 @@ class RetrievalRecall(keras.metrics.Mean):
         self.direction = direction
 
     def update_state(
-        self, image_embeddings, text_embeddings, sample_weight=None
-    ):
+        self,
+        image_embeddings: Any,
+        text_embeddings: Any,
+        sample_weight: Any = None,
+    ) -> None:
         images = l2_normalize(image_embeddings)
         texts = l2_normalize(text_embeddings)
         check_views(images, texts, ("image_embeddings", "text_embeddings"))
@@ -96,7 +106,7 @@ class RetrievalRecall(keras.metrics.Mean):
         is_hit = ops.cast(rank < self.k, "float32")
         return super().update_state(is_hit, sample_weight)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         return {**config, "k": self.k, "direction": self.direction}
 

@@ -1,5 +1,7 @@
 """How evenly embeddings spread over the unit sphere."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -55,10 +57,12 @@ class Uniformity(keras.metrics.Mean):
         - [Wang and Isola, 2020](https://arxiv.org/abs/2005.10242), section 4
     """
 
-    def __init__(self, name="uniformity", dtype=None):
+    def __init__(self, name: str | None = "uniformity", dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
 
-    def update_state(self, z_a, z_b, sample_weight=None):
+    def update_state(
+        self, z_a: Any, z_b: Any, sample_weight: Any = None
+    ) -> None:
         z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
         check_views(z_a, z_b)
         if sample_weight is None:
@@ -73,7 +77,7 @@ class Uniformity(keras.metrics.Mean):
             )
             super().update_state(potential, ops.where(has_pairs, weight, 0.0))
 
-    def result(self):
+    def result(self) -> Any:
         mean = super().result()
         # Without any pairs the mean is 0.
         return ops.where(mean > 0, ops.log(ops.where(mean > 0, mean, 1.0)), 0.0)

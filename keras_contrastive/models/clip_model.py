@@ -1,4 +1,5 @@
 import inspect
+from typing import Any
 
 import keras
 from keras import ops
@@ -121,12 +122,12 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
 
     def __init__(
         self,
-        image_encoder,
-        text_encoder,
-        projection_dim=512,
-        augmenter=None,
-        logit_scale=None,
-        **kwargs,
+        image_encoder: keras.Layer,
+        text_encoder: keras.Layer,
+        projection_dim: int = 512,
+        augmenter: Any = None,
+        logit_scale: Any = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if projection_dim < 1:
@@ -156,7 +157,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
     def text_encoder(self):
         return self.text_tower.encoder
 
-    def encode_image(self, images, training=False):
+    def encode_image(self, images: Any, training: bool = False) -> Any:
         """Embeddings of a batch of images.
 
         For many images use `predict({"images": images})`, which goes through
@@ -174,7 +175,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         views = self.augmenter(images, training=training)
         return self.image_tower(views, training=training)
 
-    def encode_text(self, texts, training=False):
+    def encode_text(self, texts: Any, training: bool = False) -> Any:
         """Embeddings of a batch of texts.
 
         For many texts use `predict({"texts": texts})`, which goes through them
@@ -189,7 +190,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         """
         return self.text_tower(texts, training=training)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         inputs = image_text_inputs(inputs)
         outputs = {}
         if "images" in inputs:
@@ -202,7 +203,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
 
     # The three functions of the method.
 
-    def make_views(self, x, training):
+    def make_views(self, x: Any, training: bool) -> Any:
         views = dict(x)
         images = self.watch_images(x["images"])
         views["images"] = self.augmenter(images, training=training)
@@ -213,7 +214,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             self.health.update_tokens(tokens, end_id)
         return views
 
-    def embed(self, views, training):
+    def embed(self, views: Any, training: bool) -> Any:
         embeddings = {
             "pair": (
                 self.image_tower(views["images"], training=training),
@@ -224,7 +225,9 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             embeddings["image_ids"] = views["image_ids"]
         return embeddings
 
-    def contrastive_loss(self, embeddings, sample_weight=None):
+    def contrastive_loss(
+        self, embeddings: Any, sample_weight: Any = None
+    ) -> Any:
         offers = {
             "logit_scale": self.logit_scale.scale,
             "logit_bias": self.logit_scale.bias,
@@ -239,7 +242,13 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
 
     # What else differs from other methods.
 
-    def compile(self, optimizer="adam", loss=None, *args, **kwargs):
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
         loss = self.get_loss(loss)
         if self._starts_as_loss_says and "logit_scale" in _parameters(loss):
             self._start_logit_scale(loss)
@@ -262,20 +271,20 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
                 "Make a new model, or give it a `logit_scale` of your own."
             )
 
-    def default_metrics(self):
+    def default_metrics(self) -> list[keras.metrics.Metric]:
         return [
             RetrievalRecall(1, "image_to_text"),
             RetrievalRecall(1, "text_to_image"),
         ]
 
-    def undecayed_variables(self):
+    def undecayed_variables(self) -> list:
         return self.logit_scale.variables
 
     @property
     def value_range(self):
         return value_range_of(self.augmenter)
 
-    def unpack_data(self, data):
+    def unpack_data(self, data: Any) -> Any:
         x, y, sample_weight = super().unpack_data(data)
         inputs = image_text_inputs(x, y)
         if not {"images", "texts"} <= set(inputs):
@@ -285,12 +294,12 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             )
         return inputs, None, sample_weight
 
-    def predict_step(self, *args):
+    def predict_step(self, *args: Any) -> Any:
         *state, data = args
         x, y, _ = super().unpack_data(data)
         return super().predict_step(*state, (image_text_inputs(x, y),))
 
-    def get_metrics_result(self):
+    def get_metrics_result(self) -> dict[str, Any]:
         logs = super().get_metrics_result()
         if not self.compiled or "logit_scale" not in _parameters(self.loss):
             return logs
@@ -299,7 +308,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             logs["logit_bias"] = ops.convert_to_tensor(self.logit_scale.bias)
         return logs
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         shapes = {} if input_shape is None else image_text_inputs(input_shape)
         towers = {"images": self.image_tower, "texts": self.text_tower}
         for name, tower in towers.items():
@@ -322,12 +331,12 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         self.built = True
         self.leave_undecayed()
 
-    def build_from_encoders(self):
+    def build_from_encoders(self) -> None:
         towers = self.image_tower, self.text_tower
         if all(tower.encoder_output_shape for tower in towers):
             self.build(None)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),

@@ -1,4 +1,5 @@
 import inspect
+from typing import Any
 
 import keras
 from keras import ops
@@ -48,43 +49,45 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
     # Arguments of the constructor that are Keras objects.
     parts = ()
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.health = BatchHealth()
 
     # The three functions of a method.
 
-    def make_views(self, x, training):
+    def make_views(self, x: Any, training: bool) -> Any:
         raise NotImplementedError(
             f"{type(self).__name__} must implement `make_views(x, training)`."
         )
 
-    def embed(self, views, training):
+    def embed(self, views: Any, training: bool) -> Any:
         raise NotImplementedError(
             f"{type(self).__name__} must implement `embed(views, training)`."
         )
 
-    def contrastive_loss(self, embeddings, sample_weight=None):
+    def contrastive_loss(
+        self, embeddings: Any, sample_weight: Any = None
+    ) -> Any:
         """The compiled loss of the pair of embeddings, a scalar."""
         return self.loss(*embeddings["pair"], sample_weight=sample_weight)
 
     # What else a method may have its own way.
 
-    def unpack_data(self, data):
+    def unpack_data(self, data: Any) -> Any:
         """What the data yields, as `(x, y, sample_weight)`."""
         return keras.utils.unpack_x_y_sample_weight(data)
 
-    def default_metrics(self):
+    def default_metrics(self) -> list[keras.metrics.Metric]:
         return [ContrastiveAccuracy()]
 
-    def undecayed_variables(self):
+    def undecayed_variables(self) -> list:
         """Those that no weight decay of the optimizer shall touch."""
         return []
 
-    def build_from_encoders(self):
+    def build_from_encoders(self) -> None:
         """Builds the model, where its encoders say what they take and give."""
 
-    def embedding_like(self, outputs):
+    def embedding_like(self, outputs: Any) -> Any:
         """A tensor of an embedding's shape, from what `call` returned."""
         return keras.tree.flatten(outputs)[0]
 
@@ -93,7 +96,7 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
         """Range of float images, where it is known."""
         return None
 
-    def watch_images(self, images):
+    def watch_images(self, images: Any) -> Any:
         """Looks for unusable images, which `TrainingHealth` then reports.
 
         Returns:
@@ -109,15 +112,15 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
 
     def compile(
         self,
-        optimizer="adam",
-        loss=None,
-        metrics=None,
-        microbatch_size=None,
-        run_eagerly=False,
-        steps_per_execution=1,
-        jit_compile="auto",
-        auto_scale_loss=True,
-    ):
+        optimizer: Any = "adam",
+        loss: Any = None,
+        metrics: Any = None,
+        microbatch_size: int | None = None,
+        run_eagerly: bool = False,
+        steps_per_execution: float = 1,
+        jit_compile: str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
         """Configures training; every argument has a default that trains.
 
         Args:
@@ -182,7 +185,7 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
             self.build_from_encoders()
         self.leave_undecayed()
 
-    def get_loss(self, loss):
+    def get_loss(self, loss: Any) -> keras.losses.Loss:
         """The loss object that `loss`, an argument of `compile`, stands for."""
         if loss is None:
             loss = next(iter(self.named_losses))
@@ -198,12 +201,12 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
             )
         return loss
 
-    def leave_undecayed(self):
+    def leave_undecayed(self) -> None:
         # Needs the variables and the optimizer, whichever comes last.
         if self.built and self.compiled and not self.optimizer.built:
             leave_undecayed(self.optimizer, self.undecayed_variables())
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> dict[str, Any]:
         if not self.compiled:
             return {}
         config = super().get_compile_config()
@@ -227,7 +230,7 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
         ]
         return config
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict) -> None:
         config = keras.saving.deserialize_keras_object(config)
         undecayed = config.pop("undecayed")
         self.compile(**config)
@@ -236,7 +239,7 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
             leave_undecayed(self.optimizer, [variables[i] for i in undecayed])
             self.optimizer.build(variables)
 
-    def fit(self, *args, **kwargs):
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
         call = inspect.signature(super().fit).bind(*args, **kwargs)
         callbacks = call.arguments.get("callbacks") or []
         if isinstance(callbacks, keras.callbacks.Callback):
@@ -259,20 +262,20 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
             iterator, data_batch = None, first_batch(iterator)
         super()._maybe_symbolic_build(iterator, data_batch)
 
-    def evaluate(self, *args, **kwargs):
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         call = inspect.signature(super().evaluate).bind(*args, **kwargs)
         check_batches_divide(call.arguments)
         return super().evaluate(*args, **kwargs)
 
     evaluate.__doc__ = keras.Model.evaluate.__doc__
 
-    def train_step(self, *args):
+    def train_step(self, *args: Any) -> Any:
         return train_step.train_step(self, *args)
 
-    def test_step(self, *args):
+    def test_step(self, *args: Any) -> Any:
         return train_step.test_step(self, *args)
 
-    def predict_step(self, *args):
+    def predict_step(self, *args: Any) -> Any:
         result = super().predict_step(*args)
         if keras.backend.backend() != "jax":
             return result
@@ -284,8 +287,13 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
         return whole(outputs), state
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
         """The scalar to differentiate; `y_pred` is what `embed` returned.
 
         It also updates the tracker behind `logs["loss"]` with the contrastive
@@ -300,7 +308,9 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
         )
         return loss
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> Any:
         if isinstance(y_pred, dict) and "pair" in y_pred:
             pair = y_pred["pair"]
             self.health.update_embeddings(*pair)
@@ -312,12 +322,12 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
             self._compile_metrics.update_state(*pair, sample_weight)
         return self.get_metrics_result()
 
-    def get_metrics_result(self):
+    def get_metrics_result(self) -> dict[str, Any]:
         with distribution.sums_over_replicas(self.metrics_variables):
             return super().get_metrics_result()
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Any:
         restored = {
             part: keras.saving.deserialize_keras_object(config[part])
             for part in cls.parts

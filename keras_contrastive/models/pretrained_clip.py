@@ -1,6 +1,7 @@
 """Where a `CLIPModel` comes from and goes to, beside `.keras` files."""
 
 import os
+from typing import Any
 
 from keras_contrastive.models.checkpoints.clip_checkpoint import load_checkpoint
 from keras_contrastive.models.checkpoints.clip_checkpoint import save_checkpoint
@@ -11,7 +12,9 @@ class PretrainedCLIP:
     """Mixin of `CLIPModel`: its weights in the forms of other libraries."""
 
     @classmethod
-    def from_checkpoint(cls, path: str | os.PathLike, augmenter=None):
+    def from_checkpoint(
+        cls, path: str | os.PathLike, augmenter: Any = None
+    ) -> Any:
         """A model with the weights of OpenAI's, open_clip's or transformers'.
 
         The encoders are a `VisionTransformer` and a `TextTransformer` with the
@@ -97,8 +100,8 @@ class PretrainedCLIP:
         preset: str,
         mean: tuple[float, float, float] | None = None,
         std: tuple[float, float, float] | None = None,
-        augmenter=None,
-    ):
+        augmenter: Any = None,
+    ) -> Any:
         """A model of keras-hub: CLIP, MetaCLIP 2 or SigLIP with their weights.
 
         The encoders are keras-hub's, pooled as they are meant to be. Images are

@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -97,12 +99,12 @@ class SimCLRModel(ContrastiveModel):
 
     def __init__(
         self,
-        encoder,
-        projector=None,
-        augmenter=None,
-        probe=None,
-        num_classes=None,
-        **kwargs,
+        encoder: keras.Layer,
+        projector: keras.Layer | None = None,
+        augmenter: Any = None,
+        probe: keras.Layer | None = None,
+        num_classes: int | None = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         output_shape = known_shape(encoder, "output_shape")
@@ -153,16 +155,16 @@ class SimCLRModel(ContrastiveModel):
     def value_range(self):
         return value_range_of(self._augmenter)
 
-    def undecayed_variables(self):
+    def undecayed_variables(self) -> list:
         return [] if self.probe is None else self.probe.trainable_variables
 
-    def make_views(self, x, training):
+    def make_views(self, x: Any, training: bool) -> Any:
         """Two augmented views; in evaluation too, or there is no loss."""
         if is_pair(x):
             return [self._prepare(self.watch_images(view)) for view in x]
         return self.multi_view(self.watch_images(x), training=True)
 
-    def embed(self, views, training):
+    def embed(self, views: Any, training: bool) -> Any:
         h = self.encoder(ops.concatenate(views, axis=0), training=training)
         check_representation(h.shape)
         z = self.projector(h, training=training)
@@ -171,7 +173,7 @@ class SimCLRModel(ContrastiveModel):
             "representations": ops.split(h, 2, axis=0),
         }
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         if is_pair(images):
             images = images[0]
         return self.encoder(self._prepare(images), training=training)
@@ -182,8 +184,13 @@ class SimCLRModel(ContrastiveModel):
         return self._augmenter(images, training=False)
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         if self.probe is None:
             return loss
@@ -206,10 +213,10 @@ class SimCLRModel(ContrastiveModel):
         )
         return loss + probe_loss
 
-    def embedding_like(self, outputs):
+    def embedding_like(self, outputs: Any) -> Any:
         return self.projector(outputs)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         if is_pair(input_shape):
             input_shape = input_shape[0]
         images = keras.KerasTensor(input_shape, dtype="float32")
@@ -221,12 +228,12 @@ class SimCLRModel(ContrastiveModel):
         self.built = True
         self.leave_undecayed()
 
-    def build_from_encoders(self):
+    def build_from_encoders(self) -> None:
         input_shape = known_shape(self.encoder, "input_shape")
         if input_shape and None not in input_shape[1:]:
             self.build(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),

@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 import keras
 from keras import ops
@@ -60,13 +61,13 @@ class LARS(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate,
-        momentum=0.9,
-        weight_decay=0.0,
-        trust_coefficient=0.001,
-        exclude=None,
-        name="lars",
-        **kwargs,
+        learning_rate: Any,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        trust_coefficient: float = 0.001,
+        exclude: Any = None,
+        name: str | None = "lars",
+        **kwargs: Any,
     ):
         if not 0 <= momentum < 1:
             raise ValueError(
@@ -92,7 +93,7 @@ class LARS(keras.optimizers.Optimizer):
         self.trust_coefficient = trust_coefficient
         self.exclude = list(exclude or [])
 
-    def build(self, variables):
+    def build(self, variables: Any) -> None:
         if self.built:
             return
         super().build(variables)
@@ -101,7 +102,9 @@ class LARS(keras.optimizers.Optimizer):
         # own, which have no path.
         self._adapted = [self._adapts(variable) for variable in variables]
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: Any, variable: Any, learning_rate: Any
+    ) -> None:
         learning_rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
         index = self._get_variable_index(variable)
@@ -130,7 +133,7 @@ class LARS(keras.optimizers.Optimizer):
         trust = ops.where(usable, self.trust_coefficient * ratio, 1.0)
         return ops.cast(trust, gradient.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "momentum": self.momentum,

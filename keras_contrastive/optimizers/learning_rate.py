@@ -3,7 +3,7 @@ import math
 import keras
 
 
-def scaled_learning_rate(batch_size, rule="linear"):
+def scaled_learning_rate(batch_size: int, rule: str = "linear") -> float:
     """Peak learning rate for LARS by SimCLR's rules.
 
     `"linear"`: `0.3 * batch_size / 256`. `"sqrt"`: `0.075 * sqrt(batch_size)`,
@@ -44,7 +44,9 @@ def scaled_learning_rate(batch_size, rule="linear"):
     )
 
 
-def warmup_cosine(peak, total_steps, warmup_steps=0):
+def warmup_cosine(
+    peak: float, total_steps: int, warmup_steps: int = 0
+) -> keras.optimizers.schedules.LearningRateSchedule:
     """Linear warmup to `peak`, then half a cosine down to 0.
 
     Keras' own `CosineDecay` with its arguments put the way the papers state

@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 import keras
 
@@ -41,7 +42,9 @@ class MultiRateAdamW(keras.optimizers.AdamW):
         and Hutter, 2019, Decoupled Weight Decay Regularization.
     """
 
-    def __init__(self, learning_rate=0.001, multipliers=None, **kwargs):
+    def __init__(
+        self, learning_rate: Any = 0.001, multipliers: Any = None, **kwargs: Any
+    ):
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.multipliers = dict(multipliers or {})
         for pattern, factor in self.multipliers.items():
@@ -51,7 +54,7 @@ class MultiRateAdamW(keras.optimizers.AdamW):
                     f"Received: {factor} for {pattern!r}"
                 )
 
-    def build(self, variables):
+    def build(self, variables: Any) -> None:
         if self.built:
             return
         super().build(variables)
@@ -66,7 +69,9 @@ class MultiRateAdamW(keras.optimizers.AdamW):
         # own, which have no path.
         self._factors = [self._factor_of(variable) for variable in variables]
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: Any, variable: Any, learning_rate: Any
+    ) -> None:
         factor = self._factors[self._get_variable_index(variable)]
         super().update_step(gradient, variable, learning_rate * factor)
 
@@ -76,5 +81,5 @@ class MultiRateAdamW(keras.optimizers.AdamW):
                 return factor
         return 1.0
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "multipliers": self.multipliers}

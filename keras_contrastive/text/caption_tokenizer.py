@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -47,7 +48,7 @@ class CaptionTokenizer:
     ```
     """
 
-    def __init__(self, tokenizer):
+    def __init__(self, tokenizer: Any):
         ids = [tokenizer.token_to_id(token) for token in SPECIAL_TOKENS]
         padding, truncation = tokenizer.padding, tokenizer.truncation
         if (
@@ -89,7 +90,7 @@ class CaptionTokenizer:
         ids = np.array([encoding.ids for encoding in encodings], dtype="int32")
         return ids.reshape(-1, self.context_length)
 
-    def decode(self, ids) -> list[str] | str:
+    def decode(self, ids: Any) -> list[str] | str:
         """The captions of token ids, normalised and without special tokens.
 
         Args:

@@ -33,7 +33,7 @@ def plot_embeddings(
     images: Any = None,
     method: str = "pca",
     path: str | Path | None = None,
-):
+) -> Any:
     """Draws embeddings as points in the plane, coloured by class.
 
     Args:

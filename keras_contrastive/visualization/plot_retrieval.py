@@ -40,7 +40,7 @@ def plot_retrieval(
     image_index: Any = None,
     queries: Sequence[int] | None = None,
     path: str | Path | None = None,
-):
+) -> Any:
     """Shows what a search by cosine similarity finds, the best first.
 
     Each row is a query: a text and the `k` images most similar to it, or an

@@ -33,7 +33,7 @@ def plot_similarity(
     texts: Sequence[str] | None = None,
     image_index: Any = None,
     path: str | Path | None = None,
-):
+) -> Any:
     """Draws the cosine similarity of every text to every image.
 
     A column is an image, a row a text. A good model has its highest values

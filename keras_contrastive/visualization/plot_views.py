@@ -19,7 +19,7 @@ def plot_views(
     views: Callable | Sequence[Any],
     num_images: int = 8,
     path: str | Path | None = None,
-):
+) -> Any:
     """Shows images beside their augmented views, one image a row.
 
     Look at this before a long training: views should differ in what the

@@ -1,5 +1,7 @@
 """What all augmentation layers share."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -27,19 +29,19 @@ class ImageLayer(DataLayer):
 
     requires_rgb = False
 
-    def __init__(self, value_range=(0, 1), **kwargs):
+    def __init__(self, value_range: Any = (0, 1), **kwargs: Any):
         super().__init__(**kwargs)
         self.value_range = check_value_range(value_range)
 
-    def get_random_transformation(self, images):
+    def get_random_transformation(self, images: Any) -> Any:
         """Draws a transformation per image, from the shape of `images`."""
         raise NotImplementedError
 
-    def transform_images(self, images, transformation):
+    def transform_images(self, images: Any, transformation: Any) -> Any:
         """Applies what `get_random_transformation` returned."""
         raise NotImplementedError
 
-    def transform_images_at_inference(self, images):
+    def transform_images_at_inference(self, images: Any) -> Any:
         """What the layer does with `training=False`."""
         return images
 
@@ -57,7 +59,7 @@ class ImageLayer(DataLayer):
             images = images / 255
         return super().__call__(images, **kwargs)
 
-    def call(self, images, training=True):
+    def call(self, images: Any, training: bool = True) -> Any:
         self._check_shape(images.shape)
         # Float32 under every policy: bfloat16 has too few bits for positions,
         # sums over an image and hues.
@@ -74,7 +76,7 @@ class ImageLayer(DataLayer):
             images = images[0]
         return self.backend.cast(images, self.compute_dtype)
 
-    def transform_chosen(self, images, chosen, function):
+    def transform_chosen(self, images: Any, chosen: Any, function: Any) -> Any:
         """`function(images)` where `chosen`, the others as they are."""
         if images.shape[0] == 1:
             return self.backend.cond(
@@ -84,7 +86,7 @@ class ImageLayer(DataLayer):
         # Exact for 0 and 1, and TensorFlow's broadcast `where` is far slower.
         return chosen * function(images) + (1 - chosen) * images
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         self._check_shape(input_shape)
         return tuple(input_shape)
 
@@ -111,12 +113,14 @@ class RandomImageLayer(ImageLayer):
         seed: Integer, or `None` for a random one.
     """
 
-    def __init__(self, value_range=(0, 1), seed=None, **kwargs):
+    def __init__(
+        self, value_range: Any = (0, 1), seed: int | None = None, **kwargs: Any
+    ):
         super().__init__(value_range=value_range, **kwargs)
         self.seed = seed
         self.generator = RandomState(seed)
 
-    def draw(self, images, count, seed=None):
+    def draw(self, images: Any, count: int, seed: Any = None) -> Any:
         """Uniform draws in [0, 1), independent: shape `(batch, count)`."""
         if seed is None:
             seed = self._get_seed_generator(self.backend.name)
@@ -125,13 +129,13 @@ class RandomImageLayer(ImageLayer):
             (batch, count), dtype="float32", seed=seed
         )
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         self.generator.save_to(store)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         self.generator.load_from(store)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "value_range": self.value_range,

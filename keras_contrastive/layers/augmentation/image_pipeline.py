@@ -1,6 +1,7 @@
 """Augmentation layers in a row, as one pass over the images."""
 
 import sys
+from typing import Any
 
 import keras
 
@@ -53,19 +54,19 @@ class ImagePipeline(keras.layers.Pipeline):
     ```
     """
 
-    def __init__(self, layers, name=None):
+    def __init__(self, layers: Any, name: str | None = None):
         layers = list(layers)
         _check(layers)
         super().__init__(layers, name=name)
         self.chain = _Chain(layers)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         pass  # nothing depends on it
 
-    def call(self, images, training=True):
+    def call(self, images: Any, training: bool = True) -> Any:
         return self.chain(images, training=training)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return self.chain.compute_output_shape(input_shape)
 
 

@@ -1,5 +1,7 @@
 """Any layer, applied to each image with a probability."""
 
+from typing import Any
+
 import keras
 
 from keras_contrastive.layers.augmentation.arguments import check_probability
@@ -54,7 +56,7 @@ class RandomApply(RandomImageLayer):
         probability: float,
         value_range: tuple[int, int] | None = None,
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         if not isinstance(layer, keras.Layer):
             raise ValueError(
@@ -66,13 +68,13 @@ class RandomApply(RandomImageLayer):
         self.layer = layer
         self.probability = check_probability(probability)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         # Keras has no shape for TensorFlow's tensors on another backend; then
         # the layer builds itself when it is called.
         if input_shape is not None and not self.layer.built:
             self.layer.build((None, *input_shape[-3:]))
 
-    def get_random_transformation(self, images, seed=None):
+    def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws which images go through the layer.
 
         Returns:
@@ -80,7 +82,7 @@ class RandomApply(RandomImageLayer):
         """
         return {"apply": self.draw(images, 1, seed)[:, 0] < self.probability}
 
-    def transform_images(self, images, transformation):
+    def transform_images(self, images: Any, transformation: Any) -> Any:
         """Keeps the layer's output for the chosen images."""
         outputs = self.layer(images, training=True)
         if len(outputs.shape) != 4 or any(
@@ -98,7 +100,7 @@ class RandomApply(RandomImageLayer):
             images,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "layer": keras.saving.serialize_keras_object(self.layer),
@@ -106,6 +108,6 @@ class RandomApply(RandomImageLayer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Any:
         layer = keras.saving.deserialize_keras_object(config["layer"])
         return cls(**{**config, "layer": layer})

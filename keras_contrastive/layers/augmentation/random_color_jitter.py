@@ -1,5 +1,7 @@
 """Random colour jitter."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -75,7 +77,7 @@ class RandomColorJitter(RandomImageLayer):
         probability: float = 1.0,
         value_range: tuple[int, int] = (0, 1),
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(value_range=value_range, seed=seed, **kwargs)
         self.brightness = _factor_interval("brightness", brightness)
@@ -86,7 +88,7 @@ class RandomColorJitter(RandomImageLayer):
         self.hue = check_interval("hue", hue, -0.5, 0.5)
         self.probability = check_probability(probability)
 
-    def get_random_transformation(self, images, seed=None):
+    def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws factors, hue shifts and orders.
 
         Returns:
@@ -115,7 +117,7 @@ class RandomColorJitter(RandomImageLayer):
             ),
         }
 
-    def transform_images(self, images, transformation):
+    def transform_images(self, images: Any, transformation: Any) -> Any:
         """Applies the four operations to each image in its own order."""
         ops = self.backend.numpy
         batch, height, width, _ = self.backend.shape(images)
@@ -181,7 +183,7 @@ class RandomColorJitter(RandomImageLayer):
         planes = ops.matmul(matrix, planes) + offset
         return ops.clip(planes, *self.value_range)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "brightness": self.brightness,

@@ -1,5 +1,7 @@
 """Random horizontal flip."""
 
+from typing import Any
+
 import keras
 
 from keras_contrastive.layers.augmentation.arguments import check_probability
@@ -48,12 +50,12 @@ class RandomFlip(RandomImageLayer):
         probability: float = 0.5,
         value_range: tuple[int, int] = (0, 1),
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(value_range=value_range, seed=seed, **kwargs)
         self.probability = check_probability(probability)
 
-    def get_random_transformation(self, images, seed=None):
+    def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws which images to flip.
 
         Returns:
@@ -61,7 +63,7 @@ class RandomFlip(RandomImageLayer):
         """
         return {"apply": self.draw(images, 1, seed)[:, 0] < self.probability}
 
-    def transform_images(self, images, transformation):
+    def transform_images(self, images: Any, transformation: Any) -> Any:
         """Flips the chosen images."""
         return self.transform_chosen(
             images,
@@ -69,5 +71,5 @@ class RandomFlip(RandomImageLayer):
             lambda images: self.backend.numpy.flip(images, axis=2),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "probability": self.probability}

@@ -1,5 +1,7 @@
 """Random Gaussian blur."""
 
+from typing import Any
+
 import keras
 
 from keras_contrastive.layers.augmentation.arguments import check_interval
@@ -64,7 +66,7 @@ class RandomGaussianBlur(RandomImageLayer):
         probability: float = 1.0,
         value_range: tuple[int, int] = (0, 1),
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(value_range=value_range, seed=seed, **kwargs)
         self.kernel_size = _kernel_size(kernel_size)
@@ -75,7 +77,7 @@ class RandomGaussianBlur(RandomImageLayer):
             )
         self.probability = check_probability(probability)
 
-    def get_random_transformation(self, images, seed=None):
+    def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws which images to blur, and how much.
 
         Returns:
@@ -89,7 +91,7 @@ class RandomGaussianBlur(RandomImageLayer):
             "sigma": low + (high - low) * draws[:, 1],
         }
 
-    def transform_images(self, images, transformation):
+    def transform_images(self, images: Any, transformation: Any) -> Any:
         """Blurs the chosen images."""
 
         def blur(images):
@@ -118,7 +120,7 @@ class RandomGaussianBlur(RandomImageLayer):
         taps = ops.reshape(taps, (kernel_size, size * size))
         return ops.reshape(ops.matmul(kernel, taps), (-1, size, size))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "kernel_size": self.kernel_size,

@@ -1,5 +1,7 @@
 """Random grayscale."""
 
+from typing import Any
+
 import keras
 
 from keras_contrastive.layers.augmentation.arguments import check_probability
@@ -53,12 +55,12 @@ class RandomGrayscale(RandomImageLayer):
         probability: float,
         value_range: tuple[int, int] = (0, 1),
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(value_range=value_range, seed=seed, **kwargs)
         self.probability = check_probability(probability)
 
-    def get_random_transformation(self, images, seed=None):
+    def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws which images lose their colour.
 
         Returns:
@@ -66,7 +68,7 @@ class RandomGrayscale(RandomImageLayer):
         """
         return {"apply": self.draw(images, 1, seed)[:, 0] < self.probability}
 
-    def transform_images(self, images, transformation):
+    def transform_images(self, images: Any, transformation: Any) -> Any:
         """Makes the chosen images gray."""
 
         def gray(images):
@@ -74,5 +76,5 @@ class RandomGrayscale(RandomImageLayer):
 
         return self.transform_chosen(images, transformation["apply"], gray)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "probability": self.probability}

@@ -1,6 +1,7 @@
 """Random resized crop."""
 
 import math
+from typing import Any
 
 import keras
 
@@ -89,7 +90,7 @@ class RandomResizedCrop(RandomImageLayer):
         center_crop: bool = False,
         value_range: tuple[int, int] = (0, 1),
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(value_range=value_range, seed=seed, **kwargs)
         self.height = check_positive_int("height", height)
@@ -108,7 +109,7 @@ class RandomResizedCrop(RandomImageLayer):
         self.interpolation = interpolation
         self.center_crop = center_crop
 
-    def get_random_transformation(self, images, seed=None):
+    def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws the crops.
 
         Returns:
@@ -170,7 +171,7 @@ class RandomResizedCrop(RandomImageLayer):
         width = ops.minimum(image_width, ops.round(image_height * high))
         return ops.maximum(height, 1.0), ops.maximum(width, 1.0)
 
-    def transform_images(self, images, transformation):
+    def transform_images(self, images: Any, transformation: Any) -> Any:
         """Crops and resizes each image."""
         return self._resize(
             images,
@@ -178,7 +179,7 @@ class RandomResizedCrop(RandomImageLayer):
             {"start": transformation["left"], "size": transformation["width"]},
         )
 
-    def transform_images_at_inference(self, images):
+    def transform_images_at_inference(self, images: Any) -> Any:
         """Resizes the whole images, or their centres."""
         ops = self.backend.numpy
         _, height, width, _ = self.backend.shape(images)
@@ -217,11 +218,11 @@ class RandomResizedCrop(RandomImageLayer):
             images = self.backend.numpy.clip(images, *self.value_range)
         return images
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         *batch, _, _, channels = super().compute_output_shape(input_shape)
         return (*batch, self.height, self.width, channels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "height": self.height,

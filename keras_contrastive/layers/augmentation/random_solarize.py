@@ -1,5 +1,7 @@
 """Random solarization."""
 
+from typing import Any
+
 import keras
 
 from keras_contrastive.layers.augmentation.arguments import check_probability
@@ -52,7 +54,7 @@ class RandomSolarize(RandomImageLayer):
         probability: float,
         value_range: tuple[int, int] = (0, 1),
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(value_range=value_range, seed=seed, **kwargs)
         if not 0 <= threshold <= 1:
@@ -63,7 +65,7 @@ class RandomSolarize(RandomImageLayer):
         self.threshold = float(threshold)
         self.probability = check_probability(probability)
 
-    def get_random_transformation(self, images, seed=None):
+    def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws which images to solarize.
 
         Returns:
@@ -71,7 +73,7 @@ class RandomSolarize(RandomImageLayer):
         """
         return {"apply": self.draw(images, 1, seed)[:, 0] < self.probability}
 
-    def transform_images(self, images, transformation):
+    def transform_images(self, images: Any, transformation: Any) -> Any:
         """Solarizes the chosen images."""
         ops = self.backend.numpy
         high = self.value_range[1]
@@ -81,7 +83,7 @@ class RandomSolarize(RandomImageLayer):
         bright = images >= threshold[:, None, None, None]
         return ops.where(bright, high - images, images)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "threshold": self.threshold,

@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -54,11 +56,11 @@ class BagOfWords(keras.Model):
 
     def __init__(
         self,
-        vocabulary_size,
-        width=256,
-        dropout=0.0,
-        name=None,
-        **kwargs,
+        vocabulary_size: int,
+        width: int = 256,
+        dropout: float = 0.0,
+        name: str | None = None,
+        **kwargs: Any,
     ):
         check_sizes(vocabulary_size=vocabulary_size, width=width)
         check_share(dropout=dropout)
@@ -81,7 +83,7 @@ class BagOfWords(keras.Model):
         self.width = width
         self.dropout = dropout
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "vocabulary_size": self.vocabulary_size,
             "width": self.width,
@@ -92,5 +94,5 @@ class BagOfWords(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Any:
         return cls(**config)

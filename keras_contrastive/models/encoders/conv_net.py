@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -52,11 +54,11 @@ class ConvNet(keras.Model):
 
     def __init__(
         self,
-        width=16,
-        num_stages=3,
-        input_shape=(48, 48, 3),
-        name=None,
-        **kwargs,
+        width: int = 16,
+        num_stages: int = 3,
+        input_shape: Any = (48, 48, 3),
+        name: str | None = None,
+        **kwargs: Any,
     ):
         check_sizes(width=width, num_stages=num_stages)
         dtype = kwargs.get("dtype")
@@ -72,7 +74,7 @@ class ConvNet(keras.Model):
         self.width = width
         self.num_stages = num_stages
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "width": self.width,
             "num_stages": self.num_stages,
@@ -83,7 +85,7 @@ class ConvNet(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Any:
         return cls(**config)
 
 

@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -56,13 +59,13 @@ class ResNet(keras.Model):
 
     def __init__(
         self,
-        block_type,
-        stack_sizes,
-        stem,
-        width=64,
-        input_shape=None,
-        name=None,
-        **kwargs,
+        block_type: str,
+        stack_sizes: Sequence[int],
+        stem: str,
+        width: int = 64,
+        input_shape: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
     ):
         if block_type not in _BLOCKS:
             raise ValueError(
@@ -102,7 +105,7 @@ class ResNet(keras.Model):
         self.stem = stem
         self.width = width
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "block_type": self.block_type,
             "stack_sizes": self.stack_sizes,
@@ -115,23 +118,38 @@ class ResNet(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Any:
         return cls(**config)
 
 
-def ResNet18(stem="imagenet", width=64, input_shape=None, **kwargs):
+def ResNet18(
+    stem: str = "imagenet",
+    width: int = 64,
+    input_shape: Any = None,
+    **kwargs: Any,
+) -> ResNet:
     """ResNet-18: basic blocks, 2-2-2-2; see `ResNet` for the arguments."""
     kwargs.setdefault("name", "resnet18")
     return ResNet("basic", (2, 2, 2, 2), stem, width, input_shape, **kwargs)
 
 
-def ResNet34(stem="imagenet", width=64, input_shape=None, **kwargs):
+def ResNet34(
+    stem: str = "imagenet",
+    width: int = 64,
+    input_shape: Any = None,
+    **kwargs: Any,
+) -> ResNet:
     """ResNet-34: basic blocks, 3-4-6-3; see `ResNet` for the arguments."""
     kwargs.setdefault("name", "resnet34")
     return ResNet("basic", (3, 4, 6, 3), stem, width, input_shape, **kwargs)
 
 
-def ResNet50(stem="imagenet", width=64, input_shape=None, **kwargs):
+def ResNet50(
+    stem: str = "imagenet",
+    width: int = 64,
+    input_shape: Any = None,
+    **kwargs: Any,
+) -> ResNet:
     """ResNet-50: bottlenecks, 3-4-6-3; see `ResNet` for the arguments."""
     kwargs.setdefault("name", "resnet50")
     return ResNet(

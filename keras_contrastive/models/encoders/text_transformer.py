@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -94,7 +96,7 @@ class TextTransformer(keras.Model):
         layer_norm_epsilon: float = 1e-5,
         dropout: float = 0.0,
         name: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         check_sizes(
             vocabulary_size=vocabulary_size, context_length=context_length
@@ -156,7 +158,7 @@ class TextTransformer(keras.Model):
         self.layer_norm_epsilon = layer_norm_epsilon
         self.dropout = dropout
 
-    def check_tokens(self, tokens):
+    def check_tokens(self, tokens: Any) -> None:
         """Raises if these are not tokens that the encoder can take.
 
         Args:
@@ -173,7 +175,7 @@ class TextTransformer(keras.Model):
         check_vocabulary(tokens, self.vocabulary_size)
         check_end(tokens, self.end_id)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "vocabulary_size": self.vocabulary_size,
             "end_id": self.end_id,
@@ -191,5 +193,5 @@ class TextTransformer(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Any:
         return cls(**config)

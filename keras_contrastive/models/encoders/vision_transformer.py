@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -91,7 +93,7 @@ class VisionTransformer(keras.Model):
         patch_dropout: float = 0.0,
         dropout: float = 0.0,
         name: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         check_sizes(patch_size=patch_size)
         check_transformer(
@@ -199,7 +201,7 @@ class VisionTransformer(keras.Model):
         self.patch_dropout = patch_dropout
         self.dropout = dropout
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "patch_size": self.patch_size,
             "width": self.width,
@@ -220,7 +222,7 @@ class VisionTransformer(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Any:
         return cls(**config)
 
 

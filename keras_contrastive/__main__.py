@@ -1,0 +1,6 @@
+"""`python -m keras_contrastive`."""
+
+from keras_contrastive.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What to train, and for how long, where the user doesn't say."""
+
+from typing import NamedTuple
+
+import keras
+
+from keras_contrastive.models.encoders.conv_net import ConvNet
+from keras_contrastive.models.encoders.resnet import ResNet18
+from keras_contrastive.models.encoders.resnet import ResNet50
+
+CACHE_BYTES = 2**31  # of images that are kept in memory
+SMALL = 96  # pixels up to which a network keeps the resolution at first
+
+
+class Settings(NamedTuple):
+    """The choices of a run."""
+
+    image_size: int
+    batch_size: int
+    epochs: int
+    encoder: str
+
+    def __str__(self):
+        return (
+            f"{self.encoder} at {self.image_size} pixels, {self.epochs} epochs "
+            f"of batches of {self.batch_size}"
+        )
+
+
+def choose_settings(args, num_images: int, accelerator: bool) -> Settings:
+    """What the arguments say, and for the rest what suits.
+
+    Two CPU cores get some 2,000 steps of a small network on small images,
+    minutes to an hour; an accelerator ten times as many of a ResNet.
+    """
+    if num_images < 4:
+        raise ValueError(
+            f"Training needs at least 4 images. Received: {num_images}"
+        )
+    # Half of the images at most: an epoch of one batch has no order.
+    largest = min(512 if accelerator else 128, num_images // 2)
+    batch_size = args.batch_size or 2 ** (largest.bit_length() - 1)
+    steps = 20_000 if accelerator else 2_000
+    epochs = max(1, min(200, steps * batch_size // num_images))
+    if accelerator:
+        image_size = 224 if num_images >= 50_000 else 128
+        encoder = "resnet50" if num_images >= 50_000 else "resnet18"
+    else:
+        image_size, encoder = 64, "convnet"
+    return Settings(
+        args.image_size or image_size,
+        batch_size,
+        args.epochs or epochs,
+        args.encoder or encoder,
+    )
+
+
+def has_accelerator() -> bool:
+    """Whether the backend puts its tensors elsewhere than on the CPU."""
+    return "cpu" not in str(keras.ops.zeros(1).device).lower()
+
+
+def build_encoder(name: str, image_size: int) -> keras.Model:
+    shape = (image_size, image_size, 3)
+    if name == "convnet":
+        # Down to 4 pixels a side or a little more.
+        stages = max(1, min(5, (image_size // 4).bit_length() - 1))
+        return ConvNet(width=16, num_stages=stages, input_shape=shape)
+    stem = "cifar" if image_size <= SMALL else "imagenet"
+    network = {"resnet18": ResNet18, "resnet50": ResNet50}[name]
+    return network(stem=stem, input_shape=shape)
+
+
+def loaded_size(image_size: int) -> int:
+    """An eighth larger than what is seen, for the crops."""
+    return image_size * 9 // 8
+
+
+def fits_in_memory(num_images: int, image_size: int) -> bool:
+    return num_images * 3 * loaded_size(image_size) ** 2 <= CACHE_BYTES

@@ -1,0 +1,63 @@
+"""Images to vectors, in one .npz file.
+
+The file holds `paths` (from DIR), `embeddings` (one row an image), and, where
+subfolders are classes, `labels` and `class_names`. With a SimCLR model the rows
+are its representation, with CLIP its normalised image embedding.
+
+    python -m keras_contrastive embed ~/photographs --output vectors.npz
+    python -c 'import numpy; print(numpy.load("vectors.npz")["embeddings"])'
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_contrastive import datasets
+from keras_contrastive.cli.arguments import add_command
+from keras_contrastive.cli.arguments import add_model
+from keras_contrastive.cli.images import load_images
+from keras_contrastive.cli.run_folder import RunFolder
+
+
+def add_parser(commands):
+    parser = add_command(commands, "embed", __doc__)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="of images")
+    add_model(parser, "runs/simclr")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("embeddings.npz"),
+        metavar="FILE",
+        help="(%(default)s)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args):
+    run_folder = RunFolder(args.model)
+    settings = run_folder.settings()
+    found = datasets.image_folder(args.folder)
+    images, places = load_images(found.paths, settings["image_size"])
+    model = keras.models.load_model(run_folder.model)
+    embeddings = embed_images(model, images)
+    folder = args.folder.expanduser()
+    arrays = {
+        "paths": [str(found.paths[i].relative_to(folder)) for i in places],
+        "embeddings": embeddings,
+    }
+    if found.labels is not None:
+        arrays["labels"] = found.labels[places]
+        arrays["class_names"] = found.class_names
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    with args.output.open("wb") as file:
+        np.savez(file, **arrays)
+    print(f"{args.output}: {len(embeddings):,} x {embeddings.shape[1]}")
+
+
+def embed_images(model, images, batch_size=128):
+    """One row an image, of either kind of model."""
+    if hasattr(model, "encode_image"):
+        outputs = model.predict({"images": images}, batch_size=batch_size)
+        return outputs["image_embeddings"]
+    return model.predict(images, batch_size=batch_size)

@@ -1,0 +1,55 @@
+"""Reads the command line and calls the command."""
+
+import argparse
+from collections.abc import Sequence
+
+from keras_contrastive.cli import embed
+from keras_contrastive.cli import report
+from keras_contrastive.cli import search
+from keras_contrastive.cli import train_clip
+from keras_contrastive.cli import train_simclr
+
+DESCRIPTION = """\
+Contrastive learning on a folder of images.
+
+  1. train simclr DIR   learn a representation of images without labels
+     train clip DIR     learn images and captions in one space
+  2. embed DIR          images to vectors, in one .npz file
+     search DIR "..."   find images by a sentence (after train clip)
+     report RUN         pictures and numbers of a run, one .html file
+"""
+EPILOG = """\
+The backend is Keras': KERAS_BACKEND=jax python -m keras_contrastive ...
+What a command takes: python -m keras_contrastive train simclr --help
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command.
+
+    Args:
+        arguments: list of strings. Defaults to those of the process.
+    """
+    args = build_parser().parse_args(arguments)
+    try:
+        args.run(args)
+    # What the user can put right needs no traceback.
+    except (ValueError, FileNotFoundError, ImportError) as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m keras_contrastive",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    train = commands.add_parser("train", help="train a model on a folder")
+    models = train.add_subparsers(metavar="MODEL", required=True)
+    train_simclr.add_parser(models)
+    train_clip.add_parser(models)
+    for command in (embed, search, report):
+        command.add_parser(commands)
+    return parser

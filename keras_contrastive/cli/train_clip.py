@@ -1,0 +1,138 @@
+"""Learn images and captions in one space.
+
+DIR holds images, and captions: a file captions.csv with the columns image (the
+path from DIR) and caption, one row a caption; or dog.txt beside dog.jpg, one
+line a caption. A tenth of the images (1,000 at most) is held out, to measure
+retrieval on. The run folder gets model.keras, tokenizer.json, history.csv and
+report.html. Interrupted, the same command goes on after the last finished
+epoch.
+
+    python -m keras_contrastive train clip ~/photographs
+    python -m keras_contrastive search ~/photographs "a dog in the snow"
+"""
+
+from pathlib import Path
+
+import keras
+
+from keras_contrastive import callbacks
+from keras_contrastive import datasets
+from keras_contrastive import layers
+from keras_contrastive import text
+from keras_contrastive.cli.arguments import add_command
+from keras_contrastive.cli.arguments import add_training
+from keras_contrastive.cli.defaults import build_encoder
+from keras_contrastive.cli.defaults import choose_settings
+from keras_contrastive.cli.defaults import fits_in_memory
+from keras_contrastive.cli.defaults import has_accelerator
+from keras_contrastive.cli.defaults import loaded_size
+from keras_contrastive.cli.held_out import split
+from keras_contrastive.cli.report import write_report
+from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.models.clip_model import CLIPModel
+from keras_contrastive.models.encoders.bag_of_words import BagOfWords
+from keras_contrastive.models.encoders.text_transformer import TextTransformer
+from keras_contrastive.optimizers.learning_rate import warmup_cosine
+from keras_contrastive.optimizers.weight_decay import exclude_from_weight_decay
+
+# Captions up to which a transformer learns them by heart.
+FEW_CAPTIONS = 100_000
+
+
+def add_parser(commands):
+    parser = add_command(commands, "clip", __doc__)
+    add_training(parser, "runs/clip")
+    parser.add_argument(
+        "--captions",
+        type=Path,
+        metavar="FILE",
+        help=".csv or .tsv with the columns image and caption "
+        "(captions.csv in DIR, or .txt files)",
+    )
+    parser.add_argument(
+        "--loss", choices=("clip", "siglip"), default="clip", help="(clip)"
+    )
+    parser.set_defaults(run=run)
+
+
+def build_text_encoder(tokenizer, num_captions):
+    if num_captions <= FEW_CAPTIONS:
+        return BagOfWords(tokenizer.vocabulary_size, width=256, dropout=0.3)
+    return TextTransformer(
+        tokenizer.vocabulary_size,
+        tokenizer.end_id,
+        context_length=tokenizer.context_length,
+        width=256,
+        num_layers=4,
+        num_heads=4,
+    )
+
+
+def run(args):
+    records = datasets.captioned_folder(args.folder, args.captions)
+    train, held_out = split(records)
+    chosen = choose_settings(args, len(train), has_accelerator())
+    folder = RunFolder(args.output)
+    folder.start(
+        {
+            "model": "clip",
+            "folder": str(args.folder.resolve()),
+            "captions": args.captions and str(args.captions.resolve()),
+            "num_images": len(train),
+            **chosen._asdict(),
+            "learning_rate": args.learning_rate,
+            "loss": args.loss,
+            "seed": args.seed,
+        }
+    )
+    print(f"{len(train):,} images, {len(held_out):,} held out: {chosen}")
+    keras.utils.set_random_seed(args.seed)
+    captions = [record.captions for record in train]
+    tokenizer = text.train_tokenizer(captions, 4096, context_length=32)
+    tokenizer.save(folder.tokenizer)
+    dataset = datasets.ImageTextDataset(
+        train,
+        tokenizer,
+        chosen.batch_size,
+        loaded_size(chosen.image_size),
+        seed=args.seed,
+        cache=fits_in_memory(len(train), chosen.image_size),
+    )
+    size = chosen.image_size
+    model = CLIPModel(
+        build_encoder(chosen.encoder, size),
+        build_text_encoder(tokenizer, sum(map(len, captions))),
+        projection_dim=256,
+        # Stronger than CLIP's own, which never saw an image often.
+        augmenter=keras.layers.Pipeline(
+            [
+                layers.RandomResizedCrop(size, size, scale=(0.3, 1.0)),
+                layers.RandomFlip(),
+                layers.RandomColorJitter(0.2, 0.2, 0.2, 0.05, probability=0.8),
+            ]
+        ),
+    )
+    steps = chosen.epochs * len(dataset)
+    model.compile(
+        keras.optimizers.AdamW(
+            warmup_cosine(args.learning_rate, steps, warmup_steps=steps // 10),
+            weight_decay=0.2,
+            beta_2=0.98,
+        ),
+        args.loss,
+    )
+    exclude_from_weight_decay(model)
+    test = datasets.load_image_text(held_out, size)
+    model.fit(
+        dataset,
+        epochs=chosen.epochs,
+        callbacks=[
+            dataset.follow_epochs(),
+            callbacks.RetrievalEvaluation(
+                test.images, tokenizer(test.captions), test.image_index
+            ),
+            *folder.callbacks(),
+        ],
+    )
+    model.save(folder.model)
+    write_report(folder)

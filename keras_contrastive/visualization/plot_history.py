@@ -1,0 +1,162 @@
+"""Curves of a training run."""
+
+import csv
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_contrastive.visualization.figure import new_figure
+from keras_contrastive.visualization.figure import save_figure
+from keras_contrastive.visualization.plot_embeddings import PALETTE
+
+PANEL_WIDTH = 5.2  # inches
+PANEL_HEIGHT = 3.2
+COLUMNS = 2
+# Title, label of the axis, and a pattern of the logs that belong there; the
+# first that fits.
+PANELS = (
+    ("Temperature", "temperature", "logit_scale"),
+    ("Bias of the logits", "bias", "logit_bias"),
+    ("Recall, held out", "share that is right", "^val_.*recall@"),
+    ("Recall, in the batch", "share that is right", "recall@"),
+    ("Accuracy", "share that is right", "accuracy"),
+    ("Alignment", "mean squared distance of pairs", "alignment"),
+    ("Uniformity", "log mean potential", "uniformity"),
+    ("Effective rank", "dimensions in use", "rank"),
+    ("Learning rate", "learning rate", "learning_rate"),
+    ("Loss", "loss", "loss"),
+)
+FIRST = "Loss"
+
+
+def plot_history(history: Any, path: str | Path | None = None) -> Any:
+    """Draws the logs of `fit`, a panel for each kind of number.
+
+    Loss; accuracy and recall; alignment; uniformity; effective rank;
+    temperature, which is one over `logit_scale`; learning rate; each where it
+    was logged. Logs that are none of these have a panel of their own. Epochs in
+    which a number was not measured (NaN) are passed over.
+
+    Args:
+        history: what `fit` returned; a dict of a list for each log; or the
+            path of the file that `keras.callbacks.CSVLogger` wrote.
+        path: where to save the figure, as PNG, PDF or whatever its suffix
+            says. Missing folders are created. Defaults to not saving it.
+
+    Returns:
+        The `matplotlib.figure.Figure`.
+
+    Raises:
+        ImportError: if matplotlib isn't installed.
+        ValueError: if there is no epoch in the history.
+
+    Example:
+        ```python
+        import keras_contrastive as kc
+
+        history = {"loss": [5.5, 5.1, 4.9], "logit_scale": [14.3, 14.9, 15.8]}
+        kc.visualization.plot_history(history, path="history.png")
+        ```
+    """
+    logs = read_history(history)
+    panels = {}
+    for name, values in logs.items():
+        title, label = panel_of(name)
+        if title == "Temperature":
+            name = name.replace("logit_scale", "temperature")
+            values = 1 / values
+        panels.setdefault((title, label), {})[name] = values
+    titles = sorted(panels, key=lambda panel: panel[0] != FIRST)
+    columns = min(COLUMNS, len(titles))
+    rows = -(-len(titles) // columns)
+    figure = new_figure(columns * PANEL_WIDTH, rows * PANEL_HEIGHT)
+    grid = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axes, (title, label) in zip(grid, titles, strict=False):
+        draw_curves(axes, panels[title, label])
+        axes.set(title=title, ylabel=label, xlabel="epoch")
+    for axes in grid[len(titles) :]:
+        axes.set_axis_off()
+    save_figure(figure, path)
+    return figure
+
+
+def read_history(history: Any) -> dict[str, np.ndarray]:
+    """The logs that have a value in some epoch, as float arrays."""
+    if isinstance(history, str | os.PathLike):
+        history = read_csv(history)
+    history = getattr(history, "history", history)
+    if not isinstance(history, Mapping):
+        raise ValueError(
+            "`history` must be what `fit` returned, a dict of lists, or the "
+            f"path of CSVLogger's file. Received: {type(history).__name__}"
+        )
+    logs = {
+        name: np.asarray(values, "float64") for name, values in history.items()
+    }
+    logs = {
+        name: values
+        for name, values in logs.items()
+        if np.any(np.isfinite(values))
+    }
+    if not logs:
+        raise ValueError(
+            "`history` must hold an epoch at least. Received: none"
+        )
+    return logs
+
+
+def read_csv(path):
+    with Path(path).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in (rows[0] if rows else ()) if name != "epoch"]
+    # CSVLogger writes NA for what an epoch did not log.
+    return {
+        name: [
+            float("nan") if row[name] in ("NA", "", None) else float(row[name])
+            for row in rows
+        ]
+        for name in names
+    }
+
+
+def panel_of(name):
+    for title, label, pattern in PANELS:
+        if re.search(pattern, name):
+            return title, label
+    return name, name
+
+
+def draw_curves(axes, curves):
+    from matplotlib.ticker import MaxNLocator
+
+    for colour, (name, values) in zip(
+        PALETTE * (1 + len(curves) // len(PALETTE)),
+        curves.items(),
+        strict=False,
+    ):
+        epochs = 1 + np.flatnonzero(np.isfinite(values))
+        axes.plot(
+            epochs,
+            values[epochs - 1],
+            color=colour,
+            label=name,
+            # A single epoch makes no line.
+            marker="o" if len(epochs) <= 20 else None,
+            markersize=4,
+        )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(curves) > 1:
+        # Below, where it cannot lie on a curve.
+        axes.legend(
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.24),
+            ncols=2,
+            fontsize="x-small",
+            frameon=False,
+        )

@@ -1,0 +1,183 @@
+"""A finished run on one page."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_contrastive.evaluation.effective_rank import effective_rank
+from keras_contrastive.evaluation.knn_classify import knn_classify
+from keras_contrastive.evaluation.retrieval_recall import retrieval_recall
+from keras_contrastive.visualization.html_page import html_page
+from keras_contrastive.visualization.plot_embeddings import plot_embeddings
+from keras_contrastive.visualization.plot_history import plot_history
+from keras_contrastive.visualization.plot_history import read_history
+from keras_contrastive.visualization.plot_retrieval import plot_retrieval
+from keras_contrastive.visualization.plot_similarity import plot_similarity
+from keras_contrastive.visualization.plot_views import plot_views
+
+SHOWN = 6  # images, where a picture shows some
+NEIGHBOURS = 20
+
+
+def report(
+    model: Any,
+    images: Any,
+    path: str | Path,
+    history: Any = None,
+    labels: Any = None,
+    class_names: Sequence[str] | None = None,
+    captions: Sequence[str] | None = None,
+    image_index: Any = None,
+    tokenizer: Callable | None = None,
+    settings: Mapping[str, Any] | None = None,
+    title: str = "Report",
+) -> Path:
+    """Writes a self-contained HTML page of a finished run.
+
+    It shows what the model sees (views), what it learnt (a map of the
+    embeddings; for CLIP also similarities and what a search finds) and how (the
+    curves of `fit`), with the numbers. Pictures are inside the file, which
+    refers to nothing else and follows the reader's light or dark theme.
+
+    Args:
+        model: a trained `SimCLRModel` or `CLIPModel`.
+        images: array, shape `(n, height, width, 3)`, as `fit` takes them:
+            best of a validation set, at least 4. One or two thousand are many.
+        path: of the `.html` file. Missing folders are created.
+        history: what `plot_history` takes. Defaults to no curves.
+        labels: array of integers, shape `(n,)`: colours the map, and adds the
+            accuracy of kNN, of each image among the others.
+        class_names: the names of the classes.
+        captions: list of m strings, for a `CLIPModel`.
+        image_index: ints, shape `(m,)`: the image of each caption. Defaults to
+            one caption an image, in order.
+        tokenizer: callable from a list of strings to what the text encoder
+            takes; needed with `captions`.
+        settings: names and values to list, such as those of the command line.
+        title: of the page.
+
+    Returns:
+        The path.
+
+    Raises:
+        ImportError: if matplotlib isn't installed.
+        ValueError: if there are captions for a model without texts, or without
+            a tokenizer, or an argument does not fit the pictures.
+
+    Example:
+        ```python
+        import keras_contrastive as kc
+
+        data = kc.datasets.shapes(64, image_size=32)
+        encoder = kc.models.ConvNet(width=8, input_shape=(32, 32, 3))
+        model = kc.SimCLRModel(encoder)
+        model.compile()
+        history = model.fit(data.images, batch_size=32, verbose=0)
+        kc.visualization.report(
+            model, data.images, "report.html", history, labels=data.labels
+        )
+        ```
+    """
+    is_clip = hasattr(model, "encode_text")
+    if captions is not None and not (is_clip and tokenizer):
+        raise ValueError(
+            "`captions` need a model with a text encoder, and `tokenizer`. "
+            f"Received: {type(model).__name__}, tokenizer={tokenizer!r}"
+        )
+    images = np.asarray(images)
+    embeddings = model.predict({"images": images} if is_clip else images)
+    if is_clip:
+        embeddings = embeddings["image_embeddings"]
+    numbers, pictures = {}, {}
+    if history is not None:
+        logs = read_history(history)
+        numbers |= {
+            f"{name}, last epoch": values[np.isfinite(values)][-1]
+            for name, values in logs.items()
+        }
+        pictures["Training"] = plot_history(logs)
+    numbers["effective rank of the embeddings"] = effective_rank(embeddings)
+    numbers["dimensions of the embeddings"] = embeddings.shape[1]
+    if labels is not None:
+        numbers["kNN accuracy, among these images"] = leave_one_out(
+            embeddings, np.asarray(labels)
+        )
+    pictures["Views"] = plot_views(images[:SHOWN], views_of(model))
+    pictures["Embeddings"] = plot_embeddings(
+        unit(embeddings), labels, class_names
+    )
+    pictures["Embeddings, with their images"] = plot_embeddings(
+        unit(embeddings), labels, class_names, images=images
+    )
+    if captions is not None:
+        tokens = tokenizer(list(captions))
+        texts = model.predict({"texts": tokens}, verbose=0)["text_embeddings"]
+        if image_index is None:
+            image_index = np.arange(len(images))
+        scores, shown = compare(
+            images, captions, embeddings, texts, np.asarray(image_index)
+        )
+        numbers |= scores
+        pictures |= shown
+    return html_page(path, title, settings or {}, numbers, pictures)
+
+
+def views_of(model):
+    """A function that makes two views as the model does in training."""
+    if hasattr(model, "multi_view"):
+        return model.multi_view
+
+    def views(images):
+        return [model.augmenter(images, training=True) for _ in range(2)]
+
+    return views
+
+
+def unit(embeddings):
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return embeddings / np.maximum(norms, 1e-12)
+
+
+def leave_one_out(embeddings, labels):
+    """kNN accuracy with every second image as the question."""
+    k = min(NEIGHBOURS, len(embeddings) // 2)
+    predicted = knn_classify(
+        embeddings[::2], labels[::2], embeddings[1::2], k=k
+    )
+    return float(np.mean(predicted == labels[1::2]))
+
+
+def compare(images, captions, image_embeddings, text_embeddings, image_index):
+    """Numbers and pictures of images and captions."""
+    ks = [k for k in (1, 5, 10) if k <= min(len(images), len(captions))]
+    scores = retrieval_recall(
+        image_embeddings, text_embeddings, image_index, ks=ks
+    )
+    # The first caption of each of the first images.
+    some = np.unique(image_index, return_index=True)[1][:SHOWN]
+    shown = image_index[some]
+    pictures = {
+        "Similarity of images and captions": plot_similarity(
+            image_embeddings[shown],
+            text_embeddings[some],
+            images[shown],
+            [captions[i] for i in some],
+            image_index=range(len(some)),
+        )
+    }
+    everything = (images, captions, image_embeddings, text_embeddings)
+    for name, direction, queries in (
+        ("Images that captions find", "text_to_image", some),
+        ("Captions that images find", "image_to_text", shown),
+    ):
+        pictures[name] = plot_retrieval(
+            *everything,
+            direction=direction,
+            image_index=image_index,
+            queries=queries,
+        )
+    return scores, pictures

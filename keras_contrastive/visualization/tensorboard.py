@@ -1,0 +1,157 @@
+"""What TensorBoard shows beside the scalars of Keras' own callback."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_contrastive.visualization.figure import to_numpy
+from keras_contrastive.visualization.figure import to_pictures
+from keras_contrastive.visualization.plot_embeddings import check_features
+from keras_contrastive.visualization.plot_embeddings import check_labels
+from keras_contrastive.visualization.plot_embeddings import check_length
+
+SPRITE = 64  # pixels of a thumbnail
+LARGEST_SPRITE = 8192  # pixels of a side of what the projector can show
+CONFIG = """\
+embeddings {
+  tensor_name: "embeddings"
+  tensor_path: "embeddings.tsv"
+%s}
+"""
+
+
+def write_tensorboard_figure(
+    log_dir: str | Path, figure: Any, tag: str, step: int = 0
+) -> None:
+    """Writes a figure where TensorBoard's tab of images finds it.
+
+    Args:
+        log_dir: folder that TensorBoard reads, that of
+            `keras.callbacks.TensorBoard` say.
+        figure: a `matplotlib.figure.Figure`, such as `plot_views` returns.
+        tag: what to call it. Figures of one tag have a slider over the steps.
+        step: int.
+
+    Raises:
+        ImportError: if tensorboard isn't installed.
+
+    Example:
+        ```python
+        import keras_contrastive as kc
+
+        images = kc.datasets.shapes(4, image_size=32).images
+        views = kc.layers.MultiView(kc.layers.RandomResizedCrop(32, 32))
+        figure = kc.visualization.plot_views(images, views)
+        kc.visualization.write_tensorboard_figure("logs", figure, "views")
+        ```
+    """
+    try:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    except ImportError as error:
+        raise ImportError(
+            "This needs TensorBoard: "
+            "pip install 'keras_contrastive[tensorboard]'."
+        ) from error
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    width, height = (int(100 * side) for side in figure.get_size_inches())
+    image = Summary.Image(
+        encoded_image_string=file.getvalue(),
+        width=width,
+        height=height,
+        colorspace=4,  # RGBA
+    )
+    writer = EventFileWriter(str(log_dir))
+    summary = Summary(value=[Summary.Value(tag=tag, image=image)])
+    writer.add_event(Event(step=step, summary=summary))
+    writer.close()
+
+
+def write_tensorboard_projector(
+    log_dir: str | Path,
+    features: Any,
+    labels: Any = None,
+    class_names: Sequence[str] | None = None,
+    images: Any = None,
+) -> None:
+    """Writes embeddings where TensorBoard's projector finds them.
+
+    The projector turns them in three dimensions, by PCA, t-SNE or UMAP, and
+    shows the neighbours of a point. Needs neither TensorFlow nor TensorBoard to
+    write, and replaces what an earlier call has written.
+
+    Args:
+        log_dir: folder that TensorBoard reads.
+        features: array or tensor of floats, shape `(n, d)`.
+        labels: array or tensor of integers, shape `(n,)`: colours the points.
+        class_names: the names of the classes.
+        images: array or tensor, shape `(n, height, width, 3)`, uint8 or floats
+            from 0 to 1: drawn in place of the points. At most 16,384.
+
+    Raises:
+        ImportError: if there are images and Pillow isn't installed.
+        ValueError: if an argument has a wrong shape, length or range.
+
+    Example:
+        ```python
+        import keras_contrastive as kc
+
+        data = kc.datasets.shapes(30, image_size=32)
+        kc.visualization.write_tensorboard_projector(
+            "logs",
+            data.images.reshape(30, -1) / 255.0,
+            data.labels,
+            data.class_names,
+            data.images,
+        )
+        ```
+    """
+    features = check_features(to_numpy(features))
+    log_dir = Path(log_dir)
+    log_dir.mkdir(parents=True, exist_ok=True)
+    np.savetxt(log_dir / "embeddings.tsv", features, fmt="%.6g", delimiter="\t")
+    config = ""
+    if labels is not None:
+        labels = check_labels(to_numpy(labels), len(features), class_names)
+        names = labels if class_names is None else np.array(class_names)[labels]
+        # One column has no heading.
+        lines = "".join(f"{name}\n" for name in names)
+        (log_dir / "metadata.tsv").write_text(lines, encoding="utf-8")
+        config += '  metadata_path: "metadata.tsv"\n'
+    if images is not None:
+        images = to_pictures("images", images)
+        check_length("images", images, len(features))
+        save_sprite(images, log_dir / "sprite.png")
+        config += (
+            '  sprite {\n    image_path: "sprite.png"\n'
+            f"    single_image_dim: {SPRITE}\n    single_image_dim: {SPRITE}\n"
+            "  }\n"
+        )
+    (log_dir / "projector_config.pbtxt").write_text(CONFIG % config)
+
+
+def save_sprite(images, path):
+    """The images in rows on a square picture, as the projector wants them."""
+    side = int(np.ceil(np.sqrt(len(images))))
+    if side * SPRITE > LARGEST_SPRITE:
+        raise ValueError(
+            f"`images` must be at most {(LARGEST_SPRITE // SPRITE) ** 2:,} for "
+            f"TensorBoard's projector. Received: {len(images):,}"
+        )
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError(
+            "Thumbnails need Pillow: pip install 'keras_contrastive[datasets]'."
+        ) from error
+    sprite = Image.new("RGB", (side * SPRITE, side * SPRITE), "white")
+    for index, image in enumerate(images):
+        thumbnail = Image.fromarray(image).resize((SPRITE, SPRITE))
+        row, column = divmod(index, side)
+        sprite.paste(thumbnail, (column * SPRITE, row * SPRITE))
+    sprite.save(path)

@@ -1,0 +1,46 @@
+"""Links of the pages that are read on GitHub lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+LINK = re.compile(r"\]\((?!https?://)([^)\s]+)\)")
+# What the build of the site makes: docs/hooks.py.
+BUILT = ("pictures/", "api/")
+
+
+def anchors(page):
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+        for heading in headings
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links(page):
+    for link in LINK.findall(page.read_text()):
+        path, _, anchor = link.partition("#")
+        if path.startswith(BUILT):
+            continue
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def test_examples_of_the_readme_are_short():
+    blocks = re.findall(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    assert len(blocks) == 2
+    assert all(block.strip().count("\n") < 15 for block in blocks)
+
+
+def test_adding_a_method_takes_less_than_80_lines():
+    page = (ROOT / "docs" / "adding_a_method.md").read_text()
+    loss, model, _ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert (loss + model).count("\n") < 80

@@ -1,0 +1,37 @@
+"""The notebooks run, at small size, and are committed without outputs."""
+
+import keras
+import pytest
+
+from tests.test_examples import ROOT
+
+nbformat = pytest.importorskip("nbformat")
+nbclient = pytest.importorskip("nbclient")
+pytest.importorskip("ipykernel")
+NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
+FULL, SMALL = "num_images, epochs = 4096, 8", "num_images, epochs = 256, 1"
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax",
+    reason="the slowest to compile: the other backends run the same cells",
+)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook(path, tmp_path):
+    notebook = nbformat.read(path, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in cells)
+    assert sum(FULL in cell.source for cell in cells) == 1
+    for cell in cells:
+        cell.source = cell.source.replace(FULL, SMALL)
+    resources = {"metadata": {"path": tmp_path}}
+    nbclient.NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources=resources
+    ).execute()
+    pictures = [
+        output
+        for cell in cells
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+    ]
+    assert len(pictures) >= 2

@@ -1,0 +1,74 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from keras_contrastive.visualization import plot_history
+
+pytest.importorskip("matplotlib")
+
+
+def curves(figure):
+    return {
+        line.get_label(): line.get_xydata().tolist()
+        for axes in figure.axes
+        for line in axes.lines
+    }
+
+
+def test_panels_and_curves():
+    figure = plot_history(
+        {
+            "logit_scale": [10.0, 20.0],
+            "val_text_to_image_recall@1": [math.nan, 0.5],
+            "contrastive_accuracy": [0.25, 0.5],
+            "loss": [3.0, 2.0],
+            "val_loss": [3.5, 3.0],
+            "effective_rank": [4.0, 5.0],
+            "own": [1.0, 2.0],
+        }
+    )
+    assert [axes.get_title() for axes in figure.axes if axes.lines] == [
+        "Loss",
+        "Temperature",
+        "Recall, held out",
+        "Accuracy",
+        "Effective rank",
+        "own",
+    ]
+    assert all(
+        axes.get_xlabel() == "epoch" and axes.get_ylabel()
+        for axes in figure.axes
+        if axes.lines
+    )
+    drawn = curves(figure)
+    assert drawn["temperature"] == [[1, 0.1], [2, 0.05]]
+    assert drawn["val_loss"] == [[1, 3.5], [2, 3.0]]
+    # Where nothing was measured nothing is drawn.
+    assert drawn["val_text_to_image_recall@1"] == [[2, 0.5]]
+
+
+def test_reads_what_fit_returns_and_what_csv_logger_writes(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    path = tmp_path / "history.csv"
+    history = model.fit(
+        np.ones((4, 2)),
+        np.ones((4, 1)),
+        epochs=3,
+        verbose=0,
+        callbacks=[keras.callbacks.CSVLogger(path)],
+    )
+    expected = history.history["loss"]
+    for source in (history, history.history, path, str(path)):
+        points = np.array(curves(plot_history(source))["loss"])
+        np.testing.assert_allclose(points, np.c_[1:4, expected])
+
+
+@pytest.mark.parametrize(
+    "history", [{}, {"loss": [math.nan]}, [1.0, 2.0], {"loss": []}]
+)
+def test_nothing_to_draw(history):
+    with pytest.raises(ValueError, match="`history` must"):
+        plot_history(history)
