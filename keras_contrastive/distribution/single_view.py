@@ -19,6 +19,13 @@ def replica_index():
     return 0
 
 
+def is_first_process():
+    """Whether this process is the one of several that writes files."""
+    import jax
+
+    return jax.process_index() == 0
+
+
 def all_gather(x):
     """The rows of `x` of all replicas: `x` itself."""
     return x

@@ -16,6 +16,12 @@ def replica_index():
     return 0 if context is None else context.replica_id_in_sync_group
 
 
+def is_first_process():
+    """Whether this process is the one of several that writes files."""
+    resolver = tf.distribute.get_strategy().cluster_resolver
+    return resolver is None or not resolver.task_id
+
+
 def all_gather(x):
     """Concatenates the rows of `x` over the replicas, in replica order.
 

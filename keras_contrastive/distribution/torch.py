@@ -26,6 +26,11 @@ def replica_index():
     return dist.get_rank() if _initialized() else 0
 
 
+def is_first_process():
+    """Whether this process is the one of several that writes files."""
+    return replica_index() == 0
+
+
 def all_gather(x):
     """Concatenates the rows of `x` over the processes, in rank order.
 
