@@ -12,6 +12,7 @@ from keras_contrastive.callbacks.checkpoint_files import CheckpointFiles
 from keras_contrastive.callbacks.skip_steps import skip_steps
 from keras_contrastive.callbacks.training_state import get_random_state
 from keras_contrastive.callbacks.training_state import get_state
+from keras_contrastive.callbacks.training_state import set_metrics
 from keras_contrastive.callbacks.training_state import set_random_state
 from keras_contrastive.callbacks.training_state import set_state
 from keras_contrastive.datasets.shapes import checked_int
@@ -51,9 +52,10 @@ class Checkpoint(keras.callbacks.Callback):
             directory holds the checkpoints of another.
 
     Raises:
-        ValueError: If `every_n_steps` is not positive; in `fit`, if there are
-            checkpoints and `resume` is `False`, if the model is not the one
-            that they are of, or if all of them are damaged.
+        ValueError: If `every_n_steps` is not positive; in `fit`, if the model
+            is not built, if there are checkpoints and `resume` is `False`, if
+            the model is not the one that they are of, or if all of them are
+            damaged.
         OSError: In `fit`, before training, if the directory cannot be written
             to.
 
@@ -89,6 +91,12 @@ class Checkpoint(keras.callbacks.Callback):
         self._files = CheckpointFiles(directory)
 
     def on_train_begin(self, logs=None):
+        if not self.model.built:
+            raise ValueError(
+                "The model must be built before `fit`. Received: "
+                f"{self.model.name!r}, which is not; call it on a batch."
+            )
+        self._epoch = None
         self._writes = distribution.is_first_process()
         if self._writes:
             self._files.prepare()
@@ -140,25 +148,31 @@ class Checkpoint(keras.callbacks.Callback):
         if self._read is not None:
             # All epochs were done before.
             self._restore_history()
-        else:
+        elif self._epoch is not None:
             stopped = self.model.stop_training
             self._save(self._epoch + 1, 0, stopped=stopped)
 
     def _go_on(self):
         progress = self._progress
-        # Once more, since Keras resets the metrics before each epoch.
-        set_state(self.model, self._read)
+        arrays, self._read = self._read, None
         self._restore_history()
-        self._read = None
         self._epoch_random_state = progress["epoch_random_state"]
         set_random_state(self._epoch_random_state)
-        if progress["step"]:
-            skip_steps(
-                self.model,
-                progress["step"],
-                progress["logs"],
-                then=lambda: set_random_state(progress["random_state"]),
-            )
+        if not progress["step"]:
+            return
+        # JAX takes the values into the first step, TensorFlow has no metrics
+        # before it.
+        model = self.model
+        before = keras.backend.backend() == "jax"
+        if before:
+            set_metrics(model, arrays)
+
+        def then():
+            if not before:
+                set_metrics(model, arrays)
+            set_random_state(progress["random_state"])
+
+        skip_steps(model, progress["step"], progress["logs"], then)
 
     def _restore_history(self):
         history = self.model.history

@@ -13,15 +13,18 @@ def skip_steps(model, steps, logs, then):
         model: Keras model, in `fit`, before the first step of an epoch.
         steps: Int, how many of them are done.
         logs: Dict, what the last of them logged.
-        then: Function without arguments, called when they are skipped.
+        then: Function without arguments, called when they are skipped, with
+            all variables of the model built.
     """
     train = model.train_function
     # Keras calls it once for that many steps, or for what the data have left.
     left = -(-steps // model.steps_per_execution)
 
     def take(data):
-        for _ in range(model.steps_per_execution):
-            next(data, None)
+        batches = [next(data, None) for _ in range(model.steps_per_execution)]
+        if keras.backend.backend() == "tensorflow":
+            # There Keras builds the metrics as it traces the first step.
+            model._symbolic_build(data_batch=batches[0])
 
     def skip(*arguments):
         nonlocal left

@@ -7,46 +7,56 @@ import keras
 import numpy as np
 
 
-def state_variables(model):
-    """Variables of the model, of its optimizer and of its metrics.
-
-    Those of the model include the random state of its layers, those of the
-    optimizer the number of steps, by which a schedule sets the learning rate,
-    the moments, a moving average and the scale of the loss.
-    """
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    return [
-        *model.variables,
-        *model.optimizer.variables,
-        *model.metrics_variables,
-    ]
-
-
 def get_state(model):
-    """The values of `state_variables`, a dict of NumPy arrays."""
+    """The values of the model, its optimizer and its metrics.
+
+    The model's include the random state of its layers; the optimizer's the
+    number of steps, by which a schedule sets the learning rate, the moments, a
+    moving average and the scale of the loss.
+
+    Returns:
+        Dict of NumPy arrays.
+    """
     return {
-        f"variable_{index}": _to_numpy(variable)
-        for index, variable in enumerate(state_variables(model))
+        f"{group}_{index}": _to_numpy(variable)
+        for group, variables in (
+            ("variable", _variables(model)),
+            ("metric", model.metrics_variables),
+        )
+        for index, variable in enumerate(variables)
     }
 
 
 def set_state(model, arrays):
-    """Gives a model the values that `get_state` took of another one like it.
+    """Gives a model and its optimizer what `get_state` took of one like it.
 
     Raises:
-        ValueError: If they are not of a model like it.
+        ValueError: If it is not of a model like it.
     """
-    variables = state_variables(model)
-    saved = sum(name.startswith("variable_") for name in arrays)
+    _assign(_variables(model), "variable", arrays)
+
+
+def set_metrics(model, arrays):
+    """Gives a model's metrics what `get_state` took of a model like it."""
+    _assign(model.metrics_variables, "metric", arrays)
+
+
+def _variables(model):
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _assign(variables, group, arrays):
+    saved = sum(name.startswith(f"{group}_") for name in arrays)
     if saved != len(variables):
         raise ValueError(
             "The model and its optimizer must be those that the checkpoint is "
             f"of. Received: {len(variables)} variables, where the checkpoint "
             f"has {saved}"
         )
-    for index, variable in enumerate(variables):
-        value = arrays[f"variable_{index}"]
+    values = [arrays[f"{group}_{index}"] for index in range(saved)]
+    for variable, value in zip(variables, values, strict=True):
         if value.shape != tuple(variable.shape):
             raise ValueError(
                 "The model and its optimizer must be those that the checkpoint "
@@ -54,8 +64,7 @@ def set_state(model, arrays):
                 f"{tuple(variable.shape)}, where the checkpoint has "
                 f"{value.shape}"
             )
-    for index, variable in enumerate(variables):
-        value = arrays[f"variable_{index}"]
+    for variable, value in zip(variables, values, strict=True):
         if value.dtype.kind in "iu":
             # The backends hold the same 32 bits of a seed as another type.
             value = value.astype(variable.dtype)

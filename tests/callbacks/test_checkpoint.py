@@ -300,3 +300,22 @@ def test_a_checkpoint_of_another_model_is_an_error(tmp_path):
 def test_every_n_steps_must_be_positive(tmp_path):
     with pytest.raises(ValueError, match="`every_n_steps` must be"):
         kc.callbacks.Checkpoint(tmp_path, every_n_steps=0)
+
+
+def test_an_unbuilt_model_is_an_error(tmp_path):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("Keras builds the model before training.")
+    model = keras.Sequential([keras.layers.Dense(2)])
+    model.compile("adam", "mse")
+    with pytest.raises(ValueError, match="must be built before `fit`"):
+        model.fit(
+            np.zeros((8, 4)),
+            np.zeros((8, 2)),
+            callbacks=[kc.callbacks.Checkpoint(tmp_path)],
+        )
+
+
+def test_no_epochs(tmp_path):
+    checkpoint = kc.callbacks.Checkpoint(tmp_path)
+    assert train(runs.plain_keras_run, checkpoint, epochs=0)[0].epoch == []
+    assert not list(tmp_path.iterdir())
