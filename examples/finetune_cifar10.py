@@ -25,6 +25,7 @@ parser.add_argument("--epochs", default=7, type=int, help="of pretraining")
 parser.add_argument("--width", default=16, type=int, help="of the encoder")
 parser.add_argument("--steps", default=400, type=int, help="of fine-tuning")
 parser.add_argument("--seed", default=0, type=int)
+parser.add_argument("--resume", action="store_true", help="go on")
 args = parser.parse_args()
 args.output.mkdir(parents=True, exist_ok=True)
 
@@ -40,6 +41,12 @@ else:
 num_classes = int(train[1].max()) + 1
 
 
+def checkpoint(name):
+    """Of one of the trainings, each of which goes on with --resume."""
+    directory = args.output / "checkpoints" / name
+    return kc.callbacks.Checkpoint(directory, resume=args.resume)
+
+
 def pretrain(path):
     """Saves a SimCLRModel trained on the images alone."""
     encoder = kc.models.ConvNet(args.width, input_shape=(32, 32, 3))
@@ -52,12 +59,18 @@ def pretrain(path):
         kc.losses.NTXentLoss(temperature=0.2),
     )
     images = train[0][: steps * 256]
-    model.fit(images, batch_size=256, epochs=args.epochs, verbose=2)
+    model.fit(
+        images,
+        batch_size=256,
+        epochs=args.epochs,
+        callbacks=[checkpoint("pretrained")],
+        verbose=2,
+    )
     model.save(path)
     return path
 
 
-def accuracy(encoder, share):
+def accuracy(encoder, share, name):
     """On the test set, after training on a share of the labels."""
     keras.utils.set_random_seed(args.seed)
     count = int(share * len(train[1]))
@@ -83,6 +96,7 @@ def accuracy(encoder, share):
         *(array[:count] for array in train),
         batch_size=128,
         epochs=-(-args.steps // -(-count // 128)),  # Rounded up, both.
+        callbacks=[checkpoint(f"{name}-{count}")],
         verbose=0,
     )
     _, result = classifier.evaluate(*test, batch_size=256, verbose=0)
@@ -96,9 +110,9 @@ rows = ["| labels | from scratch | SimCLR, fine-tuned |", "|---|---|---|"]
 for share in (0.01, 0.1):
     # Each starts anew: from its configuration, or from the file.
     encoder = keras.models.load_model(saved).encoder
-    scratch = accuracy(type(encoder).from_config(encoder.get_config()), share)
-    rows.append(
-        f"| {share:.0%} | {scratch:.1%} | {accuracy(encoder, share):.1%} |"
-    )
+    fresh = type(encoder).from_config(encoder.get_config())
+    scratch = accuracy(fresh, share, "scratch")
+    tuned = accuracy(encoder, share, "tuned")
+    rows.append(f"| {share:.0%} | {scratch:.1%} | {tuned:.1%} |")
 (args.output / "results.md").write_text("\n".join(rows) + "\n")
 print("\n".join(rows), f"\nModel and table: {args.output}/")

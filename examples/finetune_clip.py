@@ -30,6 +30,7 @@ parser.add_argument("--epochs", default=5, type=int)
 parser.add_argument("--batch-size", default=128, type=int)
 parser.add_argument("--learning-rate", default=1e-5, type=float)
 parser.add_argument("--images", type=int, help="to train on; all by default")
+parser.add_argument("--resume", action="store_true", help="go on")
 args = parser.parse_args()
 keras.utils.set_random_seed(0)
 args.output.mkdir(parents=True, exist_ok=True)
@@ -115,7 +116,16 @@ model.compile(
     loss="clip",
 )
 kc.optimizers.exclude_from_weight_decay(model)
-model.fit(dataset, epochs=args.epochs, callbacks=[dataset.follow_epochs()])
+model.fit(
+    dataset,
+    epochs=args.epochs,
+    callbacks=[
+        # Interrupted, it goes on from here with --resume.
+        kc.callbacks.Checkpoint(
+            args.output / "checkpoints", every_n_steps=100, resume=args.resume
+        )
+    ],
+)
 after = retrieval()
 
 model.save(args.output / "model.keras")

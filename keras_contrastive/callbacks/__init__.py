@@ -1,5 +1,6 @@
-"""Callbacks for `fit`: how good the representation is, as it trains."""
+"""Callbacks for `fit`: how good the representation is, and going on."""
 
+from keras_contrastive.callbacks.checkpoint import Checkpoint
 from keras_contrastive.callbacks.knn_evaluation import KNNEvaluation
 from keras_contrastive.callbacks.linear_probe_evaluation import (
     LinearProbeEvaluation,
@@ -9,6 +10,7 @@ from keras_contrastive.callbacks.training_health import TrainingHealth
 from keras_contrastive.callbacks.zero_shot_evaluation import ZeroShotEvaluation
 
 __all__ = [
+    "Checkpoint",
     "KNNEvaluation",
     "LinearProbeEvaluation",
     "RetrievalEvaluation",

@@ -48,10 +48,10 @@ class ImageTextDataset(keras.utils.PyDataset):
 
     `epoch` counts the epochs from 0, as Keras announces them. But Keras
     doesn't say which epoch it is in, neither with `fit(initial_epoch=10)` nor
-    when `keras.callbacks.BackupAndRestore` resumes. The callback that
-    `follow_epochs()` returns does, and makes a run in parts draw what a run in
-    one piece draws: `fit(dataset, callbacks=[dataset.follow_epochs()])`. In a
-    loop of your own, set `dataset.epoch` before each iteration.
+    when a callback resumes. `CLIPModel.fit` does. In other models the callback
+    that `follow_epochs()` returns makes a run in parts draw what a run in one
+    piece draws: `fit(dataset, callbacks=[dataset.follow_epochs()])`. In a loop
+    of your own, set `dataset.epoch` before each iteration.
 
     Args:
         records: a sequence, with `len` and integer indices, of

@@ -13,6 +13,7 @@ else:
 
 all_gather = _backend.all_gather
 batch_divisor = _backend.batch_divisor
+is_first_process = _backend.is_first_process
 mean_over_replicas = _backend.mean_over_replicas
 num_replicas = _backend.num_replicas
 replica_index = _backend.replica_index
@@ -23,6 +24,7 @@ unscale_loss = _backend.unscale_loss
 __all__ = [
     "all_gather",
     "batch_divisor",
+    "is_first_process",
     "mean_over_replicas",
     "num_replicas",
     "replica_index",

@@ -20,6 +20,13 @@ def replica_index() -> Any:
     return 0
 
 
+def is_first_process() -> bool:
+    """Whether this process is the one of several that writes files."""
+    import jax
+
+    return jax.process_index() == 0
+
+
 def all_gather(x: Any) -> Any:
     """The rows of `x` of all replicas: `x` itself."""
     return x

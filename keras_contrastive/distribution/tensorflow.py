@@ -17,6 +17,12 @@ def replica_index() -> Any:
     return 0 if context is None else context.replica_id_in_sync_group
 
 
+def is_first_process() -> bool:
+    """Whether this process is the one of several that writes files."""
+    resolver = tf.distribute.get_strategy().cluster_resolver
+    return resolver is None or not resolver.task_id
+
+
 def all_gather(x: Any) -> Any:
     """Concatenates the rows of `x` over the replicas, in replica order.
 

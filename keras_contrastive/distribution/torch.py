@@ -27,6 +27,11 @@ def replica_index() -> Any:
     return dist.get_rank() if _initialized() else 0
 
 
+def is_first_process() -> bool:
+    """Whether this process is the one of several that writes files."""
+    return replica_index() == 0
+
+
 def all_gather(x: Any) -> Any:
     """Concatenates the rows of `x` over the processes, in rank order.
 

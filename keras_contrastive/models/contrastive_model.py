@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_contrastive import distribution
 from keras_contrastive.callbacks.equal_start import EqualStart
+from keras_contrastive.callbacks.start_epoch import StartEpoch
 from keras_contrastive.callbacks.training_health import TrainingHealth
 from keras_contrastive.metrics.batch_health import BatchHealth
 from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
@@ -13,13 +14,14 @@ from keras_contrastive.models import train_step
 from keras_contrastive.models.checks import check_images
 from keras_contrastive.models.checks import is_float
 from keras_contrastive.models.keeps_random_state import KeepsRandomState
+from keras_contrastive.models.keeps_values import KeepsValues
 from keras_contrastive.models.replica_checks import check_batches_divide
 from keras_contrastive.models.replica_checks import check_replicas_can
 from keras_contrastive.optimizers.weight_decay import is_decayed
 from keras_contrastive.optimizers.weight_decay import leave_undecayed
 
 
-class ContrastiveModel(KeepsRandomState, keras.Model):
+class ContrastiveModel(KeepsRandomState, KeepsValues, keras.Model):
     """Base of the contrastive models: views -> embeddings -> loss.
 
     A method is three functions of a batch. A subclass writes the first two,
@@ -246,7 +248,12 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
             callbacks = [callbacks]
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             # First, so that whoever looks at bad weights comes after it.
-            callbacks = [TrainingHealth(), *callbacks, EqualStart()]
+            callbacks = [
+                TrainingHealth(),
+                *callbacks,
+                EqualStart(),
+                StartEpoch(call.arguments.get("x")),
+            ]
         call.arguments["callbacks"] = callbacks
         check_batches_divide(call.arguments)
         return super().fit(*call.args, **call.kwargs)

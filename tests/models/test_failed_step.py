@@ -1,0 +1,39 @@
+"""A step that raises leaves the model as it was."""
+
+import numpy as np
+import pytest
+
+from tests.models.helpers import images_and_labels
+from tests.models.helpers import simclr
+
+IMAGES, _ = images_and_labels(8)
+
+
+class Broken(Exception):
+    pass
+
+
+def broken(*args, **kwargs):
+    raise Broken
+
+
+@pytest.mark.parametrize(
+    "method, step",
+    [
+        ("fit", "make_views"),
+        ("evaluate", "make_views"),
+        ("predict", "predict_step"),
+    ],
+)
+def test_first_step_that_fails(method, step, monkeypatch):
+    # Eager where that is another path, so that the error is raised as it is.
+    model = simclr(compile={"run_eagerly": True})
+    before = model.get_weights()
+    with monkeypatch.context() as patch:
+        patch.setattr(model, step, broken)
+        with pytest.raises(Broken):
+            getattr(model, method)(IMAGES, verbose=0)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    model.fit(IMAGES, verbose=0)
+    assert model.predict(IMAGES, verbose=0).shape == (8, 8)
