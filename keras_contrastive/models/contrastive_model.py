@@ -243,7 +243,9 @@ class ContrastiveModel(KeepsRandomState, keras.Model):
             callbacks = [callbacks]
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             # First, so that whoever looks at bad weights comes after it.
-            callbacks = [TrainingHealth(), *callbacks, EqualStart()]
+            health = [c for c in callbacks if isinstance(c, TrainingHealth)]
+            others = [c for c in callbacks if c not in health]
+            callbacks = [*(health or [TrainingHealth()]), *others, EqualStart()]
         call.arguments["callbacks"] = callbacks
         check_batches_divide(call.arguments)
         return super().fit(*call.args, **call.kwargs)
