@@ -6,7 +6,11 @@ RUN := $(VENV)/bin/python
 BACKENDS := tensorflow jax torch
 JOBS ?= 2
 
-.PHONY: quickstart test lint types docs package format clean $(addprefix test-,$(BACKENDS))
+# What tells first whether another Keras fits.
+CORE := tests/losses tests/layers tests/optimizers tests/models
+
+.PHONY: quickstart test lint types docs package format clean fuzz $(addprefix test-,$(BACKENDS)) \
+  test-without-tensorflow test-keras-oldest test-keras-nightly
 
 # The environment of a user on one backend, then the main job.
 quickstart: $(VENV)/.quickstart
@@ -23,6 +27,33 @@ test: lint types $(addprefix test-,$(BACKENDS))
 $(addprefix test-,$(BACKENDS)): test-%: $(VENV)/.dev
 	# One thread a process: OpenMP threads that outnumber the cores spin.
 	KERAS_BACKEND=$* OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(JOBS) --durations=10
+
+# The parts of the suite that JAX and PyTorch run, where nothing finds
+# TensorFlow.
+test-without-tensorflow: $(VENV)/.dev
+	for backend in jax torch; do \
+	  KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(JOBS) \
+	    -p tests.hide_tensorflow $(CORE) tests/datasets || exit 1; \
+	done
+
+# The lowest Keras that pyproject.toml allows, and tomorrow's, which may fail:
+# it tells what will break. They go before the installed one on the path.
+test-keras-oldest test-keras-nightly: test-keras-%: build/keras-%
+	for backend in $(BACKENDS); do \
+	  PYTHONPATH=$< KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
+	    $(RUN) -m pytest -n $(JOBS) $(CORE) || failed=1; \
+	done; exit $$failed
+
+build/keras-oldest: $(VENV)/.dev
+	$(VENV)/bin/pip install --quiet --no-deps --target $@ keras==3.15.0
+
+# Anew each time it is not there: `rm -r build/keras-nightly` for a newer one.
+build/keras-nightly: $(VENV)/.dev
+	$(VENV)/bin/pip install --quiet --pre --no-deps --target $@ keras-nightly
+
+# The readers of data on 100,000 damaged files.
+fuzz: $(VENV)/.dev
+	$(RUN) -m tests.fuzz.run --count 100000
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check

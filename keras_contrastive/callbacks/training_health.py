@@ -1,3 +1,4 @@
+import math
 import warnings
 
 import keras
@@ -12,15 +13,42 @@ _COLLAPSED = 0.02
 class TrainingHealth(keras.callbacks.Callback):
     """Stops on unusable data, and warns when the embeddings collapse.
 
-    `ContrastiveModel.fit` adds it by itself. After the first step it raises a
-    `ValueError` where the images were NaN or infinite, far outside the
-    augmenter's `value_range`, a text lacked the end token that its encoder
-    pools at, or the batch held one example, which has nothing to be contrasted
-    with. At the end of each epoch it does so for NaN images and endless texts
-    in any batch of the epoch, and warns where the embeddings of all examples
-    have become nearly one point: the loss then stands at the logarithm of the
-    number of candidates and the representation is useless.
+    `ContrastiveModel.fit` adds one by itself, unless it is given one. After the
+    first step it raises a `ValueError` where the images were NaN or infinite,
+    far outside the augmenter's `value_range`, a text lacked the end token that
+    its encoder pools at, or the batch held one example, which has nothing to
+    be contrasted with. At the end of each epoch it does so for NaN images and
+    endless texts in any batch of the epoch, and warns where the embeddings of
+    all examples have become nearly one point: the loss then stands at the
+    logarithm of the number of candidates and the representation is useless.
+
+    Args:
+        every_step: Bool, whether to look after each step, not after the first
+            and at the end of each epoch only. The error then names the step
+            whose images, or whose loss, were not finite, and the place in the
+            batch of the first such image. The device waits for each look.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    images = kc.datasets.shapes(32, image_size=32).images / np.float32(255)
+    images[21] = np.nan
+    model = kc.SimCLRModel(kc.models.ConvNet(8, 2, (32, 32, 3)))
+    model.compile()
+    health = kc.callbacks.TrainingHealth(every_step=True)
+    try:
+        model.fit(images, batch_size=8, shuffle=False, callbacks=[health])
+    except ValueError as error:
+        print(error)  # 1 of the images of step 3 of epoch 1, image 5
+    ```
     """
+
+    def __init__(self, every_step: bool = False):
+        super().__init__()
+        self.every_step = every_step
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._first_step = True
@@ -30,11 +58,13 @@ class TrainingHealth(keras.callbacks.Callback):
         self._epoch_read = False
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if not (self._first_step or self.every_step):
+            return
+        seen = self.model.health.summary()
+        self._check_step(batch, seen, logs or {})
         if not self._first_step:
             return
         self._first_step = False
-        seen = self.model.health.summary()
-        self._check_images_are_finite(seen)
         self._check_texts_end(seen)
         if seen["out_of_range"]:
             raise ValueError(
@@ -79,6 +109,26 @@ class TrainingHealth(keras.callbacks.Callback):
                 "learning rate too high, views that differ in nothing, a loss "
                 "without negatives, weights that became NaN.",
                 stacklevel=2,
+            )
+
+    def _check_step(self, batch, seen, logs):
+        step = f"step {batch + 1} of epoch {self._epoch + 1}"
+        if seen["not_finite"]:
+            # No earlier step had any, or it would have ended there.
+            raise ValueError(
+                "The images must be finite. Received: NaN or infinite values "
+                f"in {seen['bad_images']} of the images of {step}, the first "
+                f"of them image {seen['first_bad_image']} of the batch, "
+                "counted from 0. They were trained on as zeros, so the weights "
+                "are still usable."
+            )
+        loss = float(logs.get("loss", 0.0))
+        if self.every_step and not math.isfinite(loss):
+            raise ValueError(
+                f"The loss must be finite. Received: {loss} after {step}, "
+                "whose images were finite. The weights of a step before had "
+                "become too large, most often by a learning rate too high: go "
+                "back to a checkpoint, and lower it or clip the gradients."
             )
 
     def _check_images_are_finite(self, seen):

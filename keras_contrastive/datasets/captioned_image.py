@@ -1,5 +1,6 @@
 """An image with the captions that people gave it."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -39,8 +40,12 @@ def as_captioned_image(record, index: int) -> CaptionedImage:
     Args:
         record: a `CaptionedImage`, or a mapping with `"image"` (the path of a
             file, the bytes of one, or a uint8 array), `"captions"` (strings
-            or UTF-8 bytes) and possibly `"image_id"`.
+            or UTF-8 bytes, of which blank ones are left out) and possibly
+            `"image_id"`.
         index: int, the record's place, which is its id if it has none.
+
+    Raises:
+        ValueError: if it is something else, or has no caption.
     """
     if isinstance(record, CaptionedImage):
         image, captions, image_id = record
@@ -52,25 +57,46 @@ def as_captioned_image(record, index: int) -> CaptionedImage:
             "`records` must hold `CaptionedImage`s or dicts with 'image' and "
             f"'captions'. Received: records[{index}]={_short(record)}"
         )
-    if isinstance(captions, str | bytes):
-        captions = (captions,)
-    captions = tuple(
-        caption.decode("utf-8") if isinstance(caption, bytes) else str(caption)
-        for caption in captions
-    )
+    captions = _texts(captions, index)
     if not captions:
         raise ValueError(
             "Every record needs a caption. Received: "
             f"records[{index}]={_short(record)}"
         )
-    image_id = int(image_id)
-    if not -(2**31) <= image_id < 2**31:
+    try:
+        valid = int(image_id) == image_id and -(2**31) <= image_id < 2**31
+    except (TypeError, ValueError, OverflowError):
+        valid = False
+    if not valid:
         # JAX has no 64-bit integers by default: it would cut them off.
         raise ValueError(
-            "`image_id` must fit into 32 bits. Received: "
-            f"image_id={image_id} in records[{index}]"
+            "`image_id` must be an integer that fits into 32 bits. Received: "
+            f"image_id={image_id!r} in records[{index}]"
         )
-    return CaptionedImage(image, captions, image_id)
+    return CaptionedImage(image, captions, int(image_id))
+
+
+def _texts(captions, index):
+    """Those that say something, as a tuple of strings."""
+    if isinstance(captions, str | bytes):
+        captions = (captions,)
+    texts = []
+    for caption in captions if isinstance(captions, Iterable) else [captions]:
+        try:
+            text = (
+                str(caption, "utf-8") if isinstance(caption, bytes) else caption
+            )
+        except UnicodeDecodeError:
+            text = None
+        # Not `str(text)`: a missing value is no caption "nan".
+        if not isinstance(text, str):
+            raise ValueError(
+                "`captions` must be strings, or bytes in UTF-8. Received: "
+                f"{_short(caption)} in records[{index}]"
+            )
+        if text.strip():
+            texts.append(text)
+    return tuple(texts)
 
 
 def read_image(image, image_size: int | tuple[int, int]) -> np.ndarray:
@@ -80,9 +106,9 @@ def read_image(image, image_size: int | tuple[int, int]) -> np.ndarray:
     return load_image(image, image_size)
 
 
-def describe(record: CaptionedImage, index: int) -> str:
-    """The record's name in a message."""
-    image = record.image
+def describe(record, index: int) -> str:
+    """The name in a message of a record, whether it is valid or not."""
+    image = getattr(record, "image", None)
     return str(image) if isinstance(image, str | Path) else f"records[{index}]"
 
 

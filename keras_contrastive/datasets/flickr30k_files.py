@@ -1,5 +1,6 @@
 """Finding and parsing the files that Flickr30k is distributed in."""
 
+import codecs
 import json
 import os
 import re
@@ -86,16 +87,22 @@ def read_captions(
     captions = {}
     if path.name == SPLIT_FILE:
         for image in _read_json(path):
-            texts = (sentence["raw"] for sentence in image["sentences"])
-            captions[image["filename"]] = [text.strip() for text in texts]
+            texts = (sentence["raw"].strip() for sentence in image["sentences"])
+            captions[image["filename"]] = [text for text in texts if text]
         return captions, Faults(f"lines of {path}", 0, max_bad_fraction)
 
     pattern = _CSV_LINE if path.suffix == ".csv" else _TOKEN_LINE
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    # Bytes, as one line in another encoding shall not cost the others.
+    lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
     faults = Faults(
         f"lines of {path} are not understood", len(lines), max_bad_fraction
     )
     for number, line in enumerate(lines, start=1):
+        try:
+            line = line.decode("utf-8")
+        except UnicodeDecodeError:
+            faults.add(f"line {number}", f"{line[:80]!r} is not UTF-8")
+            continue
         if not line.strip() or (number == 1 and _CSV_HEADER.match(line)):
             continue
         match = pattern.fullmatch(line.strip())
@@ -115,21 +122,35 @@ def read_splits(files: Flickr30kFiles) -> dict[str, tuple[int, str]] | None:
     if files.splits is None:
         return None
     return {
-        image["filename"]: (int(image.get("imgid", number)), image["split"])
+        image["filename"]: (image.get("imgid", number), image["split"])
         for number, image in enumerate(_read_json(files.splits))
     }
 
 
 def _read_json(path):
     try:
-        images = json.loads(path.read_text(encoding="utf-8"))["images"]
+        images = json.loads(path.read_text(encoding="utf-8-sig"))["images"]
+        names = set()
         for image in images:
             if not {"filename", "split", "sentences"} <= image.keys():
                 raise KeyError(f"an image has only {sorted(image)}")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+            texts = [sentence["raw"] for sentence in image["sentences"]]
+            strings = [image["filename"], image["split"], *texts]
+            if not all(isinstance(each, str) for each in strings):
+                raise TypeError(f"not all are strings in {str(image)[:80]}")
+            if type(image.get("imgid", 0)) is not int:
+                raise TypeError(f"'imgid' is no integer in {str(image)[:80]}")
+            if image["filename"] in names:
+                raise ValueError(f"{image['filename']!r} occurs twice")
+            names.add(image["filename"])
+    # RecursionError: brackets in brackets.
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError),
+        RecursionError,
+    ) as error:
         raise ValueError(
             f"{path} is not Karpathy's file of splits, a JSON object with a "
             "list 'images' of objects with 'filename', 'split' and "
-            f"'sentences': {error!r}"
+            f"'sentences' ('raw'): {error!r}"
         ) from error
     return images

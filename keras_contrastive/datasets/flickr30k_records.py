@@ -39,8 +39,8 @@ def flickr30k_records(
     the next 1,000 `"val"` (a tenth each, if there are fewer than 10,000). This
     depends on nothing but the names, but isn't what others report results on.
 
-    Captions whose photograph is missing, lines that aren't understood, and
-    photographs without a caption are counted, named in a warning, and left
+    Captions whose photograph is missing, lines that aren't understood or not
+    UTF-8, and photographs without a caption are counted, named in a warning, and left
     out. (One line of Kaggle's file lacks a separator and is understood.)
 
     Args:

@@ -1,10 +1,17 @@
 """Image files to arrays of one size."""
 
+import functools
 import io
 import os
 from pathlib import Path
 
 import numpy as np
+
+# Only pixels: Pillow gives EPS, a program, to Ghostscript to run.
+FORMATS = {
+    *("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF"),
+    "WEBP",
+}
 
 _ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
 _TRANSPOSITIONS = {  # that turn the picture upright
@@ -28,7 +35,8 @@ def load_image(
     evaluated on: short side resized, centre cropped.
 
     The photograph is turned as its EXIF orientation says. Grayscale, palette,
-    CMYK and 16-bit images become RGB, and what is transparent becomes white. A
+    CMYK and 16-bit images become RGB, what is transparent becomes white, and
+    of an animation the first frame is taken. A
     JPEG much larger than the size is decoded at a fraction of its resolution,
     which is several times faster and still antialiased.
 
@@ -36,7 +44,8 @@ def load_image(
     other threads run meanwhile.
 
     Args:
-        source: Path of a file, or the bytes of one, in any format of Pillow's.
+        source: Path of a file, or the bytes of one: JPEG, PNG, WebP, AVIF,
+            GIF, TIFF, BMP, JPEG 2000 or PNM, as far as Pillow was built with.
         image_size: int or `(height, width)` of the result, in pixels.
 
     Returns:
@@ -44,7 +53,10 @@ def load_image(
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is no image, or a damaged one.
+        ValueError: if the file is no image, a damaged one, one of floats, or
+            has more than twice `PIL.Image.MAX_IMAGE_PIXELS`, which is some 179
+            million pixels: memory for a file that decompresses to any size
+            would be a way to bring a machine down.
 
     Example:
 
@@ -63,10 +75,15 @@ def load_image(
     if isinstance(source, bytes | bytearray | memoryview):
         name, content = "The image", bytes(source)
     else:
-        name, content = f"The image {os.fspath(source)!r}", None
-        content = Path(source).read_bytes()
+        name, path = f"The image {os.fspath(source)!r}", Path(source)
+        if path.exists() and not path.is_file():
+            # Reading a pipe or a device might never end.
+            raise ValueError(f"{name} is not a file.")
+        content = path.read_bytes()
     try:
-        with image_module.open(io.BytesIO(content)) as image:
+        with image_module.open(
+            io.BytesIO(content), formats=_formats()
+        ) as image:
             return _resize(image_module, image, height, width)
     # On damaged files the decoders raise OSError, SyntaxError, struct.error,
     # IndexError, ... depending on the format and the place of the damage.
@@ -93,6 +110,13 @@ def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
             f"(height, width). Received: {image_size!r}"
         )
     return height, width
+
+
+@functools.cache
+def _formats():
+    image_module = _pillow()
+    image_module.init()
+    return sorted(FORMATS.intersection(image_module.OPEN))
 
 
 def _pillow():
@@ -157,6 +181,9 @@ def _to_8_bits(image_module, image):
         # Converting would cut off at 255 instead of scaling 16 bits to 8.
         values = np.asarray(image).clip(0, 65535) // 256
         return image_module.fromarray(values.astype("uint8"))
+    if image.mode == "F":
+        # Which number is white, nobody says.
+        raise ValueError("its pixels are floats")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         return image.convert("RGBA")
     return image if image.mode in ("L", "RGB") else image.convert("RGB")

@@ -24,7 +24,7 @@ class ImageTextBatches:
         image_size: `(height, width)`.
         cache: whether to keep the resized images.
         workers: int, number of threads that decode.
-        faults: `Faults` for the images that can't be read.
+        faults: `Faults` for the records that can't be read.
     """
 
     def __init__(
@@ -82,24 +82,22 @@ class ImageTextBatches:
     def _readable(self, index, substitutes):
         index = int(index)
         while True:
-            record = as_captioned_image(self.records[index], index)
-            image = self._image(record, index)
-            if image is not None:
-                return image, record, index
+            if index not in self._unreadable:
+                record = self.records[index]
+                try:
+                    record = as_captioned_image(record, index)
+                    return self._image(record, index), record, index
+                except (OSError, ValueError) as error:
+                    self._unreadable.add(index)
+                    self.faults.add(describe(record, index), str(error)[:200])
+            # Also where another batch found it, which nobody may ask for.
+            self.faults.check()
             index = next(substitutes)
 
     def _image(self, record, index):
         if self._cached[index]:
             return self._cache[index]
-        if index in self._unreadable:
-            return None
-        try:
-            image = read_image(record.image, self.image_size)
-        except (OSError, ValueError) as error:
-            self._unreadable.add(index)
-            self.faults.add(describe(record, index), str(error)[:200])
-            self.faults.check()
-            return None
+        image = read_image(record.image, self.image_size)
         if self._cache is not None:
             self._cache[index] = image
             self._cached[index] = True

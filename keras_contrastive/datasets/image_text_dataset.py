@@ -42,9 +42,10 @@ class ImageTextDataset(keras.utils.PyDataset):
     augmenter to make: an `image_size` somewhat larger than the encoder's input
     (a tenth, say) leaves it room.
 
-    An image that can't be read is replaced by another one of the epoch, whose
-    caption and id come with it, so that shapes stay static. At the end of an
-    epoch, one warning names those that were found.
+    A record whose image can't be read, or that has no usable caption, is
+    replaced by another one of the epoch, caption and id included, so that
+    shapes stay static. At the end of an epoch, one warning names those that
+    were found.
 
     `epoch` counts the epochs from 0, as Keras announces them. But Keras
     doesn't say which epoch it is in, neither with `fit(initial_epoch=10)` nor
@@ -74,13 +75,13 @@ class ImageTextDataset(keras.utils.PyDataset):
             64×64 pixels, 150 kB at 224×224.
         workers: int, threads that decode. Defaults to the number of cores.
         max_queue_size: int, how many batches are prepared ahead.
-        max_bad_fraction: float, the greatest share of the images that may be
+        max_bad_fraction: float, the greatest share of the records that may be
             unreadable.
 
     Raises:
-        ValueError: if an argument is invalid; while iterating, if a record
-            is, if `tokenizer` returns something else, or if too many images
-            can't be read.
+        ValueError: if an argument or the first record is invalid; while
+            iterating, if `tokenizer` returns something else, or if too many
+            records can't be read.
 
     Example:
         ```python
@@ -134,7 +135,7 @@ class ImageTextDataset(keras.utils.PyDataset):
         self.records = records
         check_max_bad_fraction(max_bad_fraction)
         self._faults = Faults(
-            "images cannot be read", len(records), max_bad_fraction
+            "images or captions cannot be read", len(records), max_bad_fraction
         )
         workers = os.cpu_count() if workers is None else workers
         self._batches = ImageTextBatches(

@@ -61,7 +61,7 @@ def load_image_text(
         records: sequence of `CaptionedImage`s or dicts, as `ImageTextDataset`
             takes them.
         image_size: int or `(height, width)`, in pixels.
-        max_bad_fraction: float, the greatest share of images that may be
+        max_bad_fraction: float, the greatest share of records that may be
             unreadable.
         verbose: whether to show a progress bar if there are many.
 
@@ -71,8 +71,7 @@ def load_image_text(
         `(m,)`, the place among `images` of each caption's image.
 
     Raises:
-        ValueError: if there are no records or a record is invalid, or if too
-            many images can't be read.
+        ValueError: if there are no records, or too many can't be read.
 
     Example:
         ```python
@@ -93,12 +92,15 @@ def load_image_text(
     check_max_bad_fraction(max_bad_fraction)
     if not len(records):
         raise ValueError("`records` must hold at least one. Received: none")
-    faults = Faults("images cannot be read", len(records), max_bad_fraction)
+    faults = Faults(
+        "images or captions cannot be read", len(records), max_bad_fraction
+    )
     images = np.empty((len(records), *image_size, 3), "uint8")
 
     def load(index):
-        record = as_captioned_image(records[index], index)
+        record = records[index]
         try:
+            record = as_captioned_image(record, index)
             images[index] = read_image(record.image, image_size)
         except (OSError, ValueError) as error:
             faults.add(describe(record, index), str(error)[:200])

@@ -62,7 +62,8 @@ def expand_urls(urls: str | os.PathLike | Sequence) -> list[str]:
 
 def _files(pattern):
     # Absolute, as threads still read when the working directory changes.
-    return sorted(os.path.abspath(path) for path in glob.glob(pattern))
+    paths = filter(os.path.isfile, glob.glob(pattern))
+    return sorted(map(os.path.abspath, paths))
 
 
 def _of_pattern(url, pattern):
@@ -95,9 +96,25 @@ def count_examples(urls: Sequence[str]) -> int:
     for folder in {Path(url).parent for url in urls}:
         sizes_file = folder / SIZES_FILE
         if sizes_file.is_file():
-            for name, size in json.loads(sizes_file.read_text()).items():
-                sizes[str(folder / name)] = int(size)
+            for name, size in _read_sizes(sizes_file).items():
+                sizes[str(folder / name)] = size
     return sum(sizes.get(str(Path(url))) or _count_images(url) for url in urls)
+
+
+def _read_sizes(path):
+    try:
+        sizes = json.loads(path.read_bytes())
+        valid = isinstance(sizes, dict) and all(
+            type(size) is int and size >= 0 for size in sizes.values()
+        )
+    except (ValueError, RecursionError):
+        valid = False
+    if not valid:
+        raise ValueError(
+            f"{path} must be a JSON object from names of shards to their "
+            "numbers of examples. Remove it, and they are counted."
+        )
+    return sizes
 
 
 def _count_images(path):
@@ -107,7 +124,8 @@ def _count_images(path):
             for member in archive:
                 suffix = member.name.rpartition(".")[2].lower()
                 count += member.isreg() and suffix in IMAGE_SUFFIXES
-    except (tarfile.TarError, EOFError, OSError):
-        # Damaged: the reader warns of it, and reads what can be read.
+    except Exception:
+        # Damaged, in one of many ways: the reader warns of it, and reads what
+        # can be read.
         pass
     return count

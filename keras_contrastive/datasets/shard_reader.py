@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import tarfile
 import zlib
 from collections import deque
 from collections.abc import Iterable
@@ -15,6 +16,9 @@ from keras_contrastive.datasets.faults import Faults
 from keras_contrastive.datasets.image_files import load_image
 from keras_contrastive.datasets.shard_files import IMAGE_SUFFIXES
 from keras_contrastive.datasets.shard_files import import_webdataset
+
+# No photograph is larger, but a compressed archive may claim so.
+MAX_BYTES = 2**28
 
 
 class ShardReader:
@@ -97,11 +101,29 @@ class ShardReader:
                 self._reject(shard, f"damaged archive ({_message(error)})")
                 return True  # and on with what follows
 
-            yield from self._webdataset.tarfile_samples(
-                [{"url": shard}], handler=handle, select_files=_is_of_interest
-            )
+            group = self._webdataset.tariterators.group_by_keys
+            yield from group(self._files(shard), handler=handle)
             # After each shard, for who won't wait for the end of an epoch.
             self.faults.warn("They are left out.")
+
+    def _files(self, shard):
+        """Images and captions of an archive, as webdataset groups them."""
+        files = _read_archive(self._webdataset.gopen, shard)
+        while True:
+            try:
+                name, content = next(files)
+            except StopIteration:
+                return
+            except Exception as error:  # depends on the compression, too
+                self._reject(shard, f"damaged archive ({_message(error)})")
+                return
+            if content is None:
+                self._reject(
+                    f"{os.path.basename(shard)}/{name}",
+                    f"sparse, or larger than {MAX_BYTES:,} bytes",
+                )
+                continue
+            yield {"fname": name, "data": content, "__url__": shard}
 
     def _shuffled(self, samples, rng):
         if not self.shuffle_buffer:
@@ -153,6 +175,21 @@ class ShardReader:
         self.faults.check()
 
 
+def _read_archive(open_url, url):
+    """Name and content of each file; no content where it is not to be read."""
+    with tarfile.open(fileobj=open_url(url), mode="r|*") as archive:
+        for member in archive:
+            archive.members = []  # or it would keep them all
+            # Neither links nor devices.
+            if not member.isreg() or not _is_of_interest(member.name):
+                continue
+            # A sparse file of a few bytes may be said to hold terabytes.
+            if member.issparse() or member.size > MAX_BYTES:
+                yield member.name, None
+            else:
+                yield member.name, archive.extractfile(member).read()
+
+
 def _is_of_interest(path):
     suffix = path.rpartition(".")[2].lower()
     return suffix in (*IMAGE_SUFFIXES, "txt", "json")
@@ -170,11 +207,14 @@ def _name(sample):
 
 def _captions(sample, key):
     if "txt" in sample:
-        captions = sample["txt"].decode("utf-8", "replace")
+        try:
+            captions = sample["txt"].decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ValueError(f".txt is not UTF-8: {error}") from error
     elif "json" in sample:
         try:
             fields = json.loads(sample["json"])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"malformed .json: {error}") from error
         captions = fields.get(key) if isinstance(fields, dict) else None
     else:
@@ -182,5 +222,5 @@ def _captions(sample, key):
     several = captions if isinstance(captions, list) else [captions]
     stripped = [text.strip() for text in several if isinstance(text, str)]
     if not any(stripped):
-        raise ValueError(f"no caption in its file: {captions!r}")
+        raise ValueError(f"no caption in its file: {str(captions)[:80]!r}")
     return [text for text in stripped if text]

@@ -27,6 +27,8 @@ class BatchHealth(keras.metrics.Metric):
         super().__init__(name=name)
         self.image_batches = self._sum("image_batches")
         self.not_finite = self._sum("not_finite")
+        self.bad_images = self._sum("bad_images")
+        self.first_bad_image = self._sum("first_bad_image")
         self.out_of_range = self._sum("out_of_range")
         self.minimum = self._sum("minimum")
         self.maximum = self._sum("maximum")
@@ -48,7 +50,12 @@ class BatchHealth(keras.metrics.Metric):
         """
         finite = ops.isfinite(images)
         self.image_batches.assign_add(1.0)
-        self.not_finite.assign_add(1.0 - ops.cast(ops.all(finite), "float32"))
+        bad = ops.logical_not(ops.all(finite, axis=(1, 2, 3)))
+        self.not_finite.assign_add(ops.cast(ops.any(bad), "float32"))
+        self.bad_images.assign_add(ops.sum(ops.cast(bad, "float32")))
+        # Its place in the batch: as a sum, that of one bad batch alone.
+        place = ops.argmax(ops.cast(bad, "int32"))
+        self.first_bad_image.assign_add(ops.cast(place, "float32"))
         if value_range is None:
             return
         low, high = value_range
@@ -97,6 +104,8 @@ class BatchHealth(keras.metrics.Metric):
             "batches": int(total["batches"]),
             "examples": int(total["examples"]),
             "not_finite": int(total["not_finite"]),
+            "bad_images": int(total["bad_images"]),
+            "first_bad_image": int(total["first_bad_image"]),
             "out_of_range": int(total["out_of_range"]),
             "minimum": total["minimum"] / images,
             "maximum": total["maximum"] / images,

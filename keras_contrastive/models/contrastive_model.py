@@ -248,9 +248,11 @@ class ContrastiveModel(KeepsRandomState, KeepsValues, keras.Model):
             callbacks = [callbacks]
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             # First, so that whoever looks at bad weights comes after it.
+            health = [c for c in callbacks if isinstance(c, TrainingHealth)]
+            others = [c for c in callbacks if c not in health]
             callbacks = [
-                TrainingHealth(),
-                *callbacks,
+                *(health or [TrainingHealth()]),
+                *others,
                 EqualStart(),
                 StartEpoch(call.arguments.get("x")),
             ]

@@ -75,6 +75,45 @@ def test_nan_images_after_the_first_batch_are_named_at_the_epochs_end(validate):
         )
 
 
+@pytest.mark.parametrize("bad", [3, 13])
+def test_a_nan_image_is_named_with_its_step_where_asked(bad):
+    images = floats(0, 1)
+    images[bad, 2, 3] = np.nan
+    images[15, 1, 1] = np.inf
+    model = simclr()
+    expected = (
+        f"in {1 if bad < 8 else 2} of the images of step {bad // 8 + 1} of "
+        f"epoch 1, the first of them image {bad % 8} of the batch"
+    )
+    with pytest.raises(ValueError, match=expected):
+        model.fit(
+            images,
+            batch_size=8,
+            shuffle=False,
+            verbose=0,
+            callbacks=[kc.callbacks.TrainingHealth(every_step=True)],
+        )
+    for weight in model.weights:
+        assert np.isfinite(to_numpy(weight)).all()
+
+
+def test_a_nan_loss_is_named_with_its_step_where_asked():
+    class Spoil(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 2:
+                variable = self.model.trainable_variables[0]
+                variable.assign(np.full(variable.shape, np.nan))
+
+    with pytest.raises(ValueError, match="loss .* nan after step 3 of epoch 1"):
+        # Health comes first, wherever it is in the list.
+        simclr().fit(
+            floats(0, 1),
+            batch_size=4,
+            verbose=0,
+            callbacks=[Spoil(), kc.callbacks.TrainingHealth(every_step=True)],
+        )
+
+
 def test_labels_missing_for_a_probe():
     images, _ = images_and_labels()
     with pytest.raises(ValueError, match=r"must be \(images, labels\)"):

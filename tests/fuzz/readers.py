@@ -1,0 +1,198 @@
+"""What each reader of data is to do with any bytes.
+
+A target takes bytes and a scratch folder, and says whether they were read. Bad
+ones are to raise a `ValueError`; any other error, and any false result, is a
+bug, and so is a file that was not there before.
+"""
+
+import io
+import itertools
+import json
+import tarfile
+import warnings
+
+import numpy as np
+from PIL import Image
+
+from keras_contrastive.datasets.faults import Faults
+from keras_contrastive.datasets.flickr30k_files import SPLIT_FILE
+from keras_contrastive.datasets.flickr30k_files import Flickr30kFiles
+from keras_contrastive.datasets.flickr30k_files import read_captions
+from keras_contrastive.datasets.flickr30k_files import read_splits
+from keras_contrastive.datasets.image_files import load_image
+from keras_contrastive.datasets.shard_files import count_examples
+from keras_contrastive.datasets.shard_reader import ShardReader
+
+
+def read_image(content, folder):
+    image = load_image(content, (6, 5))
+    assert image.shape == (6, 5, 3) and image.dtype == np.uint8
+
+
+def read_token_file(content, folder):
+    _read_lines(content, folder / "results_20130124.token")
+
+
+def read_csv_file(content, folder):
+    _read_lines(content, folder / "results.csv")
+
+
+def _read_lines(content, path):
+    path.write_bytes(content)
+    captions, _ = read_captions(Flickr30kFiles(path, path, None), 0.99)
+    lines = content.decode("utf-8", "replace").removeprefix("\ufeff")
+    lines = [line.strip() for line in lines.replace("\r", "\n").split("\n")]
+    for name, texts in captions.items():
+        for text in texts:
+            # Of this image, and of no other.
+            assert any(
+                line.startswith(name) and line.endswith(text) for line in lines
+            ), (name, text)
+
+
+def read_split_file(content, folder):
+    path = folder / SPLIT_FILE
+    path.write_bytes(content)
+    files = Flickr30kFiles(path, path, path)
+    splits = read_splits(files)
+    captions, _ = read_captions(files, 0.99)
+    assert splits.keys() == captions.keys()
+    for image_id, split in splits.values():
+        assert isinstance(image_id, int) and isinstance(split, str)
+
+
+def read_shard(content, folder):
+    path = folder / "0.tar"
+    path.write_bytes(content)
+    for image, caption, image_id in examples_of([str(path)]):
+        assert image.shape == (4, 4, 3) and caption.strip()
+        assert 0 <= image_id < 2**31
+
+
+def examples_of(shards):
+    """An epoch of the shards, in order."""
+    count = count_examples(shards)
+    faults = Faults("examples cannot be read", count + 10, 0.99)
+    reader = ShardReader(shards, (4, 4), "caption", 0, 0, 1, 0, 1, faults)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return list(itertools.islice(reader.read(0), count))
+
+
+def encoded(format, mode="RGB", size=(9, 7), **kwargs):
+    pixels = np.random.default_rng(0).integers(0, 255, (*size[::-1], 3))
+    image = Image.fromarray(pixels.astype("uint8")).convert(mode)
+    stream = io.BytesIO()
+    image.save(stream, format, **kwargs)
+    return stream.getvalue()
+
+
+def archive(members, mode="w"):
+    """A tar of `(name, content)`, or of `tarfile.TarInfo` objects."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode=mode) as file:
+        for member in members:
+            if isinstance(member, tarfile.TarInfo):
+                file.addfile(member)
+                continue
+            name, content = member
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            file.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def _seeds():
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+    animation = io.BytesIO()
+    frames[0].save(animation, "GIF", save_all=True, append_images=frames[1:])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    images = [
+        encoded("JPEG", exif=exif),
+        encoded("JPEG", "CMYK"),
+        encoded("JPEG", "L", progressive=True),
+        encoded("PNG", "RGBA"),
+        encoded("PNG", "P"),
+        encoded("PNG", "I;16"),
+        *(encoded(format) for format in ("WEBP", "BMP", "TIFF", "PPM")),
+        animation.getvalue(),
+    ]
+    token = "\n".join(
+        f"{n}.jpg#{k}\ta dog {k} ." for n in range(5) for k in (0, 1)
+    )
+    csv = "image_name| comment_number| comment\n" + "\n".join(
+        f"{n}.jpg| {k}| zwei Hünde {k}" for n in range(5) for k in (0, 1)
+    )
+    splits = {
+        "images": [
+            {
+                "filename": f"{n}.jpg",
+                "imgid": n,
+                "split": "train",
+                "sentences": [{"raw": "a dog"}],
+            }
+            for n in range(3)
+        ]
+    }
+    files = [
+        member
+        for n in range(3)
+        for member in (
+            (f"{n}.png", encoded("PNG")),
+            (f"{n}.json", b'{"caption": ["a", "b"]}')
+            if n
+            else (f"{n}.txt", b"a"),
+        )
+    ]
+    return {
+        read_image: images,
+        read_token_file: [token.encode(), b"\xef\xbb\xbf" + token.encode()],
+        read_csv_file: [csv.encode(), csv.encode() + b"\n0.jpg| 2| H\xfcnde"],
+        read_split_file: [json.dumps(splits).encode()],
+        read_shard: [archive(files), archive(files, "w:gz")],
+    }
+
+
+# From targets to well-formed inputs.
+SEEDS = _seeds()
+
+
+def attempt(target, content, folder):
+    """Whether the target read the content; raises on bugs."""
+    try:
+        target(content, folder)
+    except ValueError:
+        return False
+    return True
+
+
+_EXTREMES = [b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\xff" * 4, b"\0" * 8]
+
+
+def mutated(rng, target):
+    """One of the target's seeds with a few of the usual damages.
+
+    Args:
+        rng: `random.Random`.
+        target: One of the functions above.
+    """
+    content = bytearray(rng.choice(SEEDS[target]))
+    for _ in range(rng.choice([1, 1, 2, 4, 16])):
+        here = rng.randrange(len(content) + 1)
+        there = min(here + rng.choice([1, 4, 32, 512]), len(content))
+        kind = rng.randrange(6)
+        if kind == 0 and here < len(content):
+            content[here] ^= 1 << rng.randrange(8)
+        elif kind == 1:
+            content[here:there] = rng.randbytes(there - here)
+        elif kind == 2:
+            extreme = rng.choice(_EXTREMES)
+            content[here : here + len(extreme)] = extreme
+        elif kind == 3:
+            del content[here:there]
+        elif kind == 4:
+            content[here:here] = content[here:there]
+        elif kind == 5 and not rng.randrange(4):
+            del content[here:]
+    return bytes(content)
