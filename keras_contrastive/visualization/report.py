@@ -50,7 +50,7 @@ def report(
         path: of the `.html` file. Missing folders are created.
         history: what `plot_history` takes. Defaults to no curves.
         labels: array of integers, shape `(n,)`: colours the map, and adds the
-            accuracy of kNN, of each image among the others.
+            accuracy of kNN, of every second image among the others.
         class_names: the names of the classes.
         captions: list of m strings, for a `CLIPModel`.
         image_index: ints, shape `(m,)`: the image of each caption. Defaults to
@@ -103,7 +103,7 @@ def report(
     numbers["effective rank of the embeddings"] = effective_rank(embeddings)
     numbers["dimensions of the embeddings"] = embeddings.shape[1]
     if labels is not None:
-        numbers["kNN accuracy, among these images"] = leave_one_out(
+        numbers["kNN accuracy, among these images"] = neighbours_agree(
             embeddings, np.asarray(labels)
         )
     pictures["Views"] = plot_views(images[:SHOWN], views_of(model))
@@ -142,8 +142,8 @@ def unit(embeddings):
     return embeddings / np.maximum(norms, 1e-12)
 
 
-def leave_one_out(embeddings, labels):
-    """kNN accuracy with every second image as the question."""
+def neighbours_agree(embeddings, labels):
+    """kNN accuracy of every second image, among the others."""
     k = min(NEIGHBOURS, len(embeddings) // 2)
     predicted = knn_classify(
         embeddings[::2], labels[::2], embeddings[1::2], k=k
