@@ -41,7 +41,8 @@ def flickr30k_records(
 
     Captions whose photograph is missing, lines that aren't understood or not
     UTF-8, and photographs without a caption are counted, named in a warning,
-    and left out. (One line of Kaggle's file lacks a separator and is understood.)
+    and left out. (One line of Kaggle's file lacks a separator and is
+    understood.)
 
     Args:
         data_dir: folder that holds the files.
