@@ -97,11 +97,11 @@ def read_captions(
     faults = Faults(
         f"lines of {path} are not understood", len(lines), max_bad_fraction
     )
-    for number, line in enumerate(lines, start=1):
+    for number, encoded in enumerate(lines, start=1):
         try:
-            line = line.decode("utf-8")
+            line = encoded.decode("utf-8")
         except UnicodeDecodeError:
-            faults.add(f"line {number}", f"{line[:80]!r} is not UTF-8")
+            faults.add(f"line {number}", f"{encoded[:80]!r} is not UTF-8")
             continue
         if not line.strip() or (number == 1 and _CSV_HEADER.match(line)):
             continue

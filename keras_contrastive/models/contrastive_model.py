@@ -272,7 +272,8 @@ class ContrastiveModel(KeepsRandomState, KeepsValues, keras.Model):
         super()._maybe_symbolic_build(iterator, data_batch)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        call = inspect.signature(super().evaluate).bind(*args, **kwargs)
+        signature = inspect.signature(keras.Model.evaluate)
+        call = signature.bind(self, *args, **kwargs)
         check_batches_divide(call.arguments)
         return super().evaluate(*args, **kwargs)
 

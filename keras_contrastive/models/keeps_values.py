@@ -1,4 +1,4 @@
-import functools
+from typing import Any
 
 import keras
 
@@ -30,19 +30,21 @@ class KeepsValues:
 
     # `fit` puts them back by itself, whatever happens.
 
-    @functools.wraps(keras.Model.evaluate)
-    def evaluate(self, *args, **kwargs):
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().evaluate(*args, **kwargs)
         finally:
             self._put_back()
 
-    @functools.wraps(keras.Model.predict)
-    def predict(self, *args, **kwargs):
+    evaluate.__doc__ = keras.Model.evaluate.__doc__
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().predict(*args, **kwargs)
         finally:
             self._put_back()
+
+    predict.__doc__ = keras.Model.predict.__doc__
 
     def _put_back(self):
         if keras.backend.backend() == "jax":
