@@ -28,7 +28,7 @@ class Checkpoint(keras.callbacks.Callback):
     the metrics in the middle of an epoch, the history, the random state of
     all layers and that of Python, NumPy and PyTorch, and the position in the
     data, an epoch and a step in it. For the order of the data, see
-    [the guide](docs/resuming.md).
+    the guide, `docs/resuming.md`.
 
     A checkpoint is saved before each epoch and after the last one, and every
     `every_n_steps` steps. To go on in the middle of an epoch, the data that
