@@ -90,7 +90,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.resume = resume
         self._files = CheckpointFiles(directory)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         if not self.model.built:
             raise ValueError(
                 "The model must be built before `fit`. Received: "
@@ -121,7 +121,7 @@ class Checkpoint(keras.callbacks.Callback):
             self.params["epochs"] if stopped else self._progress["epoch"]
         )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = epoch
         # Step of this epoch that the newest checkpoint is of.
         self._saved_step = 0
@@ -132,7 +132,7 @@ class Checkpoint(keras.callbacks.Callback):
             self._epoch_random_state = get_random_state()
             self._save(epoch, 0)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         # `self.model` costs JAX its state, and is left alone in between.
         step = batch + 1
         if self.every_n_steps and (
@@ -142,7 +142,7 @@ class Checkpoint(keras.callbacks.Callback):
             logs = {name: float(value) for name, value in logs.items()}
             self._save(self._epoch, step, logs)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         # It stays with the model, and would be the start of its next `fit`.
         self.model._initial_epoch = None
         if self._read is not None:
