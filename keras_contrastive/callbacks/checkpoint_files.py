@@ -1,5 +1,6 @@
 """Files that are whole or not there, of which the two newest are kept."""
 
+import json
 import os
 import warnings
 import zipfile
@@ -87,11 +88,12 @@ class CheckpointFiles:
         Raises:
             OSError: If it cannot be written. The others are as they were.
         """
+        names = np.frombuffer(json.dumps(list(arrays)).encode(), "uint8")
         path = self.directory / f"{name}.npz"
         temporary = self.directory / f".{name}.tmp"
         try:
             with open(temporary, "wb") as file:
-                np.savez(file, **arrays)
+                np.savez(file, **arrays, names=names)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -111,7 +113,11 @@ def _read(path):
     if damaged is not None:
         raise ValueError(f"{damaged} differs from its checksum")
     with np.load(path, allow_pickle=False) as file:
-        return dict(file)
+        arrays = dict(file)
+    # The directory of the file, too, may have lost one.
+    if json.loads(arrays.pop("names").tobytes()) != list(arrays):
+        raise ValueError("it lacks arrays")
+    return arrays
 
 
 def _sync(directory):

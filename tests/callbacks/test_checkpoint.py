@@ -190,10 +190,7 @@ def test_all_damaged_is_an_error(tmp_path):
 
 def test_every_flipped_bit_is_found_or_harmless(tmp_path, rng):
     files = CheckpointFiles(tmp_path)
-    arrays = {
-        "a": rng.normal(size=(5, 3)),
-        "progress": np.arange(7, dtype="u1"),
-    }
+    arrays = {"a": rng.normal(size=(9, 9)), "b": np.arange(7, dtype="uint8")}
     files.write("1", arrays)
     path = tmp_path / "1.npz"
     content = path.read_bytes()
