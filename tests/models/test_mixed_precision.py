@@ -3,17 +3,15 @@
 import numpy as np
 import pytest
 
-from benchmarks.mixed_precision import MODELS
 from benchmarks.mixed_precision import losses
 
+pytest.importorskip("tokenizers")
 
-@pytest.mark.parametrize("name", MODELS)
-def test_ends_near_float32(name):
-    if name == "clip":
-        pytest.importorskip("tokenizers")
-    expected = losses(name, "float32", 40)
-    assert expected[-5:].mean() < 0.95 * expected[:5].mean()
-    for policy in ("mixed_float16", "mixed_bfloat16"):
-        found = losses(name, policy, 40)
-        assert np.isfinite(found).all()
-        assert found[-5:].mean() == pytest.approx(expected[-5:].mean(), rel=0.1)
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_clip_ends_near_float32(policy):
+    """SimCLR: test_simclr_model.py."""
+    expected = losses("clip", "float32", 15)
+    found = losses("clip", policy, 15)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found[-5:].mean(), expected[-5:].mean(), 0.1)
