@@ -63,14 +63,14 @@ def compare(script, panels, unit, rounds, title):
                 continue
             median = statistics.median(numbers)
             lines.append(
-                f"| {name} | {median:,.4g} | {min(numbers):,.4g} to "
-                f"{max(numbers):,.4g} | {median / best:.2f} |"
+                f"| {name} | {_short(median)} | {_short(min(numbers))} to "
+                f"{_short(max(numbers))} | {median / best:.2f} |"
             )
         lines.append("")
     command = f"python benchmarks/{Path(script).name} --rounds {rounds}"
     lines += [
-        f"`{command}`: median of {rounds} runs, each in its own process, all "
-        "in turn.",
+        f"`{command}`: median over the rounds, in which each has a process of "
+        "its own, in turn.",
         "",
         f"![]({stem}.png)",
     ]
@@ -100,6 +100,10 @@ def machine():
         f"{processor}, {os.cpu_count()} cores. Ours: {ours}. Peers: "
         f"{' '.join(theirs).replace('==', ' ')}."
     )
+
+
+def _short(number):
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _process(name):
@@ -153,7 +157,7 @@ def _plot(panels, found, unit, path):
             capsize=2,
         )
         axis.bar_label(
-            axis.containers[-1], [f" {m:,.4g}" for m in medians], padding=6
+            axis.containers[-1], [f" {_short(m)}" for m in medians], padding=6
         )
         axis.set_title(panel, loc="left")
         axis.margins(x=0.15)
