@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 
+from keras_contrastive.callbacks.checkpoint import Checkpoint
 from keras_contrastive.json_files import read_json
 from keras_contrastive.json_files import write_json
 
@@ -49,7 +50,7 @@ class RunFolder:
     def callbacks(self) -> list[keras.callbacks.Callback]:
         """Those that keep the history, and the state to go on from."""
         return [
-            keras.callbacks.BackupAndRestore(self.path / "backup"),
+            Checkpoint(self.path / "checkpoints"),
             keras.callbacks.CSVLogger(self.history, append=True),
         ]
 

@@ -49,7 +49,8 @@ class ImageDataset(ImageTextDataset):
         image_size: int | tuple[int, int],
         **kwargs: Any,
     ):
-        records = [{"image": image, "captions": ""} for image in images]
+        # A record needs a caption, which nobody reads here.
+        records = [{"image": image, "captions": "image"} for image in images]
         super().__init__(records, _no_tokens, batch_size, image_size, **kwargs)
 
     def __getitem__(self, index: int) -> np.ndarray:

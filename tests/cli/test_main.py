@@ -61,7 +61,7 @@ def test_simclr_and_embed(pictures, tmp_path, capsys):
     assert len(vectors["paths"]) == 40
     model = keras.models.load_model(run / "model.keras")
     first = kc.datasets.load_image_text(
-        [{"image": pictures / vectors["paths"][0], "captions": ""}], 16
+        [{"image": pictures / vectors["paths"][0], "captions": "none"}], 16
     )
     np.testing.assert_allclose(
         vectors["embeddings"][:1],
