@@ -67,6 +67,8 @@ def py_dataset_run():
 
 def data_loader_run():
     torch = pytest.importorskip("torch")
+    # Keras seeds it on its own backend only, or where it is imported already.
+    torch.manual_seed(0)
     dataset = as_data_loader((IMAGES, LABELS)).dataset
     loader = torch.utils.data.DataLoader(dataset, batch_size=8, shuffle=True)
     return simclr(), {"x": loader}

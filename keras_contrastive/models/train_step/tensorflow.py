@@ -24,7 +24,7 @@ def train_step(model, data):
         with tf.GradientTape() as tape:
             embeddings = model.embed(views, training=True)
             loss = loss_of(embeddings)
-        gradients = tape.gradient(loss, weights)
+        gradients = [_dense(g) for g in tape.gradient(loss, weights)]
     else:
         gradients, embeddings = _in_parts(model, views, loss_of)
     model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
@@ -84,14 +84,24 @@ def _in_parts(model, views, loss_of):
                 microbatches.floats_of(embeddings), _part(slopes, i)
             )
         more = tape.gradient(product, weights, unconnected_gradients="zero")
-        # Those of an embedding layer are rows of a matrix.
-        more = [tf.convert_to_tensor(gradient) for gradient in more]
+        more = [_dense(gradient) for gradient in more]
         return [a + b for a, b in zip(gradients, more, strict=True)]
 
     gradients = _repeat(0, count, backward, gradients)
     for variable, value in zip(state, after, strict=True):
         variable.assign(value)
     return gradients, embeddings
+
+
+def _dense(gradient):
+    """A gradient with the rows of an embedding summed up.
+
+    Of rows that come twice Keras looks at one only, to clip a gradient or to
+    find what float16 could not hold.
+    """
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.convert_to_tensor(gradient)
+    return gradient
 
 
 def _part(tree, i):
