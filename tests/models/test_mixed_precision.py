@@ -11,7 +11,7 @@ pytest.importorskip("tokenizers")
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_clip_ends_near_float32(policy):
     """SimCLR: test_simclr_model.py."""
-    expected = losses("clip", "float32", 15)
-    found = losses("clip", policy, 15)
+    expected = losses("clip", "float32", 40)
+    found = losses("clip", policy, 40)
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[-5:].mean(), expected[-5:].mean(), 0.1)
