@@ -23,7 +23,7 @@ def test_loss_gradients_and_weights_are_those_of_the_version(path):
     momentums = model.optimizer.momentums
     assert all(np.any(keras.ops.convert_to_numpy(m)) for m in momentums[:1])
     for momentum in momentums:
-        momentum.assign(keras.ops.zeros_like(momentum))
+        momentum.assign(np.zeros(momentum.shape, "float32"))
     expected = np.load(path.with_suffix(".npz"))
     found = trained(model)
     assert found.keys() == set(expected.files)
