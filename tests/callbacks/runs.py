@@ -90,6 +90,13 @@ def image_text_run():
 
 
 def plain_keras_run():
-    model = encoder(dropout=0.3)
+    model = keras.Sequential(
+        [
+            keras.Input(IMAGES.shape[1:]),
+            keras.layers.Flatten(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(8),
+        ]
+    )
     model.compile("adam", "mse", metrics=["mae"])
     return model, {"x": IMAGES, "y": np.eye(8)[LABELS], "batch_size": 8}

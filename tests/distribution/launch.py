@@ -49,6 +49,9 @@ def train(backend, folder, setup=None, *more):
         "KERAS_BACKEND": backend,
         "OMP_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        # XLA's devices on the CPU wait for each other in threads of one pool,
+        # which is as large as the machine has cores: too few, and all wait.
+        "PJRT_NPROC": "32",
     }
     processes = [
         subprocess.Popen(

@@ -1,5 +1,6 @@
 """A step that raises leaves the model as it was."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -26,8 +27,9 @@ def broken(*args, **kwargs):
     ],
 )
 def test_first_step_that_fails(method, step, monkeypatch):
-    # Eager where that is another path, so that the error is raised as it is.
-    model = simclr(compile={"run_eagerly": True})
+    # TensorFlow puts another error around those of what it traces.
+    eager = keras.backend.backend() == "tensorflow"
+    model = simclr(compile={"run_eagerly": eager})
     before = model.get_weights()
     with monkeypatch.context() as patch:
         patch.setattr(model, step, broken)
@@ -35,5 +37,5 @@ def test_first_step_that_fails(method, step, monkeypatch):
             getattr(model, method)(IMAGES, verbose=0)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    model.fit(IMAGES, verbose=0)
-    assert model.predict(IMAGES, verbose=0).shape == (8, 8)
+    for variable in model.optimizer.variables:
+        assert variable.value is not None
