@@ -7,10 +7,11 @@ a process of its own, all of them in turn, several rounds. Time is the median of
 the steps after the first; memory is what the peak of the process grew by over
 the embeddings, the first step's compilation included. A first step of more
 than a minute is the time, too. Writes a table and a plot into
-`benchmarks/results/`.
+`benchmarks/results/`, and keeps there what earlier calls measured.
 """
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -24,17 +25,6 @@ import peers
 from own_process import peak_bytes
 from own_process import run_case
 from side_by_side import machine
-
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument(
-    "--sizes", default=[1024, 4096, 16384, 65536], type=int, nargs="+"
-)
-parser.add_argument("--dims", default=[128], type=int, nargs="+")
-parser.add_argument("--memory", default=24, type=int, help="GB a process")
-parser.add_argument("--rounds", default=3, type=int)
-parser.add_argument("--limit", default=240, type=int, help="seconds a process")
-parser.add_argument("--name", default="loss", help="of the results")
-parser.add_argument("--run", help="one contender, in its own process")
 
 CONTENDERS = {
     "clip": [
@@ -58,6 +48,16 @@ CONTENDERS = {
         "ours (PyTorch)",
     ],
 }
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument(
+    "--sizes", default=[1024, 4096, 16384, 65536], type=int, nargs="+"
+)
+parser.add_argument("--losses", default=list(CONTENDERS), nargs="+")
+parser.add_argument("--dims", default=[128], type=int, nargs="+")
+parser.add_argument("--memory", default=24, type=int, help="GB a process")
+parser.add_argument("--rounds", default=3, type=int)
+parser.add_argument("--limit", default=240, type=int, help="seconds a process")
+parser.add_argument("--run", help="one contender, in its own process")
 # One colour each, whatever the panel.
 COLOURS = {
     "ours (TensorFlow)": "tab:orange",
@@ -268,56 +268,55 @@ def plot(rows, path):
     figure.savefig(path, dpi=120)
 
 
-def main(args):
-    rows = []
-    results = Path(__file__).parent / "results"
-    results.mkdir(exist_ok=True)
+def table(rows):
     lines = [
         machine(),
         "",
         "| loss | dim | pairs | contender | seconds | memory | value |",
         "|---|---|---|---|---|---|---|",
     ]
-    for loss, names in CONTENDERS.items():
-        for dim in args.dims:
-            failed = set()
-            for n in args.sizes:
-                rounds = 1 if n > 20000 else args.rounds
-                found = {name: [] for name in names}
-                for _ in range(rounds):
-                    for name in names:
-                        # What failed once, fails with more pairs too.
-                        if name not in failed:
-                            one = measure(
-                                loss, name, n, dim, args.limit, args.memory
-                            )
-                            if one is None:
-                                failed.add(name)
-                            else:
-                                found[name].append(one)
-                for name in names:
-                    row = {"loss": loss, "dim": dim, "n": n, "name": name}
-                    cells = "failed | | "
-                    if found[name]:
-                        for key in ("seconds", "bytes", "value"):
-                            row[key] = statistics.median(
-                                one[key] for one in found[name]
-                            )
-                        rows.append(row)
-                        cells = (
-                            f"{row['seconds']:.3f} | "
-                            f"{row['bytes'] / 1e6:,.0f} MB | "
-                            f"{row['value']:.5f}"
-                        )
-                    line = f"| {loss} | {dim} | {n:,} | {name} | {cells} |"
-                    lines.append(line)
-                    print(line, flush=True)
-                    text = "\n".join(lines) + "\n"
-                    (results / f"{args.name}.md").write_text(text)
-    plot(
-        [row for row in rows if row["dim"] == args.dims[0]],
-        results / f"{args.name}.png",
-    )
+    for row in rows:
+        cells = "failed | | "
+        if "seconds" in row:
+            cells = (
+                f"{row['seconds']:.3f} | {row['bytes'] / 1e6:,.0f} MB | "
+                f"{row['value']:.5f}"
+            )
+        lines.append(
+            f"| {row['loss']} | {row['dim']} | {row['n']:,} | {row['name']} | "
+            f"{cells} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main(args):
+    results = Path(__file__).parent / "results"
+    # Of earlier calls, such as for other losses.
+    path = results / "loss.json"
+    rows = json.loads(path.read_text()) if path.exists() else []
+    for loss, dim in itertools.product(args.losses, args.dims):
+        failed = set()
+        for n in args.sizes:
+            found = {name: [] for name in CONTENDERS[loss]}
+            for _ in range(1 if n > 20000 else args.rounds):
+                # What failed once, fails with more pairs too.
+                for name in [n for n in found if n not in failed]:
+                    one = measure(loss, name, n, dim, args.limit, args.memory)
+                    if one is None:
+                        failed.add(name)
+                    else:
+                        found[name].append(one)
+            for name, measured in found.items():
+                row = {"loss": loss, "dim": dim, "n": n, "name": name}
+                rows = [r for r in rows if not row.items() <= r.items()]
+                for key in ("seconds", "bytes", "value") if measured else ():
+                    row[key] = statistics.median(one[key] for one in measured)
+                rows.append(row)
+                print(row, flush=True)
+            path.write_text(json.dumps(rows, indent=1) + "\n")
+            (results / "loss.md").write_text(table(rows))
+    measured = [row for row in rows if "seconds" in row]
+    plot([r for r in measured if r["dim"] == 128], results / "loss.png")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def compare(script, panels, unit, rounds, title):
     """Measures all contenders and writes `results/SCRIPT.md` and `.png`.
 
     `script --run '["PANEL", "CONTENDER"]'` prints a number, the more the
-    better. Contenders whose name has a backend in brackets run in this
+    better. Contenders named "ours" or with a backend in brackets run in this
     environment, the others in the peers'.
 
     Args:
@@ -108,11 +108,11 @@ def _short(number):
 
 def _process(name):
     backend = backend_of(name)
-    if backend is None:
+    if backend is None and not name.startswith("ours"):
         return {"interpreter": peers.python()}
     return {
         "interpreter": sys.executable,
-        "env": {**os.environ, "KERAS_BACKEND": backend},
+        "env": {**os.environ, "KERAS_BACKEND": backend or "tensorflow"},
     }
 
 
