@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_contrastive.losses.accumulate import add_product
 from keras_contrastive.losses.key_blocks import KeyBlocks
 from keras_contrastive.losses.key_blocks import once_differentiable
 from keras_contrastive.losses.key_blocks import upstream_of
@@ -31,7 +32,7 @@ def sum_of_group(keys, key_groups, query_groups, block_size=None):
     @ops.custom_gradient
     def run(keys):
         def visit(i, total):
-            return total + ops.matmul(membership(i), blocks.of(keys, i))
+            return add_product(total, membership(i), blocks.of(keys, i))
 
         def gradient(*arguments, upstream=None):
             upstream = upstream_of(arguments, upstream)

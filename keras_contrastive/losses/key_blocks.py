@@ -2,9 +2,11 @@
 
 from keras import ops
 
+from keras_contrastive.losses.accumulate import add_to_rows
+
 # Logits per block, which then stay in the cache of a CPU.
 BLOCK_ELEMENTS = 2**19
-SMALLEST_BLOCK = 64
+SMALLEST_BLOCK = 128
 
 
 class KeyBlocks:
@@ -46,9 +48,8 @@ class KeyBlocks:
         return ops.slice(rows, start, (self.size, *rows.shape[1:]))
 
     def add(self, total, i, values):
-        """`total` with `values` added to the rows of block `i`."""
-        start = (self.start(i), *(0 for _ in total.shape[1:]))
-        return ops.slice_update(total, start, self.of(total, i) + values)
+        """`total`, which is used up, with `values` added to block `i`."""
+        return add_to_rows(total, self.start(i), values)
 
     def hide(self, i, logits, value):
         """`logits` with `value` for the keys of an earlier block."""

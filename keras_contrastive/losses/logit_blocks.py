@@ -10,6 +10,7 @@ in the processor's cache give it back.
 from keras import ops
 
 from keras_contrastive.fused import fused
+from keras_contrastive.losses.accumulate import add_product
 from keras_contrastive.losses.key_blocks import KeyBlocks
 from keras_contrastive.losses.key_blocks import once_differentiable
 from keras_contrastive.losses.key_blocks import upstream_of
@@ -120,11 +121,10 @@ def _sum_rows(
                 by_queries, by_keys, by_bias = state
                 logits = logits_of(i, queries, keys, scale, bias)
                 slopes = sums.slopes(logits, blocks.start(i), values, upstream)
-                mine = ops.matmul(slopes, blocks.of(keys, i))
+                by_queries = add_product(by_queries, slopes, blocks.of(keys, i))
                 own = ops.matmul(ops.transpose(slopes), queries)
                 by_keys = blocks.add(by_keys, i, own)
-                by_bias = by_bias + ops.sum(slopes)
-                return by_queries + mine, by_keys, by_bias
+                return by_queries, by_keys, by_bias + ops.sum(slopes)
 
             def sums_of_blocks():
                 inputs = queries, keys, bias
