@@ -9,7 +9,7 @@ JOBS ?= 2
 # What tells first whether another Keras fits.
 CORE := tests/losses tests/layers tests/optimizers tests/models
 
-.PHONY: quickstart test lint types docs package format clean fuzz $(addprefix test-,$(BACKENDS)) \
+.PHONY: quickstart test benchmark lint types docs package format clean fuzz $(addprefix test-,$(BACKENDS)) \
   test-without-tensorflow test-keras-oldest test-keras-nightly
 
 # The environment of a user on one backend, then the main job.
@@ -54,6 +54,13 @@ build/keras-nightly: $(VENV)/.dev
 # The readers of data on 100,000 damaged files.
 fuzz: $(VENV)/.dev
 	$(RUN) -m tests.fuzz.run --count 100000
+
+# Beside other packages, on a machine that does nothing else: an hour or so.
+# Quality has commands of its own, in docs/results.md.
+benchmark: $(VENV)/.dev
+	for script in loss microbatches augmentation training_step input_pipeline \
+	  evaluation start_up; do $(RUN) benchmarks/$$script.py || exit 1; done
+	ls benchmarks/results
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check

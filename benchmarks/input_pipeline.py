@@ -47,7 +47,11 @@ PANELS = {
     SMALL: READERS,
     LARGE: READERS,
     **{
-        panel: ["from memory (TensorFlow)", "ours, from files (TensorFlow)"]
+        panel: [
+            "from memory (TensorFlow)",
+            "ours, from files (TensorFlow)",
+            "ours, from files, cached (TensorFlow)",
+        ]
         for panel in TRAINING
     },
 }
@@ -213,10 +217,11 @@ def training(panel, name):
     size, steps = (32, 12) if batch == 32 else (64, 10)
     paths = kc.datasets.image_folder(folder_of(TRAINING[panel]) / "files").paths
     paths = paths[: steps * batch]
+    cached = "cached" in name
     if batch == 32:
         model = kc.SimCLRModel(kc.models.ResNet18("cifar"))
         model.compile(keras.optimizers.SGD(0.05, 0.9))
-        data = kc.datasets.ImageDataset(paths, batch, size)
+        data = kc.datasets.ImageDataset(paths, batch, size, cache=cached)
     else:
         model = kc.CLIPModel(
             kc.models.VisionTransformer(8, 192, 6, 3, input_shape=(64, 64, 3)),
@@ -233,6 +238,7 @@ def training(panel, name):
             lambda texts: tokens[: len(texts)].astype("int32"),
             batch,
             size,
+            cache=cached,
         )
     keywords = {}
     if name.startswith("from memory"):

@@ -45,9 +45,9 @@ def retrieval_recall(
             of text j's image. Every image must have a text.
         ks: Positive ints. A `k` beyond the number of candidates is the same as
             all of them.
-        chunk_size: Number of queries compared with all candidates at once.
-            `None` keeps a chunk of similarities within 128 MiB. The answer
-            does not depend on it.
+        chunk_size: Number of images compared with all texts at once. `None`
+            keeps a chunk of similarities within 128 MiB. The answer does not
+            depend on it.
 
     Returns:
         A dict of floats between 0 and 1, two for each of `ks`.
@@ -81,16 +81,11 @@ def retrieval_recall(
     check_ks(ks)
     if chunk_size is not None:
         check_positive(chunk_size, "chunk_size")
-
-    images, texts = normalize_rows(images), normalize_rows(texts)
-    ranks = {
-        "image_to_text": _ranks(
-            images, np.arange(len(images)), texts, image_index, chunk_size
-        ),
-        "text_to_image": _ranks(
-            texts, image_index, images, np.arange(len(images)), chunk_size
-        ),
-    }
+    else:
+        chunk_size = max(1, CHUNK_BYTES // (4 * len(texts)))
+    ranks = _ranks(
+        normalize_rows(images), normalize_rows(texts), image_index, chunk_size
+    )
     return {
         f"{direction}_recall@{k}": float(np.mean(rank < k))
         for direction, rank in ranks.items()
@@ -98,23 +93,27 @@ def retrieval_recall(
     }
 
 
-def _ranks(queries, query_image, keys, key_image, chunk_size):
-    """Number of wrong keys at least as similar as the best right one.
+def _ranks(images, texts, image_index, chunk_size):
+    """Number of wrong candidates at least as similar as the best right one.
 
-    Right is a key of the query's image. The other right ones are no better
-    than the best, so they never stand before it.
+    Right are the texts of an image, and the image of a text. The other right
+    ones are no better than the best, so they never stand before it.
     """
-    if chunk_size is None:
-        chunk_size = max(1, CHUNK_BYTES // (4 * len(keys)))
-    ranks = []
-    for start in range(0, len(queries), chunk_size):
+    of_images = np.empty(len(images), "int64")
+    of_texts = np.zeros(len(texts), "int64")
+    pair = np.einsum("td,td->t", texts, images[image_index])
+    for start in range(0, len(images), chunk_size):
         chunk = slice(start, start + chunk_size)
-        similarity = queries[chunk] @ keys.T
-        is_right = query_image[chunk, None] == key_image
-        best = np.where(is_right, similarity, -np.inf).max(axis=1)
-        is_ahead = ~is_right & (similarity >= best[:, None] - TIE)
-        ranks.append(is_ahead.sum(axis=1))
-    return np.concatenate(ranks)
+        similarity = images[chunk] @ texts.T
+        row = image_index - start
+        text = np.flatnonzero((row >= 0) & (row < len(similarity)))
+        right = row[text], text
+        best = np.full((len(similarity), 1), -np.inf, "float32")
+        np.maximum.at(best[:, 0], right[0], similarity[right])
+        similarity[right] = -np.inf
+        of_images[chunk] = (similarity >= best - TIE).sum(axis=1)
+        of_texts += (similarity >= pair - TIE).sum(axis=0)
+    return {"image_to_text": of_images, "text_to_image": of_texts}
 
 
 def check_ks(ks):
