@@ -42,6 +42,7 @@ parser.add_argument(
     "--peer", default=True, action=argparse.BooleanOptionalAction
 )
 parser.add_argument("--output", default="runs/quality/clip", type=Path)
+parser.add_argument("--workers", default=1, type=int, help="runs at a time")
 parser.add_argument(
     "--results", default=Path(__file__).parents[1] / "results", type=Path
 )
@@ -83,9 +84,14 @@ def main(args):
             val.image_index,
         )
 
-    contenders = contender_runs.ours(args.backend, "clip_ours.py")
+    contenders = {
+        f"keras_contrastive, {backend}": contender_runs.ours(
+            backend, "clip_ours.py"
+        )
+        for backend in args.backend
+    }
     if args.peer:
-        contenders |= contender_runs.peer("open_clip", "clip_open_clip.py")
+        contenders["open_clip"] = contender_runs.peer("clip_open_clip.py")
     case = {
         "data": str(path),
         "epochs": args.epochs,
@@ -101,7 +107,7 @@ def main(args):
         "weight_decay": 0.2,
     }
     results = contender_runs.run(
-        contenders, args.seeds, case, args.output, evaluate
+        contenders, args.seeds, case, args.output, evaluate, args.workers
     )
     title = (
         f"{len(train.images):,} photographs, {args.epochs} epochs, scored on "

@@ -1,11 +1,14 @@
 """Contenders, each run with several seeds, their table and their curves."""
 
 import importlib
+import itertools
 import json
 import os
+import queue
 import statistics
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -16,20 +19,17 @@ from own_process import run_case
 HERE = Path(__file__).parent
 
 
-def ours(backends, script):
-    """Our side, once a backend: names to what `run` needs to know."""
-    return {
-        f"keras_contrastive, {backend}": (
-            HERE / script,
-            sys.executable,
-            {"KERAS_BACKEND": backend, "TF_ENABLE_ONEDNN_OPTS": "1"},
-        )
-        for backend in backends
-    }
+def ours(backend, script, **changes):
+    """Our side on a backend: what `run` needs to know of a contender.
+
+    `changes` are where its case differs from that of the others.
+    """
+    variables = {"KERAS_BACKEND": backend, "TF_ENABLE_ONEDNN_OPTS": "1"}
+    return HERE / script, sys.executable, variables, changes
 
 
-def peer(name, script):
-    return {name: (HERE / script, peers.python(), {})}
+def peer(script):
+    return HERE / script, peers.python(), {}, {}
 
 
 def keras_versions():
@@ -40,41 +40,60 @@ def keras_versions():
     return f"Keras {keras.version()}, {backend.__name__} {backend.__version__}"
 
 
-def run(contenders, seeds, case, folder, evaluate):
-    """Trains each contender with each seed, in turn, a process a run.
+def run(contenders, seeds, case, folder, evaluate, workers=1):
+    """Trains each contender with each seed, a process a run.
 
     What is done lies in `folder` and is not done again with the same case.
 
     Args:
-        contenders: Dict of `ours` and `peer`.
+        contenders: Dict from names to what `ours` or `peer` returned.
         seeds: List of ints.
         case: Dict of what the scripts need; `"seed"` and `"output"`, where a
             run leaves its arrays, are added.
         folder: Path of everything that the runs leave.
         evaluate: Function of the path of a run's arrays, to a dict of numbers.
+        workers: Int, runs at a time, each on its share of the cores.
 
     Returns:
         Dict of the contenders' names to a list of one dict a seed.
     """
+    cores = sorted(os.sched_getaffinity(0))
+    shares = queue.SimpleQueue()
+    for worker in range(workers):
+        shares.put(cores[worker::workers])
+
+    def run_one(seed, name):
+        script, interpreter, variables, changes = contenders[name]
+        output = folder / f"{name.replace(', ', '-')}-{seed}"
+        done = output / "result.json"
+        one = {**case, **changes, "seed": seed, "output": str(output)}
+        found = json.loads(done.read_text()) if done.exists() else {}
+        if found.get("case") == one:
+            return found
+        output.mkdir(parents=True, exist_ok=True)
+        share = shares.get()
+        try:
+            found = run_case(
+                script,
+                one,
+                interpreter,
+                env={**os.environ, **variables},
+                preexec_fn=lambda: os.sched_setaffinity(0, share),
+            )
+        finally:
+            shares.put(share)
+        if found is None:
+            raise RuntimeError(f"{name}, seed {seed}: failed, see above")
+        found |= {"case": one, **evaluate(output)}
+        done.write_text(json.dumps(found))
+        print(name, "seed", seed, found, flush=True)
+        return found
+
+    order = list(itertools.product(seeds, contenders))
     results = {name: [] for name in contenders}
-    for seed in seeds:
-        for name, (script, interpreter, variables) in contenders.items():
-            output = folder / f"{name.replace(', ', '-')}-{seed}"
-            done = output / "result.json"
-            one = {**case, "seed": seed, "output": str(output)}
-            found = json.loads(done.read_text()) if done.exists() else {}
-            if found.get("case") != one:
-                output.mkdir(parents=True, exist_ok=True)
-                found = run_case(
-                    script, one, interpreter, env={**os.environ, **variables}
-                )
-                if found is None:
-                    raise RuntimeError(
-                        f"{name}, seed {seed}: failed, see above"
-                    )
-                found |= {"case": one, **evaluate(output)}
-                done.write_text(json.dumps(found))
-            print(name, "seed", seed, found, flush=True)
+    with ThreadPoolExecutor(workers) as pool:
+        runs = pool.map(lambda one: run_one(*one), order)
+        for (_, name), found in zip(order, runs, strict=True):
             results[name].append(found)
     return results
 

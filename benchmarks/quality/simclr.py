@@ -24,6 +24,7 @@ import keras_contrastive as kc
 
 COLUMNS = {
     "init_knn": "kNN, random init",
+    "init_linear": "linear, random init",
     "final_knn": "kNN",
     "final_linear": "linear probe",
 }
@@ -41,12 +42,15 @@ parser.add_argument(
     "--peer", default=True, action=argparse.BooleanOptionalAction
 )
 parser.add_argument("--output", default="runs/quality/simclr", type=Path)
+parser.add_argument("--workers", default=1, type=int, help="runs at a time")
+parser.add_argument("--name", default="quality_simclr", help="of the results")
 parser.add_argument(
     "--results", default=Path(__file__).parents[1] / "results", type=Path
 )
 
 
-def main(args):
+def make_data(args):
+    """Writes the images that all contenders see; returns path and arrays."""
     args.output.mkdir(parents=True, exist_ok=True)
     # Whole batches, so that both sides see all of the same images.
     count = args.images // args.batch_size * args.batch_size
@@ -57,6 +61,11 @@ def main(args):
         )
     path = args.output / "data.npz"
     np.savez(path, **data)
+    return path, data
+
+
+def evaluator(data):
+    """Scores what a run has left in its folder."""
 
     def evaluate(output):
         scores = {}
@@ -74,10 +83,12 @@ def main(args):
             )["accuracy"]
         return scores
 
-    contenders = contender_runs.ours(args.backend, "simclr_ours.py")
-    if args.peer:
-        contenders |= contender_runs.peer("lightly", "simclr_lightly.py")
-    case = {
+    return evaluate
+
+
+def recipe(args, path):
+    """The case of `contender_runs.run`, the same for all contenders."""
+    return {
         "data": str(path),
         "epochs": args.epochs,
         "width": args.width,
@@ -88,16 +99,35 @@ def main(args):
         "weight_decay": 5e-3,
         "temperature": 0.5,
     }
+
+
+def title(args, data):
+    return (
+        f"{len(data['train_images']):,} images, {args.epochs} epochs, scored "
+        f"on {args.test_images:,}"
+    )
+
+
+def main(args):
+    path, data = make_data(args)
+    contenders = {
+        f"keras_contrastive, {backend}": contender_runs.ours(
+            backend, "simclr_ours.py"
+        )
+        for backend in args.backend
+    }
+    if args.peer:
+        contenders["lightly"] = contender_runs.peer("simclr_lightly.py")
     results = contender_runs.run(
-        contenders, args.seeds, case, args.output, evaluate
+        contenders,
+        args.seeds,
+        recipe(args, path),
+        args.output,
+        evaluator(data),
+        args.workers,
     )
-    title = (
-        f"{count:,} images, {args.epochs} epochs, scored on "
-        f"{args.test_images:,}"
-    )
-    contender_runs.report(
-        results, COLUMNS, title, args.results / "quality_simclr"
-    )
+    stem = args.results / args.name
+    contender_runs.report(results, COLUMNS, title(args, data), stem)
 
 
 if __name__ == "__main__":

@@ -11,30 +11,85 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 import keras
 import numpy as np
 from contender_runs import keras_versions
+from keras import ops
 
 import keras_contrastive as kc
+from keras_contrastive.losses import NTXentLoss
+from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
+from keras_contrastive.losses.logit_blocks import logsumexp_blocks
+from keras_contrastive.normalization import l2_normalize
+
+
+def optimizer_of(case, total):
+    rate = case["learning_rate"]
+    schedule = kc.optimizers.warmup_cosine(
+        rate, total, int(case.get("warmup", 0) * total)
+    )
+    if case.get("optimizer") == "lars":
+        return kc.optimizers.LARS(schedule, case["momentum"], 1e-6)
+    if case.get("optimizer") == "adamw":
+        return keras.optimizers.AdamW(schedule)
+    return keras.optimizers.SGD(
+        schedule, momentum=case["momentum"], weight_decay=case["weight_decay"]
+    )
+
+
+class DecoupledNTXentLoss(ContrastiveLoss):
+    """NT-Xent without the positive in the denominator (Yeh et al., 2022)."""
+
+    def call(self, z_a, z_b):
+        z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
+        return (self.one_way(z_a, z_b) + self.one_way(z_b, z_a)) / 2
+
+    def one_way(self, queries, others):
+        own = ops.arange(len(queries), dtype="int32")
+        scale = 1 / self.temperature
+        negatives = ops.logaddexp(
+            *(
+                logsumexp_blocks(queries, keys, scale, excluded=own)
+                for keys in (queries, others)
+            )
+        )
+        return negatives - scale * ops.sum(queries * others, axis=1)
+
+
+def loss_of(case):
+    kind = DecoupledNTXentLoss if case.get("decoupled") else NTXentLoss
+    return kind(case["temperature"])
+
+
+def start_as(start, model):
+    """Other weights to start from: gains of 1, or all as PyTorch's layers."""
+    for layer in model._flatten_layers():
+        if start and isinstance(layer, keras.layers.BatchNormalization):
+            layer.gamma.assign(np.ones(layer.gamma.shape))
+        if start == "pytorch" and hasattr(layer, "kernel"):
+            initializer = keras.initializers.VarianceScaling(
+                1 / 3, "fan_in", "uniform"
+            )
+            layer.kernel.assign(initializer(layer.kernel.shape))
 
 
 def run(case):
     keras.utils.set_random_seed(case["seed"])
     data = np.load(case["data"])
     encoder = kc.models.ResNet18(stem="cifar", width=case["width"])
-    dim = encoder.output_shape[-1]
-    model = kc.SimCLRModel(
-        encoder, kc.layers.ProjectionHead(dim, 128, output_batch_norm=True)
+    head = kc.layers.ProjectionHead(
+        encoder.output_shape[-1],
+        128,
+        num_layers=case.get("head_layers", 2),
+        output_batch_norm=case.get("output_batch_norm", True),
     )
+    augmenter = kc.layers.simclr_augmentation(
+        "imagenet" if case.get("blur") else "cifar10",
+        *encoder.input_shape[1:3],
+        strength=case.get("strength", 0.5),
+    )
+    model = kc.SimCLRModel(encoder, head, augmenter)
     images, batch_size = data["train_images"], case["batch_size"]
-    steps = len(images) // batch_size
-    model.compile(
-        keras.optimizers.SGD(
-            kc.optimizers.warmup_cosine(
-                case["learning_rate"], case["epochs"] * steps
-            ),
-            momentum=case["momentum"],
-            weight_decay=case["weight_decay"],
-        ),
-        kc.losses.NTXentLoss(case["temperature"]),
-    )
+    total = case["epochs"] * (len(images) // batch_size)
+    model.compile(optimizer_of(case, total), loss_of(case))
+    start_as(case.get("start"), model)
 
     def save(name):
         for split in ("train", "test"):

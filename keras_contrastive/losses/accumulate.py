@@ -1,0 +1,26 @@
+"""Sums that grow block by block.
+
+XLA grows them in place. PyTorch would make a new tensor for every block, which
+takes as long as the multiplications, so it is told to. The sums are made here
+and nothing else holds them.
+"""
+
+import keras
+from keras import ops
+
+
+def add_product(total, a, b):
+    """`total + a @ b`; `total` is not to be used again."""
+    if keras.backend.backend() == "torch":
+        return total.addmm_(a, b)
+    return total + ops.matmul(a, b)
+
+
+def add_to_rows(total, start, values):
+    """`total` plus `values` from row `start` on; `total` is used up."""
+    if keras.backend.backend() == "torch":
+        total[start : start + values.shape[0]] += values
+        return total
+    start = (start, *(0 for _ in values.shape[1:]))
+    own = ops.slice(total, start, ops.shape(values))
+    return ops.slice_update(total, start, own + values)
