@@ -15,17 +15,13 @@ CHANGES = {
     "last gains of 1": {"start": "ones"},
     "PyTorch's initial weights": {"start": "pytorch"},
     "rate x 3": {"learning_rate": 0.36},
-    "rate x 3, warmup": {"learning_rate": 0.36, "warmup": 0.1},
     "temperature 0.2": {"temperature": 0.2},
-    "temperature 0.1": {"temperature": 0.1},
     "decoupled": {"decoupled": True},
     "head of 3 layers": {"head_layers": 3},
     "no BatchNorm on z": {"output_batch_norm": False},
     "strength 1": {"strength": 1.0},
-    "blur": {"blur": True},
     "LARS": {"optimizer": "lars", "learning_rate": 1.0},
     "AdamW": {"optimizer": "adamw", "learning_rate": 2e-3},
-    "weight decay 0": {"weight_decay": 0.0},
 }
 
 if __name__ == "__main__":

@@ -22,9 +22,7 @@ from keras_contrastive.normalization import l2_normalize
 
 def optimizer_of(case, total):
     rate = case["learning_rate"]
-    schedule = kc.optimizers.warmup_cosine(
-        rate, total, int(case.get("warmup", 0) * total)
-    )
+    schedule = kc.optimizers.warmup_cosine(rate, total)
     if case.get("optimizer") == "lars":
         return kc.optimizers.LARS(schedule, case["momentum"], 1e-6)
     if case.get("optimizer") == "adamw":
@@ -81,7 +79,7 @@ def run(case):
         output_batch_norm=case.get("output_batch_norm", True),
     )
     augmenter = kc.layers.simclr_augmentation(
-        "imagenet" if case.get("blur") else "cifar10",
+        "cifar10",
         *encoder.input_shape[1:3],
         strength=case.get("strength", 0.5),
     )
