@@ -12,8 +12,8 @@ import simclr
 
 CHANGES = {
     "the recipe": {},
-    "last gains of 1": {"start": "ones"},
-    "PyTorch's initial weights": {"start": "pytorch"},
+    "last gains of 0": {"zero_init_residual": True},
+    "PyTorch's initial weights": {"pytorch_weights": True},
     "rate x 3": {"learning_rate": 0.36},
     "temperature 0.2": {"temperature": 0.2},
     "decoupled": {"decoupled": True},

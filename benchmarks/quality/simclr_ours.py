@@ -56,12 +56,10 @@ def loss_of(case):
     return kind(case["temperature"])
 
 
-def start_as(start, model):
-    """Other weights to start from: gains of 1, or all as PyTorch's layers."""
+def start_as_pytorch(model):
+    """Gives the layers the initial weights that PyTorch's have."""
     for layer in model._flatten_layers():
-        if start and isinstance(layer, keras.layers.BatchNormalization):
-            layer.gamma.assign(np.ones(layer.gamma.shape))
-        if start == "pytorch" and hasattr(layer, "kernel"):
+        if hasattr(layer, "kernel"):
             initializer = keras.initializers.VarianceScaling(
                 1 / 3, "fan_in", "uniform"
             )
@@ -71,7 +69,11 @@ def start_as(start, model):
 def run(case):
     keras.utils.set_random_seed(case["seed"])
     data = np.load(case["data"])
-    encoder = kc.models.ResNet18(stem="cifar", width=case["width"])
+    encoder = kc.models.ResNet18(
+        stem="cifar",
+        width=case["width"],
+        zero_init_residual=case.get("zero_init_residual", False),
+    )
     head = kc.layers.ProjectionHead(
         encoder.output_shape[-1],
         128,
@@ -87,7 +89,8 @@ def run(case):
     images, batch_size = data["train_images"], case["batch_size"]
     total = case["epochs"] * (len(images) // batch_size)
     model.compile(optimizer_of(case, total), loss_of(case))
-    start_as(case.get("start"), model)
+    if case.get("pytorch_weights"):
+        start_as_pytorch(model)
 
     def save(name):
         for split in ("train", "test"):

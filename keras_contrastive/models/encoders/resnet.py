@@ -12,9 +12,8 @@ class ResNet(keras.Model):
     """Residual network encoder: images to one vector each.
 
     The network of He et al. in the form self-supervised work uses: the stride
-    of a bottleneck sits in its 3x3 convolution, the last BatchNorm gain of
-    each block starts at zero, so that every block starts as the identity, and
-    global average pooling ends it. Use `ResNet18`, `ResNet34` or `ResNet50`.
+    of a bottleneck sits in its 3x3 convolution, and global average pooling
+    ends it. Use `ResNet18`, `ResNet34` or `ResNet50`.
 
     Args:
         block_type: `"basic"` (two 3x3 convolutions) or `"bottleneck"`
@@ -28,6 +27,10 @@ class ResNet(keras.Model):
         input_shape: Tuple `(height, width, channels)`; height and width may be
             `None`. Defaults to `(32, 32, 3)` for the CIFAR stem and
             `(224, 224, 3)` for the other.
+        zero_init_residual: Whether the last BatchNorm gain of each block
+            starts at zero instead of one, so that every block starts as the
+            identity: the papers' choice for long runs on large batches. Short
+            runs learn less from it, see `docs/results.md`.
         name: Name of the model.
         **kwargs: Those of `keras.Model`, such as `dtype`.
 
@@ -54,7 +57,7 @@ class ResNet(keras.Model):
     Reference:
         He et al., 2016, Deep Residual Learning for Image Recognition; CIFAR
         stem as in Chen et al., 2020 (SimCLR), appendix B.9; zero gains as in
-        Goyal et al., 2017, section 5.1.
+        Goyal et al., 2017, Accurate, Large Minibatch SGD, section 5.1.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class ResNet(keras.Model):
         stem: str,
         width: int = 64,
         input_shape: Any = None,
+        zero_init_residual: bool = False,
         name: str | None = None,
         **kwargs: Any,
     ):
@@ -94,6 +98,7 @@ class ResNet(keras.Model):
                     x,
                     width * 2**stage,
                     stride=2 if stage > 0 and block == 0 else 1,
+                    last_gain="zeros" if zero_init_residual else "ones",
                     name=f"stage{stage + 1}_block{block + 1}",
                     dtype=dtype,
                 )
@@ -104,6 +109,7 @@ class ResNet(keras.Model):
         self.stack_sizes = tuple(stack_sizes)
         self.stem = stem
         self.width = width
+        self.zero_init_residual = zero_init_residual
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -112,6 +118,7 @@ class ResNet(keras.Model):
             "stem": self.stem,
             "width": self.width,
             "input_shape": self.input_shape[1:],
+            "zero_init_residual": self.zero_init_residual,
             "name": self.name,
             "trainable": self.trainable,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
@@ -195,21 +202,28 @@ def _add(x, shortcut, name, dtype):
     return layers.ReLU(name=f"{name}_relu", dtype=dtype)(x)
 
 
-def _basic_block(x, channels, stride, name, dtype):
+def _basic_block(x, channels, stride, last_gain, name, dtype):
     shortcut = _shortcut(x, channels, stride, name, dtype)
     x = _conv_norm(x, channels, 3, stride, f"{name}_1", dtype)
     x = _conv_norm(
-        x, channels, 3, 1, f"{name}_2", dtype, gain="zeros", activate=False
+        x, channels, 3, 1, f"{name}_2", dtype, last_gain, activate=False
     )
     return _add(x, shortcut, name, dtype)
 
 
-def _bottleneck_block(x, channels, stride, name, dtype):
+def _bottleneck_block(x, channels, stride, last_gain, name, dtype):
     shortcut = _shortcut(x, 4 * channels, stride, name, dtype)
     x = _conv_norm(x, channels, 1, 1, f"{name}_1", dtype)
     x = _conv_norm(x, channels, 3, stride, f"{name}_2", dtype)
     x = _conv_norm(
-        x, 4 * channels, 1, 1, f"{name}_3", dtype, gain="zeros", activate=False
+        x,
+        4 * channels,
+        1,
+        1,
+        f"{name}_3",
+        dtype,
+        gain=last_gain,
+        activate=False,
     )
     return _add(x, shortcut, name, dtype)
 

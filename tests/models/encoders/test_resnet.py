@@ -31,8 +31,10 @@ def test_stems_reduce_as_they_say(stem, size, expected):
     assert encoder.input_shape[1] == size
 
 
-def test_blocks_start_as_the_identity(rng):
-    encoder = kc.models.ResNet18(stem="cifar", width=8)
+@pytest.mark.parametrize("zero", [False, True])
+def test_blocks_start_as_the_identity_if_asked_to(zero, rng):
+    encoder = kc.models.ResNet18("cifar", width=8, zero_init_residual=zero)
+    encoder = type(encoder).from_config(encoder.get_config())
     last_norms = [
         layer
         for layer in encoder.layers
@@ -40,17 +42,17 @@ def test_blocks_start_as_the_identity(rng):
     ]
     assert len(last_norms) == 8
     for norm in last_norms:
-        assert not keras.ops.convert_to_numpy(norm.gamma).any()
+        gains = keras.ops.convert_to_numpy(norm.gamma)
+        np.testing.assert_array_equal(gains, 0.0 if zero else 1.0)
     images = rng.uniform(size=(2, 32, 32, 3)).astype("float32")
     stem = keras.Model(encoder.input, encoder.get_layer("stem_relu").output)
     first = keras.Model(
         encoder.input, encoder.get_layer("stage1_block1_relu").output
     )
-    np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(first(images)),
-        keras.ops.convert_to_numpy(stem(images)),
-        rtol=1e-6,
+    outputs, inputs = (
+        keras.ops.convert_to_numpy(part(images)) for part in (first, stem)
     )
+    assert np.allclose(outputs, inputs, rtol=1e-6) == zero
 
 
 def test_any_image_size():
