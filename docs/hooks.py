@@ -14,6 +14,8 @@ from tests.code_blocks import run_blocks
 ROOT = Path(__file__).parents[1]
 # Pages whose code leaves the pictures that they show.
 ILLUSTRATED = ("gallery.md", "pictures.md")
+# Those pictures, which a Git host does not have, as the pages hold them.
+PICTURE = re.compile(r"<!-- (!\[.*?\]\(pictures/.*?\)) -->")
 # A link of a page to a file of the repository beside docs/.
 OUTSIDE = re.compile(r"\]\(\.\./([^)#]+)")
 
@@ -31,7 +33,7 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    return OUTSIDE.sub(r"](\1", markdown)
+    return OUTSIDE.sub(r"](\1", PICTURE.sub(r"\1", markdown))
 
 
 def api_pages():
