@@ -50,9 +50,18 @@ def api_pages():
     )
     for name in packages:
         names = getattr(kc, name).__all__
-        entries = "\n\n".join(f"::: {home(name, each)}" for each in names)
+        entries = "\n\n".join(entry(name, each) for each in names)
         doc = inspect.getdoc(getattr(kc, name))
         yield name, f"# keras_contrastive.{name}\n\n{doc}\n\n{entries}\n"
+
+
+def entry(package, name):
+    """An object's docstring, under the name by which it is imported."""
+    heading = f"keras_contrastive.{package}.{name}"
+    return (
+        f"::: {home(package, name)}\n"
+        f"    options:\n      heading: {heading}\n      toc_label: {name}"
+    )
 
 
 def home(package, name):
