@@ -19,9 +19,9 @@ class ConvNet(FunctionalEncoder):
     so on channels; a BatchNorm and a ReLU after each; global average pooling
     at the end. It is the network of VGG in small, with BatchNorm.
 
-    In the first thousands of steps it learns faster than a ResNet, which
-    halves the resolution in its first layer and whose blocks start as
-    identities: see `docs/results.md` for what the examples measured.
+    In the first thousands of steps it learnt faster than a ResNet that halves
+    the resolution in its first layer and whose blocks start as identities
+    (`zero_init_residual`): see `docs/results.md` for what was measured.
 
     Args:
         width: Int, channels of the first convolution. Defaults to 16.

@@ -14,6 +14,7 @@ ENCODERS = {
         "stem": "cifar",
         "width": 4,
         "input_shape": (16, 16, 1),
+        "zero_init_residual": True,
     },
     "VisionTransformer": {
         "patch_size": 4,
