@@ -14,6 +14,8 @@ from tests.code_blocks import run_blocks
 ROOT = Path(__file__).parents[1]
 # Pages whose code leaves the pictures that they show.
 ILLUSTRATED = ("gallery.md", "pictures.md")
+# Those pictures, which a Git host does not have, as the pages hold them.
+PICTURE = re.compile(r"<!-- (!\[.*?\]\(pictures/.*?\)) -->")
 # A link of a page to a file of the repository beside docs/.
 OUTSIDE = re.compile(r"\]\(\.\./([^)#]+)")
 
@@ -31,7 +33,7 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    return OUTSIDE.sub(r"](\1", markdown)
+    return OUTSIDE.sub(r"](\1", PICTURE.sub(r"\1", markdown))
 
 
 def api_pages():
@@ -48,9 +50,18 @@ def api_pages():
     )
     for name in packages:
         names = getattr(kc, name).__all__
-        entries = "\n\n".join(f"::: {home(name, each)}" for each in names)
+        entries = "\n\n".join(entry(name, each) for each in names)
         doc = inspect.getdoc(getattr(kc, name))
         yield name, f"# keras_contrastive.{name}\n\n{doc}\n\n{entries}\n"
+
+
+def entry(package, name):
+    """An object's docstring, under the name by which it is imported."""
+    heading = f"keras_contrastive.{package}.{name}"
+    return (
+        f"::: {home(package, name)}\n"
+        f"    options:\n      heading: {heading}\n      toc_label: {name}"
+    )
 
 
 def home(package, name):

@@ -1,6 +1,7 @@
 """Contrastive models and encoders for them."""
 
 from keras_contrastive.models.clip_model import CLIPModel
+from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.models.encoders import BagOfWords
 from keras_contrastive.models.encoders import ConvNet
 from keras_contrastive.models.encoders import ResNet
@@ -16,6 +17,7 @@ from keras_contrastive.models.simclr_model import SimCLRModel
 __all__ = [
     "BagOfWords",
     "CLIPModel",
+    "ContrastiveModel",
     "ConvNet",
     "ResNet",
     "ResNet18",

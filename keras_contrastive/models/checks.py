@@ -32,24 +32,6 @@ def is_pair(x):
     )
 
 
-def fixed_size(encoder, augmenter):
-    """Height and width that an encoder takes, for a default augmenter.
-
-    Raises:
-        ValueError: If it has no fixed size; the message names `augmenter`,
-            the text of the one to pass instead.
-    """
-    input_shape = known_shape(encoder, "input_shape")
-    if input_shape is None or None in input_shape[1:3]:
-        raise ValueError(
-            "`augmenter` can only be left out for an encoder with a fixed "
-            "input size. Received: augmenter=None with an encoder whose input "
-            f"shape is {input_shape}; pass keras_contrastive.layers."
-            f"{augmenter}."
-        )
-    return input_shape[1:3]
-
-
 def value_range_of(augmenter):
     """Range of float images that an augmenter states, or None."""
     for layer in (augmenter, *getattr(augmenter, "layers", [])):

@@ -1,21 +1,20 @@
-import inspect
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_contrastive.layers.augmentation.random_resized_crop import (
-    RandomResizedCrop,
-)
 from keras_contrastive.layers.logit_scale import LogitScale
 from keras_contrastive.losses.clip_loss import CLIPLoss
 from keras_contrastive.losses.siglip_loss import SigLIPLoss
 from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
 from keras_contrastive.models.checks import check_images
-from keras_contrastive.models.checks import fixed_size
 from keras_contrastive.models.checks import value_range_of
+from keras_contrastive.models.compile_arguments import loss_object
 from keras_contrastive.models.contrastive_model import ContrastiveModel
+from keras_contrastive.models.default_augmenters import clip_augmenter
 from keras_contrastive.models.image_text_inputs import image_text_inputs
+from keras_contrastive.models.loss_scale import parameters
+from keras_contrastive.models.loss_scale import scale_for
 from keras_contrastive.models.pretrained_clip import PretrainedCLIP
 from keras_contrastive.models.tower import Tower
 
@@ -136,7 +135,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
                 f"Received: projection_dim={projection_dim}"
             )
         if augmenter is None:
-            augmenter = _default_augmenter(image_encoder)
+            augmenter = clip_augmenter(image_encoder)
         self.projection_dim = projection_dim
         self.augmenter = augmenter
         self.image_tower = Tower(
@@ -233,7 +232,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             "logit_bias": self.logit_scale.bias,
             "image_ids": embeddings.get("image_ids"),
         }
-        taken = _parameters(self.loss).intersection(offers)
+        taken = parameters(self.loss).intersection(offers)
         return self.loss(
             *embeddings["pair"],
             sample_weight=sample_weight,
@@ -249,27 +248,12 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        loss = self.get_loss(loss)
-        if self._starts_as_loss_says and "logit_scale" in _parameters(loss):
-            self._start_logit_scale(loss)
+        loss = loss_object(loss, self.named_losses)
+        if self._starts_as_loss_says and "logit_scale" in parameters(loss):
+            self.logit_scale = scale_for(loss, self.logit_scale)
         super().compile(optimizer, loss, *args, **kwargs)
 
     compile.__doc__ = ContrastiveModel.compile.__doc__
-
-    def _start_logit_scale(self, loss):
-        start = loss.temperature, getattr(loss, "bias", None)
-        if self.logit_scale is None:
-            self.logit_scale = LogitScale(start[0], initial_bias=start[1])
-            return
-        layer = self.logit_scale
-        was = layer.initial_temperature, layer.initial_bias
-        if start != was:
-            raise ValueError(
-                "`loss` must start where the model did, once the model has a "
-                f"logit scale. Received: loss={loss!r}, whose temperature and "
-                f"bias start at {start}, with a model that started at {was}. "
-                "Make a new model, or give it a `logit_scale` of your own."
-            )
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
         return [
@@ -301,7 +285,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
 
     def get_metrics_result(self) -> dict[str, Any]:
         logs = super().get_metrics_result()
-        if not self.compiled or "logit_scale" not in _parameters(self.loss):
+        if not self.compiled or "logit_scale" not in parameters(self.loss):
             return logs
         logs["logit_scale"] = self.logit_scale.scale
         if self.logit_scale.bias is not None:
@@ -346,16 +330,3 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             "augmenter": serialize(self.augmenter),
             "logit_scale": serialize(self.logit_scale),
         }
-
-
-def _default_augmenter(encoder):
-    height, width = fixed_size(
-        encoder, "RandomResizedCrop(height, width, scale=(0.9, 1.0))"
-    )
-    return RandomResizedCrop(
-        height, width, scale=(0.9, 1.0), interpolation="bicubic"
-    )
-
-
-def _parameters(loss):
-    return set(inspect.signature(loss.call).parameters)

@@ -5,23 +5,28 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
-from keras_contrastive.callbacks.equal_start import EqualStart
-from keras_contrastive.callbacks.start_epoch import StartEpoch
-from keras_contrastive.callbacks.training_health import TrainingHealth
 from keras_contrastive.metrics.batch_health import BatchHealth
 from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
 from keras_contrastive.models import train_step
 from keras_contrastive.models.checks import check_images
 from keras_contrastive.models.checks import is_float
+from keras_contrastive.models.compile_arguments import check_metrics
+from keras_contrastive.models.compile_arguments import check_microbatch_size
+from keras_contrastive.models.compile_arguments import compile_from
+from keras_contrastive.models.compile_arguments import loss_object
+from keras_contrastive.models.compile_arguments import portable_config
+from keras_contrastive.models.fit_callbacks import fit_callbacks
 from keras_contrastive.models.keeps_random_state import KeepsRandomState
 from keras_contrastive.models.keeps_values import KeepsValues
-from keras_contrastive.models.replica_checks import check_batches_divide
 from keras_contrastive.models.replica_checks import check_replicas_can
-from keras_contrastive.optimizers.weight_decay import is_decayed
+from keras_contrastive.models.spans_replicas import SpansReplicas
 from keras_contrastive.optimizers.weight_decay import leave_undecayed
 
 
-class ContrastiveModel(KeepsRandomState, KeepsValues, keras.Model):
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class ContrastiveModel(
+    KeepsRandomState, SpansReplicas, KeepsValues, keras.Model
+):
     """Base of the contrastive models: views -> embeddings -> loss.
 
     A method is three functions of a batch. A subclass writes the first two,
@@ -32,19 +37,71 @@ class ContrastiveModel(KeepsRandomState, KeepsValues, keras.Model):
     * `embed(views, training)`: the views to a dict with, under `"pair"`, two
       float tensors of shape `(batch, dim)`, row i of one being the positive of
       row i of the other. Expensive, each example by itself up to batch
-      statistics.
+      statistics: with `microbatch_size` it gets a part of the batch.
     * `contrastive_loss(embeddings, sample_weight)`: the embeddings of the
       whole batch to a scalar.
 
-    It names its losses in `named_losses`, of which the first is the default.
-    This class owns `compile` and the train and test steps over them, once for
-    the three backends; `models/train_step` holds what differs, which is how to
-    differentiate.
+    It names its losses in `named_losses`, a dict of classes of which the first
+    is the default. What `call` returns is for `predict`; the loss does not see
+    it. To be saved, a subclass needs a `get_config`; those arguments that it
+    serialises, since they are Keras objects, it names in `parts`, and
+    `from_config` restores them.
 
-    Beside the loss it watches what goes wrong silently in contrastive
-    learning. Images out of range, NaN images and a batch of one stop `fit`
-    with a `ValueError` after its first step; collapsing embeddings are warned
-    of at the end of the epoch.
+    This class owns `compile` and the train and test steps over them, once for
+    the three backends. Beside the loss it watches what goes wrong silently in
+    contrastive learning: NaN images and images out of range (those that
+    `make_views` passes to `watch_images`) and a batch of one stop `fit` with a
+    `ValueError` after its first step; collapsing embeddings are warned of at
+    the end of the epoch.
+
+    A subclass may also override `unpack_data(data)`, `default_metrics()`,
+    `undecayed_variables()`, `build_from_encoders()` and
+    `embedding_like(outputs)`; see there.
+
+    Args:
+        **kwargs: Those of `keras.Model`.
+
+    Raises:
+        NotImplementedError: In a step, if `make_views` or `embed` is missing.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+    import keras_contrastive as kc
+
+    class NoisyPairs(kc.models.ContrastiveModel):
+        named_losses = {"nt_xent": kc.losses.NTXentLoss}
+
+        def __init__(self, encoder):
+            super().__init__()
+            self.encoder = encoder
+            self.seed_generator = keras.random.SeedGenerator()
+
+        def make_views(self, x, training):
+            noise = keras.random.normal(
+                keras.ops.shape(x), stddev=0.1, seed=self.seed_generator
+            )
+            return [x, x + noise]
+
+        def embed(self, views, training):
+            z = self.encoder(keras.ops.concatenate(views), training=training)
+            return {"pair": keras.ops.split(z, 2)}
+
+        def call(self, x, training=False):
+            return self.encoder(x, training=training)
+
+    encoder = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
+    model = NoisyPairs(encoder)
+    model.compile()
+    rows = np.random.normal(size=(64, 8)).astype("float32")
+    model.fit(rows, batch_size=32, verbose=0)
+    ```
+
+    Reference:
+        Gao et al., 2021, Scaling Deep Contrastive Learning Batch Size under
+        Memory Limited Setup, for the split of `embed` and `contrastive_loss`.
     """
 
     named_losses = {}
@@ -58,11 +115,13 @@ class ContrastiveModel(KeepsRandomState, KeepsValues, keras.Model):
     # The three functions of a method.
 
     def make_views(self, x: Any, training: bool) -> Any:
+        """The data to the views of it, in any structure of tensors."""
         raise NotImplementedError(
             f"{type(self).__name__} must implement `make_views(x, training)`."
         )
 
     def embed(self, views: Any, training: bool) -> Any:
+        """The views to a dict with two embeddings under `"pair"`."""
         raise NotImplementedError(
             f"{type(self).__name__} must implement `embed(views, training)`."
         )
@@ -80,6 +139,7 @@ class ContrastiveModel(KeepsRandomState, KeepsValues, keras.Model):
         return keras.utils.unpack_x_y_sample_weight(data)
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
+        """The metrics of the pair of embeddings, where `compile` names none."""
         return [ContrastiveAccuracy()]
 
     def undecayed_variables(self) -> list:
@@ -151,23 +211,12 @@ class ContrastiveModel(KeepsRandomState, KeepsValues, keras.Model):
         Raises:
             ValueError: If `loss` or a metric is not of the right kind.
         """
-        loss = self.get_loss(loss)
-        if microbatch_size is not None and not microbatch_size >= 1:
-            raise ValueError(
-                "`microbatch_size` must be a positive integer or None. "
-                f"Received: microbatch_size={microbatch_size}"
-            )
+        loss = loss_object(loss, self.named_losses)
+        check_microbatch_size(microbatch_size)
         check_replicas_can(optimizer, steps_per_execution, jit_compile)
         if metrics is None:
             metrics = self.default_metrics()
-        for metric in metrics:
-            if not isinstance(metric, keras.metrics.Metric):
-                raise ValueError(
-                    "`metrics` must be keras.metrics.Metric objects that take "
-                    "two embeddings, such as "
-                    "keras_contrastive.metrics.Alignment(). "
-                    f"Received: {metric!r}"
-                )
+        check_metrics(metrics)
         # Keras is not told of the loss: it would call it on labels and
         # predictions, of which there are none.
         super().compile(
@@ -187,22 +236,6 @@ class ContrastiveModel(KeepsRandomState, KeepsValues, keras.Model):
             self.build_from_encoders()
         self.leave_undecayed()
 
-    def get_loss(self, loss: Any) -> keras.losses.Loss:
-        """The loss object that `loss`, an argument of `compile`, stands for."""
-        if loss is None:
-            loss = next(iter(self.named_losses))
-        if isinstance(loss, str) and loss in self.named_losses:
-            return self.named_losses[loss]()
-        if not isinstance(loss, keras.losses.Loss):
-            names = ", ".join(repr(name) for name in self.named_losses)
-            raise ValueError(
-                f"`loss` must be {names} or a keras.losses.Loss object that "
-                "takes two embeddings, such as "
-                "keras_contrastive.losses.NTXentLoss(). "
-                f"Received: loss={loss!r}"
-            )
-        return loss
-
     def leave_undecayed(self) -> None:
         # Needs the variables and the optimizer, whichever comes last.
         if self.built and self.compiled and not self.optimizer.built:
@@ -211,90 +244,25 @@ class ContrastiveModel(KeepsRandomState, KeepsValues, keras.Model):
     def get_compile_config(self) -> dict[str, Any]:
         if not self.compiled:
             return {}
-        config = super().get_compile_config()
-        # Both are not of the compile arguments above.
-        config.pop("loss_weights", None)
-        config.pop("weighted_metrics", None)
-        config["microbatch_size"] = self.microbatch_size
-        config["loss"] = keras.saving.serialize_keras_object(self.loss)
-        # Keras stores what "auto" came to here, which on another backend, or
-        # another device, would be the wrong choice.
-        config["jit_compile"] = self._jit_compile_argument
-        # On PyTorch Keras stores its private variant of an optimizer, which
-        # fails on the other backends.
-        if config["optimizer"]["module"].startswith("keras.src.backend."):
-            config["optimizer"]["module"] = "keras.optimizers"
-        # Nor does it store what was left out of weight decay.
-        config["undecayed"] = [
-            index
-            for index, variable in enumerate(self.trainable_variables)
-            if not is_decayed(self.optimizer, variable)
-        ]
-        return config
+        return portable_config(self, super().get_compile_config())
 
     def compile_from_config(self, config: dict) -> None:
-        config = keras.saving.deserialize_keras_object(config)
-        undecayed = config.pop("undecayed")
-        self.compile(**config)
-        if self.built:
-            variables = self.trainable_variables
-            leave_undecayed(self.optimizer, [variables[i] for i in undecayed])
-            self.optimizer.build(variables)
+        compile_from(self, config)
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
-        call = inspect.signature(super().fit).bind(*args, **kwargs)
-        callbacks = call.arguments.get("callbacks") or []
-        if isinstance(callbacks, keras.callbacks.Callback):
-            callbacks = [callbacks]
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            # First, so that whoever looks at bad weights comes after it.
-            health = [c for c in callbacks if isinstance(c, TrainingHealth)]
-            others = [c for c in callbacks if c not in health]
-            callbacks = [
-                *(health or [TrainingHealth()]),
-                *others,
-                EqualStart(),
-                StartEpoch(call.arguments.get("x")),
-            ]
-        call.arguments["callbacks"] = callbacks
-        check_batches_divide(call.arguments)
-        return super().fit(*call.args, **call.kwargs)
+        call = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
+        call.arguments["callbacks"] = fit_callbacks(
+            call.arguments.get("callbacks"), call.arguments.get("x")
+        )
+        return super().fit(*call.args[1:], **call.kwargs)
 
     fit.__doc__ = keras.Model.fit.__doc__
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Only TensorFlow's trainer has it. It builds the model on the mean of
-        # what the replicas get, which fails with several workers.
-        if iterator is not None and distribution.num_replicas() > 1:
-            from keras_contrastive.distribution.tensorflow import first_batch
-
-            iterator, data_batch = None, first_batch(iterator)
-        super()._maybe_symbolic_build(iterator, data_batch)
-
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        signature = inspect.signature(keras.Model.evaluate)
-        call = signature.bind(self, *args, **kwargs)
-        check_batches_divide(call.arguments)
-        return super().evaluate(*args, **kwargs)
-
-    evaluate.__doc__ = keras.Model.evaluate.__doc__
 
     def train_step(self, *args: Any) -> Any:
         return train_step.train_step(self, *args)
 
     def test_step(self, *args: Any) -> Any:
         return train_step.test_step(self, *args)
-
-    def predict_step(self, *args: Any) -> Any:
-        result = super().predict_step(*args)
-        if keras.backend.backend() != "jax":
-            return result
-        from keras_contrastive.distribution.single_view import whole
-
-        # Where several processes share a batch, Keras cannot read the part of
-        # the others.
-        outputs, state = result
-        return whole(outputs), state
 
     def compute_loss(
         self,
@@ -331,10 +299,6 @@ class ContrastiveModel(KeepsRandomState, KeepsValues, keras.Model):
         if self._compile_metrics is not None:
             self._compile_metrics.update_state(*pair, sample_weight)
         return self.get_metrics_result()
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        with distribution.sums_over_replicas(self.metrics_variables):
-            return super().get_metrics_result()
 
     @classmethod
     def from_config(cls, config: dict) -> Any:

@@ -4,19 +4,16 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
-from keras_contrastive.layers.augmentation.simclr_augmentation import (
-    simclr_augmentation,
-)
 from keras_contrastive.layers.multi_view import MultiView
 from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.losses.nt_xent_loss import NTXentLoss
 from keras_contrastive.models.checks import check_images
 from keras_contrastive.models.checks import check_representation
-from keras_contrastive.models.checks import fixed_size
 from keras_contrastive.models.checks import is_pair
 from keras_contrastive.models.checks import known_shape
 from keras_contrastive.models.checks import value_range_of
 from keras_contrastive.models.contrastive_model import ContrastiveModel
+from keras_contrastive.models.default_augmenters import simclr_augmenter
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -120,7 +117,7 @@ class SimCLRModel(ContrastiveModel):
                 )
             projector = ProjectionHead(output_shape[-1], 128)
         if augmenter is None:
-            augmenter = _default_augmenter(encoder)
+            augmenter = simclr_augmenter(encoder)
         if probe is None and num_classes is not None:
             probe = keras.layers.Dense(num_classes, dtype="float32")
         self.encoder = encoder
@@ -242,11 +239,3 @@ class SimCLRModel(ContrastiveModel):
             "augmenter": serialize(self.multi_view),
             "probe": serialize(self.probe),
         }
-
-
-def _default_augmenter(encoder):
-    height, width = fixed_size(
-        encoder, 'simclr_augmentation("cifar10" or "imagenet", height, width)'
-    )
-    preset = "cifar10" if max(height, width) <= 96 else "imagenet"
-    return simclr_augmentation(preset, height, width)

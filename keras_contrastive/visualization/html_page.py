@@ -17,8 +17,9 @@ table { border-collapse: collapse; }
 td { padding: .2rem 1.5rem .2rem 0; vertical-align: top;
      border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent);
      overflow-wrap: anywhere; }
-td:last-child { font-variant-numeric: tabular-nums; }
-img { max-width: 100%; border-radius: 6px; background: white; }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+img { max-width: 100%; box-sizing: border-box; padding: .6rem;
+      border-radius: 6px; background: white; }
 """
 
 
@@ -52,17 +53,16 @@ def table(heading, entries):
     if not entries:
         return ""
     rows = "".join(
-        f"<tr><td>{html.escape(str(name))}</td>"
-        f"<td>{html.escape(show(value))}</td></tr>"
+        f"<tr><td>{html.escape(str(name))}</td>{cell(value)}</tr>"
         for name, value in entries.items()
     )
     return f"<h2>{heading}</h2><table>{rows}</table>"
 
 
-def show(value):
+def cell(value):
     if isinstance(value, float | np.floating):
-        return f"{value:.4g}"
-    return str(value)
+        return f'<td class="number">{value:.4g}</td>'
+    return f"<td>{html.escape(str(value))}</td>"
 
 
 def picture(heading, figure):

@@ -74,6 +74,8 @@ def plot_history(history: Any, path: str | Path | None = None) -> Any:
     columns = min(COLUMNS, len(titles))
     rows = -(-len(titles) // columns)
     figure = new_figure(columns * PANEL_WIDTH, rows * PANEL_HEIGHT)
+    # For a legend to be nearer to its own panel than to the next one.
+    figure.get_layout_engine().set(h_pad=0.15)
     grid = figure.subplots(rows, columns, squeeze=False).flatten()
     for axes, (title, label) in zip(grid, titles, strict=False):
         draw_curves(axes, panels[title, label])

@@ -52,7 +52,7 @@ def test_clip_report_is_self_contained(tmp_path):
     assert page.count("<img ") == 7
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert "a&lt;b" in page and "Shapes &amp; words" in page
-    assert "<td>loss, last epoch</td><td>1</td>" in page
+    assert '<td>loss, last epoch</td><td class="number">1</td>' in page
     assert "text_to_image_recall@10" in page
     assert "color-scheme: light dark" in page
 

@@ -6,12 +6,15 @@ from keras import layers
 from keras_contrastive.layers.dropout import Dropout
 from keras_contrastive.models.encoders.checks import check_share
 from keras_contrastive.models.encoders.checks import check_sizes
+from keras_contrastive.models.encoders.functional_encoder import (
+    FunctionalEncoder,
+)
 from keras_contrastive.models.encoders.token_embedding import TokenEmbedding
 from keras_contrastive.models.encoders.token_pooling import TokenPooling
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class BagOfWords(keras.Model):
+class BagOfWords(FunctionalEncoder):
     """Text encoder that knows the words of a text, not their order.
 
     The mean of the vectors of its tokens, normalised, plus what a small MLP
@@ -82,17 +85,3 @@ class BagOfWords(keras.Model):
         self.vocabulary_size = vocabulary_size
         self.width = width
         self.dropout = dropout
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "vocabulary_size": self.vocabulary_size,
-            "width": self.width,
-            "dropout": self.dropout,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict) -> Any:
-        return cls(**config)

@@ -5,10 +5,13 @@ from keras import layers
 
 from keras_contrastive.layers.batch_normalization import BatchNormalization
 from keras_contrastive.models.encoders.checks import check_sizes
+from keras_contrastive.models.encoders.functional_encoder import (
+    FunctionalEncoder,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class ConvNet(keras.Model):
+class ConvNet(FunctionalEncoder):
     """Plain convolutional encoder for small images and little time.
 
     A 3x3 convolution at full resolution, then `num_stages` stages, each of a
@@ -16,9 +19,9 @@ class ConvNet(keras.Model):
     so on channels; a BatchNorm and a ReLU after each; global average pooling
     at the end. It is the network of VGG in small, with BatchNorm.
 
-    In the first thousands of steps it learns faster than a ResNet, which
-    halves the resolution in its first layer and whose blocks start as
-    identities: see `docs/results.md` for what the examples measured.
+    In the first thousands of steps it learnt faster than a ResNet that halves
+    the resolution in its first layer and whose blocks start as identities
+    (`zero_init_residual`): see `docs/results.md` for what was measured.
 
     Args:
         width: Int, channels of the first convolution. Defaults to 16.
@@ -73,20 +76,6 @@ class ConvNet(keras.Model):
         super().__init__(inputs, outputs, name=name, **kwargs)
         self.width = width
         self.num_stages = num_stages
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "width": self.width,
-            "num_stages": self.num_stages,
-            "input_shape": self.input_shape[1:],
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict) -> Any:
-        return cls(**config)
 
 
 def _conv(x, channels, name, dtype):

@@ -5,10 +5,13 @@ import keras
 from keras import layers
 
 from keras_contrastive.layers.batch_normalization import BatchNormalization
+from keras_contrastive.models.encoders.functional_encoder import (
+    FunctionalEncoder,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class ResNet(keras.Model):
+class ResNet(FunctionalEncoder):
     """Residual network encoder: images to one vector each.
 
     The network of He et al. in the form self-supervised work uses: the stride
@@ -110,23 +113,6 @@ class ResNet(keras.Model):
         self.stem = stem
         self.width = width
         self.zero_init_residual = zero_init_residual
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "block_type": self.block_type,
-            "stack_sizes": self.stack_sizes,
-            "stem": self.stem,
-            "width": self.width,
-            "input_shape": self.input_shape[1:],
-            "zero_init_residual": self.zero_init_residual,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict) -> Any:
-        return cls(**config)
 
 
 def ResNet18(

@@ -7,6 +7,9 @@ from keras_contrastive.models.encoders.checks import check_sizes
 from keras_contrastive.models.encoders.checks import check_transformer
 from keras_contrastive.models.encoders.end_token_pooling import EndTokenPooling
 from keras_contrastive.models.encoders.end_token_pooling import check_end
+from keras_contrastive.models.encoders.functional_encoder import (
+    FunctionalEncoder,
+)
 from keras_contrastive.models.encoders.position_embedding import (
     PositionEmbedding,
 )
@@ -16,7 +19,7 @@ from keras_contrastive.models.encoders.transformer_block import TransformerBlock
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class TextTransformer(keras.Model):
+class TextTransformer(FunctionalEncoder):
     """CLIP's text encoder: token ids to one vector each.
 
     Token and learned position embeddings, pre-norm blocks with a causal mask,
@@ -174,24 +177,3 @@ class TextTransformer(keras.Model):
             )
         check_vocabulary(tokens, self.vocabulary_size)
         check_end(tokens, self.end_id)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "vocabulary_size": self.vocabulary_size,
-            "end_id": self.end_id,
-            "context_length": self.context_length,
-            "width": self.width,
-            "num_layers": self.num_layers,
-            "num_heads": self.num_heads,
-            "mlp_ratio": self.mlp_ratio,
-            "activation": self.activation,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "dropout": self.dropout,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict) -> Any:
-        return cls(**config)

@@ -8,6 +8,9 @@ from keras_contrastive.models.encoders.checks import check_share
 from keras_contrastive.models.encoders.checks import check_sizes
 from keras_contrastive.models.encoders.checks import check_transformer
 from keras_contrastive.models.encoders.class_token import ClassToken
+from keras_contrastive.models.encoders.functional_encoder import (
+    FunctionalEncoder,
+)
 from keras_contrastive.models.encoders.position_embedding import (
     PositionEmbedding,
 )
@@ -15,7 +18,7 @@ from keras_contrastive.models.encoders.transformer_block import TransformerBlock
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class VisionTransformer(keras.Model):
+class VisionTransformer(FunctionalEncoder):
     """CLIP's vision transformer: images to one vector each.
 
     Patches through a convolution without bias, a class token, learned position
@@ -200,30 +203,6 @@ class VisionTransformer(keras.Model):
         self.pooling = pooling
         self.patch_dropout = patch_dropout
         self.dropout = dropout
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "patch_size": self.patch_size,
-            "width": self.width,
-            "num_layers": self.num_layers,
-            "num_heads": self.num_heads,
-            "mlp_ratio": self.mlp_ratio,
-            "activation": self.activation,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "input_shape": self.input_shape[1:],
-            "mean": self.mean,
-            "std": self.std,
-            "pooling": self.pooling,
-            "patch_dropout": self.patch_dropout,
-            "dropout": self.dropout,
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
-        }
-
-    @classmethod
-    def from_config(cls, config: dict) -> Any:
-        return cls(**config)
 
 
 def _check_statistics(mean, std, channels):

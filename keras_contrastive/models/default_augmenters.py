@@ -1,0 +1,38 @@
+"""The papers' augmentations, for the size that an encoder takes."""
+
+from keras_contrastive.layers.augmentation.random_resized_crop import (
+    RandomResizedCrop,
+)
+from keras_contrastive.layers.augmentation.simclr_augmentation import (
+    simclr_augmentation,
+)
+from keras_contrastive.models.checks import known_shape
+
+
+def simclr_augmenter(encoder):
+    height, width = _size_of(
+        encoder, 'simclr_augmentation("cifar10" or "imagenet", height, width)'
+    )
+    preset = "cifar10" if max(height, width) <= 96 else "imagenet"
+    return simclr_augmentation(preset, height, width)
+
+
+def clip_augmenter(encoder):
+    height, width = _size_of(
+        encoder, "RandomResizedCrop(height, width, scale=(0.9, 1.0))"
+    )
+    return RandomResizedCrop(
+        height, width, scale=(0.9, 1.0), interpolation="bicubic"
+    )
+
+
+def _size_of(encoder, alternative):
+    input_shape = known_shape(encoder, "input_shape")
+    if input_shape is None or None in input_shape[1:3]:
+        raise ValueError(
+            "`augmenter` can only be left out for an encoder with a fixed "
+            "input size. Received: augmenter=None with an encoder whose input "
+            f"shape is {input_shape}; pass keras_contrastive.layers."
+            f"{alternative}."
+        )
+    return input_shape[1:3]

@@ -1,0 +1,30 @@
+import inspect
+from typing import Any
+
+import keras
+
+
+class FunctionalEncoder(keras.Model):
+    """Base of the encoders that are functional models made from arguments.
+
+    A subclass makes its layers in the constructor, and keeps each argument as
+    an attribute of the same name (Keras keeps `input_shape` and `name`): these
+    are its config.
+    """
+
+    def get_config(self) -> dict[str, Any]:
+        config = {
+            name: getattr(self, name)
+            for name in inspect.signature(type(self).__init__).parameters
+            if name not in ("self", "kwargs")
+        }
+        if "input_shape" in config:
+            # Without the batch, as the constructor takes it.
+            config["input_shape"] = self.input_shape[1:]
+        config["trainable"] = self.trainable
+        config["dtype"] = keras.dtype_policies.serialize(self.dtype_policy)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict) -> Any:
+        return cls(**config)

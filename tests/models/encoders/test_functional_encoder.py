@@ -1,0 +1,62 @@
+import json
+
+import pytest
+
+import keras_contrastive as kc
+
+# No argument but `name` at its default.
+ENCODERS = {
+    "ConvNet": {"width": 4, "num_stages": 1, "input_shape": (8, None, 3)},
+    "BagOfWords": {"vocabulary_size": 10, "width": 4, "dropout": 0.1},
+    "ResNet": {
+        "block_type": "basic",
+        "stack_sizes": (1, 1, 1, 1),
+        "stem": "cifar",
+        "width": 4,
+        "input_shape": (16, 16, 1),
+        "zero_init_residual": True,
+    },
+    "VisionTransformer": {
+        "patch_size": 4,
+        "width": 8,
+        "num_layers": 1,
+        "num_heads": 2,
+        "mlp_ratio": 2.0,
+        "activation": "quick_gelu",
+        "layer_norm_epsilon": 1e-6,
+        "input_shape": (8, 8, 1),
+        "mean": (0.4,),
+        "std": (0.3,),
+        "pooling": "mean",
+        "patch_dropout": 0.5,
+        "dropout": 0.1,
+    },
+    "TextTransformer": {
+        "vocabulary_size": 10,
+        "end_id": 2,
+        "context_length": 6,
+        "width": 8,
+        "num_layers": 1,
+        "num_heads": 2,
+        "mlp_ratio": 2.0,
+        "activation": "quick_gelu",
+        "layer_norm_epsilon": 1e-6,
+        "dropout": 0.1,
+    },
+}
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_config_is_the_arguments(name):
+    arguments = {**ENCODERS[name], "name": "encoder"}
+    encoder = getattr(kc.models, name)(**arguments, dtype="mixed_bfloat16")
+    encoder.trainable = False
+    config = encoder.get_config()
+    assert {key: config[key] for key in arguments} == arguments
+    assert set(config) == {*arguments, "trainable", "dtype"}
+
+    # As a file holds it: tuples have become lists.
+    again = type(encoder).from_config(json.loads(json.dumps(config)))
+    assert again.get_config() == config
+    assert not again.trainable
+    assert [w.path for w in again.weights] == [w.path for w in encoder.weights]
