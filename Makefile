@@ -6,6 +6,11 @@ RUN := $(VENV)/bin/python
 BACKENDS := tensorflow jax torch
 JOBS ?= 2
 
+# The tests have JAX compile the same small programs again and again.
+JAX_CACHE := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/build/jax \
+  JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
+  JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
+
 # What tells first whether another Keras fits.
 CORE := tests/losses tests/layers tests/optimizers tests/models
 
@@ -26,7 +31,8 @@ test: lint types $(addprefix test-,$(BACKENDS))
 
 $(addprefix test-,$(BACKENDS)): test-%: $(VENV)/.dev
 	# One thread a process: OpenMP threads that outnumber the cores spin.
-	KERAS_BACKEND=$* OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(JOBS) --durations=10
+	$(JAX_CACHE) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
+	  $(RUN) -m pytest -n $(JOBS) --durations=10
 
 # The parts of the suite that JAX and PyTorch run, where nothing finds
 # TensorFlow.
