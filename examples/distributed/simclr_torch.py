@@ -52,4 +52,5 @@ model.fit(
 )
 if rank == 0:
     print(f"Trained on {world_size} devices.")
+dist.barrier()  # nobody leaves while others still talk to them
 dist.destroy_process_group()
