@@ -61,7 +61,7 @@ build/keras-nightly: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	$(RUN) -m tests.fuzz.run --count 100000
 
-# Beside other packages, on a machine that does nothing else: an hour or so.
+# Beside other packages, on a machine that does nothing else; it takes long.
 # Quality has commands of its own, in docs/results.md.
 benchmark: $(VENV)/.dev
 	for script in loss microbatches augmentation training_step input_pipeline \

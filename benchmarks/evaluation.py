@@ -4,9 +4,9 @@
 
 On random features of 512 numbers, of ten classes that overlap: 50,000 training
 and 10,000 test rows for the weighted kNN (k = 200) and the linear probe, 5,000
-images and 25,000 texts for retrieval, in both directions. What all contenders
-answer is checked to be the same, except for the probe, whose accuracies are
-printed. Writes a table and a plot into `benchmarks/results/`.
+images and 25,000 texts for retrieval, in both directions. `--run '["PANEL",
+"CONTENDER"]'` prints what a contender answers, too. Writes a table and a plot
+into `benchmarks/results/`.
 """
 
 import argparse
@@ -110,7 +110,7 @@ def knn(name):
         start = time.perf_counter()
         found = knn_classify(train, labels, test, K, TEMPERATURE)
     seconds = time.perf_counter() - start
-    _say(f"{name}: accuracy {np.mean(found == truth):.4f}")
+    print(f"{name}: accuracy {np.mean(found == truth):.4f}")
     return NUM_TEST / seconds
 
 
@@ -134,7 +134,7 @@ def retrieval(name):
             answer.append([found[:, :k].any(1).mean() for k in (1, 5, 10)])
         answer = np.ravel(answer)
     seconds = time.perf_counter() - start
-    _say(f"{name}: recalls {np.round(answer, 4)}")
+    print(f"{name}: recalls {np.round(answer, 4)}")
     return (len(images) + len(texts)) / seconds
 
 
@@ -173,7 +173,7 @@ def probe(name):
         )
         accuracy = classifier.fit(train, labels).score(test, truth)
     seconds = time.perf_counter() - start
-    _say(f"{name}: accuracy {accuracy:.4f}")
+    print(f"{name}: accuracy {accuracy:.4f}")
     return NUM_TRAIN / seconds
 
 
@@ -182,11 +182,6 @@ def _evaluation():
     from keras_contrastive import evaluation
 
     return evaluation
-
-
-def _say(text):
-    # The last line is the number.
-    print(text, flush=True)
 
 
 if __name__ == "__main__":

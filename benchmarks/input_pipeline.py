@@ -10,6 +10,7 @@ data. Writes a table and a plot into `benchmarks/results/`.
 """
 
 import argparse
+import functools
 import io
 import itertools
 import json
@@ -36,6 +37,7 @@ READERS = [
     "PyTorch DataLoader, 2 workers",
     "Keras image_dataset (TensorFlow)",
     "ours, files",
+    "ours, files, 1 worker",
     "ours, tar shards",
     "ours, TFRecord",
 ]
@@ -173,12 +175,12 @@ def keras_files(panel):
     return dataset.as_numpy_iterator()
 
 
-def our_files(panel):
+def our_files(panel, workers=None):
     import keras_contrastive as kc
 
     *_, size, _, batch = SIZES[panel]
     paths = kc.datasets.image_folder(folder_of(panel) / "files").paths
-    return kc.datasets.ImageDataset(paths, batch, size)
+    return kc.datasets.ImageDataset(paths, batch, size, workers=workers)
 
 
 def our_shards(panel):
@@ -210,6 +212,8 @@ def our_records(panel):
 def training(panel, name):
     """Images a second of `fit`."""
     import keras
+    from small_models import small_clip
+    from small_models import small_texts
 
     import keras_contrastive as kc
 
@@ -223,19 +227,12 @@ def training(panel, name):
         model.compile(keras.optimizers.SGD(0.05, 0.9))
         data = kc.datasets.ImageDataset(paths, batch, size, cache=cached)
     else:
-        model = kc.CLIPModel(
-            kc.models.VisionTransformer(8, 192, 6, 3, input_shape=(64, 64, 3)),
-            kc.models.TextTransformer(
-                1000, 1, 16, width=128, num_layers=2, num_heads=2
-            ),
-            projection_dim=128,
-        )
+        model = small_clip()
         model.compile(keras.optimizers.AdamW(1e-3))
-        tokens = np.random.default_rng(0).integers(2, 1000, (batch, 16))
-        tokens[:, -1] = 1
+        tokens = small_texts(np.random.default_rng(0), batch)
         data = kc.datasets.ImageTextDataset(
             [{"image": path, "captions": "noise"} for path in paths],
-            lambda texts: tokens[: len(texts)].astype("int32"),
+            lambda texts: tokens[: len(texts)],
             batch,
             size,
             cache=cached,
@@ -262,6 +259,7 @@ def run(panel, name):
         "PyTorch DataLoader, 2 workers": data_loader,
         "Keras image_dataset (TensorFlow)": keras_files,
         "ours, files": our_files,
+        "ours, files, 1 worker": functools.partial(our_files, workers=1),
         "ours, tar shards": our_shards,
         "ours, TFRecord": our_records,
     }[name]

@@ -34,6 +34,8 @@ parser.add_argument("--run", help="one case, in its own process")
 def make(name, **compile_arguments):
     import keras
     import numpy as np
+    from small_models import small_clip
+    from small_models import small_texts
 
     import keras_contrastive as kc
 
@@ -42,15 +44,8 @@ def make(name, **compile_arguments):
         model = kc.SimCLRModel(kc.models.ResNet18("cifar", width=32))
         data = rng.integers(0, 255, (4096, 32, 32, 3)).astype("uint8")
     else:
-        model = kc.CLIPModel(
-            kc.models.VisionTransformer(8, 192, 6, 3, input_shape=(64, 64, 3)),
-            kc.models.TextTransformer(
-                1000, 1, 16, width=128, num_layers=2, num_heads=2
-            ),
-            projection_dim=128,
-        )
-        texts = rng.integers(2, 1000, (4096, 16)).astype("int32")
-        texts[:, -1] = 1
+        model = small_clip()
+        texts = small_texts(rng, 4096)
         images = rng.integers(0, 255, (4096, 64, 64, 3)).astype("uint8")
         data = {"images": images, "texts": texts}
     model.compile(keras.optimizers.SGD(0.01), metrics=[], **compile_arguments)

@@ -38,14 +38,9 @@ model = kc.SimCLRModel(kc.models.ResNet18("cifar"))
 model.compile(keras.optimizers.SGD(0.05, 0.9))
 model.fit(np.zeros((32, 32, 32, 3), "uint8"), verbose=0)
 """
-CLIP = """import keras, keras_contrastive as kc, numpy as np
-model = kc.CLIPModel(
-    kc.models.VisionTransformer(8, 192, 6, 3, input_shape=(64, 64, 3)),
-    kc.models.TextTransformer(
-        1000, 1, 16, width=128, num_layers=2, num_heads=2
-    ),
-    projection_dim=128,
-)
+CLIP = """import keras, numpy as np
+from benchmarks.small_models import small_clip
+model = small_clip()
 model.compile(keras.optimizers.AdamW(1e-3))
 texts = np.full((64, 16), 1, "int32")
 images = np.zeros((64, 64, 64, 3), "float32")

@@ -43,7 +43,6 @@ PANELS = {
     "SimCLR, batch 128": SIMCLR,
     "CLIP, batch 64": ["open_clip", "ours (TensorFlow, XLA)", *OURS],
 }
-CLIP_SIZES = {"vocabulary": 1000, "length": 16, "size": 64}
 
 
 def median_interval(step, steps):
@@ -189,6 +188,8 @@ def by_hand(batch, steps):
 def ours(panel, batch, steps, jit_compile):
     import keras
     import numpy as np
+    from small_models import small_clip
+    from small_models import small_texts
 
     import keras_contrastive as kc
 
@@ -199,15 +200,8 @@ def ours(panel, batch, steps, jit_compile):
         data = rng.integers(0, 256, (count, 32, 32, 3)).astype("uint8")
         model.compile(keras.optimizers.SGD(0.05, 0.9))
     else:
-        model = kc.CLIPModel(
-            kc.models.VisionTransformer(8, 192, 6, 3, input_shape=(64, 64, 3)),
-            kc.models.TextTransformer(
-                1000, 1, 16, width=128, num_layers=2, num_heads=2
-            ),
-            projection_dim=128,
-        )
-        texts = rng.integers(2, 1000, (count, 16)).astype("int32")
-        texts[:, -1] = 1
+        model = small_clip()
+        texts = small_texts(rng, count)
         images = rng.random((count, 64, 64, 3), dtype="float32")
         data = {"images": images, "texts": texts}
         model.compile(keras.optimizers.AdamW(1e-3), jit_compile=jit_compile)

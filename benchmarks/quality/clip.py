@@ -84,14 +84,8 @@ def main(args):
             val.image_index,
         )
 
-    contenders = {
-        f"keras_contrastive, {backend}": contender_runs.ours(
-            backend, "clip_ours.py"
-        )
-        for backend in args.backend
-    }
-    if args.peer:
-        contenders["open_clip"] = contender_runs.peer("clip_open_clip.py")
+    peers = {"open_clip": "clip_open_clip.py"} if args.peer else {}
+    contenders = contender_runs.beside(args.backend, "clip_ours.py", peers)
     case = {
         "data": str(path),
         "epochs": args.epochs,

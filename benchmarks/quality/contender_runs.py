@@ -32,6 +32,15 @@ def peer(script):
     return HERE / script, peers.python(), {}, {}
 
 
+def beside(backends, script, others):
+    """Contenders: ours on each backend, and `others`, names to scripts."""
+    contenders = {
+        f"keras_contrastive, {backend}": ours(backend, script)
+        for backend in backends
+    }
+    return contenders | {name: peer(path) for name, path in others.items()}
+
+
 def keras_versions():
     """Keras' version and its backend's, to be called on our side."""
     import keras

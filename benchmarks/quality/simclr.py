@@ -110,14 +110,8 @@ def title(args, data):
 
 def main(args):
     path, data = make_data(args)
-    contenders = {
-        f"keras_contrastive, {backend}": contender_runs.ours(
-            backend, "simclr_ours.py"
-        )
-        for backend in args.backend
-    }
-    if args.peer:
-        contenders["lightly"] = contender_runs.peer("simclr_lightly.py")
+    peers = {"lightly": "simclr_lightly.py"} if args.peer else {}
+    contenders = contender_runs.beside(args.backend, "simclr_ours.py", peers)
     results = contender_runs.run(
         contenders,
         args.seeds,

@@ -251,7 +251,7 @@ def read_shard(tmp_path, members, num_examples=1, **arguments):
 
 
 def test_paths_of_an_archive_are_names_only(tmp_path):
-    for outside in ("/tmp/x/../a", "../../b", "/etc/passwd"):
+    for outside in ("/folder/../a", "../../b", "/etc/passwd"):
         ((batch,), bad) = read_shard(tmp_path, pair(outside))
         assert (batch["images"] == 7).all() and not bad
 

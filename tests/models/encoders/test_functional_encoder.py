@@ -4,6 +4,15 @@ import pytest
 
 import keras_contrastive as kc
 
+TRANSFORMER = {
+    "width": 8,
+    "num_layers": 1,
+    "num_heads": 2,
+    "mlp_ratio": 2.0,
+    "activation": "quick_gelu",
+    "layer_norm_epsilon": 1e-6,
+    "dropout": 0.1,
+}
 # No argument but `name` at its default.
 ENCODERS = {
     "ConvNet": {"width": 4, "num_stages": 1, "input_shape": (8, None, 3)},
@@ -17,31 +26,19 @@ ENCODERS = {
         "zero_init_residual": True,
     },
     "VisionTransformer": {
+        **TRANSFORMER,
         "patch_size": 4,
-        "width": 8,
-        "num_layers": 1,
-        "num_heads": 2,
-        "mlp_ratio": 2.0,
-        "activation": "quick_gelu",
-        "layer_norm_epsilon": 1e-6,
         "input_shape": (8, 8, 1),
         "mean": (0.4,),
         "std": (0.3,),
         "pooling": "mean",
         "patch_dropout": 0.5,
-        "dropout": 0.1,
     },
     "TextTransformer": {
+        **TRANSFORMER,
         "vocabulary_size": 10,
         "end_id": 2,
         "context_length": 6,
-        "width": 8,
-        "num_layers": 1,
-        "num_heads": 2,
-        "mlp_ratio": 2.0,
-        "activation": "quick_gelu",
-        "layer_norm_epsilon": 1e-6,
-        "dropout": 0.1,
     },
 }
 
