@@ -96,6 +96,39 @@ def test_augmented_classifier():
     assert out.count(": train ") == 2
 
 
+def test_simclr_signals(tmp_path):
+    pytest.importorskip("matplotlib")
+    size = ("--signals", 512, "--epochs", 1)
+    out = run("simclr_signals.py", "--output", tmp_path, *size)
+    assert (tmp_path / "results.md").read_text().strip() in out
+    assert "| SimCLR | " in out
+    assert (tmp_path / "embeddings.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "made up",
+        pytest.param(
+            "photographs",
+            marks=pytest.mark.skipif(
+                not FLICKR.is_dir(),
+                reason="there are no photographs in "
+                "../shared/data/flickr30k_format",
+            ),
+        ),
+    ],
+)
+def test_simcse_captions(data, tmp_path):
+    pytest.importorskip("tokenizers")
+    folder = () if data == "made up" else ("--data-dir", FLICKR)
+    size = ("--scenes", 200, "--epochs", 1)
+    out = run("simcse_captions.py", "--output", tmp_path, *folder, *size)
+    assert (tmp_path / "results.md").read_text().strip() in out
+    model = keras.models.load_model(tmp_path / "model.keras")
+    assert model.predict(np.ones((2, 32), "int32"), verbose=0).shape == (2, 256)
+
+
 @pytest.mark.skipif(
     not (CIFAR10 / "cifar10").is_dir(),
     reason="CIFAR-10 is not prepared in ../shared/data/tfds",

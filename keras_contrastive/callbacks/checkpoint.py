@@ -15,7 +15,7 @@ from keras_contrastive.callbacks.training_state import get_state
 from keras_contrastive.callbacks.training_state import set_metrics
 from keras_contrastive.callbacks.training_state import set_random_state
 from keras_contrastive.callbacks.training_state import set_state
-from keras_contrastive.datasets.shapes import checked_int
+from keras_contrastive.datasets.arguments import checked_int
 
 
 class Checkpoint(keras.callbacks.Callback):

@@ -14,19 +14,20 @@ class TrainingHealth(keras.callbacks.Callback):
     """Stops on unusable data, and warns when the embeddings collapse.
 
     `ContrastiveModel.fit` adds one by itself, unless it is given one. After the
-    first step it raises a `ValueError` where the images were NaN or infinite,
-    far outside the augmenter's `value_range`, a text lacked the end token that
-    its encoder pools at, or the batch held one example, which has nothing to
-    be contrasted with. At the end of each epoch it does so for NaN images and
-    endless texts in any batch of the epoch, and warns where the embeddings of
-    all examples have become nearly one point: the loss then stands at the
-    logarithm of the number of candidates and the representation is useless.
+    first step it raises a `ValueError` where the inputs were NaN or infinite,
+    images far outside the augmenter's `value_range`, a text lacked the end
+    token that its encoder pools at, or the batch held one example, which has
+    nothing to be contrasted with. At the end of each epoch it does so for NaN
+    inputs and endless texts in any batch of the epoch, and warns where the
+    embeddings of all examples have become nearly one point: the loss then
+    stands at the logarithm of the number of candidates and the representation
+    is useless.
 
     Args:
         every_step: Bool, whether to look after each step, not after the first
             and at the end of each epoch only. The error then names the step
-            whose images, or whose loss, were not finite, and the place in the
-            batch of the first such image. The device waits for each look.
+            whose inputs, or whose loss, were not finite, and the place in the
+            batch of the first such input. The device waits for each look.
 
     Example:
 
@@ -42,7 +43,7 @@ class TrainingHealth(keras.callbacks.Callback):
     try:
         model.fit(images, batch_size=8, shuffle=False, callbacks=[health])
     except ValueError as error:
-        print(error)  # 1 of the images of step 3 of epoch 1, image 5
+        print(error)  # 1 of the inputs of step 3 of epoch 1, number 5
     ```
     """
 
@@ -98,12 +99,12 @@ class TrainingHealth(keras.callbacks.Callback):
             return
         self._epoch_read = True
         seen = self.model.health.summary()
-        self._check_images_are_finite(seen)
+        self._check_inputs_are_finite(seen)
         self._check_texts_end(seen)
         if seen["batches"] and seen["spread"] < _COLLAPSED:
             warnings.warn(
                 f"The embeddings have collapsed in epoch {self._epoch + 1}: "
-                "those of all images are nearly the same point (spread "
+                "those of all examples are nearly the same point (spread "
                 f"{seen['spread']:.3g}; 1 fills the sphere, 0 is one point). "
                 "The representation learns nothing from here. Usual causes: a "
                 "learning rate too high, views that differ in nothing, a loss "
@@ -116,9 +117,9 @@ class TrainingHealth(keras.callbacks.Callback):
         if seen["not_finite"]:
             # No earlier step had any, or it would have ended there.
             raise ValueError(
-                "The images must be finite. Received: NaN or infinite values "
-                f"in {seen['bad_images']} of the images of {step}, the first "
-                f"of them image {seen['first_bad_image']} of the batch, "
+                "The inputs must be finite. Received: NaN or infinite values "
+                f"in {seen['bad_inputs']} of the inputs of {step}, the first "
+                f"of them number {seen['first_bad_input']} of the batch, "
                 "counted from 0. They were trained on as zeros, so the weights "
                 "are still usable."
             )
@@ -126,15 +127,15 @@ class TrainingHealth(keras.callbacks.Callback):
         if self.every_step and not math.isfinite(loss):
             raise ValueError(
                 f"The loss must be finite. Received: {loss} after {step}, "
-                "whose images were finite. The weights of a step before had "
+                "whose inputs were finite. The weights of a step before had "
                 "become too large, most often by a learning rate too high: go "
                 "back to a checkpoint, and lower it or clip the gradients."
             )
 
-    def _check_images_are_finite(self, seen):
+    def _check_inputs_are_finite(self, seen):
         if seen["not_finite"]:
             raise ValueError(
-                "The images must be finite. Received: NaN or infinite values "
+                "The inputs must be finite. Received: NaN or infinite values "
                 f"in {seen['not_finite']} of {seen['batches']} batches of "
                 f"epoch {self._epoch + 1}. They were trained on as zeros, so "
                 "the weights are still usable."

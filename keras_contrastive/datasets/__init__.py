@@ -14,6 +14,8 @@ from keras_contrastive.datasets.load_image_text import ImageTextArrays
 from keras_contrastive.datasets.load_image_text import load_image_text
 from keras_contrastive.datasets.shapes import Shapes
 from keras_contrastive.datasets.shapes import shapes
+from keras_contrastive.datasets.waveforms import Waveforms
+from keras_contrastive.datasets.waveforms import waveforms
 
 __all__ = [
     "CaptionedImage",
@@ -22,6 +24,7 @@ __all__ = [
     "ImageTextArrays",
     "ImageTextDataset",
     "Shapes",
+    "Waveforms",
     "captioned_folder",
     "cifar10",
     "flickr30k",
@@ -30,4 +33,5 @@ __all__ = [
     "image_text_shards",
     "load_image_text",
     "shapes",
+    "waveforms",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_contrastive.datasets.arguments import checked_int
 from keras_contrastive.datasets.captioned_image import as_captioned_image
 from keras_contrastive.datasets.epoch_draws import draw_epoch
 from keras_contrastive.datasets.epoch_draws import draw_substitutes
@@ -16,7 +17,6 @@ from keras_contrastive.datasets.faults import check_max_bad_fraction
 from keras_contrastive.datasets.image_files import check_image_size
 from keras_contrastive.datasets.image_text_batches import ImageTextBatches
 from keras_contrastive.datasets.read_ahead import ReadAhead
-from keras_contrastive.datasets.shapes import checked_int
 
 # `fit` takes up to two batches before training, to build the model with.
 BATCHES_TO_BUILD = 2

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import keras
 
 from keras_contrastive import distribution
+from keras_contrastive.datasets.arguments import checked_int
 from keras_contrastive.datasets.faults import Faults
 from keras_contrastive.datasets.faults import check_max_bad_fraction
 from keras_contrastive.datasets.image_files import check_image_size
-from keras_contrastive.datasets.shapes import checked_int
 from keras_contrastive.datasets.shard_batches import ShardBatches
 from keras_contrastive.datasets.shard_files import count_examples
 from keras_contrastive.datasets.shard_files import expand_urls

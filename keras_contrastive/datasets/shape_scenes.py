@@ -117,13 +117,17 @@ def draw_scenes(generator, num_scenes):
     }
 
 
-def write_captions(scenes):
-    """The caption of every scene, as an array of strings."""
+def write_captions(scenes, shift=0):
+    """A caption of every scene, as an array of strings.
+
+    Args:
+        scenes: what `draw_scenes` returned.
+        shift: int, which of a scene's captions, each of another template.
+    """
     captions = []
     columns = [scenes[name].tolist() for name in FACTORS]
-    for template, *values in zip(
-        scenes["template"].tolist(), *columns, strict=True
-    ):
+    templates = (scenes["template"] + shift) % len(TEMPLATES)
+    for template, *values in zip(templates.tolist(), *columns, strict=True):
         words = {
             name: FACTORS[name][value]
             for name, value in zip(FACTORS, values, strict=True)

@@ -1,14 +1,15 @@
 """Procedural scenes with labels and captions."""
 
-import operator
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_contrastive.datasets.arguments import checked_int
 from keras_contrastive.datasets.shape_rendering import render
 from keras_contrastive.datasets.shape_scenes import FACTORS
+from keras_contrastive.datasets.shape_scenes import TEMPLATES
 from keras_contrastive.datasets.shape_scenes import draw_scenes
 from keras_contrastive.datasets.shape_scenes import write_captions
 
@@ -23,7 +24,8 @@ class Shapes(NamedTuple):
     Attributes:
         images: uint8 array, shape `(n, image_size, image_size, 3)`.
         labels: int64 array, shape `(n,)`: the factor chosen with `label`.
-        captions: array of strings, shape `(n,)`.
+        captions: array of strings, shape `(n,)`, or
+            `(n, captions_per_image)` where that is more than 1.
         class_names: tuple of strings; `class_names[labels[i]]` is the name of
             example `i`'s class.
         factors: dict from the name of a factor to its values, shape `(n,)`.
@@ -41,6 +43,7 @@ def shapes(
     image_size: int = 64,
     seed: int = 0,
     label: str = "shape",
+    captions_per_image: int = 1,
 ) -> Shapes:
     """Procedural scenes: a shape on a background, with labels and captions.
 
@@ -76,11 +79,14 @@ image's centre, to the right and downwards |
             all shapes are easily told apart.
         seed: int, not negative.
         label: the factor that `labels` holds, one of the first six.
+        captions_per_image: int from 1 to 6, different sentences for each
+            scene. The first is the same for any number of them.
 
     Returns:
         A named tuple with the fields `images` (uint8, shape
         `(num_examples, image_size, image_size, 3)`), `labels` (int64, shape
-        `(num_examples,)`), `captions` (strings, shape `(num_examples,)`),
+        `(num_examples,)`), `captions` (strings, shape `(num_examples,)`, or
+        `(num_examples, captions_per_image)` where that is more than 1),
         `class_names` (the names of the labels), and `factors` (a dict of
         arrays of shape `(num_examples,)`: int64 indices for the first six,
         in the order of the table; float32 for the others).
@@ -108,6 +114,14 @@ image's centre, to the right and downwards |
             f"`label` must be one of {', '.join(FACTORS)}. "
             f"Received: label={label!r}"
         )
+    captions_per_image = checked_int(
+        "captions_per_image", captions_per_image, 1
+    )
+    if captions_per_image > len(TEMPLATES):
+        raise ValueError(
+            f"`captions_per_image` must be at most {len(TEMPLATES)}. "
+            f"Received: captions_per_image={captions_per_image}"
+        )
     images = np.empty((num_examples, image_size, image_size, 3), "uint8")
 
     def draw_chunk(start):
@@ -126,23 +140,14 @@ image's centre, to the right and downwards |
         name: np.concatenate([chunk[name] for chunk in chunks])
         for name in chunks[0]
     }
+    captions = np.stack(
+        [write_captions(scenes, shift) for shift in range(captions_per_image)],
+        axis=1,
+    )
     return Shapes(
         images=images,
         labels=scenes[label].copy(),
-        captions=write_captions(scenes),
+        captions=captions if captions_per_image > 1 else captions[:, 0],
         class_names=FACTORS[label],
         factors={name: scenes[name] for name in (*FACTORS, *POSE)},
     )
-
-
-def checked_int(name, value, minimum):
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or number < minimum:
-        raise ValueError(
-            f"`{name}` must be an integer of at least {minimum}. "
-            f"Received: {name}={value!r}"
-        )
-    return number

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 
-from keras_contrastive.datasets.shapes import checked_int
+from keras_contrastive.datasets.arguments import checked_int
 from keras_contrastive.datasets.shard_reader import ShardReader
 
 # What Keras may read ahead before it trains on it: TensorFlow's first look at

@@ -15,6 +15,18 @@ from keras_contrastive.layers.augmentation.random_grayscale import (
 from keras_contrastive.layers.augmentation.random_resized_crop import (
     RandomResizedCrop,
 )
+from keras_contrastive.layers.augmentation.random_signal_crop import (
+    RandomSignalCrop,
+)
+from keras_contrastive.layers.augmentation.random_signal_jitter import (
+    RandomSignalJitter,
+)
+from keras_contrastive.layers.augmentation.random_signal_mask import (
+    RandomSignalMask,
+)
+from keras_contrastive.layers.augmentation.random_signal_scale import (
+    RandomSignalScale,
+)
 from keras_contrastive.layers.augmentation.random_solarize import RandomSolarize
 from keras_contrastive.layers.augmentation.simclr_augmentation import (
     simclr_augmentation,
@@ -40,6 +52,10 @@ __all__ = [
     "RandomGaussianBlur",
     "RandomGrayscale",
     "RandomResizedCrop",
+    "RandomSignalCrop",
+    "RandomSignalJitter",
+    "RandomSignalMask",
+    "RandomSignalScale",
     "RandomSolarize",
     "simclr_augmentation",
 ]

@@ -1,4 +1,4 @@
-"""Several random views of each image."""
+"""Several random views of each example."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,22 +10,24 @@ from keras_contrastive.layers.augmentation.data_layer import DynamicBackend
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class MultiView(keras.layers.Layer):
-    """Makes several views of each image, each with draws of its own.
+    """Makes several views of each example, each with draws of its own.
 
-    One augmenter sees all views as one batch, `[images, images, ...]`
-    concatenated: one trace, and random draws that are independent between the
-    images and between the views. A list gives each view its own augmenter, and
-    then views may differ in size.
+    An augmenter of this package sees all views as one batch,
+    `[images, images, ...]` concatenated: one trace, and random draws that are
+    independent between the images and between the views. Any other is called
+    once a view. A list gives each view its own augmenter, and then views may
+    differ in size.
 
     Args:
-        augmenter: Keras layer that maps images to images, such as a
-            `keras.layers.Pipeline`, or a list of them, one per view.
+        augmenter: Keras layer that maps images to images, or whatever else
+            the examples are, such as a `keras.layers.Pipeline`; or a list of
+            them, one per view.
         num_views: Integer, number of views. `None` means 2 for one augmenter,
             and one per augmenter for a list, the only number a list allows.
 
     Call arguments:
-        images: Tensor of shape `(batch, height, width, channels)` or
-            `(height, width, channels)`, in whatever dtype the augmenter takes.
+        examples: What the augmenter takes: a batch or one example, a tensor
+            or a structure of them.
         training: Boolean, handed to the augmenter. Default `True`.
 
     Returns:
@@ -34,7 +36,7 @@ class MultiView(keras.layers.Layer):
 
     Raises:
         ValueError: `augmenter` is no layer, `num_views` is smaller than 1 or
-            not the length of the list, or the input is not of rank 3 or 4.
+            not the length of the list.
 
     Example:
 
@@ -83,36 +85,34 @@ class MultiView(keras.layers.Layer):
         self.augmenter = augmenters if is_list else augmenter
         self.num_views = int(num_views)
 
-    def call(self, images: Any, training: bool = True) -> Any:
-        if isinstance(self.augmenter, keras.layers.Layer):
-            return self._views_of_one(images, training)
+    def call(self, examples: Any, training: bool = True) -> Any:
+        if isinstance(self.augmenter, list):
+            augmenters = self.augmenter
+        elif example_rank_of(self.augmenter) is not None:
+            return self._views_of_one_batch(examples, training)
+        else:
+            augmenters = [self.augmenter] * self.num_views
         return [
-            augmenter(images, training=training) for augmenter in self.augmenter
+            augmenter(examples, training=training) for augmenter in augmenters
         ]
 
-    def _views_of_one(self, images, training):
-        rank = len(images.shape)
-        if rank not in (3, 4):
-            raise ValueError(
-                f"{type(self).__name__} expects images of shape (height, "
-                "width, channels) or (batch, height, width, channels). "
-                f"Received: shape={tuple(images.shape)}"
-            )
-        ops = _numpy_of(images)
-        join = ops.stack if rank == 3 else ops.concatenate
+    def _views_of_one_batch(self, examples, training):
+        ops = _numpy_of(examples)
+        is_one = len(examples.shape) == example_rank_of(self.augmenter)
+        join = ops.stack if is_one else ops.concatenate
         views = self.augmenter(
-            join([images] * self.num_views, axis=0), training=training
+            join([examples] * self.num_views, axis=0), training=training
         )
-        if rank == 3:
+        if is_one:
             return [views[i] for i in range(self.num_views)]
         return ops.split(views, self.num_views, axis=0)
 
-    def compute_output_spec(self, images: Any, training: bool = True) -> Any:
+    def compute_output_spec(self, examples: Any, training: bool = True) -> Any:
         augmenters = self.augmenter
         if isinstance(augmenters, keras.layers.Layer):
             augmenters = [augmenters] * self.num_views
         return [
-            augmenter.compute_output_spec(images) for augmenter in augmenters
+            augmenter.compute_output_spec(examples) for augmenter in augmenters
         ]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -130,6 +130,14 @@ class MultiView(keras.layers.Layer):
     def from_config(cls, config: dict) -> Any:
         augmenter = keras.saving.deserialize_keras_object(config["augmenter"])
         return cls(**{**config, "augmenter": augmenter})
+
+
+def example_rank_of(augmenter):
+    """How many axes one example has to a layer, None where it does not say."""
+    for layer in (augmenter, *getattr(augmenter, "layers", [])):
+        if hasattr(layer, "example_rank"):
+            return layer.example_rank
+    return None
 
 
 def _numpy_of(tensor):

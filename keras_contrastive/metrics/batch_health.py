@@ -25,10 +25,10 @@ class BatchHealth(keras.metrics.Metric):
 
     def __init__(self, name="batch_health"):
         super().__init__(name=name)
-        self.image_batches = self._sum("image_batches")
+        self.input_batches = self._sum("input_batches")
         self.not_finite = self._sum("not_finite")
-        self.bad_images = self._sum("bad_images")
-        self.first_bad_image = self._sum("first_bad_image")
+        self.bad_inputs = self._sum("bad_inputs")
+        self.first_bad_input = self._sum("first_bad_input")
         self.out_of_range = self._sum("out_of_range")
         self.minimum = self._sum("minimum")
         self.maximum = self._sum("maximum")
@@ -40,26 +40,30 @@ class BatchHealth(keras.metrics.Metric):
     def _sum(self, name):
         return self.add_weight(name=name, shape=(), initializer="zeros")
 
-    def update_images(self, images, value_range):
-        """Looks at a batch of float images.
+    def update_inputs(self, inputs, value_range):
+        """Looks at a batch of inputs.
 
         Args:
-            images: Float tensor.
-            value_range: The `(lowest, highest)` value they should have, or
-                `None` where nobody knows.
+            inputs: List of float tensors of one batch size.
+            value_range: The `(lowest, highest)` value that the first of them,
+                images, should have, or `None` where nobody knows.
         """
-        finite = ops.isfinite(images)
-        self.image_batches.assign_add(1.0)
-        bad = ops.logical_not(ops.all(finite, axis=(1, 2, 3)))
+        self.input_batches.assign_add(1.0)
+        finite = [ops.isfinite(x) for x in inputs]
+        all_finite = True
+        for x in finite:
+            axes = tuple(range(1, len(x.shape)))
+            all_finite = ops.logical_and(all_finite, ops.all(x, axis=axes))
+        bad = ops.logical_not(all_finite)
         self.not_finite.assign_add(ops.cast(ops.any(bad), "float32"))
-        self.bad_images.assign_add(ops.sum(ops.cast(bad, "float32")))
+        self.bad_inputs.assign_add(ops.sum(ops.cast(bad, "float32")))
         # Its place in the batch: as a sum, that of one bad batch alone.
         place = ops.argmax(ops.cast(bad, "int32"))
-        self.first_bad_image.assign_add(ops.cast(place, "float32"))
+        self.first_bad_input.assign_add(ops.cast(place, "float32"))
         if value_range is None:
             return
         low, high = value_range
-        images = ops.where(finite, ops.cast(images, "float32"), low)
+        images = ops.where(finite[0], ops.cast(inputs[0], "float32"), low)
         minimum, maximum = ops.min(images), ops.max(images)
         margin = _OVERSHOOT * (high - low)
         outside = ops.logical_or(
@@ -98,17 +102,17 @@ class BatchHealth(keras.metrics.Metric):
             total = {
                 v.name: float(ops.convert_to_numpy(v)) for v in self.variables
             }
-        images = max(total["image_batches"], 1)
+        inputs = max(total["input_batches"], 1)
         batches = max(total["batches"], 1)
         return {
             "batches": int(total["batches"]),
             "examples": int(total["examples"]),
             "not_finite": int(total["not_finite"]),
-            "bad_images": int(total["bad_images"]),
-            "first_bad_image": int(total["first_bad_image"]),
+            "bad_inputs": int(total["bad_inputs"]),
+            "first_bad_input": int(total["first_bad_input"]),
             "out_of_range": int(total["out_of_range"]),
-            "minimum": total["minimum"] / images,
-            "maximum": total["maximum"] / images,
+            "minimum": total["minimum"] / inputs,
+            "maximum": total["maximum"] / inputs,
             "without_end": int(total["without_end"]),
             "spread": total["spread"] / batches,
         }

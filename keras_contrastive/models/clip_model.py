@@ -204,7 +204,8 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
 
     def make_views(self, x: Any, training: bool) -> Any:
         views = dict(x)
-        images = self.watch_images(x["images"])
+        check_images(x["images"])
+        images = self.watch(x["images"])
         views["images"] = self.augmenter(images, training=training)
         end_id = getattr(self.text_encoder, "end_id", None)
         if end_id is not None:

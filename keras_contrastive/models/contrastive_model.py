@@ -8,7 +8,6 @@ from keras_contrastive import distribution
 from keras_contrastive.metrics.batch_health import BatchHealth
 from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
 from keras_contrastive.models import train_step
-from keras_contrastive.models.checks import check_images
 from keras_contrastive.models.checks import is_float
 from keras_contrastive.models.compile_arguments import check_metrics
 from keras_contrastive.models.compile_arguments import check_microbatch_size
@@ -49,8 +48,8 @@ class ContrastiveModel(
 
     This class owns `compile` and the train and test steps over them, once for
     the three backends. Beside the loss it watches what goes wrong silently in
-    contrastive learning: NaN images and images out of range (those that
-    `make_views` passes to `watch_images`) and a batch of one stop `fit` with a
+    contrastive learning: NaN inputs and images out of range (those that
+    `make_views` passes to `watch`) and a batch of one stop `fit` with a
     `ValueError` after its first step; collapsing embeddings are warned of at
     the end of the epoch.
 
@@ -158,17 +157,20 @@ class ContrastiveModel(
         """Range of float images, where it is known."""
         return None
 
-    def watch_images(self, images: Any) -> Any:
-        """Looks for unusable images, which `TrainingHealth` then reports.
+    def watch(self, inputs: Any) -> Any:
+        """Looks for unusable inputs, which `TrainingHealth` then reports.
 
         Returns:
-            The images, with zeros for NaN, which shall not cost the weights.
+            The inputs, with zeros for NaN, which shall not cost the weights.
         """
-        check_images(images)
-        if not is_float(images):
-            return images
-        self.health.update_images(images, self.value_range)
-        return ops.where(ops.isfinite(images), images, 0)
+        floats = [x for x in keras.tree.flatten(inputs) if is_float(x)]
+        if not floats:
+            return inputs
+        self.health.update_inputs(floats, self.value_range)
+        return keras.tree.map_structure(
+            lambda x: ops.where(ops.isfinite(x), x, 0) if is_float(x) else x,
+            inputs,
+        )
 
     # What Keras asks of a model.
 

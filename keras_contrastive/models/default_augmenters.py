@@ -28,11 +28,12 @@ def clip_augmenter(encoder):
 
 def _size_of(encoder, alternative):
     input_shape = known_shape(encoder, "input_shape")
-    if input_shape is None or None in input_shape[1:3]:
+    is_known = input_shape is not None and None not in input_shape[1:3]
+    if not is_known or len(input_shape) != 4:
         raise ValueError(
-            "`augmenter` can only be left out for an encoder with a fixed "
-            "input size. Received: augmenter=None with an encoder whose input "
+            "`augmenter` can only be left out for an encoder of images of a "
+            "fixed size. Received: augmenter=None with an encoder whose input "
             f"shape is {input_shape}; pass keras_contrastive.layers."
-            f"{alternative}."
+            f"{alternative}, or what makes views of other data."
         )
     return input_shape[1:3]

@@ -20,6 +20,9 @@ from keras_contrastive.models.default_augmenters import simclr_augmenter
 class SimCLRModel(ContrastiveModel):
     """SimCLR: representations of images from unlabelled images.
 
+    Of images by default, and of whatever else there is an encoder and an
+    augmenter for: signals, sentences, rows of a table.
+
     Each image is augmented into two views. Encoder and projector turn a view x
     into the representation `h = encoder(x)` and the projection
     `z = projector(h)`, and the loss asks z of one view to find z of the other
@@ -32,9 +35,10 @@ class SimCLRModel(ContrastiveModel):
     a cheap look at the quality of h in every epoch.
 
     Args:
-        encoder: Keras model or layer, images `(batch, height, width, 3)` to
-            vectors `(batch, dim)`: `models.ResNet18`, a `keras.applications`
-            model with `pooling="avg"`, your own.
+        encoder: Keras model or layer, images `(batch, height, width, 3)`, or
+            what else the augmenter gives, to vectors `(batch, dim)`:
+            `models.ResNet18`, a `keras.applications` model with
+            `pooling="avg"`, your own.
         projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
             to `ProjectionHead(dim, 128)`.
         augmenter: Layer that turns a batch of images into a batch of randomly
@@ -42,6 +46,8 @@ class SimCLRModel(ContrastiveModel):
             `training=False` it must not change them, except for resizing.
             Defaults to `simclr_augmentation` for the size the encoder takes,
             `"cifar10"` up to 96 pixels and `"imagenet"` above.
+            `keras.layers.Identity()` where the encoder's dropout alone makes
+            the views differ.
         probe: Layer `(batch, dim)` to `(batch, num_classes)` logits, trained
             on the labels. Defaults to a Dense layer where `num_classes` is
             given, and to no probe where it is not.
@@ -49,9 +55,10 @@ class SimCLRModel(ContrastiveModel):
         **kwargs: Those of `keras.Model`.
 
     Call arguments:
-        images: Images of shape `(batch, height, width, 3)`: uint8 in
-            [0, 255], or floats in the augmenter's `value_range`, [0, 1] by
-            default. They are resized to the augmenter's size.
+        x: Images of shape `(batch, height, width, 3)`: uint8 in [0, 255], or
+            floats in the augmenter's `value_range`, [0, 1] by default. They
+            are resized to the augmenter's size. With an augmenter that is not
+            of images: whatever it takes, a tensor or a dict of tensors.
         training: Whether the encoder runs in training mode.
 
     Returns:
@@ -61,7 +68,8 @@ class SimCLRModel(ContrastiveModel):
     shape `(batch,)`, as arrays, `tf.data.Dataset`, `PyDataset` or torch
     `DataLoader`. In place of the images they also take a tuple of two batches
     of views that were made elsewhere, `((view_a, view_b), labels)`; the
-    augmenter then leaves them as they are. `evaluate` returns the loss and
+    augmenter then leaves them as they are. So inputs of several parts come as
+    a dict, not as a tuple. `evaluate` returns the loss and
     metrics on two freshly augmented views, with the encoder in inference mode.
 
     The logs hold `loss`, which is the contrastive loss alone,
@@ -69,8 +77,9 @@ class SimCLRModel(ContrastiveModel):
 
     Raises:
         ValueError: If the encoder's output is not of rank 2, the images are
-            not RGB images of rank 4, there is a probe but no labels, or there
-            is no augmenter and the encoder does not say what size it takes.
+            not RGB images of rank 4 and the augmenter is one of images, there
+            is a probe but no labels, or there is no augmenter and the encoder
+            does not say what size of images it takes.
 
     Example:
 
@@ -158,11 +167,14 @@ class SimCLRModel(ContrastiveModel):
     def make_views(self, x: Any, training: bool) -> Any:
         """Two augmented views; in evaluation too, or there is no loss."""
         if is_pair(x):
-            return [self._prepare(self.watch_images(view)) for view in x]
-        return self.multi_view(self.watch_images(x), training=True)
+            return [self._prepare(self._watch(view)) for view in x]
+        return self.multi_view(self._watch(x), training=True)
 
     def embed(self, views: Any, training: bool) -> Any:
-        h = self.encoder(ops.concatenate(views, axis=0), training=training)
+        both = keras.tree.map_structure(
+            lambda *parts: ops.concatenate(parts, axis=0), *views
+        )
+        h = self.encoder(both, training=training)
         check_representation(h.shape)
         z = self.projector(h, training=training)
         return {
@@ -170,15 +182,23 @@ class SimCLRModel(ContrastiveModel):
             "representations": ops.split(h, 2, axis=0),
         }
 
-    def call(self, images: Any, training: bool = False) -> Any:
-        if is_pair(images):
-            images = images[0]
-        return self.encoder(self._prepare(images), training=training)
+    def call(self, x: Any, training: bool = False) -> Any:
+        if is_pair(x):
+            x = x[0]
+        return self.encoder(self._prepare(x), training=training)
 
-    def _prepare(self, images):
-        """The images as the encoder takes them, not augmented."""
-        check_images(images)
-        return self._augmenter(images, training=False)
+    def _watch(self, x):
+        self._check(x)
+        return self.watch(x)
+
+    def _prepare(self, x):
+        """The inputs as the encoder takes them, not augmented."""
+        self._check(x)
+        return self._augmenter(x, training=False)
+
+    def _check(self, x):
+        if self.value_range is not None:  # an augmenter of images
+            check_images(x)
 
     def compute_loss(
         self,
@@ -214,11 +234,14 @@ class SimCLRModel(ContrastiveModel):
         return self.projector(outputs)
 
     def build(self, input_shape: Any) -> None:
-        if is_pair(input_shape):
-            input_shape = input_shape[0]
-        images = keras.KerasTensor(input_shape, dtype="float32")
-        h = self.encoder(self._prepare(images))
-        check_representation(h.shape)
+        output_shape = known_shape(self.encoder, "output_shape")
+        if output_shape is None:
+            if is_pair(input_shape):
+                input_shape = input_shape[0]
+            x = keras.tree.map_shape_structure(keras.KerasTensor, input_shape)
+            output_shape = self.encoder(self._prepare(x)).shape
+        check_representation(output_shape)
+        h = keras.KerasTensor(output_shape)
         self.projector(h)
         if self.probe is not None:
             self.probe(h)
@@ -226,9 +249,8 @@ class SimCLRModel(ContrastiveModel):
         self.leave_undecayed()
 
     def build_from_encoders(self) -> None:
-        input_shape = known_shape(self.encoder, "input_shape")
-        if input_shape and None not in input_shape[1:]:
-            self.build(input_shape)
+        if known_shape(self.encoder, "output_shape") is not None:
+            self.build(None)
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object

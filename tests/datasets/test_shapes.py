@@ -99,6 +99,18 @@ def test_captions_agree_with_the_factors(data):
         assert "a orange" not in caption and "  " not in caption
 
 
+def test_several_captions_of_a_scene(data):
+    count = len(data.captions)
+    several = shapes(count, image_size=8, captions_per_image=6).captions
+    assert several.shape == (count, 6)
+    np.testing.assert_array_equal(several[:, 0], shapes(count, 8).captions)
+    assert all(len(set(captions)) == 6 for captions in several)
+    # All name the scene's shape.
+    names = [FACTORS["shape"][label] for label in shapes(count, 8).labels]
+    for captions, name in zip(several, names, strict=True):
+        assert all(name in caption for caption in captions)
+
+
 def test_captions_name_every_factor_somewhere(data):
     text = " ".join(data.captions)
     for values in FACTORS.values():

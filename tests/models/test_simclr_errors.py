@@ -58,7 +58,7 @@ def test_nan_images_are_named_and_cost_no_weight():
     images = floats(0, 1)
     images[3, 5, 5, 1] = np.nan
     model = simclr()
-    with pytest.raises(ValueError, match="images must be finite.*NaN.*epoch 1"):
+    with pytest.raises(ValueError, match="inputs must be finite.*NaN.*epoch 1"):
         model.fit(images, batch_size=16, verbose=0)
     for weight in model.weights:
         assert np.isfinite(to_numpy(weight)).all()
@@ -82,8 +82,8 @@ def test_a_nan_image_is_named_with_its_step_where_asked(bad):
     images[15, 1, 1] = np.inf
     model = simclr()
     expected = (
-        f"in {1 if bad < 8 else 2} of the images of step {bad // 8 + 1} of "
-        f"epoch 1, the first of them image {bad % 8} of the batch"
+        f"in {1 if bad < 8 else 2} of the inputs of step {bad // 8 + 1} of "
+        f"epoch 1, the first of them number {bad % 8} of the batch"
     )
     with pytest.raises(ValueError, match=expected):
         model.fit(

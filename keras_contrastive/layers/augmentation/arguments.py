@@ -24,6 +24,15 @@ def check_probability(probability):
     return float(probability)
 
 
+def check_not_negative(name, value):
+    """`value` as a float of at least 0."""
+    if not 0 <= value < float("inf"):
+        raise ValueError(
+            f"`{name}` must be a number of at least 0. Received: {name}={value}"
+        )
+    return float(value)
+
+
 def check_interval(name, interval, low, high=float("inf")):
     """`interval` as a (low, high) tuple of floats within [low, high]."""
     try:

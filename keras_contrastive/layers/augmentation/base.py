@@ -1,4 +1,4 @@
-"""What all augmentation layers share."""
+"""What the augmentation layers of images share."""
 
 from typing import Any
 
@@ -6,18 +6,17 @@ import keras
 import numpy as np
 
 from keras_contrastive.layers.augmentation.arguments import check_value_range
-from keras_contrastive.layers.augmentation.data_layer import DataLayer
-from keras_contrastive.layers.random_state import RandomState
+from keras_contrastive.layers.augmentation.example_layer import Draws
+from keras_contrastive.layers.augmentation.example_layer import ExampleLayer
 
 
-class ImageLayer(DataLayer):
+class ImageLayer(ExampleLayer):
     """Base of what changes each image of a batch.
 
     A subclass says what is drawn, in `get_random_transformation`, and what is
     done with it, in `transform_images`, which is deterministic. Both see
     float32 images of shape `(batch, height, width, channels)` with values in
-    `value_range`, and use `self.backend` only: inside `tf.data` that is
-    TensorFlow, whatever the Keras backend.
+    `value_range`.
 
     Integer images hold 0 to 255. They become floats of `value_range` before
     anything else, with `training=False` too.
@@ -27,6 +26,7 @@ class ImageLayer(DataLayer):
             the range of the output.
     """
 
+    example_rank = 3
     requires_rgb = False
 
     def __init__(self, value_range: Any = (0, 1), **kwargs: Any):
@@ -60,21 +60,14 @@ class ImageLayer(DataLayer):
         return super().__call__(images, **kwargs)
 
     def call(self, images: Any, training: bool = True) -> Any:
-        self._check_shape(images.shape)
-        # Float32 under every policy: bfloat16 has too few bits for positions,
-        # sums over an image and hues.
-        images = self.backend.cast(images, "float32")
-        batched = len(images.shape) == 4
-        if not batched:
-            images = images[None]
-        if training:
-            transformation = self.get_random_transformation(images)
-            images = self.transform_images(images, transformation)
-        else:
-            images = self.transform_images_at_inference(images)
-        if not batched:
-            images = images[0]
-        return self.backend.cast(images, self.compute_dtype)
+        return self.change(images, training)
+
+    def augment(self, images: Any) -> Any:
+        transformation = self.get_random_transformation(images)
+        return self.transform_images(images, transformation)
+
+    def prepare(self, images: Any) -> Any:
+        return self.transform_images_at_inference(images)
 
     def transform_chosen(self, images: Any, chosen: Any, function: Any) -> Any:
         """`function(images)` where `chosen`, the others as they are."""
@@ -86,11 +79,7 @@ class ImageLayer(DataLayer):
         # Exact for 0 and 1, and TensorFlow's broadcast `where` is far slower.
         return chosen * function(images) + (1 - chosen) * images
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        self._check_shape(input_shape)
-        return tuple(input_shape)
-
-    def _check_shape(self, shape):
+    def check_shape(self, shape: Any) -> None:
         if len(shape) not in (3, 4):
             raise ValueError(
                 f"{type(self).__name__} expects images of shape (height, "
@@ -104,7 +93,7 @@ class ImageLayer(DataLayer):
             )
 
 
-class RandomImageLayer(ImageLayer):
+class RandomImageLayer(Draws, ImageLayer):
     """Base of the augmentation layers, each with random state of its own.
 
     Args:
@@ -113,31 +102,5 @@ class RandomImageLayer(ImageLayer):
         seed: Integer, or `None` for a random one.
     """
 
-    def __init__(
-        self, value_range: Any = (0, 1), seed: int | None = None, **kwargs: Any
-    ):
-        super().__init__(value_range=value_range, **kwargs)
-        self.seed = seed
-        self.generator = RandomState(seed)
-
-    def draw(self, images: Any, count: int, seed: Any = None) -> Any:
-        """Uniform draws in [0, 1), independent: shape `(batch, count)`."""
-        if seed is None:
-            seed = self._get_seed_generator(self.backend.name)
-        batch = self.backend.shape(images)[0]
-        return self.backend.random.uniform(
-            (batch, count), dtype="float32", seed=seed
-        )
-
-    def save_own_variables(self, store: Any) -> None:
-        self.generator.save_to(store)
-
-    def load_own_variables(self, store: Any) -> None:
-        self.generator.load_from(store)
-
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "value_range": self.value_range,
-            "seed": self.seed,
-        }
+        return {**super().get_config(), "value_range": self.value_range}
