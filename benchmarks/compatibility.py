@@ -6,8 +6,8 @@
 Takes each backbone of `tests/backbones`, small and randomly initialised,
 through `models.pooled`, a forward pass, a step of `SimCLRModel` or `CLIPModel`
 and a `.keras` round trip, on each backend, and writes the table into
-`docs/backbones.md`. A package that is not installed is left out, and a backend
-that is not asked for keeps what was found last.
+`docs/backbones.md`. A package that is not installed is left out; a package and
+a backend that are not asked for keep what was found last.
 """
 
 import argparse
@@ -33,9 +33,11 @@ CASES = (
     ("images", "keras-cv"),
     ("images", "keras.applications"),
 )
+PACKAGES = sorted({package for _, package in CASES})
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--backends", default=BACKENDS, nargs="+")
+parser.add_argument("--packages", nargs="+", default=PACKAGES)
 parser.add_argument("--run", help="one package, in its own process")
 
 
@@ -77,8 +79,8 @@ def run(kind, package):
     return found
 
 
-def measure(backend):
-    """Runs what is installed on one backend; keeps what it finds."""
+def measure(backend, packages):
+    """Runs those that are installed on one backend; keeps what it finds."""
     environment = {
         **os.environ,
         "KERAS_BACKEND": backend,
@@ -86,7 +88,7 @@ def measure(backend):
         "XLA_FLAGS": "--xla_backend_optimization_level=0",
     }
     for kind, package in CASES:
-        if util.find_spec(package.replace("-", "_")):
+        if package in packages and util.find_spec(package.replace("-", "_")):
             case = [kind, package]
             found = run_case(__file__, case, env=environment)
             results = json.loads(KEPT.read_text()) if KEPT.exists() else {}
@@ -154,5 +156,5 @@ if __name__ == "__main__":
         print(json.dumps(run(*json.loads(args.run))))
     else:
         for backend in args.backends:
-            measure(backend)
+            measure(backend, args.packages)
             write(json.loads(KEPT.read_text()))

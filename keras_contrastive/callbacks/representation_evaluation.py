@@ -3,6 +3,8 @@
 import abc
 from typing import Any
 
+import keras
+
 from keras_contrastive.callbacks.periodic_evaluation import PeriodicEvaluation
 from keras_contrastive.evaluation.checks import as_labels
 from keras_contrastive.evaluation.extract_features import extract_features
@@ -81,4 +83,5 @@ def _check_labelled(data, name):
             f"such batches. Received: {type(data).__name__}"
         )
     images, labels = data
-    as_labels(labels, f"{name} labels", len(images))
+    num_examples = len(keras.tree.flatten(images)[0])
+    as_labels(labels, f"{name} labels", num_examples)

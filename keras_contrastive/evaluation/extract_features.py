@@ -29,7 +29,8 @@ def extract_features(
         data: Images or an `(images, labels)` tuple, as arrays; or a finite
             data set (`tf.data.Dataset`, `keras.utils.PyDataset`, PyTorch
             `DataLoader`, any iterable) of batches of images or of
-            `(images, labels)`.
+            `(images, labels)`. In place of images, whatever the model takes:
+            an array or a dict of arrays.
         batch_size: Number of images in a batch, where `data` is arrays.
         verbose: As in `keras.Model.predict`: 0 is silent, `"auto"` or 1 shows
             a progress bar, 2 one line.
@@ -74,7 +75,7 @@ def extract_features(
 
 def is_arrays(data) -> bool:
     """Whether `data` is `images` or `(images, labels)`, not a data set."""
-    return isinstance(data, tuple) or hasattr(data, "shape")
+    return isinstance(data, (tuple, dict)) or hasattr(data, "shape")
 
 
 def _predict_batches(model, dataset, verbose):

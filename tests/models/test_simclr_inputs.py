@@ -89,6 +89,19 @@ def test_microbatches_of_signals_change_nothing():
     np.testing.assert_allclose(*np.array(losses)[:, 0], rtol=1e-5)
 
 
+@every_kind
+def test_representation_is_scored_in_fit(kind):
+    make, x = CASES[kind]
+    labels = np.arange(16) % 2
+    model = make()
+    model.compile()
+    knn = kc.callbacks.KNNEvaluation((x, labels), (x, labels), k=3)
+    logs = model.fit(x, batch_size=8, callbacks=[knn], verbose=0).history
+    assert 0 <= logs["knn_accuracy"][0] <= 1
+    features, none = kc.evaluation.extract_features(model, x, verbose=0)
+    assert features.shape == (16, 8) and none is None
+
+
 def test_probe_on_signals():
     model = signal_model(num_classes=2)
     model.compile()
