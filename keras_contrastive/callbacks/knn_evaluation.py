@@ -84,10 +84,10 @@ class KNNEvaluation(RepresentationEvaluation):
         )
         check_positive(k, "k")
         check_positive(temperature, "temperature")
-        if is_arrays(train_data) and k > len(train_data[0]):
+        if is_arrays(train_data) and k > len(train_data[1]):
             raise ValueError(
                 "`k` must be at most the number of training images, "
-                f"{len(train_data[0])}. Received: k={k}"
+                f"{len(train_data[1])}. Received: k={k}"
             )
         self.k = k
         self.temperature = temperature
