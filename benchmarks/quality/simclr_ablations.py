@@ -16,6 +16,7 @@ CHANGES = {
     "PyTorch's initial weights": {"pytorch_weights": True},
     "rate x 3": {"learning_rate": 0.36},
     "temperature 0.2": {"temperature": 0.2},
+    "temperature 0.2, rate x 3": {"temperature": 0.2, "learning_rate": 0.36},
     "decoupled": {"decoupled": True},
     "head of 3 layers": {"head_layers": 3},
     "no BatchNorm on z": {"output_batch_norm": False},
