@@ -16,6 +16,12 @@ LOSSES = {
     "siglip": kc.losses.SigLIPLoss,
     "supcon": kc.losses.SupConLoss,
 }
+DEFAULTS = {
+    "nt_xent": {"temperature": 0.5},
+    "clip": {"temperature": 0.07},
+    "siglip": {"temperature": 0.1, "bias": -10.0},
+    "supcon": {"temperature": 0.1, "form": "out"},
+}
 # Few shapes: JAX compiles each of them anew.
 SHAPES = [(1, 1), (2, 5), (6, 3)]
 LARGEST = {"float16": 6e4, "bfloat16": 1e38, "float32": 1e38}
@@ -100,3 +106,15 @@ def test_order_views_and_lengths_do_not_matter(
     assert float(loss(first[order], second[order])) == expected
     assert float(loss(second, first)) == expected
     assert float(loss(first * np.float32(scale), second)) == expected
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_defaults_are_those_of_the_papers(name):
+    expected = {
+        **DEFAULTS[name],
+        "name": f"{name}_loss",
+        "block_size": None,
+        "gather": True,
+        "reduction": "sum_over_batch_size",
+    }
+    assert expected.items() <= LOSSES[name]().get_config().items()

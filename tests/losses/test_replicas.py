@@ -1,0 +1,54 @@
+"""A replica's losses are those of its rows in the global batch."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from tests.losses.helpers import views
+from tests.replicas import Replicas
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() == "jax",
+    reason="JAX programs see the global batch: nothing is gathered",
+)
+
+REPLICAS, ROWS = 3, 4
+# Copies of an image, or members of a class, on one replica and on several.
+IDS = np.array([0, 1, 1, 2, 0, 3, 4, 5, 1, 6, 7, 6], "int32")
+
+CASES = {
+    "NTXentLoss": lambda loss, a, b, ids: loss(a, b),
+    "CLIPLoss": lambda loss, a, b, ids: loss(a, b, 5.0),
+    "CLIPLoss with ids": lambda loss, a, b, ids: loss(a, b, image_ids=ids),
+    "SigLIPLoss": lambda loss, a, b, ids: loss(a, b, 5.0, -2.0),
+    "SigLIPLoss with ids": lambda loss, a, b, ids: loss(a, b, image_ids=ids),
+    "SupConLoss": lambda loss, a, b, ids: loss(ids, a),
+}
+
+
+@pytest.mark.parametrize("gather", [True, False])
+@pytest.mark.parametrize("case", CASES)
+def test_losses_are_those_of_one_device(case, gather, monkeypatch):
+    batch = *views(REPLICAS * ROWS, 5), IDS
+    loss_class = getattr(kc.losses, case.split()[0])
+    loss = loss_class(gather=gather, reduction=None)
+
+    def losses_of(rows):
+        losses = CASES[case](loss, *(x[rows] for x in batch))
+        return np.asarray(keras.ops.convert_to_numpy(losses))
+
+    parts = [slice(i, i + ROWS) for i in range(0, REPLICAS * ROWS, ROWS)]
+    if gather:
+        expected = np.split(losses_of(slice(None)), REPLICAS)
+    else:
+        expected = [losses_of(rows) for rows in parts]
+    replicas = Replicas(REPLICAS)
+    for name, stand_in in {
+        "all_gather": lambda x: keras.ops.concatenate(replicas.exchange(x)),
+        "num_replicas": lambda: REPLICAS,
+        "replica_index": lambda: replicas.rank,
+    }.items():
+        monkeypatch.setattr(kc.distribution, name, stand_in)
+    actual = replicas.run(lambda rank: losses_of(parts[rank]))
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
