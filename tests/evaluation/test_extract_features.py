@@ -81,6 +81,17 @@ def test_unlabelled_data(images):
         assert labels is None
 
 
+@pytest.mark.parametrize("make", [as_arrays, Batches, as_list])
+def test_progress(make, images, labels, capsys):
+    """It tells how many batches there are, or nothing."""
+    data = make(images, labels)
+    extract_features(mean_color(), data, 4, verbose=0)
+    assert capsys.readouterr().out == ""
+    extract_features(mean_color(), data, 4, verbose=1)
+    printed = capsys.readouterr().out
+    assert "1/3" in printed and "3/3" in printed
+
+
 def test_labels_follow_a_shuffled_data_set(images):
     """Each pass is in a new order, so features and labels must share one."""
     colors = images.mean((1, 2))
@@ -114,6 +125,10 @@ def test_features_that_are_no_vectors_are_refused(images):
     encoder = keras.Sequential([keras.layers.Conv2D(2, 3)])
     with pytest.raises(ValueError, match="pooling"):
         extract_features(encoder, images, verbose=0)
+    inputs = keras.Input((4, 4, 3))
+    two_outputs = keras.Model(inputs, [inputs, inputs])
+    with pytest.raises(ValueError, match="Received: list"):
+        extract_features(two_outputs, images, verbose=0)
 
 
 def test_labels_of_another_length_are_refused(images, labels):

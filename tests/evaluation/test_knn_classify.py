@@ -109,11 +109,13 @@ def test_extreme_features_and_temperatures(temperature):
         ({"chunk_size": 0}, "`chunk_size`"),
         ({"train_labels": [0, 1, 0]}, "`train_labels`"),
         ({"train_labels": np.eye(4)}, "`train_labels`"),
+        ({"train_labels": np.ones((4, 2), int)}, r"`train_labels`.*\(4, 2\)"),
         ({"train_labels": [0.0, 1.0, 0.0, 1.0]}, "`train_labels`"),
         ({"test_features": np.ones((2, 3))}, "same width"),
         ({"test_features": np.ones(2)}, "`test_features`"),
         ({"test_features": np.ones((0, 2))}, "`test_features`"),
         ({"train_features": np.full((4, 2), np.nan)}, "`train_features`"),
+        ({"train_features": [[0, np.inf], *[[1, 0]] * 3]}, "in 1 of 4 rows"),
     ],
 )
 def test_bad_input_is_refused(change, message):

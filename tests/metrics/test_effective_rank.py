@@ -41,6 +41,11 @@ def test_axis_aligned_embeddings_use_all_dimensions():
     np.testing.assert_allclose(effective_rank(z), 8.0, rtol=1e-5)
 
 
+def test_unused_dimensions_do_not_count():
+    z = np.pad(np.eye(3), ((0, 0), (0, 2)))
+    np.testing.assert_allclose(effective_rank(z), 3.0, rtol=1e-6)
+
+
 def test_zero_embeddings_have_rank_zero():
     z = np.zeros((5, 4))
     assert metric_value(z, z) == 0.0
