@@ -14,7 +14,11 @@ JAX_CACHE := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/build/jax \
 # What tells first whether another Keras fits.
 CORE := tests/losses tests/layers tests/optimizers tests/models
 
-.PHONY: quickstart test benchmark lint types docs package format clean fuzz $(addprefix test-,$(BACKENDS)) \
+# What runs the package's files of one backend.
+OF_A_BACKEND := tests/losses/test_blocks.py tests/models/test_simclr_model.py \
+  tests/models/test_microbatches.py tests/distribution
+
+.PHONY: quickstart test benchmark lint types docs package format clean fuzz coverage mutation $(addprefix test-,$(BACKENDS)) \
   test-without-tensorflow test-keras-oldest test-keras-nightly
 
 # The environment of a user on one backend, then the main job.
@@ -60,6 +64,29 @@ build/keras-nightly: $(VENV)/.dev
 # The readers of data on 100,000 damaged files.
 fuzz: $(VENV)/.dev
 	$(RUN) -m tests.fuzz.run --count 100000
+
+# The package's lines that the suite runs: all of it on PyTorch, and on the
+# others what is theirs. Fails below the least that pyproject.toml asks for.
+coverage: $(VENV)/.dev
+	rm -rf build/coverage
+	OMP_NUM_THREADS=1 KERAS_BACKEND=torch \
+	  $(RUN) -m coverage run -m pytest -n $(JOBS)
+	for backend in tensorflow jax; do \
+	  $(JAX_CACHE) OMP_NUM_THREADS=1 KERAS_BACKEND=$$backend \
+	    $(RUN) -m coverage run -m pytest -n $(JOBS) $(OF_A_BACKEND) || exit 1; \
+	done
+	$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage report
+
+# Small faults in the package, of which the tests must notice nine in ten:
+# docs/mutation.md.
+mutation: $(VENV)/.dev
+	OMP_NUM_THREADS=1 KERAS_BACKEND=torch \
+	  $(RUN) -m tests.mutation.run losses evaluation distribution
+	for backend in tensorflow jax; do \
+	  OMP_NUM_THREADS=1 KERAS_BACKEND=$$backend \
+	    $(RUN) -m tests.mutation.run distribution || exit 1; \
+	done
 
 # Beside other packages, on a machine that does nothing else; it takes long.
 # Quality has commands of its own, in docs/results.md.

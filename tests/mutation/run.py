@@ -1,0 +1,211 @@
+"""Tries the tests on faulty copies of the package: who notices?
+
+    KERAS_BACKEND=torch python -m tests.mutation.run losses evaluation
+
+The faults are made in a copy of the tree. A mutant is killed if a test fails
+or the tests hang. On PyTorch each run is a fork of one process that has
+imported what does not change; the other backends have threads that do not
+survive a fork, and start anew.
+"""
+
+import argparse
+import collections
+import gc
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.mutation.mutants import mutants_of
+
+BACKEND = os.environ["KERAS_BACKEND"]
+ROOT = Path(__file__).parents[2]
+STRATEGIES = [
+    "tests/distribution/test_all_gather.py",
+    "tests/distribution/test_replicas.py",
+]
+# The files of each subject, and the tests that must notice.
+SUBJECTS = {
+    "losses": (
+        "losses/*.py",
+        ["tests/losses/test_supcon_loss.py", "tests/losses"],
+    ),
+    "evaluation": (
+        "evaluation/*.py",
+        ["tests/evaluation", "tests/metrics/test_effective_rank.py"],
+    ),
+    "distribution": {
+        "torch": (
+            "distribution/torch.py",
+            ["tests/distribution/test_torch_collectives.py"],
+        ),
+        "tensorflow": ("distribution/tensorflow.py", STRATEGIES),
+        "jax": ("distribution/single_view.py", STRATEGIES),
+    }[BACKEND],
+}
+LEAST_KILLED = 0.9
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("subjects", nargs="+", choices=SUBJECTS)
+    parser.add_argument("--files", help="pattern of names, such as 'knn*'")
+    parser.add_argument(
+        "--part",
+        default="1/1",
+        help="such as 2/3: every third, from the second on",
+    )
+    arguments = parser.parse_args()
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name in ("keras_contrastive", "tests", "pyproject.toml"):
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+            copy(ROOT / name, name)
+        sys.path.insert(0, folder)
+        os.environ["PYTHONPATH"] = folder
+        # `tests` is from now on that of the copy.
+        for name in [n for n in sys.modules if n.split(".")[0] == "tests"]:
+            del sys.modules[name]
+        import_what_does_not_change()
+        for subject in arguments.subjects:
+            failed |= not try_all(subject, arguments.files, arguments.part)
+        os.chdir(ROOT)
+    return failed
+
+
+def import_what_does_not_change():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    from hypothesis import Phase
+    from hypothesis import settings
+
+    # The same examples each time, and the first failure is enough.
+    phases = [Phase.explicit, Phase.generate]
+    settings.register_profile(
+        "mutation", database=None, derandomize=True, phases=phases
+    )
+    settings.load_profile("mutation")
+    if BACKEND == "torch":
+        import keras
+        import sklearn.linear_model  # noqa: F401
+
+        keras.utils.set_random_seed(0)
+        gc.freeze()  # or each fork would copy what it only counts
+
+
+def try_all(subject, pattern, part):
+    """Prints a subject's survivors and a table; whether enough were killed."""
+    files, tests = SUBJECTS[subject]
+    paths = sorted(Path("keras_contrastive").glob(files))
+    this, parts = map(int, part.split("/"))
+    start = time.monotonic()
+    if not passes(tests, timeout=1200):
+        raise SystemExit(f"{tests} fail without any fault.")
+    timeout = 60 + 10 * (time.monotonic() - start)
+    # The files of bytecode are those of the package without fault, from here.
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    table = []
+    for path in paths:
+        if pattern and not path.match(pattern):
+            continue
+        source = path.read_text()
+        mutants = mutants_of(source)[this - 1 :: parts]
+        alive = 0
+        killers.clear()
+        for mutant in mutants:
+            path.write_text(mutant.source)
+            if passes(tests, timeout):
+                alive += 1
+                print(f"{path}:{mutant.line}: {mutant.change}", flush=True)
+        path.write_text(source)
+        table.append((path, len(mutants), alive))
+    count, alive = (sum(row[i] for row in table) for i in (1, 2))
+    print(f"\n| {BACKEND} | mutants | killed | survivors |")
+    print("|---|---|---|---|")
+    for name, mutants, survivors in [*table, (subject, count, alive)]:
+        killed = mutants - survivors
+        print(f"| `{name}` | {mutants} | {killed} | {survivors} |")
+    print(f"{1 - alive / count:.1%} killed\n", flush=True)
+    return 1 - alive / count >= LEAST_KILLED
+
+
+def passes(tests, timeout):
+    """Whether the tests pass before the timeout."""
+    plugins = ["cacheprovider", "unraisableexception", "threadexception"]
+    arguments = ["-x", *(f"-pno:{plugin}" for plugin in plugins), *tests]
+    if BACKEND == "torch":
+        return passes_in_a_fork(arguments, timeout)
+    command = [sys.executable, "-m", "pytest", *arguments]
+    try:
+        run = subprocess.run(command, timeout=timeout, capture_output=True)
+    except subprocess.TimeoutExpired:
+        return False
+    return run.returncode == 0
+
+
+# What killed the last mutants is tried first on the next one.
+killers = collections.deque(maxlen=4)
+
+
+class NameOfFailure:
+    """Pytest plugin that writes the name of the test that fails."""
+
+    def __init__(self, pipe):
+        self.pipe = pipe
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            os.write(self.pipe, report.nodeid.encode())
+
+
+def passes_in_a_fork(arguments, timeout):
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        run_and_leave([*reversed(killers), *arguments], write_end)
+    os.close(write_end)
+    code = exit_code(child, timeout)
+    killer = os.read(read_end, 1000).decode()
+    os.close(read_end)
+    if killer and killer not in killers:
+        killers.append(killer)
+    return code == 0
+
+
+def run_and_leave(arguments, pipe):
+    """Pytest in a forked process, which never returns."""
+    import pytest
+
+    os.setpgid(0, 0)
+    # Loops without end, however busy the machine is.
+    resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    code = 1
+    try:
+        code = pytest.main(arguments, plugins=[NameOfFailure(pipe)])
+    finally:
+        os._exit(int(code))
+
+
+def exit_code(child, timeout):
+    """That of a forked process, or of its end after the timeout."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        finished, status = os.waitpid(child, os.WNOHANG)
+        if finished:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.killpg(child, 9)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
