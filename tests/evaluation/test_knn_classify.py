@@ -100,6 +100,16 @@ def test_extreme_features_and_temperatures(temperature):
     np.testing.assert_array_equal(predicted, [1, 2, 3])
 
 
+def test_votes_neither_overflow_nor_vanish():
+    """At a low temperature, near the neighbours and far from them."""
+    train, test = (
+        np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        for angles in (np.radians([0, 30]), np.radians([0, -80]))
+    )
+    predicted = knn_classify(train, [8, 2], test, k=2, temperature=1e-3)
+    np.testing.assert_array_equal(predicted, [8, 8])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -4,6 +4,7 @@ from sklearn.linear_model import LogisticRegression
 
 from keras_contrastive.evaluation import linear_probe
 from keras_contrastive.evaluation.linear_probe import _loss_and_gradient
+from keras_contrastive.evaluation.linear_probe import _statistics
 from tests.oracles import numeric_gradient
 
 
@@ -81,6 +82,15 @@ def test_same_seed_same_numbers(rng):
     first = linear_probe(*args, epochs=3, verbose=0)
     assert first == linear_probe(*args, epochs=3, verbose=0)
     assert first != linear_probe(*args, epochs=3, seed=1, verbose=0)
+
+
+def test_statistics_of_many_rows():
+    """A constant column, a small one around zero, and one far from it."""
+    signs = np.tile([-1.0, 1.0], 50_000)
+    columns = [np.full_like(signs, 0.1), 1e-3 * signs, 100 + signs]
+    mean, scale = _statistics(np.stack(columns, axis=1).astype("float32"))
+    np.testing.assert_allclose(mean, [0.1, 0, 100], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(scale, [1, 1e-3, 1], rtol=1e-5)
 
 
 def test_constant_features_and_string_labels():

@@ -118,6 +118,16 @@ def test_float32_inside_whatever_the_policy(policy):
     assert float(loss) == pytest.approx(expected, rel=1e-6)
 
 
+def test_float32_whatever_keras_computes_in():
+    z_a, z_b = views(16, 8)
+    keras.config.set_floatx("float16")
+    try:
+        loss = kc.losses.NTXentLoss(0.05)(z_a, z_b)
+    finally:
+        keras.config.set_floatx("float32")
+    assert keras.backend.standardize_dtype(loss.dtype) == "float32"
+
+
 def test_sample_weight_weighs_images():
     z_a, z_b = views(4, 8)
     losses = per_example(z_a, z_b)
