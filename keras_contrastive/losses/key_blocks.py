@@ -37,7 +37,9 @@ class KeyBlocks:
 
     def start(self, i):
         """Index of the first key of block `i`."""
-        return ops.minimum(i * self.size, self.m - self.size)
+        # Keras would choose the type after `floatx`, which may be float64.
+        start = ops.convert_to_tensor(i * self.size, dtype="int32")
+        return ops.minimum(start, self.m - self.size)
 
     def key_index(self, i):
         return self.start(i) + ops.arange(self.size, dtype="int32")
