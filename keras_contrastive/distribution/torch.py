@@ -124,7 +124,7 @@ def start_together(variables: Any) -> None:
     with torch.no_grad():
         for variable in variables:
             dist.broadcast(variable.value, src=0)
-    seed = torch.tensor(torch.initial_seed() % 2**62, dtype=torch.int64)
+    seed = torch.tensor(torch.initial_seed() % 2**62)
     seed = seed.to(keras.ops.convert_to_tensor(0.0).device)
     dist.broadcast(seed, src=0)
     torch.manual_seed(int(seed) + replica_index())

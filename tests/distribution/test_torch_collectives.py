@@ -1,5 +1,7 @@
 """`distribution/torch.py` between threads, whose values are added here."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -154,9 +156,20 @@ def test_sums_over_replicas(replicas):
         assert result == ([6.0, 6.0], [rank + 1.0, rank + 1.0])
 
 
-def test_start_together(replicas, monkeypatch):
+def test_symbolic_metrics_are_left_alone(replicas):
+    symbolic = SimpleNamespace(value=torch.empty(2, device="meta"))
+
+    def of_replica(rank):
+        with distribution.sums_over_replicas([symbolic]):
+            return True
+
+    assert replicas.run(of_replica) == [True] * REPLICAS
+
+
+@pytest.mark.parametrize("seed", [100_000, 2**64 - 1])
+def test_start_together(seed, replicas, monkeypatch):
     """The first one's values and seed; other random numbers in each."""
-    monkeypatch.setattr(torch, "initial_seed", lambda: 100 + 7 * replicas.rank)
+    monkeypatch.setattr(torch, "initial_seed", lambda: seed - replicas.rank)
     seeds = {}
     monkeypatch.setattr(
         torch, "manual_seed", lambda seed: seeds.update({replicas.rank: seed})
@@ -169,7 +182,7 @@ def test_start_together(replicas, monkeypatch):
 
     for values in replicas.run(of_replica):
         assert values == [[1.0, 1.0], [1.0, 1.0, 1.0]]
-    assert seeds == {0: 100, 1: 101, 2: 102}
+    assert seeds == {rank: seed % 2**62 + rank for rank in range(REPLICAS)}
 
 
 @pytest.mark.parametrize(
@@ -195,12 +208,24 @@ def test_shards(sizes, seeds, message, replicas):
     replicas.run(of_replica)
 
 
+@pytest.mark.parametrize("dtype, most", [("float32", 1e8), ("float16", 6e4)])
+def test_shards_that_hardly_differ(dtype, most, replicas):
+    """Their sums are not told apart, or not even finite, in their type."""
+
+    def of_replica(rank):
+        x = torch.tensor([most, most, rank], dtype=getattr(torch, dtype))
+        of_torch.check_shards(x)
+
+    replicas.run(of_replica)
+
+
 def test_one_process_is_left_alone():
     x = torch.ones(2)
     of_torch.average_over_replicas([x])
     of_torch.check_shards([x])
-    with distribution.sums_over_replicas([]):
+    with distribution.sums_over_replicas([keras.Variable(1.0)]):
         pass
+    assert distribution.all_gather(x) is x
     assert distribution.mean_over_replicas(x) is x
     assert distribution.num_replicas() == 1
     assert distribution.is_first_process()
