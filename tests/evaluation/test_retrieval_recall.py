@@ -116,7 +116,7 @@ def test_tie_with_an_own_caption_is_none():
 def test_takes_tensors():
     images = ops.convert_to_tensor(np.eye(3), dtype="float16")
     index = ops.convert_to_tensor([0, 1, 2], dtype="int32")
-    scores = retrieval_recall(images, images, index, ks=(1,))
+    scores = retrieval_recall(images, images, index, ks=np.array([1, 2]))
     assert set(scores.values()) == {1.0}
 
 

@@ -115,6 +115,7 @@ def test_templates():
         ({"class_names": ["cat", 3]}, "`class_names`.*3"),
         ({"templates": []}, "`templates`"),
         ({"templates": "a {}"}, "`templates` must be a list.*a {}"),
+        ({"templates": str.upper}, "`templates` must be a list"),
         ({"templates": ["a cat"]}, "`templates`.*a cat"),
         ({"templates": [3]}, "`templates`.*3"),
         ({"encode_text": lambda t: np.ones((1, 3))}, "one row per string"),
@@ -131,6 +132,11 @@ def test_bad_arguments_are_refused(change, message):
     }
     with pytest.raises(ValueError, match=message):
         zero_shot_weights(**arguments)
+
+
+def test_weights_must_be_finite():
+    with pytest.raises(ValueError, match="`weights` must be finite"):
+        zero_shot_classify(np.ones((5, 2)), np.full((2, 3), np.nan))
 
 
 def test_sizes_must_fit():

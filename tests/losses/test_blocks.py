@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.losses.logit_blocks import logsumexp_blocks
 from tests.autodiff import value_and_gradients
 from tests.losses.helpers import views
+from tests.oracles import numeric_gradient
 
 N, DIM = 11, 5
 IDS = np.array([0, 1, 2, 0, 3, 4, 4, 5, 0, 6, 7], "int32")
@@ -67,6 +69,29 @@ def test_any_block_size(case, block_size):
     for one, other in zip(gradients, expected_gradients, strict=True):
         scale = np.abs(other).max()
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("block_size", [3, None])
+def test_rows_and_columns_have_gradients_of_their_own(block_size):
+    queries, keys = views(4, 3)[0], views(7, 3)[1]
+    weights = np.random.default_rng(0).normal(size=4 + 7).astype("float32")
+
+    def weighted(queries, keys):
+        sums = logsumexp_blocks(queries, keys, 2.0, block_size, of_columns=True)
+        return keras.ops.sum(keras.ops.multiply(weights, sums))
+
+    def reference(queries, keys):
+        exponentials = np.exp(2 * queries @ keys.T)
+        sums = [exponentials.sum(axis) for axis in (1, 0)]
+        return weights @ np.log(np.concatenate(sums))
+
+    _, gradients = value_and_gradients(weighted, queries, keys)
+    expected = [
+        numeric_gradient(lambda q: reference(q, keys), queries),
+        numeric_gradient(lambda k: reference(queries, k), keys),
+    ]
+    for actual, wanted in zip(gradients, expected, strict=True):
+        np.testing.assert_allclose(actual, wanted, rtol=1e-4, atol=1e-5)
 
 
 def compiled(function):

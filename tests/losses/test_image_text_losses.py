@@ -140,6 +140,18 @@ def test_distinct_ids_are_none(loss_class):
     )
 
 
+@pytest.mark.parametrize("scale_type", [int, np.float16, np.float64])
+@pytest.mark.parametrize("loss_class", BOTH)
+def test_scale_of_any_type(loss_class, scale_type):
+    images, texts = views(5, 4)
+    np.testing.assert_allclose(
+        per_example(loss_class, images, texts, scale_type(5)),
+        per_example(loss_class, images, texts, np.float32(5)),
+        rtol=1e-6,
+        atol=1e-6,
+    )
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     loss_class=st.sampled_from(BOTH),
@@ -205,6 +217,12 @@ def test_rejects_bad_input(loss_class):
         loss(images, texts, np.ones(4, "float32"))
     with pytest.raises(ValueError, match=r"image_ids.shape=\(3,\)"):
         loss(images, texts, image_ids=[1, 2, 3])
+
+
+def test_rejects_a_bias_per_example():
+    images, texts = views(4, 8)
+    with pytest.raises(ValueError, match="`logit_bias` must be a scalar"):
+        kc.losses.SigLIPLoss()(images, texts, 10.0, np.ones(4, "float32"))
 
 
 @pytest.mark.parametrize(

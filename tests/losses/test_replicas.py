@@ -24,6 +24,7 @@ CASES = {
     "SigLIPLoss": lambda loss, a, b, ids: loss(a, b, 5.0, -2.0),
     "SigLIPLoss with ids": lambda loss, a, b, ids: loss(a, b, image_ids=ids),
     "SupConLoss": lambda loss, a, b, ids: loss(ids, a),
+    "SupConLoss in": lambda loss, a, b, ids: loss(ids, a),
 }
 
 
@@ -32,7 +33,8 @@ CASES = {
 def test_losses_are_those_of_one_device(case, gather, monkeypatch):
     batch = *views(REPLICAS * ROWS, 5), IDS
     loss_class = getattr(kc.losses, case.split()[0])
-    loss = loss_class(gather=gather, reduction=None)
+    form = {"form": "in"} if case == "SupConLoss in" else {}
+    loss = loss_class(gather=gather, reduction=None, **form)
 
     def losses_of(rows):
         losses = CASES[case](loss, *(x[rows] for x in batch))
