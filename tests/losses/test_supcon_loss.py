@@ -86,6 +86,8 @@ def test_rejects_bad_input():
         kc.losses.SupConLoss(form="both")
     with pytest.raises(ValueError, match=r"labels.shape=\(5,\)"):
         kc.losses.SupConLoss()(LABELS[:5], embeddings)
+    with pytest.raises(ValueError, match=r"labels.shape=\(6, 2\)"):
+        kc.losses.SupConLoss()(np.stack([LABELS, LABELS], 1), embeddings)
     with pytest.raises(ValueError, match=r"embeddings.shape=\(6, 2, 2\)"):
         kc.losses.SupConLoss()(LABELS, embeddings.reshape(6, 2, 2))
 
