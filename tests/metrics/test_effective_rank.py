@@ -42,7 +42,7 @@ def test_axis_aligned_embeddings_use_all_dimensions():
 
 
 def test_unused_dimensions_do_not_count():
-    z = np.pad(np.eye(3), ((0, 0), (0, 2)))
+    z = np.pad(np.eye(3), ((0, 3), (0, 2)))
     np.testing.assert_allclose(effective_rank(z), 3.0, rtol=1e-6)
 
 
