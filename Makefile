@@ -16,7 +16,8 @@ CORE := tests/losses tests/layers tests/optimizers tests/models
 
 # What runs the package's files of one backend.
 OF_A_BACKEND := tests/losses/test_blocks.py tests/models/test_simclr_model.py \
-  tests/models/test_microbatches.py tests/distribution
+  tests/models/test_microbatches.py tests/distribution/test_all_gather.py \
+  tests/distribution/test_replicas.py
 
 .PHONY: quickstart test benchmark lint types docs package format clean fuzz coverage mutation $(addprefix test-,$(BACKENDS)) \
   test-without-tensorflow test-keras-oldest test-keras-nightly
