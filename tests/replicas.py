@@ -14,7 +14,7 @@ class Replicas:
     def __init__(self, count):
         self.count = count
         self._local = threading.local()
-        self._barrier = threading.Barrier(count, timeout=60)
+        self._barrier = threading.Barrier(count, timeout=300)
         self._sent = [None] * count
 
     @property
