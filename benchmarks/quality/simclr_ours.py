@@ -40,7 +40,7 @@ class DecoupledNTXentLoss(ContrastiveLoss):
         return (self.one_way(z_a, z_b) + self.one_way(z_b, z_a)) / 2
 
     def one_way(self, queries, others):
-        own = ops.arange(len(queries), dtype="int32")
+        own = ops.arange(ops.shape(queries)[0], dtype="int32")
         scale = 1 / self.temperature
         negatives = ops.logaddexp(
             *(
