@@ -84,4 +84,7 @@ def leave_undecayed(optimizer, variables):
 def is_decayed(optimizer, variable):
     """Whether the optimizer's weight decay applies to the variable."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    # From Keras 3.16 `_use_weight_decay` needs an optimizer that is built.
+    if hasattr(optimizer, "_is_excluded_from_weight_decay"):
+        return not optimizer._is_excluded_from_weight_decay(variable)
     return optimizer._use_weight_decay(variable)

@@ -27,6 +27,7 @@ def no_network(monkeypatch):
 
 @needs_data
 def test_prepared_data_are_read_without_the_network(no_network):
+    pytest.importorskip("tensorflow_datasets")
     images, labels = cifar10("test", data_dir=DATA_DIR)
     assert images.shape == (10_000, 32, 32, 3) and images.dtype == np.uint8
     assert labels.shape == (10_000,) and labels.dtype == np.int64
@@ -40,6 +41,7 @@ def test_prepared_data_are_read_without_the_network(no_network):
 
 @needs_data
 def test_unknown_split():
+    pytest.importorskip("tensorflow_datasets")
     with pytest.raises(ValueError, match="`split` must be.*'validation'"):
         cifar10("validation", data_dir=DATA_DIR)
 

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.optimizers.weight_decay import is_decayed
 from tests import oracles
 from tests.autodiff import value_and_gradients
 from tests.models.helpers import END
@@ -291,7 +292,7 @@ def test_exclusions_are_those_of_the_paper(tmp_path):
         return [
             v.path
             for v in model.trainable_variables
-            if model.optimizer._use_weight_decay(v)
+            if is_decayed(model.optimizer, v)
         ]
 
     kernels = decayed(model)

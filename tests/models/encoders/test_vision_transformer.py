@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.optimizers.weight_decay import is_decayed
 from tests.models.encoders import oracle
 from tests.models.encoders.marks import slow_on_jax
 
@@ -163,7 +164,7 @@ def test_weight_decay_leaves_tokens_and_positions_out():
     decayed = {
         v.path.split("/")[-2]
         for v in encoder.trainable_variables
-        if optimizer._use_weight_decay(v)
+        if is_decayed(optimizer, v)
     }
     assert decayed == {
         "patch_embedding",
