@@ -69,8 +69,8 @@ class SimCLRModel(ContrastiveModel):
     `DataLoader`. In place of the images they also take a tuple of two batches
     of views that were made elsewhere, `((view_a, view_b), labels)`; the
     augmenter then leaves them as they are. So inputs of several parts come as
-    a dict, not as a tuple. `evaluate` returns the loss and
-    metrics on two freshly augmented views, with the encoder in inference mode.
+    a dict, not as a tuple. `evaluate` returns the loss and metrics on two
+    freshly augmented views, with the encoder in inference mode.
 
     The logs hold `loss`, which is the contrastive loss alone,
     `contrastive_accuracy`, and with a probe `probe_loss` and `probe_accuracy`.
