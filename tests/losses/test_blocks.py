@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.losses.key_blocks import KeyBlocks
 from keras_contrastive.losses.logit_blocks import logsumexp_blocks
 from tests.autodiff import value_and_gradients
 from tests.losses.helpers import views
@@ -69,6 +70,26 @@ def test_any_block_size(case, block_size):
     for one, other in zip(gradients, expected_gradients, strict=True):
         scale = np.abs(other).max()
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6 * scale)
+
+
+def test_default_blocks_have_half_a_million_logits():
+    for n, size in [(1024, 512), (4096, 128), (65_536, 128), (2, 200_000)]:
+        assert KeyBlocks(n, 200_000, None).size == size
+    assert KeyBlocks(1024, 200_000, 7).size == 7
+
+
+def test_what_one_block_and_whole_blocks_spare():
+    """No loop for one block, nothing hidden where none overlap."""
+    calls = []
+    one = KeyBlocks(4, 6, 6)
+    assert one.fold(lambda i, state: calls.append(i) or state, "state") == (
+        "state"
+    )
+    assert calls == [0] and isinstance(calls[0], int)
+    logits = keras.ops.ones((4, 3))
+    assert KeyBlocks(4, 6, 3).hide(1, logits, 0.0) is logits
+    hidden = KeyBlocks(4, 5, 3).hide(1, logits, 0.0)
+    np.testing.assert_array_equal(hidden, [[0, 1, 1]] * 4)
 
 
 @pytest.mark.parametrize("block_size", [3, None])

@@ -1,7 +1,8 @@
 """Small faults that a test should notice, each alone in a source file.
 
 Left as they are: imports, annotations, docstrings, names, what is raised (but
-not whether it is), and strings, but for those that arguments default to.
+not whether it is), and strings, but for those that arguments default to. What
+other backends run is not there.
 """
 
 import ast
@@ -38,9 +39,9 @@ class Mutant(NamedTuple):
     source: str
 
 
-def mutants_of(source):
-    """All mutants of a file, in the order of its lines."""
-    tree = ast.parse(source)
+def mutants_of(source, backend):
+    """All mutants of what a backend runs of a file, in the order of lines."""
+    tree = _OneBackend(backend).visit(ast.parse(source))
     rebound = set(_rebound(tree))
     found = []
     for parent, node in _places(tree):
@@ -50,6 +51,29 @@ def mutants_of(source):
             text = f"{_short(node)} -> {_short(change)}"
             found.append(Mutant(node.lineno, text, mutated))
     return sorted(found)
+
+
+class _OneBackend(ast.NodeTransformer):
+    """Leaves out what `if`s reserve to the other backends."""
+
+    def __init__(self, backend):
+        self.backend = backend
+
+    def visit_If(self, node):
+        self.generic_visit(node)
+        match node.test:
+            case ast.Compare(called, [ast.Eq()], [ast.Constant(name)]) if (
+                ast.unparse(called) == "keras.backend.backend()"
+            ):
+                return node.body if name == self.backend else node.orelse
+        return node
+
+    def visit_FunctionDef(self, node):
+        self.generic_visit(node)
+        returns = [isinstance(line, ast.Return) for line in node.body]
+        if True in returns:
+            del node.body[returns.index(True) + 1 :]
+        return node
 
 
 def _short(node):
