@@ -131,15 +131,14 @@ class SigLIPLoss(ContrastiveLoss):
         check_scalar("logit_bias", bias)
         images = l2_normalize(image_embeddings)
         texts = l2_normalize(text_embeddings)
-        sharded = self.gather and distribution.num_replicas() > 1
-        keys = distribution.all_gather(texts) if sharded else texts
+        keys = distribution.all_gather(texts) if self.gather else texts
         if image_ids is None:
             # The own text, and that it is one.
             own, count = texts, 1.0
         else:
             ids = ops.convert_to_tensor(image_ids)
             check_one_per_example("image_ids", ids, images.shape[0])
-            key_ids = distribution.all_gather(ids) if sharded else ids
+            key_ids = distribution.all_gather(ids) if self.gather else ids
             own, count = sum_of_group(keys, key_ids, ids, self.block_size)
         # -log(sigmoid(x)) is softplus(-x), and softplus(-x) = softplus(x) - x.
         positive = scale * ops.sum(images * own, axis=1) + bias * count

@@ -128,6 +128,17 @@ def test_two_replicas_equal_one(tmp_path):
 
 def test_identity_on_one_device():
     x = keras.ops.ones((3, 2))
-    assert kc.distribution.all_gather(x) is x
+    for of_all in (
+        kc.distribution.all_gather,
+        kc.distribution.mean_over_replicas,
+    ):
+        assert of_all(x) is x
+    np.testing.assert_array_equal(kc.distribution.unscale_loss(x), x)
     assert kc.distribution.num_replicas() == 1
     assert kc.distribution.replica_index() == 0
+    assert kc.distribution.batch_divisor() == 1
+    assert kc.distribution.is_first_process() is True
+    metric = keras.metrics.Mean()
+    metric.update_state([1.0, 3.0])
+    with kc.distribution.sums_over_replicas(metric.variables):
+        assert float(metric.result()) == 2

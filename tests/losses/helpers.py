@@ -3,6 +3,10 @@
 import keras
 import numpy as np
 
+from keras_contrastive.losses import group_sums
+from keras_contrastive.losses import logit_blocks
+from keras_contrastive.losses.key_blocks import KeyBlocks
+
 
 def views(n, dim, seed=0, noise=0.5):
     """Two float32 arrays (n, dim), row i of one near row i of the other."""
@@ -35,3 +39,17 @@ def round_trip(loss):
     name = type(loss).__name__
     assert config["registered_name"] == f"keras_contrastive>{name}"
     return keras.losses.deserialize(config)
+
+
+def recorded_block_sizes(monkeypatch):
+    """A set of the block sizes that losses ask for from now on."""
+    sizes = set()
+
+    class Recorded(KeyBlocks):
+        def __init__(self, n, m, block_size):
+            super().__init__(n, m, block_size)
+            sizes.add(block_size)
+
+    for module in (group_sums, logit_blocks):
+        monkeypatch.setattr(module, "KeyBlocks", Recorded)
+    return sizes

@@ -8,6 +8,7 @@ import keras_contrastive as kc
 from keras_contrastive.losses.key_blocks import KeyBlocks
 from keras_contrastive.losses.logit_blocks import logsumexp_blocks
 from tests.autodiff import value_and_gradients
+from tests.losses.helpers import recorded_block_sizes
 from tests.losses.helpers import views
 from tests.oracles import numeric_gradient
 
@@ -70,6 +71,13 @@ def test_any_block_size(case, block_size):
     for one, other in zip(gradients, expected_gradients, strict=True):
         scale = np.abs(other).max()
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_block_size_is_that_of_every_sum(case, monkeypatch):
+    sizes = recorded_block_sizes(monkeypatch)
+    CASES[case](7)(*arguments(case))
+    assert sizes == {7}
 
 
 def test_default_blocks_have_half_a_million_logits():

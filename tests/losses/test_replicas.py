@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from tests.losses.helpers import recorded_block_sizes
 from tests.losses.helpers import views
 from tests.replicas import Replicas
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.skipif(
     reason="JAX programs see the global batch: nothing is gathered",
 )
 
-REPLICAS, ROWS = 3, 4
+ROWS = 12
 # Copies of an image, or members of a class, on one replica and on several.
 IDS = np.array([0, 1, 1, 2, 0, 3, 4, 5, 1, 6, 7, 6], "int32")
 
@@ -29,28 +30,32 @@ CASES = {
 
 
 @pytest.mark.parametrize("gather", [True, False])
+@pytest.mark.parametrize("count", [2, 3])
 @pytest.mark.parametrize("case", CASES)
-def test_losses_are_those_of_one_device(case, gather, monkeypatch):
-    batch = *views(REPLICAS * ROWS, 5), IDS
+def test_losses_are_those_of_one_device(case, count, gather, monkeypatch):
+    batch = *views(ROWS, 5), IDS
     loss_class = getattr(kc.losses, case.split()[0])
     form = {"form": "in"} if case == "SupConLoss in" else {}
-    loss = loss_class(gather=gather, reduction=None, **form)
+    loss = loss_class(block_size=5, gather=gather, reduction=None, **form)
 
     def losses_of(rows):
         losses = CASES[case](loss, *(x[rows] for x in batch))
         return np.asarray(keras.ops.convert_to_numpy(losses))
 
-    parts = [slice(i, i + ROWS) for i in range(0, REPLICAS * ROWS, ROWS)]
+    own = ROWS // count
+    parts = [slice(i, i + own) for i in range(0, ROWS, own)]
     if gather:
-        expected = np.split(losses_of(slice(None)), REPLICAS)
+        expected = np.split(losses_of(slice(None)), count)
     else:
         expected = [losses_of(rows) for rows in parts]
-    replicas = Replicas(REPLICAS)
+    replicas = Replicas(count)
     for name, stand_in in {
         "all_gather": lambda x: keras.ops.concatenate(replicas.exchange(x)),
-        "num_replicas": lambda: REPLICAS,
+        "num_replicas": lambda: count,
         "replica_index": lambda: replicas.rank,
     }.items():
         monkeypatch.setattr(kc.distribution, name, stand_in)
+    sizes = recorded_block_sizes(monkeypatch)
     actual = replicas.run(lambda rank: losses_of(parts[rank]))
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+    assert sizes == {5}

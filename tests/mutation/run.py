@@ -23,22 +23,30 @@ from tests.mutation.mutants import mutants_of
 BACKEND = os.environ["KERAS_BACKEND"]
 ROOT = Path(__file__).parents[2]
 # The file of this backend's collectives, and the tests that must notice.
-STRATEGIES = [
-    f"tests/distribution/test_{name}.py"
-    for name in ("all_gather", "replicas", "many_equal_one")
-]
-DISTRIBUTION = {
-    "torch": ("torch.py", ["tests/distribution/test_torch_collectives.py"]),
+STRATEGIES = ["all_gather", "replicas", "many_equal_one"]
+COLLECTIVES = {
+    "torch": ("torch.py", ["torch_collectives"]),
     "tensorflow": ("tensorflow.py", STRATEGIES),
     "jax": ("single_view.py", STRATEGIES),
-}[BACKEND]
+}
+FILE, NOTICING = COLLECTIVES[BACKEND]
+# The files of each subject, and their tests, the quickest first.
 SUBJECTS = {
-    "losses": ("*.py", ["tests/losses/test_supcon_loss.py", "tests/losses"]),
+    "losses": (
+        ["*.py"],
+        ["tests/losses/test_supcon_loss.py", "tests/losses"],
+    ),
     "evaluation": (
-        "*.py",
+        ["*.py"],
         ["tests/evaluation", "tests/metrics/test_effective_rank.py"],
     ),
-    "distribution": DISTRIBUTION,
+    "distribution": (
+        [FILE, "preserved_random_state.py"],
+        [
+            f"tests/distribution/test_{name}.py"
+            for name in ["preserved_random_state", *NOTICING]
+        ],
+    ),
 }
 LEAST_KILLED = 0.9
 
@@ -91,8 +99,9 @@ def import_what_does_not_change():
 
 def try_all(subject, pattern, part):
     """Prints a subject's survivors and a table; whether enough were killed."""
-    files, tests = SUBJECTS[subject]
-    paths = sorted(Path("keras_contrastive", subject).glob(files))
+    patterns, tests = SUBJECTS[subject]
+    folder = Path("keras_contrastive", subject)
+    paths = sorted(path for p in patterns for path in folder.glob(p))
     this, parts = map(int, part.split("/"))
     start = time.monotonic()
     if not passes(tests, timeout=1200):
