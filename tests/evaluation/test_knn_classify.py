@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,22 @@ def test_chunks_do_not_change_the_answer(chunk_size, rng):
         knn_classify(*args, k=9, chunk_size=chunk_size),
         knn_classify(*args, k=9),
     )
+
+
+def test_chunks_are_as_large_as_memory_allows(rng, monkeypatch):
+    """At most so many float32 similarities at once, and a row at least."""
+    features, labels = overlapping_classes(rng)
+    module = sys.modules["keras_contrastive.evaluation.knn_classify"]
+    rows = []
+    l2_normalize = module.l2_normalize
+    monkeypatch.setattr(
+        module, "l2_normalize", lambda x: rows.append(len(x)) or l2_normalize(x)
+    )
+    for room, expected in [(4 * 60 * 8 - 1, [7] * 4 + [2]), (1, [1] * 30)]:
+        monkeypatch.setattr(module, "CHUNK_BYTES", room)
+        rows.clear()
+        knn_classify(features[:60], labels[:60], features[60:], k=9)
+        assert rows == [60, *expected]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,13 @@
+import re
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from keras_contrastive.evaluation import linear_probe
+from keras_contrastive.evaluation.linear_probe import _log_softmax
 from keras_contrastive.evaluation.linear_probe import _loss_and_gradient
+from keras_contrastive.evaluation.linear_probe import _scores
 from keras_contrastive.evaluation.linear_probe import _statistics
 from tests.oracles import numeric_gradient
 
@@ -52,28 +56,53 @@ def test_gradient(rng):
     np.testing.assert_allclose(gradient, numeric, atol=1e-6)
 
 
-def test_two_steps_are_nesterov_sgd_with_cosine_decay():
-    """Two full-batch steps by hand, in float64."""
+@pytest.mark.parametrize("batch_size", [4, 3])
+def test_two_epochs_are_nesterov_sgd_with_cosine_decay(batch_size):
+    """Two or four steps by hand, in float64; a last batch may be smaller."""
     features = np.array([[-1.0], [1.0], [-1.0], [1.0]])
     labels = np.array([0, 1, 1, 1])
     x = np.concatenate([features, np.ones((4, 1))], axis=1)
     w, v = np.zeros((2, 2)), np.zeros((2, 2))
-    for step in range(2):
-        p = np.exp(x @ w)
+    rng = np.random.default_rng(0)
+    batches = [
+        rows
+        for _ in range(2)
+        for rows in np.split(rng.permutation(4), [batch_size])
+        if len(rows)
+    ]
+    for step, rows in enumerate(batches):
+        p = np.exp(x[rows] @ w)
         p /= p.sum(axis=1, keepdims=True)
-        gradient = x.T @ (p - np.eye(2)[labels]) / 4
-        # The rule 0.1 * batch / 256, halfway down the cosine at step 1 of 2.
-        rate = 0.1 * 4 / 256 * [1.0, 0.5][step]
+        error = p - np.eye(2)[labels[rows]]
+        gradient = x[rows].T @ error / len(rows)
+        # The rule 0.1 * batch / 256, from 1 down the cosine to 0.
+        decay = (1 + np.cos(np.pi * step / len(batches))) / 2
+        rate = 0.1 * batch_size / 256 * decay
         v = 0.9 * v - rate * gradient
         w = w + 0.9 * v - rate * gradient
     logits = x @ w
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     expected = -log_p[np.arange(4), labels].mean()
-    scores = linear_probe(
-        features, labels, features, labels, epochs=2, batch_size=4, verbose=0
-    )
+    args = features, labels, features, labels
+    scores = linear_probe(*args, epochs=2, batch_size=batch_size, verbose=0)
     np.testing.assert_allclose(scores["loss"], expected, rtol=1e-6)
     assert scores["loss"] < np.log(2)
+
+
+def test_log_softmax_of_any_logits():
+    """Rows of their own size, where an exponential alone would overflow."""
+    logits = np.array([[1000.0, 1000.0], [-1000.0, -1000.0 + np.log(3)]])
+    np.testing.assert_allclose(
+        np.exp(_log_softmax(logits)), [[0.5, 0.5], [0.25, 0.75]], rtol=1e-12
+    )
+
+
+def test_top5_is_of_more_than_five_classes():
+    logits = np.tile(np.arange(7.0, 0.0, -1), (7, 1))
+    scores = _scores(logits, np.arange(7))
+    assert scores["accuracy"] == 1 / 7
+    assert scores["top5_accuracy"] == 5 / 7
+    assert "top5_accuracy" not in _scores(logits[:5, :5], np.arange(5))
 
 
 def test_same_seed_same_numbers(rng):
@@ -85,12 +114,18 @@ def test_same_seed_same_numbers(rng):
 
 
 def test_statistics_of_many_rows():
-    """A constant column, a small one around zero, and one far from it."""
+    """A constant column, a small one around zero, and one far from it.
+
+    The last but one is constant but for the rounding of its numbers.
+    """
     signs = np.tile([-1.0, 1.0], 50_000)
+    rounding = 1000 * np.finfo("float32").eps * signs
     columns = [np.full_like(signs, 0.1), 1e-3 * signs, 100 + signs]
+    columns += [1000 + rounding, 1e-3 * (1 + 1e-3 * signs)]
     mean, scale = _statistics(np.stack(columns, axis=1).astype("float32"))
-    np.testing.assert_allclose(mean, [0.1, 0, 100], rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(scale, [1, 1e-3, 1], rtol=1e-5)
+    means, scales = [0.1, 0, 100, 1000, 1e-3], [1, 1e-3, 1, 1, 1e-6]
+    np.testing.assert_allclose(mean, means, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(scale, scales, rtol=1e-4)
 
 
 def test_constant_features_and_string_labels():
@@ -106,10 +141,18 @@ def test_constant_features_and_string_labels():
 
 def test_progress_bar(capsys, rng):
     features, labels = overlapping_gaussians(rng, 40)
-    linear_probe(features, labels, features, labels, epochs=2)
+    args = features, labels, features, labels
+    linear_probe(*args, epochs=2)
     assert "2/2" in capsys.readouterr().out
-    linear_probe(features, labels, features, labels, epochs=2, verbose=0)
+    linear_probe(*args, epochs=2, verbose=0)
     assert capsys.readouterr().out == ""
+    # Nothing is learned, and the mean over an epoch's 16 + 16 + 8 examples is
+    # that of the start.
+    linear_probe(*args, epochs=2, batch_size=16, learning_rate=1e-9)
+    printed = capsys.readouterr().out
+    assert "/epoch" in printed
+    losses = re.findall(r"loss: ([0-9.]+)", printed)
+    assert losses == [f"{np.log(6):.4f}"] * 2
 
 
 @pytest.mark.parametrize(
@@ -120,6 +163,7 @@ def test_progress_bar(capsys, rng):
         ({"train_labels": [0, 1, 0]}, "`train_labels`"),
         ({"test_features": np.ones((2, 3))}, "same width"),
         ({"train_features": np.full((4, 2), np.inf)}, "`train_features`"),
+        ({"test_features": np.full((2, 2), np.inf)}, "`test_features`"),
         ({"epochs": 0}, "`epochs`"),
         ({"batch_size": 0}, "`batch_size`"),
         ({"learning_rate": -0.1}, "`learning_rate`"),

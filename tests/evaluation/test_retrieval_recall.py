@@ -1,5 +1,7 @@
 """`retrieval_recall`: Karpathy's protocol, and what ties do to it."""
 
+import sys
+
 import numpy as np
 import pytest
 from keras import ops
@@ -70,6 +72,35 @@ def test_equals_a_full_sort(rng, chunk_size):
     assert scores == expected
 
 
+def test_chunks_are_as_large_as_memory_allows(rng, monkeypatch):
+    """At most so many float32 similarities at once, and a row at least."""
+    module = sys.modules["keras_contrastive.evaluation.retrieval_recall"]
+    ranks = module._ranks
+    asked = []
+    monkeypatch.setattr(
+        module, "_ranks", lambda *args: asked.append(args[-1]) or ranks(*args)
+    )
+    embeddings = rng.standard_normal((60, 4))
+    for room in (4 * 60 * 8 - 1, 1):
+        monkeypatch.setattr(module, "CHUNK_BYTES", room)
+        retrieval_recall(embeddings, embeddings, np.arange(60))
+    assert asked == [7, 1]
+
+
+def test_differences_of_rounding_are_ties():
+    """Texts behind the right ones by less than what float32 resolves."""
+    angle = np.sqrt(2 * 5e-7)  # of cosine 1 - 5e-7
+    near = [np.cos(angle), np.sin(angle), 0.0]
+    images = np.array([[1.0, 0.0, 0.0], near])
+    scores = retrieval_recall(images, images, [0, 1], ks=(1, 2))
+    assert scores == {
+        "image_to_text_recall@1": 0.0,
+        "image_to_text_recall@2": 1.0,
+        "text_to_image_recall@1": 0.0,
+        "text_to_image_recall@2": 1.0,
+    }
+
+
 def test_recall_falls_by_a_known_amount_when_texts_are_swapped(rng):
     images = rng.standard_normal((20, 32))
     texts = images.copy()
@@ -131,6 +162,7 @@ def test_takes_tensors():
         ({"image_index": [0, 1, 2]}, "`image_index` must be between 0 and 1"),
         ({"image_index": [0, 1, -1]}, "`image_index` must be between 0 and 1"),
         ({"image_index": [1, 1, 1]}, "none for 1 of 2 images.*image 0"),
+        ({"image_index": [0, 0, 0]}, "none for 1 of 2 images.*image 1"),
         ({"ks": ()}, "`ks`"),
         ({"ks": (1, 0)}, "`ks`"),
         ({"ks": (1.5,)}, "`ks`"),

@@ -78,6 +78,9 @@ def test_classifies_by_cosine_similarity(rng):
         for row in images[:10]
     ]
     np.testing.assert_array_equal(predicted[:10], by_row)
+    # However short they are, no tie is made.
+    short = zero_shot_classify(1e-5 * images, weights)
+    np.testing.assert_array_equal(predicted, short)
 
 
 @pytest.mark.parametrize("width", [2, 300])
@@ -95,8 +98,26 @@ def test_chunks_do_not_matter(rng, monkeypatch):
     images = rng.standard_normal((20, 4))
     weights = rng.standard_normal((4, 3))
     expected = zero_shot_classify(images, weights)
-    monkeypatch.setattr(module, "CHUNK_BYTES", 4 * 3 * 7)
-    np.testing.assert_array_equal(zero_shot_classify(images, weights), expected)
+    for room in (4 * 3 * 7, 1):
+        monkeypatch.setattr(module, "CHUNK_BYTES", room)
+        predicted = zero_shot_classify(images, weights)
+        np.testing.assert_array_equal(predicted, expected)
+
+
+def test_prompts_come_by_whole_classes(monkeypatch):
+    """As many as one call may get, and a class at least."""
+    module = sys.modules[zero_shot_weights.__module__]
+    calls = []
+
+    def encode(texts):
+        calls.append(len(texts))
+        return np.eye(len(texts), 40)
+
+    for room, expected in [(7, [6, 6, 2]), (1, [2] * 7)]:
+        monkeypatch.setattr(module, "PROMPTS_PER_CALL", room)
+        calls.clear()
+        zero_shot_weights(encode, list("abcdefg"), ["{}", "a {}"])
+        assert calls == expected
 
 
 def test_templates():
