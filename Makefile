@@ -6,21 +6,28 @@ RUN := $(VENV)/bin/python
 BACKENDS := tensorflow jax torch
 JOBS ?= 2
 
-# The tests have JAX compile the same small programs again and again.
-JAX_CACHE := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/build/jax \
+# The tests have JAX compile small programs again and again, and run them once.
+JAX_QUICKLY := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/build/jax \
   JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
-  JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
+  JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1 \
+  XLA_FLAGS="--xla_backend_optimization_level=0 \
+  --xla_llvm_disable_expensive_passes=true"
 
 # What tells first whether another Keras fits.
 CORE := tests/losses tests/layers tests/optimizers tests/models
+OLDEST := $(BACKENDS:%=test-keras-oldest-%)
+NIGHTLY := $(BACKENDS:%=test-keras-nightly-%)
+RUN_CORE = $(JAX_QUICKLY) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
+  $(RUN) -m pytest -n $(JOBS) $(CORE)
 
 # What runs the package's files of one backend.
 OF_A_BACKEND := tests/losses/test_blocks.py tests/models/test_simclr_model.py \
   tests/models/test_microbatches.py tests/distribution/test_all_gather.py \
   tests/distribution/test_replicas.py
 
-.PHONY: quickstart test benchmark lint types docs package format clean fuzz coverage mutation $(addprefix test-,$(BACKENDS)) \
-  test-without-tensorflow test-keras-oldest test-keras-nightly
+.PHONY: quickstart test $(BACKENDS:%=test-%) benchmark lint types docs package \
+  format clean fuzz coverage mutation test-without-tensorflow \
+  test-keras-oldest $(OLDEST) test-keras-nightly $(NIGHTLY)
 
 # The environment of a user on one backend, then the main job.
 quickstart: $(VENV)/.quickstart
@@ -31,12 +38,12 @@ quickstart: $(VENV)/.quickstart
 	done
 	@cat runs/quickstart/*.md; ls runs/quickstart/*.png
 
-# The whole suite, once per backend.
-test: lint types $(addprefix test-,$(BACKENDS))
+# The whole suite, once per backend, and its core under the lowest Keras.
+test: lint types $(addprefix test-,$(BACKENDS)) test-keras-oldest-torch
 
 $(addprefix test-,$(BACKENDS)): test-%: $(VENV)/.dev
 	# One thread a process: OpenMP threads that outnumber the cores spin.
-	$(JAX_CACHE) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
+	$(JAX_QUICKLY) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
 	  $(RUN) -m pytest -n $(JOBS) --durations=10
 
 # The parts of the suite that JAX and PyTorch run, where nothing finds
@@ -47,13 +54,17 @@ test-without-tensorflow: $(VENV)/.dev
 	    -p tests.hide_tensorflow $(CORE) tests/datasets || exit 1; \
 	done
 
-# The lowest Keras that pyproject.toml allows, and tomorrow's, which may fail:
-# it tells what will break. They go before the installed one on the path.
-test-keras-oldest test-keras-nightly: test-keras-%: build/keras-%
-	for backend in $(BACKENDS); do \
-	  PYTHONPATH=$< KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
-	    $(RUN) -m pytest -n $(JOBS) $(CORE) || failed=1; \
-	done; exit $$failed
+# The lowest Keras that pyproject.toml allows, and tomorrow's, which may fail
+# (`make -k` goes on): it tells what will break. They go before the installed
+# one on the path.
+test-keras-oldest: $(OLDEST)
+test-keras-nightly: $(NIGHTLY)
+
+$(OLDEST): test-keras-oldest-%: build/keras-oldest
+	PYTHONPATH=$< $(RUN_CORE)
+
+$(NIGHTLY): test-keras-nightly-%: build/keras-nightly
+	PYTHONPATH=$< $(RUN_CORE)
 
 build/keras-oldest: $(VENV)/.dev
 	$(VENV)/bin/pip install --quiet --no-deps --target $@ keras==3.15.0
@@ -73,7 +84,7 @@ coverage: $(VENV)/.dev
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch \
 	  $(RUN) -m coverage run -m pytest -n $(JOBS)
 	for backend in tensorflow jax; do \
-	  $(JAX_CACHE) OMP_NUM_THREADS=1 KERAS_BACKEND=$$backend \
+	  $(JAX_QUICKLY) OMP_NUM_THREADS=1 KERAS_BACKEND=$$backend \
 	    $(RUN) -m coverage run -m pytest -n $(JOBS) $(OF_A_BACKEND) || exit 1; \
 	done
 	$(RUN) -m coverage combine --quiet
@@ -84,7 +95,7 @@ coverage: $(VENV)/.dev
 mutation: $(VENV)/.dev
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch \
 	  $(RUN) -m tests.mutation.run losses evaluation distribution
-	export OMP_NUM_THREADS=1 $(JAX_CACHE); \
+	export OMP_NUM_THREADS=1 $(JAX_QUICKLY); \
 	for backend in tensorflow jax; do \
 	  export KERAS_BACKEND=$$backend; \
 	  $(RUN) -m tests.mutation.run losses --files 'accumulate*' || exit 1; \
@@ -134,9 +145,10 @@ $(VENV)/.quickstart: pyproject.toml
 
 $(VENV)/.dev: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	# Before what depends on torch could ask for another build of it.
-	$(VENV)/bin/pip install --quiet torch==2.13.0
-	$(VENV)/bin/pip install --quiet --editable '.[dev]'
+	# Before what depends on torch could ask for another build of it. Python
+	# compiles what is imported, a small part.
+	$(VENV)/bin/pip install --quiet --no-compile torch==2.13.0
+	$(VENV)/bin/pip install --quiet --no-compile --editable '.[dev]'
 	# Without tensorflow-text, which would bring a second TensorFlow along.
 	$(VENV)/bin/pip install --quiet --no-deps keras-hub keras-nlp \
 	  kagglehub kagglesdk

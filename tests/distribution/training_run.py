@@ -222,7 +222,8 @@ def run_on_tensorflow(args):
 
 def run_on_jax(args):
     os.environ["XLA_FLAGS"] = (
-        f"--xla_force_host_platform_device_count={args.devices}"
+        os.environ.get("XLA_FLAGS", "")
+        + f" --xla_force_host_platform_device_count={args.devices}"
     )
     import jax
     import keras

@@ -27,7 +27,7 @@ STRATEGIES = ["all_gather", "replicas", "many_equal_one"]
 COLLECTIVES = {
     "torch": ("torch.py", ["torch_collectives"]),
     "tensorflow": ("tensorflow.py", STRATEGIES),
-    "jax": ("single_view.py", STRATEGIES),
+    "jax": ("single_view.py", ["single_view", *STRATEGIES]),
 }
 FILE, NOTICING = COLLECTIVES[BACKEND]
 # The files of each subject, and their tests, the quickest first.
