@@ -90,6 +90,7 @@ def test_progress(make, images, labels, capsys):
     extract_features(mean_color(), data, 4, verbose=1)
     printed = capsys.readouterr().out
     assert "3/3" in printed
+    assert "Unknown" not in printed
 
 
 def test_labels_follow_a_shuffled_data_set(images):
