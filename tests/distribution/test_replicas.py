@@ -60,6 +60,41 @@ TENSORFLOW = """
     scope = strategy.scope()
     scope.__enter__()
 
+    # Outside a replica, where Keras builds models, nothing is exchanged.
+    assert kc.distribution.num_replicas() == 2
+    assert kc.distribution.batch_divisor() == 2
+    assert kc.distribution.is_first_process() is True
+    assert kc.distribution.replica_index() == 0
+    assert float(kc.distribution.unscale_loss(tf.constant(1.5))) == 3
+    x = tf.ones((2, 3))
+    assert kc.distribution.all_gather(x) is x
+    assert kc.distribution.mean_over_replicas(x) is x
+
+    # Inside, of known and unknown numbers of rows; the gradient of a mean.
+    unknown = tf.TensorSpec((None, 3))
+
+    @tf.function(input_signature=[unknown])
+    def exchange(x):
+        index = kc.distribution.replica_index()
+        own = x + tf.cast(index, "float32")
+        with tf.GradientTape() as tape:
+            tape.watch(own)
+            mean = kc.distribution.mean_over_replicas(own)
+            loss = tf.reduce_sum(mean) * tf.cast(index + 1, "float32")
+        gradient = tape.gradient(loss, own)
+        gathered = kc.distribution.all_gather(own)
+        assert gathered.shape == (None, 3), gathered.shape
+        return gathered, mean, gradient, index
+
+    outputs = strategy.run(exchange, args=(x,))
+    outputs = [strategy.experimental_local_results(o) for o in outputs]
+    for replica in range(2):
+        gathered, mean, gradient, index = (o[replica].numpy() for o in outputs)
+        assert index == replica
+        np.testing.assert_array_equal(gathered, [[1] * 3] * 2 + [[2] * 3] * 2)
+        np.testing.assert_array_equal(mean, [[1.5] * 3] * 2)
+        np.testing.assert_array_equal(gradient, [[(1 + 2) / 2] * 3] * 2)
+
     refuses(lambda: make_model(steps_per_execution=2), "steps_per_execution=2")
     refuses(lambda: make_model(jit_compile=True), "jit_compile=True")
     accumulating = keras.optimizers.Adam(gradient_accumulation_steps=2)

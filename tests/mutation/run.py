@@ -23,7 +23,7 @@ from tests.mutation.mutants import mutants_of
 BACKEND = os.environ["KERAS_BACKEND"]
 ROOT = Path(__file__).parents[2]
 # The file of this backend's collectives, and the tests that must notice.
-STRATEGIES = ["all_gather", "replicas", "many_equal_one"]
+STRATEGIES = ["all_gather", "replicas"]
 COLLECTIVES = {
     "torch": ("torch.py", ["torch_collectives"]),
     "tensorflow": ("tensorflow.py", STRATEGIES),
