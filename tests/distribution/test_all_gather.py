@@ -99,7 +99,7 @@ def start(script, *arguments):
 def output_of(processes):
     outputs = []
     for process in processes:
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
         outputs.append(out)
     return json.loads(outputs[0].splitlines()[-1])

@@ -211,7 +211,7 @@ def run(*scripts, arguments=((),)):
         for own in arguments
     ]
     for process in processes:
-        printed, _ = process.communicate(timeout=300)
+        printed, _ = process.communicate(timeout=600)
         assert process.returncode == 0, printed
 
 
