@@ -61,10 +61,10 @@ test-keras-oldest: $(OLDEST)
 test-keras-nightly: $(NIGHTLY)
 
 $(OLDEST): test-keras-oldest-%: build/keras-oldest
-	PYTHONPATH=$< $(RUN_CORE)
+	PYTHONPATH=$(CURDIR)/$< $(RUN_CORE)
 
 $(NIGHTLY): test-keras-nightly-%: build/keras-nightly
-	PYTHONPATH=$< $(RUN_CORE)
+	PYTHONPATH=$(CURDIR)/$< $(RUN_CORE)
 
 build/keras-oldest: $(VENV)/.dev
 	$(VENV)/bin/pip install --quiet --no-deps --target $@ keras==3.15.0
