@@ -94,14 +94,16 @@ def _sum_rows(
     blocks = KeyBlocks(n, m, block_size)
 
     def logits_of(i, queries, keys, scale, bias):
+        # Keras would give a number the type of `floatx`: -inf in float16.
+        hidden = ops.convert_to_tensor(HIDDEN, dtype="float32")
         logits = ops.matmul(queries, ops.transpose(blocks.of(keys, i)))
-        logits = blocks.hide(i, logits * scale + bias, HIDDEN)
+        logits = blocks.hide(i, logits * scale + bias, hidden)
         if excluded is not None:
             is_out = blocks.key_index(i) == excluded[:, None]
-            logits = ops.where(is_out, HIDDEN, logits)
+            logits = ops.where(is_out, hidden, logits)
         if groups is not None:
             is_in = groups[0][:, None] == blocks.of(groups[1], i)
-            logits = ops.where(is_in, logits, HIDDEN)
+            logits = ops.where(is_in, logits, hidden)
         return logits
 
     @ops.custom_gradient

@@ -100,6 +100,22 @@ def test_what_one_block_and_whole_blocks_spare():
     np.testing.assert_array_equal(hidden, [[0, 1, 1]] * 4)
 
 
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("floatx", ["float16", "float64"])
+def test_float32_inside_whatever_keras_computes_in(case, floatx):
+    expected, expected_gradients = value_and_gradients(
+        CASES[case](5), *arguments(case)
+    )
+    keras.config.set_floatx(floatx)
+    try:
+        value, gradients = value_and_gradients(CASES[case](5), *arguments(case))
+    finally:
+        keras.config.set_floatx("float32")
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    for one, other in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("block_size", [3, None])
 def test_rows_and_columns_have_gradients_of_their_own(block_size):
     queries, keys = views(4, 3)[0], views(7, 3)[1]

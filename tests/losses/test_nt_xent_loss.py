@@ -118,19 +118,6 @@ def test_float32_inside_whatever_the_policy(policy):
     assert float(loss) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("floatx", ["float16", "float64"])
-def test_float32_inside_whatever_keras_computes_in(floatx):
-    z_a, z_b = views(16, 8)
-    expected = float(kc.losses.NTXentLoss(0.05)(z_a, z_b))
-    keras.config.set_floatx(floatx)
-    try:
-        loss = kc.losses.NTXentLoss(0.05, block_size=5)(z_a, z_b)
-    finally:
-        keras.config.set_floatx("float32")
-    assert keras.backend.standardize_dtype(loss.dtype) == "float32"
-    assert float(loss) == pytest.approx(expected, rel=1e-6)
-
-
 def test_sample_weight_weighs_images():
     z_a, z_b = views(4, 8)
     losses = per_example(z_a, z_b)
