@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -142,3 +143,18 @@ def test_identity_on_one_device():
     metric.update_state([1.0, 3.0])
     with kc.distribution.sums_over_replicas(metric.variables):
         assert float(metric.result()) == 2
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="of the TensorFlow backend"
+)
+@pytest.mark.parametrize(
+    "task, is_first", [(0, True), (None, True), (1, False)]
+)
+def test_first_worker(task, is_first, monkeypatch):
+    import tensorflow as tf
+
+    resolver = SimpleNamespace(task_id=task)
+    strategy = SimpleNamespace(cluster_resolver=resolver)
+    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: strategy)
+    assert kc.distribution.is_first_process() is is_first
