@@ -144,8 +144,8 @@ def test_votes_neither_overflow_nor_vanish():
         ({"test_features": np.ones((0, 2))}, "`test_features`"),
         ({"train_features": np.full((4, 2), np.nan)}, "`train_features`"),
         (
-            {"train_features": [[np.nan, np.inf], [0, 1], [1, 0], [1, 0]]},
-            "in 1 of 4 rows",
+            {"train_features": [[np.nan, 0], [np.inf, 0], *[[1, 0]] * 3]},
+            "in 2 of 5 rows",
         ),
     ],
 )
