@@ -6,8 +6,8 @@ RUN := $(VENV)/bin/python
 BACKENDS := tensorflow jax torch
 JOBS ?= 2
 
-# The tests have JAX compile small programs again and again, and run them once.
-JAX_QUICKLY := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/build/jax \
+# The tests have XLA compile small programs again and again, and run them once.
+XLA_QUICKLY := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/build/jax \
   JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
   JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1 \
   XLA_FLAGS="--xla_backend_optimization_level=0 \
@@ -17,7 +17,7 @@ JAX_QUICKLY := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/build/jax \
 CORE := tests/losses tests/layers tests/optimizers tests/models
 OLDEST := $(BACKENDS:%=test-keras-oldest-%)
 NIGHTLY := $(BACKENDS:%=test-keras-nightly-%)
-RUN_CORE = $(JAX_QUICKLY) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
+RUN_CORE = $(XLA_QUICKLY) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
   $(RUN) -m pytest -n $(JOBS) $(CORE)
 
 # What runs the package's files of one backend.
@@ -43,7 +43,7 @@ test: lint types $(addprefix test-,$(BACKENDS)) test-keras-oldest-torch
 
 $(addprefix test-,$(BACKENDS)): test-%: $(VENV)/.dev
 	# One thread a process: OpenMP threads that outnumber the cores spin.
-	$(JAX_QUICKLY) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
+	$(XLA_QUICKLY) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
 	  $(RUN) -m pytest -n $(JOBS) --durations=10
 
 # The parts of the suite that JAX and PyTorch run, where nothing finds
@@ -84,7 +84,7 @@ coverage: $(VENV)/.dev
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch \
 	  $(RUN) -m coverage run -m pytest -n $(JOBS)
 	for backend in tensorflow jax; do \
-	  $(JAX_QUICKLY) OMP_NUM_THREADS=1 KERAS_BACKEND=$$backend \
+	  $(XLA_QUICKLY) OMP_NUM_THREADS=1 KERAS_BACKEND=$$backend \
 	    $(RUN) -m coverage run -m pytest -n $(JOBS) $(OF_A_BACKEND) || exit 1; \
 	done
 	$(RUN) -m coverage combine --quiet
@@ -95,7 +95,7 @@ coverage: $(VENV)/.dev
 mutation: $(VENV)/.dev
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch \
 	  $(RUN) -m tests.mutation.run losses evaluation distribution
-	export OMP_NUM_THREADS=1 $(JAX_QUICKLY); \
+	export OMP_NUM_THREADS=1 $(XLA_QUICKLY); \
 	for backend in tensorflow jax; do \
 	  export KERAS_BACKEND=$$backend; \
 	  $(RUN) -m tests.mutation.run losses --files 'accumulate*' || exit 1; \
