@@ -39,9 +39,9 @@ quickstart: $(VENV)/.quickstart
 	@cat runs/quickstart/*.md; ls runs/quickstart/*.png
 
 # The whole suite, once per backend, and its core under the lowest Keras.
-test: lint types $(addprefix test-,$(BACKENDS)) test-keras-oldest-torch
+test: lint types $(BACKENDS:%=test-%) test-keras-oldest-torch
 
-$(addprefix test-,$(BACKENDS)): test-%: $(VENV)/.dev
+$(BACKENDS:%=test-%): test-%: $(VENV)/.dev
 	# One thread a process: OpenMP threads that outnumber the cores spin.
 	$(XLA_QUICKLY) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
 	  $(RUN) -m pytest -n $(JOBS) --durations=10
