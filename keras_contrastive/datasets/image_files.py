@@ -94,6 +94,11 @@ def load_image(
         ) from error
 
 
+def resize_image(image, image_size: int | tuple[int, int]) -> np.ndarray:
+    """Does with an open Pillow image what `load_image` does with a file."""
+    return _resize(_pillow(), image, *check_image_size(image_size))
+
+
 def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
     """`image_size` as `(height, width)`."""
     size = image_size
@@ -179,8 +184,10 @@ def _to_8_bits(image_module, image):
     """In a mode that can be interpolated: L, RGB or RGBA."""
     if image.mode.startswith("I"):
         # Converting would cut off at 255 instead of scaling 16 bits to 8.
-        values = np.asarray(image).clip(0, 65535) // 256
-        return image_module.fromarray(values.astype("uint8"))
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError("its pixels are integers of more than 16 bits")
+        return image_module.fromarray((values // 256).astype("uint8"))
     if image.mode == "F":
         # Which number is white, nobody says.
         raise ValueError("its pixels are floats")

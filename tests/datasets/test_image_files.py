@@ -98,6 +98,13 @@ def test_modes(mode):
     assert distance(loaded, expected) < 3
 
 
+@pytest.mark.parametrize("value", [-1, 2**16])
+def test_integers_of_more_than_16_bits_have_no_white(value):
+    image = Image.fromarray(np.full((8, 8), value, "int32"))
+    with pytest.raises(ValueError, match="more than 16 bits"):
+        load_image(encode(image, "TIFF"), 4)
+
+
 def test_transparency_is_white():
     clear = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
     assert load_image(encode(clear), 4).min() == 255
