@@ -29,11 +29,14 @@ def clip_augmenter(encoder):
 def _size_of(encoder, alternative):
     input_shape = known_shape(encoder, "input_shape")
     is_known = input_shape is not None and None not in input_shape[1:3]
-    if not is_known or len(input_shape) != 4:
+    if not is_known or len(input_shape) != 4 or input_shape[3] not in (3, None):
         raise ValueError(
-            "`augmenter` can only be left out for an encoder of images of a "
-            "fixed size. Received: augmenter=None with an encoder whose input "
-            f"shape is {input_shape}; pass keras_contrastive.layers."
-            f"{alternative}, or what makes views of other data."
+            "`augmenter` can only be left out for an encoder of RGB images of "
+            "a fixed size, shape (batch, height, width, 3). Received: "
+            "augmenter=None with an encoder whose input shape is "
+            f"{input_shape}; pass keras_contrastive.layers.{alternative}, or "
+            "what makes views of other data. Put "
+            "keras.layers.Permute((3, 1, 2)) in front of an encoder that takes "
+            "the channels first."
         )
     return input_shape[1:3]

@@ -15,6 +15,13 @@ from keras_contrastive.models.encoders.pooled import pooled
 def load_preset(model_class, preset, mean, std, augmenter):
     """See `CLIPModel.from_preset`."""
     hub = _import_keras_hub()
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            'A preset needs the image data format "channels_last". Received: '
+            f"keras.config.image_data_format()="
+            f"{keras.config.image_data_format()!r}; call "
+            'keras.config.set_image_data_format("channels_last") before.'
+        )
     backbone = hub.models.Backbone.from_preset(preset)
     head = _head_of(backbone)
     if head is None:

@@ -32,7 +32,8 @@ class ConvNet(FunctionalEncoder):
         **kwargs: Those of `keras.Model`, such as `dtype`.
 
     Call arguments:
-        inputs: Float tensor of shape `(batch, height, width, channels)`.
+        inputs: Float tensor of shape `(batch, height, width, channels)`,
+            whatever `keras.config.image_data_format()` is.
 
     Returns:
         Float tensor of shape `(batch, width * 2 ** num_stages)`.
@@ -68,11 +69,17 @@ class ConvNet(FunctionalEncoder):
         inputs = keras.Input(tuple(input_shape), name="images")
         x = _conv(inputs, width, "stem", dtype)
         for stage in range(1, num_stages + 1):
-            x = layers.MaxPooling2D(name=f"stage{stage}_pool", dtype=dtype)(x)
+            x = layers.MaxPooling2D(
+                data_format="channels_last",
+                name=f"stage{stage}_pool",
+                dtype=dtype,
+            )(x)
             for block in (1, 2):
                 channels = width * 2**stage
                 x = _conv(x, channels, f"stage{stage}_{block}", dtype)
-        outputs = layers.GlobalAveragePooling2D(name="pool", dtype=dtype)(x)
+        outputs = layers.GlobalAveragePooling2D(
+            data_format="channels_last", name="pool", dtype=dtype
+        )(x)
         super().__init__(inputs, outputs, name=name, **kwargs)
         self.width = width
         self.num_stages = num_stages
@@ -83,6 +90,7 @@ def _conv(x, channels, name, dtype):
         channels,
         3,
         padding="same",
+        data_format="channels_last",
         use_bias=False,
         name=f"{name}_conv",
         dtype=dtype,

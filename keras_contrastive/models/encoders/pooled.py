@@ -11,6 +11,7 @@ def pooled(
     pad_id: int | None = None,
     preprocessing: keras.layers.Layer | None = None,
     name: str | None = None,
+    data_format: str | None = None,
 ) -> keras.Model:
     """Any backbone as an encoder: one vector per image or text.
 
@@ -18,7 +19,7 @@ def pooled(
 
     - vectors `(batch, dim)` stay;
     - feature maps, of rank 4, are averaged over the image, in the backbone's
-      data format; of a dict of stages the last one;
+      data format (see `data_format`); of a dict of stages the last one;
     - the tokens of a vision transformer are read at the class token where
       there is one, and averaged where not (Swin);
     - of BERT, ALBERT, ELECTRA and FNet it is the `pooled_output`, of other
@@ -49,6 +50,11 @@ def pooled(
             MobileNetV3 and ConvNeXt of `keras.applications`, and to nothing
             for others. `keras.layers.Identity()` leaves any images alone.
         name: Name of the encoder.
+        data_format: `"channels_last"` or `"channels_first"`, the format of
+            the feature maps. Defaults to that of the backbone's layers, and
+            for a backbone whose layers name none to
+            `keras.config.image_data_format()` at the time. The encoder keeps
+            it, in files as well.
 
     Returns:
         A `keras.Model` with the backbone as `backbone`, which shares its
@@ -79,5 +85,12 @@ def pooled(
     ```
     """
     return PooledEncoder(
-        backbone, pooling, output, end_id, pad_id, preprocessing, name
+        backbone,
+        pooling,
+        output,
+        end_id,
+        pad_id,
+        preprocessing,
+        name,
+        data_format,
     )

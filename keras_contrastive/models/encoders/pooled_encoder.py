@@ -34,7 +34,9 @@ class PooledEncoder(keras.Model):
         pad_id=None,
         preprocessing=None,
         name=None,
+        data_format=None,
     ):
+        _check_data_format(data_format)
         inputs, backbone_inputs = _inputs_like(_inputs_of(backbone))
         fill_position_ids(backbone)
         if preprocessing is None and rescales(backbone):
@@ -56,7 +58,8 @@ class PooledEncoder(keras.Model):
         rank = len(x.shape)
         if rank == 4:
             pooling = pooling or "mean"
-            pool = _feature_map_pooling(pooling, data_format_of(backbone))
+            data_format = data_format or data_format_of(backbone)
+            pool = _feature_map_pooling(pooling, data_format)
             outputs = pool(name="pool", dtype=dtype)(x)
         elif rank == 3:
             if pooling is None:
@@ -94,6 +97,12 @@ class PooledEncoder(keras.Model):
                 "`backbone` must give vectors of a known size. Received: an "
                 f"output of shape {tuple(x.shape)}"
             )
+        if data_format is not None and rank != 4:
+            raise ValueError(
+                "`data_format` must be left out unless the backbone gives "
+                f"feature maps, of rank 4. Received: data_format="
+                f"{data_format!r} with an output of shape {tuple(x.shape)}"
+            )
         super().__init__(inputs, outputs, name=name)
 
         self.backbone = backbone
@@ -102,6 +111,7 @@ class PooledEncoder(keras.Model):
         self.end_id = end_id
         self.pad_id = pad_id
         self.preprocessing = preprocessing
+        self.data_format = data_format
 
     def save_own_variables(self, store):
         write_back_positions(self.backbone)
@@ -118,6 +128,7 @@ class PooledEncoder(keras.Model):
                 self.preprocessing
             ),
             "name": self.name,
+            "data_format": self.data_format,
             "trainable": self.trainable,
         }
 
@@ -169,6 +180,14 @@ def _preprocess(inputs, preprocessing):
             f"{sorted(inputs)}"
         )
     return keras.tree.map_structure(preprocessing, inputs)
+
+
+def _check_data_format(data_format):
+    if data_format not in (None, "channels_last", "channels_first"):
+        raise ValueError(
+            '`data_format` must be "channels_last", "channels_first" or None. '
+            f"Received: data_format={data_format!r}"
+        )
 
 
 def _feature_map_pooling(pooling, data_format):

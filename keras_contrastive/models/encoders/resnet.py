@@ -38,7 +38,8 @@ class ResNet(FunctionalEncoder):
         **kwargs: Those of `keras.Model`, such as `dtype`.
 
     Call arguments:
-        inputs: Float tensor of shape `(batch, height, width, channels)`.
+        inputs: Float tensor of shape `(batch, height, width, channels)`,
+            whatever `keras.config.image_data_format()` is.
 
     Returns:
         Float tensor of shape `(batch, output_dim)` with `output_dim`
@@ -105,7 +106,9 @@ class ResNet(FunctionalEncoder):
                     name=f"stage{stage + 1}_block{block + 1}",
                     dtype=dtype,
                 )
-        outputs = layers.GlobalAveragePooling2D(name="pool", dtype=dtype)(x)
+        outputs = layers.GlobalAveragePooling2D(
+            data_format="channels_last", name="pool", dtype=dtype
+        )(x)
         super().__init__(inputs, outputs, name=name, **kwargs)
 
         self.block_type = block_type
@@ -158,6 +161,7 @@ def _conv_norm(
         size,
         stride,
         padding="same",
+        data_format="channels_last",
         use_bias=False,
         kernel_initializer=keras.initializers.VarianceScaling(
             2.0, "fan_out", "untruncated_normal"
@@ -221,7 +225,12 @@ def _cifar_stem(x, width, dtype):
 def _imagenet_stem(x, width, dtype):
     x = _conv_norm(x, width, 7, 2, "stem", dtype)
     return layers.MaxPooling2D(
-        3, 2, padding="same", name="stem_pool", dtype=dtype
+        3,
+        2,
+        padding="same",
+        data_format="channels_last",
+        name="stem_pool",
+        dtype=dtype,
     )(x)
 
 
