@@ -6,6 +6,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+# Properties of a text of the user's: `$`, `_` and backslashes begin no formula.
+AS_WRITTEN = {"parse_math": False, "usetex": False}
+
 
 def new_figure(width, height, layout="constrained"):
     """A `matplotlib.figure.Figure` of this size in inches.
@@ -52,18 +55,35 @@ def add_picture(figure, picture, left, top, size):
 def add_text(figure, text, left, top, **kwargs):
     """Text at this place in inches, from the top left corner."""
     width, height = figure.get_size_inches()
-    # A dollar sign in a caption doesn't begin a formula.
     return figure.text(
-        left / width, 1 - top / height, text, parse_math=False, **kwargs
+        left / width, 1 - top / height, text, **AS_WRITTEN, **kwargs
     )
+
+
+def add_legend(parent, handles, names, **kwargs):
+    """A legend of a figure or of axes, with the names as they are written."""
+    # Matplotlib leaves out what begins with an underscore: names come later.
+    legend = parent.legend(handles, [" "] * len(names), **kwargs)
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set(text=name, **AS_WRITTEN)
+    return legend
 
 
 def wrap(text, width, max_lines=4):
     """Breaks a text into lines of `width` characters, and cuts it if long."""
-    text = text.decode() if isinstance(text, bytes) else str(text)
-    return "\n".join(
-        textwrap.wrap(text, width, max_lines=max_lines, placeholder=" …")
-    )
+    lines = textwrap.wrap(one_line(text), width)
+    if len(lines) > max_lines:
+        last = lines[max_lines - 1][: width - 2].rstrip()
+        lines = [*lines[: max_lines - 1], f"{last} …"]
+    return "\n".join(lines)
+
+
+def one_line(text):
+    """A text with single spaces, of characters that UTF-8 has."""
+    if not isinstance(text, bytes):
+        # File names may hold halves of characters.
+        text = str(text).encode("utf-8", "replace")
+    return " ".join(text.decode("utf-8", "replace").split())
 
 
 def save_figure(figure, path):

@@ -45,7 +45,9 @@ def html_page(path, title, settings, numbers, pictures) -> Path:
     ]
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(parts), encoding="utf-8")
+    path.write_text(
+        "\n".join(parts), encoding="utf-8", errors="xmlcharrefreplace"
+    )
     return path
 
 

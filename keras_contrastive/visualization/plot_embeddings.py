@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from keras_contrastive.visualization.figure import add_legend
 from keras_contrastive.visualization.figure import new_figure
 from keras_contrastive.visualization.figure import save_figure
 from keras_contrastive.visualization.figure import to_numpy
 from keras_contrastive.visualization.figure import to_pictures
+from keras_contrastive.visualization.figure import wrap
 from keras_contrastive.visualization.project_to_plane import METHODS
 from keras_contrastive.visualization.project_to_plane import project_to_plane
 
@@ -22,6 +24,7 @@ PALETTE = (
 MARKERS = "os^DvP"
 NEUTRAL = PALETTE[8]  # grey, where there are no classes
 LEGEND_ROWS = 20
+NAME_CHARACTERS = 30  # of a class, in the legend
 THUMBNAIL_INCHES = 0.42
 THUMBNAIL_FRAME_INCHES = 0.05
 
@@ -91,7 +94,7 @@ def plot_embeddings(
     axes = figure.subplots()
     scatter(axes, points, labels, faint=images is not None)
     if labels is not None:
-        add_legend(figure, labels, class_names)
+        add_classes(figure, labels, class_names)
     axes.set_title(f"{METHODS[method]} of {len(points):,} embeddings")
     axes.set_xlabel(axis_labels[0])
     axes.set_ylabel(axis_labels[1])
@@ -208,7 +211,7 @@ def apart(positions, width):
     return chosen
 
 
-def add_legend(figure, labels, class_names):
+def add_classes(figure, labels, class_names):
     from matplotlib.lines import Line2D
 
     classes = np.unique(labels)
@@ -219,12 +222,20 @@ def add_legend(figure, labels, class_names):
             linestyle="",
             marker=marker_of(label),
             color=colour_of(label),
-            label=str(label if class_names is None else class_names[label]),
         )
         for label in classes
     ]
-    figure.legend(
-        handles=handles,
+    add_legend(
+        figure,
+        handles,
+        [
+            wrap(
+                label if class_names is None else class_names[label],
+                NAME_CHARACTERS,
+                max_lines=1,
+            )
+            for label in classes
+        ],
         loc="outside right upper",
         ncols=-(-len(classes) // LEGEND_ROWS),
         frameon=False,

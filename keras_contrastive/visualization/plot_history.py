@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from keras_contrastive.visualization.figure import AS_WRITTEN
+from keras_contrastive.visualization.figure import add_legend
 from keras_contrastive.visualization.figure import new_figure
 from keras_contrastive.visualization.figure import save_figure
+from keras_contrastive.visualization.figure import wrap
 from keras_contrastive.visualization.plot_embeddings import PALETTE
 
 PANEL_WIDTH = 5.2  # inches
 PANEL_HEIGHT = 3.2
 COLUMNS = 2
+TITLE_CHARACTERS = 50
+LABEL_CHARACTERS = 34
 # Title, label of the axis, and a pattern of the logs that belong there; the
 # first that fits.
 PANELS = (
@@ -79,7 +84,9 @@ def plot_history(history: Any, path: str | Path | None = None) -> Any:
     grid = figure.subplots(rows, columns, squeeze=False).flatten()
     for axes, (title, label) in zip(grid, titles, strict=False):
         draw_curves(axes, panels[title, label])
-        axes.set(title=title, ylabel=label, xlabel="epoch")
+        axes.set_title(wrap(title, TITLE_CHARACTERS), **AS_WRITTEN)
+        axes.set_ylabel(wrap(label, LABEL_CHARACTERS), **AS_WRITTEN)
+        axes.set_xlabel("epoch")
     for axes in grid[len(titles) :]:
         axes.set_axis_off()
     save_figure(figure, path)
@@ -135,13 +142,14 @@ def panel_of(name):
 def draw_curves(axes, curves):
     from matplotlib.ticker import MaxNLocator
 
+    lines = []
     for colour, (name, values) in zip(
         PALETTE * (1 + len(curves) // len(PALETTE)),
         curves.items(),
         strict=False,
     ):
         epochs = 1 + np.flatnonzero(np.isfinite(values))
-        axes.plot(
+        lines += axes.plot(
             epochs,
             values[epochs - 1],
             color=colour,
@@ -155,7 +163,10 @@ def draw_curves(axes, curves):
     axes.spines[["top", "right"]].set_visible(False)
     if len(curves) > 1:
         # Below, where it cannot lie on a curve.
-        axes.legend(
+        add_legend(
+            axes,
+            lines,
+            [wrap(name, LABEL_CHARACTERS) for name in curves],
             loc="upper center",
             bbox_to_anchor=(0.5, -0.24),
             ncols=2,

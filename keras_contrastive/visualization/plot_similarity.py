@@ -9,6 +9,7 @@ import numpy as np
 from keras_contrastive.visualization.cosine_similarity import check_one_for_each
 from keras_contrastive.visualization.cosine_similarity import cosine_similarity
 from keras_contrastive.visualization.cosine_similarity import right_pairs
+from keras_contrastive.visualization.figure import AS_WRITTEN
 from keras_contrastive.visualization.figure import add_box
 from keras_contrastive.visualization.figure import add_picture
 from keras_contrastive.visualization.figure import new_figure
@@ -114,7 +115,7 @@ def plot_similarity(
     axes.xaxis.tick_top()
     axes.set_xticks([] if images is not None else spaced(num_images, cell))
     shown = spaced(num_texts, row)
-    axes.set_yticks(shown, [captions[i] for i in shown], parse_math=False)
+    axes.set_yticks(shown, [captions[i] for i in shown], **AS_WRITTEN)
     if images is not None:
         gap = 0.06 * cell
         for column, image in enumerate(images):

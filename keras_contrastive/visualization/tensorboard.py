@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_contrastive.visualization.figure import one_line
 from keras_contrastive.visualization.figure import to_numpy
 from keras_contrastive.visualization.figure import to_pictures
 from keras_contrastive.visualization.plot_embeddings import check_features
@@ -118,9 +119,11 @@ def write_tensorboard_projector(
     config = ""
     if labels is not None:
         labels = check_labels(to_numpy(labels), len(features), class_names)
-        names = labels if class_names is None else np.array(class_names)[labels]
+        names = labels
+        if class_names is not None:
+            names = [class_names[label] for label in labels]
         # One column has no heading.
-        lines = "".join(f"{name}\n" for name in names)
+        lines = "".join(f"{one_line(name)}\n" for name in names)
         (log_dir / "metadata.tsv").write_text(lines, encoding="utf-8")
         config += '  metadata_path: "metadata.tsv"\n'
     if images is not None:

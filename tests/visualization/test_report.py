@@ -31,10 +31,10 @@ def test_clip_report_is_self_contained(tmp_path):
         tmp_path / "new" / "report.html",
         {"loss": [2.0, 1.0], "logit_scale": [14.0, 15.0]},
         labels=data.labels,
-        class_names=data.class_names,
+        class_names=[f"${name}_{{$" for name in data.class_names],
         captions=captions,
         tokenizer=tokenizer,
-        settings={"folder": "a<b", "rate": np.float32(0.001)},
+        settings={"folder": "a<b", "half": "\udc80", "rate": np.float32(0.001)},
         title="Shapes & words",
     )
     page = path.read_text()

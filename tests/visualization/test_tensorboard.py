@@ -57,3 +57,10 @@ def test_bad_projector_input(tmp_path):
         write_tensorboard_projector(
             tmp_path, features, images=np.zeros((3, 8, 8, 3), "uint8")
         )
+
+
+def test_projector_has_one_line_for_each_name(tmp_path):
+    names = ["a\nb", "c\td\u2028e", "\udc80"]
+    write_tensorboard_projector(tmp_path, np.eye(3), np.arange(3), names)
+    lines = (tmp_path / "metadata.tsv").read_text(encoding="utf-8")
+    assert lines == "a b\nc d e\n?\n"
