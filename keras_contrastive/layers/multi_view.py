@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_contrastive.layers.augmentation.data_layer import DynamicBackend
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -76,14 +77,15 @@ class MultiView(keras.layers.Layer):
             )
         if num_views is None:
             num_views = len(augmenters) if is_list else 2
-        if num_views < 1 or (is_list and num_views != len(augmenters)):
+        num_views = check_positive_int("num_views", num_views)
+        if is_list and num_views != len(augmenters):
             raise ValueError(
-                "`num_views` must be a positive integer, and the number of "
-                f"augmenters if they are a list. Received: "
+                "`num_views` must be the number of augmenters where they are "
+                "a list. Received: "
                 f"num_views={num_views}, augmenter={augmenter}"
             )
         self.augmenter = augmenters if is_list else augmenter
-        self.num_views = int(num_views)
+        self.num_views = num_views
 
     def call(self, examples: Any, training: bool = True) -> Any:
         if isinstance(self.augmenter, list):

@@ -3,6 +3,7 @@ from typing import Any
 import keras
 
 from keras_contrastive.layers.batch_normalization import BatchNormalization
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -65,16 +66,9 @@ class ProjectionHead(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        for name, value in (
-            ("hidden_dim", hidden_dim),
-            ("output_dim", output_dim),
-            ("num_layers", num_layers),
-        ):
-            if value < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. "
-                    f"Received: {name}={value}"
-                )
+        hidden_dim = check_positive_int("hidden_dim", hidden_dim)
+        output_dim = check_positive_int("output_dim", output_dim)
+        num_layers = check_positive_int("num_layers", num_layers)
         self.hidden_dim = hidden_dim
         self.output_dim = output_dim
         self.num_layers = num_layers

@@ -3,63 +3,67 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_contrastive.validation import check_positive_int
+
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class ContrastiveLoss(keras.losses.Loss):
     """Base of the contrastive losses: temperature, gather and reduction.
 
-    A subclass states one formula in `call`, as one loss per example, shape
-    `(batch,)`: only then does Keras scale it right under `tf.distribute`.
-    It computes in float32 under every dtype policy: a float16 logit at
-    temperature 0.07 has three digits, and exp(sim / t) overflows below
-    t = 0.09.
+        A subclass states one formula in `call`, as one loss per example, shape
+        `(batch,)`: only then does Keras scale it right under `tf.distribute`.
+        It computes in float32 under every dtype policy: a float16 logit at
+        temperature 0.07 has three digits, and exp(sim / t) overflows below
+        t = 0.09.
 
-    Args:
-        temperature: Positive number; similarities are divided by it.
-        block_size: Int, keys that are compared at once, or `None`, the
-            default, for a good number.
-        gather: Whether the keys are those of all replicas (`True`, the
-            default) or of this replica alone.
-        name: Name of the loss.
-        reduction: How Keras reduces the losses of a batch.
+        Args:
+            temperature: Positive number; similarities are divided by it.
+            block_size: Int, keys that are compared at once, or `None`, the
+                default, for a good number.
+            gather: Whether the keys are those of all replicas (`True`, the
+                default) or of this replica alone.
+            name: Name of the loss.
+            reduction: How Keras reduces the losses of a batch.
 
-    Call arguments:
-        y_true: The first argument of `call`, a tensor of shape `(batch, dim)`
-            or, for a loss of labels, `(batch,)`. It is not cast.
-        y_pred: The second, float tensor of shape `(batch, dim)`.
-        sample_weight: Optional float tensor of shape `(batch,)`.
-        **kwargs: Passed to `call` as they are.
+        Call arguments:
+            y_true: The first argument of `call`, a tensor of shape `(batch, dim)`
+                or, for a loss of labels, `(batch,)`. It is not cast.
+            y_pred: The second, float tensor of shape `(batch, dim)`.
+            sample_weight: Optional float tensor of shape `(batch,)`.
+            **kwargs: Passed to `call` as they are.
 
-    Returns:
-        A scalar; with `reduction=None` what `call` returned, shape `(batch,)`.
+        Returns:
+            A scalar; with `reduction=None` what `call` returned, shape `(batch,)`.
 
-    Raises:
-        ValueError: If `temperature` or `block_size` is not positive.
+        Raises:
+            ValueError: If `temperature` or `block_size` is not positive.
 
-    Example:
+        Example:
 
-    ```python
-    import keras
-    import numpy as np
-    import keras_contrastive as kc
-    from keras import ops
+        ```python
+        import keras
+        import numpy as np
+        import keras_contrastive as kc
+        from keras import ops
 
-    class OneWayLoss(kc.losses.ContrastiveLoss):
-        # Each row of z_a picks its partner among the rows of z_b.
-        def call(self, z_a, z_b):
-            n = ops.shape(z_a)[0]
-            keys, own = ops.normalize(z_b), ops.arange(n)
-            if self.gather:
-                keys = kc.distribution.all_gather(keys)
-                own = own + n * kc.distribution.replica_index()
-            similarities = ops.normalize(z_a) @ ops.transpose(keys)
-            return keras.losses.sparse_categorical_crossentropy(
-                own, similarities / self.temperature, from_logits=True
-            )
+    from keras_contrastive.validation import check_positive_int
 
-    z = np.random.normal(size=(8, 16)).astype("float32")
-    print(float(OneWayLoss(temperature=0.1)(z, z)))
-    ```
+        class OneWayLoss(kc.losses.ContrastiveLoss):
+            # Each row of z_a picks its partner among the rows of z_b.
+            def call(self, z_a, z_b):
+                n = ops.shape(z_a)[0]
+                keys, own = ops.normalize(z_b), ops.arange(n)
+                if self.gather:
+                    keys = kc.distribution.all_gather(keys)
+                    own = own + n * kc.distribution.replica_index()
+                similarities = ops.normalize(z_a) @ ops.transpose(keys)
+                return keras.losses.sparse_categorical_crossentropy(
+                    own, similarities / self.temperature, from_logits=True
+                )
+
+        z = np.random.normal(size=(8, 16)).astype("float32")
+        print(float(OneWayLoss(temperature=0.1)(z, z)))
+        ```
     """
 
     def __init__(
@@ -75,11 +79,8 @@ class ContrastiveLoss(keras.losses.Loss):
                 "`temperature` must be a positive number. "
                 f"Received: temperature={temperature}"
             )
-        if block_size is not None and not block_size >= 1:
-            raise ValueError(
-                "`block_size` must be a positive integer or None. "
-                f"Received: block_size={block_size}"
-            )
+        if block_size is not None:
+            block_size = check_positive_int("block_size", block_size)
         super().__init__(name=name, reduction=reduction, dtype="float32")
         self.temperature = temperature
         self.block_size = block_size

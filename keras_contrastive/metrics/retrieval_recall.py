@@ -11,6 +11,7 @@ from keras_contrastive.metrics.views import check_views
 from keras_contrastive.metrics.views import fold_similarities
 from keras_contrastive.metrics.views import own_rows
 from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.validation import check_positive_int
 
 DIRECTIONS = ("image_to_text", "text_to_image")
 
@@ -79,8 +80,7 @@ class RetrievalRecall(keras.metrics.Mean):
         name: str | None = None,
         dtype: Any = None,
     ):
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise ValueError(f"`k` must be a positive int. Received: k={k!r}")
+        k = check_positive_int("k", k)
         if direction not in DIRECTIONS:
             raise ValueError(
                 f"`direction` must be one of {', '.join(DIRECTIONS)}. "

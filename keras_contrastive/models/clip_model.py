@@ -17,6 +17,7 @@ from keras_contrastive.models.loss_scale import parameters
 from keras_contrastive.models.loss_scale import scale_for
 from keras_contrastive.models.pretrained_clip import PretrainedCLIP
 from keras_contrastive.models.tower import Tower
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -129,11 +130,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if projection_dim < 1:
-            raise ValueError(
-                "`projection_dim` must be a positive integer. "
-                f"Received: projection_dim={projection_dim}"
-            )
+        projection_dim = check_positive_int("projection_dim", projection_dim)
         if augmenter is None:
             augmenter = clip_augmenter(image_encoder)
         self.projection_dim = projection_dim

@@ -9,17 +9,18 @@ from keras_contrastive.metrics.batch_health import BatchHealth
 from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
 from keras_contrastive.models import train_step
 from keras_contrastive.models.checks import is_float
-from keras_contrastive.models.compile_arguments import check_metrics
-from keras_contrastive.models.compile_arguments import check_microbatch_size
 from keras_contrastive.models.compile_arguments import compile_from
 from keras_contrastive.models.compile_arguments import loss_object
+from keras_contrastive.models.compile_arguments import metric_objects
 from keras_contrastive.models.compile_arguments import portable_config
+from keras_contrastive.models.compile_arguments import usable_jit_compile
 from keras_contrastive.models.fit_callbacks import fit_callbacks
 from keras_contrastive.models.keeps_random_state import KeepsRandomState
 from keras_contrastive.models.keeps_values import KeepsValues
 from keras_contrastive.models.replica_checks import check_replicas_can
 from keras_contrastive.models.spans_replicas import SpansReplicas
 from keras_contrastive.optimizers.weight_decay import leave_undecayed
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -181,8 +182,8 @@ class ContrastiveModel(
         metrics: Any = None,
         microbatch_size: int | None = None,
         run_eagerly: bool = False,
-        steps_per_execution: float = 1,
-        jit_compile: str = "auto",
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
         """Configures training; every argument has a default that trains.
@@ -193,9 +194,9 @@ class ContrastiveModel(
                 is called as `loss(first, second, sample_weight=None)` on two
                 float tensors of shape `(batch, dim)`. Defaults to the loss of
                 the method's paper.
-            metrics: List of metric objects that are updated with
-                `(first, second)` too. Defaults to those of the method; an
-                empty list for none.
+            metrics: A metric object or a list of them, which are updated
+                with `(first, second)` too. Defaults to those of the method;
+                an empty list for none.
             microbatch_size: Int, how many examples are embedded at a time in
                 training, a divisor of the batch (of each replica's, under a
                 distribution). The loss and its gradient are those of the
@@ -207,18 +208,25 @@ class ContrastiveModel(
                 embeds the batch at once.
             run_eagerly: As in `keras.Model.compile`.
             steps_per_execution: As in `keras.Model.compile`.
-            jit_compile: As in `keras.Model.compile`.
+            jit_compile: As in `keras.Model.compile`. On PyTorch `True` warns
+                and stands for `False`: torch.compile would trace the step for
+                minutes and gain nothing.
             auto_scale_loss: As in `keras.Model.compile`.
 
         Raises:
-            ValueError: If `loss` or a metric is not of the right kind.
+            ValueError: If an argument is not of the right kind: a loss of
+                labels, a metric by its name, a size that is no integer.
         """
         loss = loss_object(loss, self.named_losses)
-        check_microbatch_size(microbatch_size)
+        if microbatch_size is not None:
+            microbatch_size = check_positive_int(
+                "microbatch_size", microbatch_size
+            )
+        check_positive_int("steps_per_execution", steps_per_execution)
         check_replicas_can(optimizer, steps_per_execution, jit_compile)
         if metrics is None:
             metrics = self.default_metrics()
-        check_metrics(metrics)
+        metrics = metric_objects(metrics)
         # Keras is not told of the loss: it would call it on labels and
         # predictions, of which there are none.
         super().compile(
@@ -226,7 +234,7 @@ class ContrastiveModel(
             metrics=metrics,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
-            jit_compile=jit_compile,
+            jit_compile=usable_jit_compile(jit_compile),
             auto_scale_loss=auto_scale_loss,
         )
         self.loss = loss

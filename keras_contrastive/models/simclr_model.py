@@ -14,6 +14,7 @@ from keras_contrastive.models.checks import known_shape
 from keras_contrastive.models.checks import value_range_of
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.models.default_augmenters import simclr_augmenter
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -127,6 +128,8 @@ class SimCLRModel(ContrastiveModel):
             projector = ProjectionHead(output_shape[-1], 128)
         if augmenter is None:
             augmenter = simclr_augmenter(encoder)
+        if num_classes is not None:
+            num_classes = check_positive_int("num_classes", num_classes)
         if probe is None and num_classes is not None:
             probe = keras.layers.Dense(num_classes, dtype="float32")
         self.encoder = encoder

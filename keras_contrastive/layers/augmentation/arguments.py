@@ -45,12 +45,3 @@ def check_interval(name, interval, low, high=float("inf")):
             f"{low} <= low <= high <= {high}. Received: {name}={interval}"
         )
     return first, last
-
-
-def check_positive_int(name, value):
-    """`value` as an int of at least 1."""
-    if value != int(value) or value < 1:
-        raise ValueError(
-            f"`{name}` must be a positive integer. Received: {name}={value}"
-        )
-    return int(value)

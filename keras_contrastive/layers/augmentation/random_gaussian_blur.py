@@ -5,10 +5,10 @@ from typing import Any
 import keras
 
 from keras_contrastive.layers.augmentation.arguments import check_interval
-from keras_contrastive.layers.augmentation.arguments import check_positive_int
 from keras_contrastive.layers.augmentation.arguments import check_probability
 from keras_contrastive.layers.augmentation.base import RandomImageLayer
 from keras_contrastive.layers.augmentation.filter_axis import filter_axis
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")

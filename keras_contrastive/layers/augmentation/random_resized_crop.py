@@ -6,9 +6,9 @@ from typing import Any
 import keras
 
 from keras_contrastive.layers.augmentation.arguments import check_interval
-from keras_contrastive.layers.augmentation.arguments import check_positive_int
 from keras_contrastive.layers.augmentation.base import RandomImageLayer
 from keras_contrastive.layers.augmentation.resize import resize_axis
+from keras_contrastive.validation import check_positive_int
 
 ATTEMPTS = 10
 

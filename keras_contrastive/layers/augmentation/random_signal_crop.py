@@ -5,11 +5,11 @@ from typing import Any
 import keras
 
 from keras_contrastive.layers.augmentation.arguments import check_interval
-from keras_contrastive.layers.augmentation.arguments import check_positive_int
 from keras_contrastive.layers.augmentation.random_signal_layer import (
     RandomSignalLayer,
 )
 from keras_contrastive.layers.augmentation.resize import resize_axis
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")

@@ -1,15 +1,13 @@
 """Checks of what transformers are made from."""
 
 from keras_contrastive.models.encoders.activations import ACTIVATIONS
+from keras_contrastive.validation import check_positive_int
 
 
 def check_sizes(**sizes):
     """Raises for a size that is no positive integer."""
     for name, value in sizes.items():
-        if value < 1 or value != int(value):
-            raise ValueError(
-                f"`{name}` must be a positive integer. Received: {name}={value}"
-            )
+        check_positive_int(name, value)
 
 
 def check_share(**shares):

@@ -5,6 +5,7 @@ import keras
 from keras import layers
 
 from keras_contrastive.layers.batch_normalization import BatchNormalization
+from keras_contrastive.models.encoders.checks import check_sizes
 from keras_contrastive.models.encoders.functional_encoder import (
     FunctionalEncoder,
 )
@@ -85,10 +86,7 @@ class ResNet(FunctionalEncoder):
                 f"`stem` must be one of {sorted(_STEMS)}. "
                 f"Received: stem={stem!r}"
             )
-        if width < 1:
-            raise ValueError(
-                f"`width` must be a positive integer. Received: width={width}"
-            )
+        check_sizes(width=width)
         make_stem, default_shape = _STEMS[stem]
         make_block = _BLOCKS[block_type]
         input_shape = tuple(input_shape or default_shape)
