@@ -10,60 +10,61 @@ from keras_contrastive.validation import check_positive_int
 class ContrastiveLoss(keras.losses.Loss):
     """Base of the contrastive losses: temperature, gather and reduction.
 
-        A subclass states one formula in `call`, as one loss per example, shape
-        `(batch,)`: only then does Keras scale it right under `tf.distribute`.
-        It computes in float32 under every dtype policy: a float16 logit at
-        temperature 0.07 has three digits, and exp(sim / t) overflows below
-        t = 0.09.
+    A subclass states one formula in `call`, as one loss per example, shape
+    `(batch,)`: only then does Keras scale it right under `tf.distribute`.
+    It computes in float32 under every dtype policy: a float16 logit at
+    temperature 0.07 has three digits, and exp(sim / t) overflows below
+    t = 0.09.
 
-        Args:
-            temperature: Positive number; similarities are divided by it.
-            block_size: Int, keys that are compared at once, or `None`, the
-                default, for a good number.
-            gather: Whether the keys are those of all replicas (`True`, the
-                default) or of this replica alone.
-            name: Name of the loss.
-            reduction: How Keras reduces the losses of a batch.
+    Args:
+        temperature: Positive number; similarities are divided by it.
+        block_size: Int, keys that are compared at once, or `None`, the
+            default, for a good number.
+        gather: Whether the keys are those of all replicas (`True`, the
+            default) or of this replica alone.
+        name: Name of the loss.
+        reduction: How Keras reduces the losses of a batch.
 
-        Call arguments:
-            y_true: The first argument of `call`, a tensor of shape `(batch, dim)`
-                or, for a loss of labels, `(batch,)`. It is not cast.
-            y_pred: The second, float tensor of shape `(batch, dim)`.
-            sample_weight: Optional float tensor of shape `(batch,)`.
-            **kwargs: Passed to `call` as they are.
+    Call arguments:
+        y_true: The first argument of `call`, a tensor of shape `(batch, dim)`
+            or, for a loss of labels, `(batch,)`. It is not cast.
+        y_pred: The second, float tensor of shape `(batch, dim)`.
+        sample_weight: Optional float tensor of shape `(batch,)`.
+        **kwargs: Passed to `call` as they are.
 
-        Returns:
-            A scalar; with `reduction=None` what `call` returned, shape `(batch,)`.
+    Returns:
+        A scalar; with `reduction=None` what `call` returned, shape `(batch,)`.
 
-        Raises:
-            ValueError: If `temperature` or `block_size` is not positive.
+    Raises:
+        ValueError: If `temperature` or `block_size` is not positive.
 
-        Example:
+    Example:
 
-        ```python
-        import keras
-        import numpy as np
-        import keras_contrastive as kc
-        from keras import ops
+    ```python
+    import keras
+    import numpy as np
+    import keras_contrastive as kc
+    from keras import ops
+    from keras_contrastive.normalization import l2_normalize
 
-    from keras_contrastive.validation import check_positive_int
+    class OneWayLoss(kc.losses.ContrastiveLoss):
+        # Each row of z_a picks its partner among the rows of z_b.
+        def call(self, z_a, z_b):
+            n = ops.shape(z_a)[0]
+            # Unlike `ops.normalize`, with a gradient at zero.
+            queries, keys = l2_normalize(z_a), l2_normalize(z_b)
+            own = ops.arange(n)
+            if self.gather:
+                keys = kc.distribution.all_gather(keys)
+                own = own + n * kc.distribution.replica_index()
+            similarities = queries @ ops.transpose(keys)
+            return keras.losses.sparse_categorical_crossentropy(
+                own, similarities / self.temperature, from_logits=True
+            )
 
-        class OneWayLoss(kc.losses.ContrastiveLoss):
-            # Each row of z_a picks its partner among the rows of z_b.
-            def call(self, z_a, z_b):
-                n = ops.shape(z_a)[0]
-                keys, own = ops.normalize(z_b), ops.arange(n)
-                if self.gather:
-                    keys = kc.distribution.all_gather(keys)
-                    own = own + n * kc.distribution.replica_index()
-                similarities = ops.normalize(z_a) @ ops.transpose(keys)
-                return keras.losses.sparse_categorical_crossentropy(
-                    own, similarities / self.temperature, from_logits=True
-                )
-
-        z = np.random.normal(size=(8, 16)).astype("float32")
-        print(float(OneWayLoss(temperature=0.1)(z, z)))
-        ```
+    z = np.random.normal(size=(8, 16)).astype("float32")
+    print(float(OneWayLoss(temperature=0.1)(z, z)))
+    ```
     """
 
     def __init__(

@@ -37,10 +37,10 @@ class RandomSolarize(RandomImageLayer):
     Example:
 
     ```python
-    import numpy as ops
+    import numpy as np
     import keras_contrastive as kc
 
-    images = ops.random.rand(4, 32, 32, 3)
+    images = np.random.rand(4, 32, 32, 3)
     solarized = kc.layers.RandomSolarize(0.5, probability=0.2)(images)
     ```
 
