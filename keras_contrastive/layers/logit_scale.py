@@ -4,14 +4,17 @@ from typing import Any
 import keras
 from keras import ops
 
+_CLIP_BOUND = 100.0
+
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class LogitScale(keras.layers.Layer):
     """The learnable temperature of CLIP: `exp(t) * similarities (+ bias)`.
 
     The logarithm `t` of the scale is the weight. It starts at
-    `ln(1 / initial_temperature)`, and after each step of the optimizer it is
-    clamped to at most `ln(max_scale)`, which keeps training stable. It is
+    `ln(1 / initial_temperature)`. CLIP clamps it to at most `ln(100)` after
+    each step of the optimizer; SigLIP, which has a bias, does not, and its
+    published scales exceed 100. The weight is
     float32 under every dtype policy: near `ln(100)`, neighbouring bfloat16
     numbers are 3 % of the scale apart. Leave it out of weight decay, as
     `CLIPModel` does and `optimizers.exclude_from_weight_decay` would.
@@ -19,7 +22,8 @@ class LogitScale(keras.layers.Layer):
     Args:
         initial_temperature: Positive number, the temperature at the start.
             Defaults to 0.07, CLIP's; SigLIP starts at 0.1.
-        max_scale: Positive number, the largest scale. Defaults to 100.
+        max_scale: Positive number, the largest scale; `None` for no bound; or
+            `"auto"`, the default: 100 without a bias, no bound with one.
         initial_bias: Number, start of a learnable bias, such as SigLIP's -10.
             Defaults to `None`, no bias.
         **kwargs: `name` and `trainable` of `keras.layers.Layer`.
@@ -28,6 +32,7 @@ class LogitScale(keras.layers.Layer):
         scale: Float32 scalar tensor, `exp(t)`: what the losses take as
             `logit_scale`.
         bias: Float32 scalar, or `None`: what they take as `logit_bias`.
+        max_scale: The largest scale, or `None`.
 
     Call arguments:
         similarities: Float tensor of any shape.
@@ -36,8 +41,8 @@ class LogitScale(keras.layers.Layer):
         Float32 tensor of the same shape, the logits.
 
     Raises:
-        ValueError: If `initial_temperature` or `max_scale` is not positive, or
-            the scale would start above `max_scale`.
+        ValueError: If `initial_temperature` or `max_scale` is not a positive
+            number, or the scale would start above `max_scale`.
 
     Example:
 
@@ -59,20 +64,25 @@ class LogitScale(keras.layers.Layer):
     def __init__(
         self,
         initial_temperature: float = 0.07,
-        max_scale: float = 100.0,
+        max_scale: float | str | None = "auto",
         initial_bias: float | None = None,
         **kwargs: Any,
     ):
-        for name, value in (
-            ("initial_temperature", initial_temperature),
-            ("max_scale", max_scale),
+        if max_scale == "auto":
+            max_scale = _CLIP_BOUND if initial_bias is None else None
+        if not initial_temperature > 0:
+            raise ValueError(
+                "`initial_temperature` must be a positive number. "
+                f"Received: initial_temperature={initial_temperature}"
+            )
+        if isinstance(max_scale, str) or (
+            max_scale is not None and not max_scale > 0
         ):
-            if not value > 0:
-                raise ValueError(
-                    f"`{name}` must be a positive number. "
-                    f"Received: {name}={value}"
-                )
-        if 1 / initial_temperature > max_scale:
+            raise ValueError(
+                '`max_scale` must be a positive number, None or "auto". '
+                f"Received: max_scale={max_scale!r}"
+            )
+        if max_scale is not None and 1 / initial_temperature > max_scale:
             raise ValueError(
                 "`initial_temperature` must be at least 1 / max_scale, or the "
                 "scale would start above its bound. Received: "
@@ -89,7 +99,9 @@ class LogitScale(keras.layers.Layer):
             initializer=keras.initializers.Constant(
                 -math.log(initial_temperature)
             ),
-            constraint=_AtMost(math.log(max_scale)),
+            constraint=None
+            if max_scale is None
+            else _AtMost(math.log(max_scale)),
             autocast=False,
         )
         self.bias = None

@@ -74,8 +74,8 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
     the dict.
 
     The logs hold `loss`, the in-batch recalls at 1 of both directions, and the
-    `logit_scale`, which should rise from 14.3 and rarely reach 100; with a
-    bias also `logit_bias`.
+    `logit_scale`, which should rise from 14.3 and rarely reach 100, CLIP's
+    bound; with a bias also `logit_bias`.
 
     Pretrained weights: `CLIPModel.from_checkpoint`, of OpenAI, open_clip or
     transformers, and `CLIPModel.from_preset`, of keras-hub; back with

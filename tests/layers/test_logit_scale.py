@@ -38,10 +38,26 @@ def test_is_clamped_after_the_step():
     assert 50 < float(layer.scale) < 99
 
 
+def test_only_clip_is_bounded():
+    """SigLIP's published scales exceed 100."""
+    assert kc.layers.LogitScale().max_scale == 100
+    layer = kc.layers.LogitScale(0.1, initial_bias=-10.0)
+    assert layer.max_scale is None and layer.log_scale.constraint is None
+    assert float(kc.layers.LogitScale(1e-3, None).scale) == pytest.approx(1e3)
+    bounded = kc.layers.LogitScale(0.1, 50.0, initial_bias=-10.0)
+    for each in (layer, bounded):
+        restored = kc.layers.LogitScale.from_config(each.get_config())
+        assert restored.max_scale == each.max_scale
+
+
 def test_rejects_bad_arguments():
-    for name in ("initial_temperature", "max_scale"):
+    for name, value in (
+        ("initial_temperature", 0),
+        ("max_scale", 0),
+        ("max_scale", "none"),
+    ):
         with pytest.raises(ValueError, match=f"`{name}` must be a positive"):
-            kc.layers.LogitScale(**{name: 0})
+            kc.layers.LogitScale(**{name: value})
     with pytest.raises(ValueError, match="must be at least 1 / max_scale"):
         kc.layers.LogitScale(0.001)
 

@@ -237,6 +237,16 @@ def test_scale_is_learned_clamped_and_logged():
     assert float(model.logit_scale.scale) == pytest.approx(21.0, rel=1e-5)
 
 
+def test_scale_of_siglip_has_no_bound():
+    data = batch()
+    model = clip(
+        optimizer=keras.optimizers.SGD(-1e3), compile={"loss": "siglip"}
+    )
+    model.logit_scale.log_scale.assign(np.log(117.3))
+    model.fit(data, verbose=0)
+    assert float(model.logit_scale.scale) > 117.4
+
+
 def test_scale_is_never_decayed():
     data = batch()
     optimizer = keras.optimizers.SGD(0.1, weight_decay=5.0)

@@ -4,11 +4,16 @@ from keras_contrastive.layers.logit_scale import LogitScale
 
 
 def loaded_logit_scale(log_scale, bias=None):
-    """A `LogitScale` with the values of a checkpoint."""
+    """A `LogitScale` with the values of a checkpoint.
+
+    CLIP's bound is never below the checkpoint's own scale, which the first step
+    of the optimizer would otherwise change.
+    """
+    scale = np.exp(np.asarray(log_scale, "float64"))
+    has_bias = bias is not None
     layer = LogitScale(
-        # SigLIP's are above the bound that CLIP has.
-        max_scale=max(100.0, float(np.exp(log_scale))),
-        initial_bias=None if bias is None else float(bias),
+        max_scale=None if has_bias else max(100.0, float(scale)),
+        initial_bias=float(bias) if has_bias else None,
     )
     layer.log_scale.assign(log_scale)
     return layer

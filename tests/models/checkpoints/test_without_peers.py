@@ -99,6 +99,21 @@ def test_trains_and_is_kept_in_a_keras_file(tmp_path, rng):
     assert history.history["loss"][-1] < 0.8 * history.history["loss"][0]
 
 
+@pytest.mark.parametrize("bias", [None, -12.9])
+def test_a_scale_above_100_is_kept_in_training(bias, tmp_path):
+    scale = kc.layers.LogitScale(0.1, None, initial_bias=bias)
+    scale.log_scale.assign(np.log(117.3))
+    small_model(logit_scale=scale).save_checkpoint(tmp_path, "open_clip")
+    model = kc.CLIPModel.from_checkpoint(tmp_path)
+    model.compile("sgd", loss="clip" if bias is None else "siglip")
+    model.optimizer.learning_rate = 0.0
+    model.train_on_batch(IMAGES, TOKENS)
+    assert float(model.logit_scale.log_scale) == float(scale.log_scale)
+    assert model.logit_scale.max_scale == (
+        None if bias else pytest.approx(117.3, rel=1e-5)
+    )
+
+
 @slow_on_jax
 def test_the_example_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
