@@ -26,12 +26,7 @@ args = parser.parse_args()
 model = keras.models.load_model(args.model / "model.keras")
 tokenizer = kc.text.CaptionTokenizer.load(args.model / "tokenizer.json")
 
-suffixes = {".jpg", ".jpeg", ".png", ".webp"}
-paths = sorted(
-    p for p in args.folder.rglob("*") if p.suffix.lower() in suffixes
-)
-if not paths:
-    raise SystemExit(f"No photographs ({', '.join(suffixes)}) in {args.folder}")
+paths = kc.datasets.image_folder(args.folder).paths
 # The name goes along as a caption: photographs that cannot be read are left
 # out, with a warning.
 found = kc.datasets.load_image_text(

@@ -1,6 +1,5 @@
 """Finding and parsing the files that Flickr30k is distributed in."""
 
-import codecs
 import json
 import os
 import re
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_contrastive.datasets.faults import Faults
+from keras_contrastive.datasets.text_lines import read_lines
 
 IMAGE_FOLDERS = ("flickr30k_images", "flickr30k-images")
 CAPTION_FILES = ("results_20130124.token", "results.csv")
@@ -92,17 +92,8 @@ def read_captions(
         return captions, Faults(f"lines of {path}", 0, max_bad_fraction)
 
     pattern = _CSV_LINE if path.suffix == ".csv" else _TOKEN_LINE
-    # Bytes, as one line in another encoding shall not cost the others.
-    lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
-    faults = Faults(
-        f"lines of {path} are not understood", len(lines), max_bad_fraction
-    )
-    for number, encoded in enumerate(lines, start=1):
-        try:
-            line = encoded.decode("utf-8")
-        except UnicodeDecodeError:
-            faults.add(f"line {number}", f"{encoded[:80]!r} is not UTF-8")
-            continue
+    faults = Faults("lines are not understood", 0, max_bad_fraction)
+    for number, line in read_lines(path, faults):
         if not line.strip() or (number == 1 and _CSV_HEADER.match(line)):
             continue
         match = pattern.fullmatch(line.strip())
@@ -110,7 +101,7 @@ def read_captions(
         if caption:
             captions.setdefault(match["name"].strip(), []).append(caption)
         else:
-            faults.add(f"line {number}", repr(line[:80]))
+            faults.add(f"{path}, line {number}", repr(line[:80]))
     faults.check()
     if not captions:
         raise ValueError(f"There are no captions in {path}.")

@@ -9,9 +9,17 @@ import numpy as np
 
 # Only pixels: Pillow gives EPS, a program, to Ghostscript to run.
 FORMATS = {
-    *("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF"),
-    "WEBP",
+    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM"),
+    *("TIFF", "WEBP"),
 }
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif"),
+    *(".gif", ".tif", ".tiff", ".bmp", ".dib", ".jp2", ".j2k", ".jpf", ".jpx"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # as telephones write them
+HEIF_HINT = "reading HEIC needs `pip install pillow-heif`"
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 _ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
 _TRANSPOSITIONS = {  # that turn the picture upright
@@ -41,11 +49,12 @@ def load_image(
     which is several times faster and still antialiased.
 
     Pillow (`pip install "keras_contrastive[datasets]"`) does the work, and lets
-    other threads run meanwhile.
+    other threads run meanwhile. HEIC needs `pip install pillow-heif` as well.
 
     Args:
         source: Path of a file, or the bytes of one: JPEG, PNG, WebP, AVIF,
-            GIF, TIFF, BMP, JPEG 2000 or PNM, as far as Pillow was built with.
+            HEIC, GIF, TIFF, BMP, JPEG 2000 or PNM, as far as Pillow was built
+            with.
         image_size: int or `(height, width)` of the result, in pixels.
 
     Returns:
@@ -89,6 +98,9 @@ def load_image(
     # IndexError, ... depending on the format and the place of the damage.
     except Exception as error:
         reason = str(error).partition("<_io")[0].strip()
+        heif = content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS
+        if heif and not reads_heif():
+            reason = f"{reason}; {HEIF_HINT}"
         raise ValueError(
             f"{name} cannot be decoded ({len(content)} bytes): {reason}"
         ) from error
@@ -121,7 +133,21 @@ def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
 def _formats():
     image_module = _pillow()
     image_module.init()
+    if reads_heif():
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
     return sorted(FORMATS.intersection(image_module.OPEN))
+
+
+@functools.cache
+def reads_heif() -> bool:
+    """Whether pillow-heif is installed."""
+    try:
+        import pillow_heif  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def _pillow():
@@ -136,16 +162,20 @@ def _pillow():
 
 
 def _resize(image_module, image, height, width):
-    orientation = _orientation(image)
-    if 5 <= orientation <= 8:  # a quarter turn
-        height, width = width, height
-
     # The decoder may halve the resolution as long as a side keeps twice the
     # pixels it needs: with fewer the antialiasing would be the decoder's box.
-    shrink = max(2 * height / image.height, 2 * width / image.width)
+    stored_height, stored_width = _as_stored(image, height, width)
+    shrink = max(
+        2 * stored_height / image.height, 2 * stored_width / image.width
+    )
     image.draft(
         None, (_ceil(image.width * shrink), _ceil(image.height * shrink))
     )
+    image.load()
+    # Only now: some decoders, that of TIFF for one, turn the picture in
+    # loading, and remove the orientation.
+    orientation = _orientation(image)
+    height, width = _as_stored(image, height, width)
     image = _to_8_bits(image_module, image)
 
     scale = min(image.height / height, image.width / width)
@@ -171,6 +201,12 @@ def _resize(image_module, image, height, width):
 
 def _ceil(number):
     return int(-(-number // 1))
+
+
+def _as_stored(image, height, width):
+    """The sides in the file of what is `height` by `width` when upright."""
+    quarter_turn = 5 <= _orientation(image) <= 8
+    return (width, height) if quarter_turn else (height, width)
 
 
 def _orientation(image):

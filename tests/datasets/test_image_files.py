@@ -3,9 +3,12 @@ import io
 import numpy as np
 import pytest
 
+from keras_contrastive.datasets import image_files
 from keras_contrastive.datasets.image_files import load_image
 
 Image = pytest.importorskip("PIL.Image")
+from PIL import ImageOps  # noqa: E402
+from PIL import features  # noqa: E402
 
 
 def picture(width=90, height=60, mode="RGB"):
@@ -65,16 +68,49 @@ def test_path(tmp_path):
     np.testing.assert_array_equal(load_image(str(path), 16), expected)
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation(orientation):
-    from PIL import ImageOps
+@pytest.mark.parametrize(
+    ("format", "size"),
+    [
+        ("JPEG", (90, 60)),
+        ("JPEG", (450, 300)),  # large enough to be decoded small
+        *((f, (90, 60)) for f in "MPO TIFF PNG WEBP AVIF HEIF".split()),
+    ],
+)
+def test_exif_orientation(format, size):
+    if format == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    elif format == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        photograph = encode(picture(*size), format, quality=95, exif=exif)
+        upright = ImageOps.exif_transpose(Image.open(io.BytesIO(photograph)))
+        for shape in ((20, 32), (32, 20)):
+            expected = load_image(encode(upright), shape)
+            loaded = load_image(photograph, shape)
+            assert distance(loaded, expected) < 1.5, orientation
 
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    photograph = encode(picture(), "JPEG", quality=95, exif=exif)
-    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(photograph)))
-    expected = load_image(encode(upright), (20, 32))
-    assert distance(load_image(photograph, (20, 32)), expected) < 1
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "1"])
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+def test_orientation_of_a_tiff(mode, compression):
+    """Pillow turns it as it loads it."""
+    for orientation in (3, 6):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        image = picture(mode=mode)
+        scan = encode(image, "TIFF", exif=exif, compression=compression)
+        upright = ImageOps.exif_transpose(Image.open(io.BytesIO(scan)))
+        expected = load_image(encode(upright.convert("RGB")), (20, 32))
+        assert distance(load_image(scan, (20, 32)), expected) < 3
+
+
+def test_heic_without_pillow_heif(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_files, "reads_heif", lambda: False)
+    (tmp_path / "1.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(ValueError, match=r"1\.heic.*pip install pillow-heif"):
+        load_image(tmp_path / "1.heic", 8)
 
 
 def test_damaged_metadata_do_no_harm():
