@@ -93,6 +93,7 @@ def load_image(
         with image_module.open(
             io.BytesIO(content), formats=_formats()
         ) as image:
+            _decode_small(image, height, width)
             return _resize(image_module, image, height, width)
     # On damaged files the decoders raise OSError, SyntaxError, struct.error,
     # IndexError, ... depending on the format and the place of the damage.
@@ -161,7 +162,7 @@ def _pillow():
     return Image
 
 
-def _resize(image_module, image, height, width):
+def _decode_small(image, height, width):
     # The decoder may halve the resolution as long as a side keeps twice the
     # pixels it needs: with fewer the antialiasing would be the decoder's box.
     stored_height, stored_width = _as_stored(image, height, width)
@@ -171,6 +172,9 @@ def _resize(image_module, image, height, width):
     image.draft(
         None, (_ceil(image.width * shrink), _ceil(image.height * shrink))
     )
+
+
+def _resize(image_module, image, height, width):
     image.load()
     # Only now: some decoders, that of TIFF for one, turn the picture in
     # loading, and remove the orientation.

@@ -155,6 +155,13 @@ def test_large_jpeg_is_decoded_small():
     )
 
 
+def test_resizing_leaves_an_opened_image_as_it_is():
+    stream = io.BytesIO(encode(picture(400, 300), "JPEG"))
+    with Image.open(stream) as image:
+        image_files.resize_image(image, 8)
+        assert image.size == (400, 300)
+
+
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF"])
 def test_truncated(format):
     content = encode(picture(300, 200), format)
