@@ -1,5 +1,11 @@
 """Contrastive learning in Keras 3."""
 
+from keras_contrastive.cli import backend as _backend
+
+# Before the first import of Keras, which takes TensorFlow by default.
+if _backend.is_command():
+    _backend.choose_backend()
+
 from keras_contrastive import callbacks
 from keras_contrastive import datasets
 from keras_contrastive import distribution

@@ -1,0 +1,101 @@
+"""The backend of the command line. Imports neither Keras nor a backend's code.
+
+`python -m keras_contrastive` imports the package, and with it Keras, before it
+runs a command: Keras must have a backend by then.
+"""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+BACKENDS = ("tensorflow", "torch", "jax")
+ANOTHER = (
+    "To choose a backend: KERAS_BACKEND=jax python -m keras_contrastive ..., "
+    "or tensorflow, or torch."
+)
+INSTALL = """\
+To install one:
+  pip install 'keras_contrastive[torch]'
+  pip install 'keras_contrastive[jax]'
+  pip install 'keras_contrastive[tensorflow]'"""
+
+
+def is_command() -> bool:
+    """Whether the package is being imported by `python -m keras_contrastive`.
+
+    The standard library's `runpy` imports a package before it runs a module
+    of it.
+    """
+    return any(
+        frame.f_globals.get("__name__") == "runpy"
+        and str(frame.f_locals.get("mod_name")).startswith("keras_contrastive.")
+        for frame, _ in traceback.walk_stack(None)
+    )
+
+
+def choose_backend() -> None:
+    """Sets KERAS_BACKEND to a backend that is installed, and says so.
+
+    The user's choice is respected: KERAS_BACKEND if it is set, else the
+    configuration file of Keras if what it names can be imported. Keras writes
+    TensorFlow into that file by itself.
+
+    Raises:
+        SystemExit: if there is no backend, or not the one in KERAS_BACKEND.
+    """
+    chosen = os.environ.get("KERAS_BACKEND")
+    if chosen:
+        reason = why_not(chosen)
+        if reason:
+            raise SystemExit(
+                f"error: KERAS_BACKEND={chosen} cannot be used: {reason}.\n"
+                f"{ANOTHER}\n{INSTALL}"
+            )
+        return
+    default = configured_backend()
+    reasons = {}
+    for backend in dict.fromkeys((default, *BACKENDS)):
+        reasons[backend] = why_not(backend)
+        if not reasons[backend]:
+            break
+    else:
+        lines = "\n".join(f"  {name}: {why}" for name, why in reasons.items())
+        raise SystemExit(
+            "error: Keras needs a backend, and none can be imported.\n"
+            f"{lines}\n{INSTALL}"
+        )
+    if backend != default:
+        os.environ["KERAS_BACKEND"] = backend
+        print(
+            f"Backend: {backend}, since {default} cannot be used "
+            f"({reasons[default]}). {ANOTHER}",
+            file=sys.stderr,
+        )
+
+
+def why_not(backend: str) -> str | None:
+    """The reason why a backend cannot be used, `None` if it can."""
+    if backend not in BACKENDS:
+        return f"training needs one of {', '.join(BACKENDS)}"
+    try:
+        # Keras imports it next: this costs no time.
+        importlib.import_module(backend)
+    except Exception as error:  # a broken installation can raise anything
+        return str(error) or type(error).__name__
+    return None
+
+
+def configured_backend() -> str:
+    """What Keras takes if KERAS_BACKEND is not set."""
+    home = Path("~").expanduser()
+    if not os.access(home, os.W_OK):
+        home = Path("/tmp")
+    folder = Path(os.environ.get("KERAS_HOME", home / ".keras"))
+    try:
+        config = json.loads((folder / "keras.json").expanduser().read_text())
+        return str(config.get("backend", BACKENDS[0]))
+    except (OSError, ValueError, AttributeError):
+        return BACKENDS[0]

@@ -1,0 +1,99 @@
+"""Which backend `python -m keras_contrastive` finds, without TensorFlow."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from keras_contrastive.cli import backend
+
+OURS = keras.backend.backend()
+OTHERS = [name for name in backend.BACKENDS if name != OURS]
+
+
+@pytest.fixture
+def without(monkeypatch, tmp_path):
+    """Chooses where some packages cannot be imported."""
+
+    def choose(*hidden, chosen="", configured="tensorflow"):
+        for name in hidden:
+            monkeypatch.setitem(sys.modules, name, None)
+        text = json.dumps({"backend": configured})
+        (tmp_path / "keras.json").write_text(text)
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        monkeypatch.setenv("KERAS_BACKEND", chosen)
+        backend.choose_backend()
+        return os.environ["KERAS_BACKEND"]
+
+    return choose
+
+
+def test_the_backend_that_is_installed_is_taken(without, capsys):
+    default = OTHERS[0]
+    assert without(*OTHERS, configured=default) == OURS
+    said = capsys.readouterr().err
+    assert f"Backend: {OURS}, since {default} cannot be used" in said
+    assert "KERAS_BACKEND=jax python -m keras_contrastive" in said
+
+
+def test_the_configuration_of_keras_is_respected(without, capsys):
+    assert without(configured=OURS) == ""
+    assert capsys.readouterr().err == ""
+
+
+def test_a_damaged_configuration_says_tensorflow(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    for text in ("{damaged", "[1]", "{}"):
+        (tmp_path / "keras.json").write_text(text)
+        assert backend.configured_backend() == "tensorflow"
+
+
+def test_a_chosen_backend_is_never_replaced(without):
+    assert without(chosen=OURS, configured="numpy") == OURS
+    with pytest.raises(SystemExit, match=f"={OTHERS[0]} cannot be used"):
+        without(OTHERS[0], chosen=OTHERS[0])
+    with pytest.raises(SystemExit, match="training needs one of"):
+        without(chosen="numpy")
+
+
+def test_as_a_user_types_it(tmp_path):
+    """With a TensorFlow that fails, and then with no backend at all."""
+    env = {
+        **os.environ,
+        "KERAS_BACKEND": "",
+        "KERAS_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": os.pathsep.join(
+            [str(tmp_path), os.environ.get("PYTHONPATH", "")]
+        ),
+    }
+
+    def hide(name):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('is hidden')")
+
+    def run():
+        return subprocess.run(
+            [sys.executable, "-m", "keras_contrastive", "--help"],
+            capture_output=True,
+            text=True,
+            env=env,
+        )
+
+    for name in OTHERS:
+        hide(name)
+    if OURS != "tensorflow":  # which Keras takes without being told
+        result = run()
+        assert result.returncode == 0 and "train simclr" in result.stdout
+        assert f"Backend: {OURS}, since tensorflow cannot" in result.stderr
+    hide(OURS)
+    result = run()
+    assert result.returncode == 1
+    assert "tensorflow: is hidden" in result.stderr
+    assert "pip install 'keras_contrastive[jax]'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_program_that_imports_the_package_chooses_itself():
+    assert not backend.is_command()
