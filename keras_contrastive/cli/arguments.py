@@ -1,37 +1,95 @@
-"""Arguments that several commands share."""
+"""Arguments that several commands share, and the types of arguments."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+
+# Numbers that float32 holds, as the training does.
+SMALLEST = 1e-37
+LARGEST = 1e37
 
 
 def add_command(commands, name, module_docstring, **kwargs):
     """A parser whose help is the docstring of the command's module."""
-    return commands.add_parser(
+    parser = commands.add_parser(
         name,
         help=module_docstring.splitlines()[0].rstrip("."),
         description=module_docstring,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         **kwargs,
     )
+    parser.add_argument(
+        "--debug", action="store_true", help="show the traceback of an error"
+    )
+    return parser
+
+
+def integer(minimum: int, maximum: int | None = None) -> Callable:
+    """The type of an argument that is an integer of this range."""
+    expected = f"an integer of at least {minimum}"
+    if maximum is not None:
+        expected = f"an integer from {minimum} to {maximum}"
+
+    def parse(text):
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if (
+            number is None
+            or number < minimum
+            or (maximum is not None and number > maximum)
+        ):
+            raise argparse.ArgumentTypeError(
+                f"must be {expected}. Received: {text}"
+            )
+        return number
+
+    return parse
+
+
+def positive_number(text: str) -> float:
+    """The type of an argument that is a finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not SMALLEST <= number <= LARGEST:  # nor NaN
+        raise argparse.ArgumentTypeError(
+            f"must be a positive number, from {SMALLEST} to {LARGEST}. "
+            f"Received: {text}"
+        )
+    return number
+
+
+def path(text: str) -> Path:
+    """The type of an argument that is a path."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path. Received: ''")
+    return Path(text).expanduser()
 
 
 def add_training(parser, output):
-    parser.add_argument("folder", type=Path, metavar="DIR", help="of images")
+    parser.add_argument("folder", type=path, metavar="DIR", help="of images")
     parser.add_argument(
         "--output",
-        type=Path,
+        dest="run_folder",
+        type=path,
         default=Path(output),
         metavar="RUN",
         help="folder for the model, history and report (%(default)s)",
     )
     chosen = "by the number of images and the device"
-    for name, meaning in (
-        ("image-size", "pixels a side"),
-        ("batch-size", "images that are contrasted"),
-        ("epochs", "passes over the images"),
+    for name, minimum, meaning in (
+        ("image-size", 4, "pixels a side"),
+        ("batch-size", 2, "images that are contrasted"),
+        ("epochs", 1, "passes over the images"),
     ):
         parser.add_argument(
-            f"--{name}", type=int, metavar="N", help=f"{meaning} ({chosen})"
+            f"--{name}",
+            type=integer(minimum),
+            metavar="N",
+            help=f"{meaning}, at least {minimum} ({chosen})",
         )
     parser.add_argument(
         "--encoder",
@@ -40,20 +98,24 @@ def add_training(parser, output):
     )
     parser.add_argument(
         "--learning-rate",
-        type=float,
+        type=positive_number,
         default=1e-3,
         metavar="X",
         help="peak, after a warm-up and before a cosine (%(default)s)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="(%(default)s)"
+        "--seed",
+        type=integer(0, 2**32 - 1),
+        default=0,
+        metavar="N",
+        help="(%(default)s)",
     )
 
 
 def add_model(parser, default):
     parser.add_argument(
         "--model",
-        type=Path,
+        type=path,
         default=Path(default),
         metavar="RUN",
         help="folder that a train command has made (%(default)s)",

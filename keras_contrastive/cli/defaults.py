@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import keras
 
+from keras_contrastive.cli.held_out import FEWEST
 from keras_contrastive.models.encoders.conv_net import ConvNet
 from keras_contrastive.models.encoders.resnet import ResNet18
 from keras_contrastive.models.encoders.resnet import ResNet50
@@ -33,9 +34,14 @@ def choose_settings(args, num_images: int, accelerator: bool) -> Settings:
     Two CPU cores get some 2,000 steps of a small network on small images,
     minutes to an hour; an accelerator ten times as many of a ResNet.
     """
-    if num_images < 4:
+    if num_images < FEWEST:
         raise ValueError(
-            f"Training needs at least 4 images. Received: {num_images}"
+            f"Training needs at least {FEWEST} images. Received: {num_images}"
+        )
+    if (args.batch_size or 0) > num_images:
+        raise ValueError(
+            f"--batch-size must be at most {num_images}, the number of images "
+            f"to train on. Received: {args.batch_size}"
         )
     # Half of the images at most: an epoch of one batch has no order.
     largest = min(512 if accelerator else 128, num_images // 2)

@@ -16,17 +16,19 @@ import numpy as np
 from keras_contrastive import datasets
 from keras_contrastive.cli.arguments import add_command
 from keras_contrastive.cli.arguments import add_model
+from keras_contrastive.cli.arguments import path
 from keras_contrastive.cli.images import load_images
+from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import RunFolder
 
 
 def add_parser(commands):
     parser = add_command(commands, "embed", __doc__)
-    parser.add_argument("folder", type=Path, metavar="DIR", help="of images")
+    parser.add_argument("folder", type=path, metavar="DIR", help="of images")
     add_model(parser, "runs/simclr")
     parser.add_argument(
         "--output",
-        type=Path,
+        type=path,
         default=Path("embeddings.npz"),
         metavar="FILE",
         help="(%(default)s)",
@@ -37,13 +39,14 @@ def add_parser(commands):
 def run(args):
     run_folder = RunFolder(args.model)
     settings = run_folder.settings()
+    check_writable(args.output, "--output")
+    check_replaceable(args.output)
     found = datasets.image_folder(args.folder)
     images, places = load_images(found.paths, settings["image_size"])
     model = keras.models.load_model(run_folder.model)
     embeddings = embed_images(model, images)
-    folder = args.folder.expanduser()
     arrays = {
-        "paths": [str(found.paths[i].relative_to(folder)) for i in places],
+        "paths": [str(found.paths[i].relative_to(args.folder)) for i in places],
         "embeddings": embeddings,
     }
     if found.labels is not None:
@@ -53,6 +56,23 @@ def run(args):
     with args.output.open("wb") as file:
         np.savez(file, **arrays)
     print(f"{args.output}: {len(embeddings):,} x {embeddings.shape[1]}")
+
+
+def check_replaceable(output):
+    """Raises if there is a file that this command has not written."""
+    if not output.exists():
+        return
+    try:
+        with np.load(output) as file:
+            is_ours = {"paths", "embeddings"} <= set(file.files)
+    # Of what is no .npz, NumPy returns an array or raises one of several.
+    except Exception:
+        is_ours = False
+    if not is_ours:
+        raise ValueError(
+            f"--output must be a new file, or one that embed has written. "
+            f"Received: {output}"
+        )
 
 
 def embed_images(model, images, batch_size=128):

@@ -1,6 +1,9 @@
 """Reads the command line and calls the command."""
 
 import argparse
+import contextlib
+import sys
+import warnings
 from collections.abc import Sequence
 
 from keras_contrastive.cli import embed
@@ -22,6 +25,7 @@ EPILOG = """\
 The backend is Keras': KERAS_BACKEND=jax python -m keras_contrastive ...
 What a command takes: python -m keras_contrastive train simclr --help
 """
+DEBUG_HINT = "(--debug shows the traceback.)"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -31,11 +35,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: list of strings. Defaults to those of the process.
     """
     args = build_parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        # A file's name need not be one that the terminal can show.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    with one_line_warnings():
+        try:
+            args.run(args)
+        # What the user can put right needs no traceback.
+        except (ValueError, OSError, ImportError, MemoryError) as error:
+            if args.debug:
+                raise
+            notes = getattr(error, "__notes__", [])
+            lines = [f"error: {error}", *notes, DEBUG_HINT]
+            raise SystemExit("\n".join(lines)) from error
+
+
+@contextlib.contextmanager
+def one_line_warnings():
+    """Shows warnings without the line of the code that they come from."""
+    formatwarning = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     try:
-        args.run(args)
-    # What the user can put right needs no traceback.
-    except (ValueError, FileNotFoundError, ImportError) as error:
-        raise SystemExit(f"error: {error}") from error
+        yield
+    finally:
+        warnings.formatwarning = formatwarning
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,13 +1,12 @@
 """Pictures and numbers of a run, in one .html file.
 
 RUN is a folder that a train command has made, which has written report.html at
-its end already. This writes it anew, from the images where they lay. Nothing
-of the file is elsewhere: it can be sent as it is.
+its end already. This command writes it anew, from the images of that run in
+their folder, and warns of those that are gone. The file is self-contained and
+can be sent by mail.
 
     python -m keras_contrastive report runs/simclr
 """
-
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,8 +15,11 @@ from keras_contrastive import datasets
 from keras_contrastive import text
 from keras_contrastive import visualization
 from keras_contrastive.cli.arguments import add_command
-from keras_contrastive.cli.held_out import split
+from keras_contrastive.cli.arguments import path
+from keras_contrastive.cli.held_out import hold_out
 from keras_contrastive.cli.images import load_images
+from keras_contrastive.cli.images import load_records
+from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import RunFolder
 
 SAMPLE = 2000  # images, at most
@@ -25,12 +27,15 @@ SAMPLE = 2000  # images, at most
 
 def add_parser(commands):
     parser = add_command(commands, "report", __doc__)
-    parser.add_argument("run_folder", type=Path, metavar="RUN")
+    parser.add_argument("run_folder", type=path, metavar="RUN")
     parser.set_defaults(run=run)
 
 
 def run(args):
-    write_report(RunFolder(args.run_folder))
+    run_folder = RunFolder(args.run_folder)
+    run_folder.settings()
+    check_writable(run_folder.report, "RUN")
+    write_report(run_folder)
 
 
 def write_report(run_folder: RunFolder) -> None:
@@ -40,7 +45,7 @@ def write_report(run_folder: RunFolder) -> None:
     visualization.report(
         model,
         path=run_folder.report,
-        history=run_folder.history,
+        history=run_folder.history if run_folder.history.is_file() else None,
         settings=settings,
         **make(run_folder, settings),
     )
@@ -49,7 +54,13 @@ def write_report(run_folder: RunFolder) -> None:
 
 def _images(run_folder, settings):
     found = datasets.image_folder(settings["folder"])
-    some = np.random.default_rng(0).permutation(len(found.paths))[:SAMPLE]
+    split = run_folder.split()
+    trained = np.arange(len(found.paths))
+    if split is not None:
+        of_run = {record.image for record in split.train}
+        trained = [i for i in trained if found.paths[i] in of_run]
+    some = np.random.default_rng(0).permutation(trained)[:SAMPLE]
+    _check_any(some, settings)
     images, places = load_images(
         [found.paths[i] for i in some], settings["image_size"]
     )
@@ -62,14 +73,34 @@ def _images(run_folder, settings):
 
 
 def _images_and_captions(run_folder, settings):
-    records = datasets.captioned_folder(
-        settings["folder"], settings["captions"]
-    )
-    _, held_out = split(records)
-    test = datasets.load_image_text(held_out, settings["image_size"])
+    held_out = (run_folder.split() or _split_again(settings)).held_out
+    _check_any(held_out, settings)
+    test = load_records(held_out, settings["image_size"])
     return {
         "images": test.images,
         "captions": test.captions,
         "image_index": test.image_index,
         "tokenizer": text.CaptionTokenizer.load(run_folder.tokenizer),
     }
+
+
+def _split_again(settings):
+    """Of a run of an earlier version, which has not written its split."""
+    split = hold_out(
+        datasets.captioned_folder(settings["folder"], settings["captions"])
+    )
+    if split.num_train != settings["num_images"]:
+        raise ValueError(
+            f"{settings['folder']} has changed since the run, which does not "
+            "say what was held out: the report would be on images that the "
+            "model was trained on."
+        )
+    return split
+
+
+def _check_any(records, settings):
+    if not len(records):
+        raise ValueError(
+            f"No image for the report of this run is in {settings['folder']} "
+            "any more."
+        )

@@ -1,12 +1,26 @@
 """What a training command leaves, and the others read."""
 
+import contextlib
+import datetime
+import os
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 
 from keras_contrastive.callbacks.checkpoint import Checkpoint
+from keras_contrastive.cli.held_out import Split
+from keras_contrastive.cli.held_out import from_json
+from keras_contrastive.cli.held_out import to_json
+from keras_contrastive.cli.history_file import HistoryFile
+from keras_contrastive.cli.output import check_writable
 from keras_contrastive.json_files import read_json
 from keras_contrastive.json_files import write_json
+
+# Of the state before training.
+FIRST_CHECKPOINT = "epoch-000000-step-000000000.npz"
+MODELS = ("simclr", "clip")
 
 
 class RunFolder:
@@ -22,20 +36,44 @@ class RunFolder:
         self.tokenizer = path / "tokenizer.json"
         self.history = path / "history.csv"
         self.report = path / "report.html"
+        self.errors = path / "errors.log"
         self._settings = path / "run.json"
+        self._split = path / "split.json"
+        self._checkpoints = path / "checkpoints"
 
-    def start(self, settings: dict) -> None:
-        """Begins a run with these settings, or goes on with one."""
+    def check_unfinished(self) -> None:
+        """Raises if no run can begin, or go on, in this folder."""
         if self.model.exists():
             raise ValueError(
                 f"{self.path} holds a finished run. Give another --output, or "
                 "remove that folder."
             )
-        begun = read_json(self._settings)
-        if begun is None:
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_json(settings, self._settings)
-        elif begun != settings:
+        check_writable(self.report, "--output")
+        if self._settings.exists():
+            return
+        foreign = [
+            file
+            for file in (*self._begun(), self.history, self.report)
+            if file.exists()
+        ]
+        foreign += self._checkpoints.glob("*.npz")
+        if foreign:
+            raise ValueError(
+                f"{foreign[0]} is there, but no run.json of its run. Give "
+                "another --output: the file could be overwritten."
+            )
+
+    def split(self) -> Split | None:
+        """The images of a run that has begun, as far as they are there."""
+        settings, content = self._read(self._settings), self._read(self._split)
+        if settings is None or content is None:
+            return None
+        return from_json(content, Path(settings["folder"]))
+
+    def check_settings(self, settings: dict) -> None:
+        """Raises if a run with other settings has begun here."""
+        begun = self._read(self._settings)
+        if begun not in (None, settings):
             changed = [
                 f"{name}={begun.get(name)!r}"
                 for name in sorted({*begun, *settings})
@@ -47,19 +85,90 @@ class RunFolder:
                 "another --output."
             )
 
+    def forget_start(self) -> None:
+        """Removes what a run has written that ended before its first epoch."""
+        checkpoints = {path.name for path in self._checkpoints.glob("*.npz")}
+        if (
+            checkpoints == {FIRST_CHECKPOINT}
+            and self._settings.is_file()
+            and not self.history.exists()
+        ):
+            self._remove_start()
+
+    @contextlib.contextmanager
+    def training(self, settings: dict, split: Split) -> Iterator[None]:
+        """Writes what the run is of, before its body trains.
+
+        If that fails before the first epoch is finished, what was written is
+        removed, so that the corrected command can start. After that, the
+        traceback is appended to errors.log.
+        """
+        is_new = not self._settings.exists()
+        if is_new:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_json(to_json(split, Path(settings["folder"])), self._split)
+            write_json(settings, self._settings)
+        try:
+            yield
+        except BaseException as error:
+            if is_new and not self.history.exists():
+                self._remove_start()
+            elif isinstance(error, Exception):
+                self._log(error)
+            raise
+
     def callbacks(self) -> list[keras.callbacks.Callback]:
         """Those that keep the history, and the state to go on from."""
-        return [
-            Checkpoint(self.path / "checkpoints"),
-            keras.callbacks.CSVLogger(self.history, append=True),
-        ]
+        return [Checkpoint(self._checkpoints), HistoryFile(self.history)]
+
+    def save(self, model: keras.Model) -> None:
+        """Saves the model: a file of that name is whole."""
+        temporary = self.path / ".model.keras"
+        model.save(temporary)
+        os.replace(temporary, self.model)
+        print(f"Model: {self.model}")
 
     def settings(self) -> dict:
         """Those of a finished run."""
-        settings = read_json(self._settings)
+        settings = self._read(self._settings)
         if settings is None or not self.model.is_file():
             raise FileNotFoundError(
                 f"There is no finished run in {self.path}: train one with "
                 "python -m keras_contrastive train."
             )
+        missing = {"model", "folder", "image_size"} - set(settings)
+        if missing or settings["model"] not in MODELS:
+            raise ValueError(
+                f"{self._settings} must be of a run of this package. Received: "
+                f"model={settings.get('model')!r}, without {sorted(missing)}"
+            )
         return settings
+
+    def _begun(self):
+        """The files that are there before the first epoch ends."""
+        return (self._settings, self._split, self.tokenizer)
+
+    def _log(self, error):
+        now = datetime.datetime.now().isoformat(" ", "seconds")
+        lines = "".join(traceback.format_exception(error))
+        with contextlib.suppress(OSError):  # of a full disk, say
+            with self.errors.open("a", encoding="utf-8") as file:
+                file.write(f"{now}\n{lines}\n")
+            error.add_note(f"The traceback is in {self.errors}.")
+
+    def _remove_start(self):
+        for file in (*self._begun(), self._checkpoints / FIRST_CHECKPOINT):
+            file.unlink(missing_ok=True)
+        for folder in (self._checkpoints, self.path):
+            # Empty ones only.
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def _read(self, file):
+        try:
+            content = read_json(file)
+        except ValueError as error:
+            raise ValueError(f"{file} is damaged: {error}") from error
+        if content is not None and not isinstance(content, dict):
+            raise ValueError(f"{file} must hold a JSON object.")
+        return content

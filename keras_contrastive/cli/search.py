@@ -6,6 +6,7 @@ model is one of `train clip`; DIR may be another folder than it was trained on.
     python -m keras_contrastive search ~/photographs "a dog in the snow"
 """
 
+import argparse
 from pathlib import Path
 
 import keras
@@ -16,27 +17,52 @@ from keras_contrastive import text
 from keras_contrastive import visualization
 from keras_contrastive.cli.arguments import add_command
 from keras_contrastive.cli.arguments import add_model
+from keras_contrastive.cli.arguments import integer
+from keras_contrastive.cli.arguments import path
 from keras_contrastive.cli.embed import embed_images
 from keras_contrastive.cli.images import load_images
+from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.text.caption_tokenizer import SPECIAL_TOKENS
+from keras_contrastive.visualization.figure import new_figure
+
+SHEET = 20  # sentences, and images of each, on the contact sheet
+SIGNATURE = "keras_contrastive search"  # in the sheet's metadata
+# The ids below are single bytes, which every vocabulary has.
+NUM_BYTE_TOKENS = 256 + len(SPECIAL_TOKENS)
 
 
 def add_parser(commands):
     parser = add_command(commands, "search", __doc__)
-    parser.add_argument("folder", type=Path, metavar="DIR", help="of images")
-    parser.add_argument("sentences", nargs="+", metavar="SENTENCE")
+    parser.add_argument("folder", type=path, metavar="DIR", help="of images")
+    parser.add_argument(
+        "sentences", nargs="+", type=sentence_with_words, metavar="SENTENCE"
+    )
     add_model(parser, "runs/clip")
     parser.add_argument(
-        "-k", type=int, default=5, help="images to show (%(default)s)"
+        "-k",
+        type=integer(1),
+        default=5,
+        metavar="N",
+        help="images to show (%(default)s)",
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=path,
         default=Path("search.png"),
         metavar="FILE",
         help="contact sheet (%(default)s)",
     )
     parser.set_defaults(run=run)
+
+
+def sentence_with_words(text):
+    """The type of an argument that is not blank."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(
+            f"must have a word. Received: {text!r}"
+        )
+    return text
 
 
 def run(args):
@@ -47,27 +73,60 @@ def run(args):
             f"{args.model} must be a run of `train clip`: only that model "
             f"knows sentences. Received: a {settings['model']} model"
         )
+    check_writable(args.output, "--output")
+    check_sheet(args.output)
     paths = datasets.image_folder(args.folder).paths
     images, places = load_images(paths, settings["image_size"])
     model = keras.models.load_model(run_folder.model)
     tokenizer = text.CaptionTokenizer.load(run_folder.tokenizer)
     image_embeddings = embed_images(model, images)
-    text_embeddings = model.predict(
-        {"texts": tokenizer(args.sentences)}, verbose=0
-    )["text_embeddings"]
-    for sentence, similarity in zip(
-        args.sentences, text_embeddings @ image_embeddings.T, strict=True
+    tokens = tokenizer(args.sentences)
+    text_embeddings = model.predict({"texts": tokens}, verbose=0)[
+        "text_embeddings"
+    ]
+    for sentence, ids, similarity in zip(
+        args.sentences,
+        tokens,
+        text_embeddings @ image_embeddings.T,
+        strict=True,
     ):
         print(f"\n{sentence}")
+        if ids.max() < NUM_BYTE_TOKENS:
+            print("  (No word of it is frequent in the captions: a guess.)")
         for i in np.argsort(-similarity)[: args.k]:
             print(f"  {similarity[i]:.3f}  {paths[places[i]]}")
-    visualization.plot_retrieval(
+    num_sentences = min(len(args.sentences), SHEET)
+    figure = visualization.plot_retrieval(
         images,
         args.sentences,
         image_embeddings,
         text_embeddings,
-        k=args.k,
-        queries=range(len(args.sentences)),
-        path=args.output,
+        k=min(args.k, SHEET),
+        queries=range(num_sentences),
     )
+    save_sheet(figure, args.output)
     print(f"\nContact sheet: {args.output}")
+    if max(args.k, len(args.sentences)) > SHEET:
+        print(f"It shows {SHEET} sentences and images of each, at most.")
+
+
+def check_sheet(output):
+    """Raises unless a figure can be saved there, without loss of a file."""
+    formats = new_figure(1, 1).canvas.get_supported_filetypes()
+    if output.suffix[1:].lower() not in formats:
+        raise ValueError(
+            f"--output must end in one of .{', .'.join(sorted(formats))}. "
+            f"Received: {output}"
+        )
+    if output.exists() and SIGNATURE.encode() not in output.read_bytes():
+        raise ValueError(
+            "--output must be a new file, or a .png, .pdf or .svg that search "
+            f"has written. Received: {output}"
+        )
+
+
+def save_sheet(figure, output):
+    signed = output.suffix.lower() in (".png", ".pdf", ".svg")
+    metadata = {"Title": SIGNATURE} if signed else None
+    output.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(output, dpi=150, metadata=metadata)

@@ -2,16 +2,14 @@
 
 DIR holds images, and captions: a file captions.csv with the columns image (the
 path from DIR) and caption, one row a caption; or dog.txt beside dog.jpg, one
-line a caption. A tenth of the images (1,000 at most) is held out, to measure
-retrieval on. The run folder gets model.keras, tokenizer.json, history.csv and
-report.html. Interrupted, the same command goes on after the last finished
-epoch.
+line a caption. A tenth of the images (two at least, 1,000 at most) is held
+out, to measure retrieval on. The run folder gets model.keras, tokenizer.json,
+history.csv and report.html. Interrupted, the same command goes on after the
+last finished epoch.
 
     python -m keras_contrastive train clip ~/photographs
     python -m keras_contrastive search ~/photographs "a dog in the snow"
 """
-
-from pathlib import Path
 
 import keras
 
@@ -21,12 +19,15 @@ from keras_contrastive import layers
 from keras_contrastive import text
 from keras_contrastive.cli.arguments import add_command
 from keras_contrastive.cli.arguments import add_training
+from keras_contrastive.cli.arguments import path
 from keras_contrastive.cli.defaults import build_encoder
 from keras_contrastive.cli.defaults import choose_settings
 from keras_contrastive.cli.defaults import fits_in_memory
 from keras_contrastive.cli.defaults import has_accelerator
 from keras_contrastive.cli.defaults import loaded_size
-from keras_contrastive.cli.held_out import split
+from keras_contrastive.cli.held_out import hold_out
+from keras_contrastive.cli.images import load_records
+from keras_contrastive.cli.images import max_bad_fraction
 from keras_contrastive.cli.report import write_report
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.models.clip_model import CLIPModel
@@ -44,7 +45,7 @@ def add_parser(commands):
     add_training(parser, "runs/clip")
     parser.add_argument(
         "--captions",
-        type=Path,
+        type=path,
         metavar="FILE",
         help=".csv or .tsv with the columns image and caption "
         "(captions.csv in DIR, or .txt files)",
@@ -69,36 +70,41 @@ def build_text_encoder(tokenizer, num_captions):
 
 
 def run(args):
-    records = datasets.captioned_folder(args.folder, args.captions)
-    train, held_out = split(records)
-    chosen = choose_settings(args, len(train), has_accelerator())
-    folder = RunFolder(args.output)
-    folder.start(
-        {
-            "model": "clip",
-            "folder": str(args.folder.resolve()),
-            "captions": args.captions and str(args.captions.resolve()),
-            "num_images": len(train),
-            **chosen._asdict(),
-            "learning_rate": args.learning_rate,
-            "loss": args.loss,
-            "seed": args.seed,
-        }
-    )
-    print(f"{len(train):,} images, {len(held_out):,} held out: {chosen}")
+    folder = RunFolder(args.run_folder)
+    folder.check_unfinished()
+    folder.forget_start()
+    source = args.folder.resolve()
+    split = folder.split()
+    if split is None:
+        split = hold_out(datasets.captioned_folder(source, args.captions))
+    train = split.train
+    chosen = choose_settings(args, split.num_train, has_accelerator())
+    settings = {
+        "model": "clip",
+        "folder": str(source),
+        "captions": args.captions and str(args.captions.resolve()),
+        "num_images": split.num_train,
+        **chosen._asdict(),
+        "learning_rate": args.learning_rate,
+        "loss": args.loss,
+        "seed": args.seed,
+    }
+    folder.check_settings(settings)
+    print(f"{len(train):,} images, {len(split.held_out):,} held out: {chosen}")
+    size = chosen.image_size
+    test = load_records(split.held_out, size)
     keras.utils.set_random_seed(args.seed)
     captions = [record.captions for record in train]
     tokenizer = text.train_tokenizer(captions, 4096, context_length=32)
-    tokenizer.save(folder.tokenizer)
     dataset = datasets.ImageTextDataset(
         train,
         tokenizer,
         chosen.batch_size,
-        loaded_size(chosen.image_size),
+        loaded_size(size),
         seed=args.seed,
-        cache=fits_in_memory(len(train), chosen.image_size),
+        cache=fits_in_memory(len(train), size),
+        max_bad_fraction=max_bad_fraction(len(train)),
     )
-    size = chosen.image_size
     model = CLIPModel(
         build_encoder(chosen.encoder, size),
         build_text_encoder(tokenizer, sum(map(len, captions))),
@@ -122,17 +128,19 @@ def run(args):
         args.loss,
     )
     exclude_from_weight_decay(model)
-    test = datasets.load_image_text(held_out, size)
-    model.fit(
-        dataset,
-        epochs=chosen.epochs,
-        callbacks=[
-            dataset.follow_epochs(),
-            callbacks.RetrievalEvaluation(
-                test.images, tokenizer(test.captions), test.image_index
-            ),
-            *folder.callbacks(),
-        ],
+    retrieval = callbacks.RetrievalEvaluation(
+        test.images, tokenizer(test.captions), test.image_index
     )
-    model.save(folder.model)
-    write_report(folder)
+    with folder.training(settings, split):
+        tokenizer.save(folder.tokenizer)
+        model.fit(
+            dataset,
+            epochs=chosen.epochs,
+            callbacks=[
+                dataset.follow_epochs(),
+                retrieval,
+                *folder.callbacks(),
+            ],
+        )
+        folder.save(model)
+        write_report(folder)

@@ -15,11 +15,14 @@ from keras_contrastive import datasets
 from keras_contrastive import metrics
 from keras_contrastive.cli.arguments import add_command
 from keras_contrastive.cli.arguments import add_training
+from keras_contrastive.cli.arguments import positive_number
 from keras_contrastive.cli.defaults import build_encoder
 from keras_contrastive.cli.defaults import choose_settings
 from keras_contrastive.cli.defaults import fits_in_memory
 from keras_contrastive.cli.defaults import has_accelerator
 from keras_contrastive.cli.defaults import loaded_size
+from keras_contrastive.cli.held_out import every_image
+from keras_contrastive.cli.images import max_bad_fraction
 from keras_contrastive.cli.report import write_report
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.losses.nt_xent_loss import NTXentLoss
@@ -32,7 +35,7 @@ def add_parser(commands):
     add_training(parser, "runs/simclr")
     parser.add_argument(
         "--temperature",
-        type=float,
+        type=positive_number,
         default=0.2,
         metavar="X",
         help="of the loss (%(default)s)",
@@ -41,20 +44,25 @@ def add_parser(commands):
 
 
 def run(args):
-    paths = datasets.image_folder(args.folder).paths
-    chosen = choose_settings(args, len(paths), has_accelerator())
-    folder = RunFolder(args.output)
-    folder.start(
-        {
-            "model": "simclr",
-            "folder": str(args.folder.resolve()),
-            "num_images": len(paths),
-            **chosen._asdict(),
-            "learning_rate": args.learning_rate,
-            "temperature": args.temperature,
-            "seed": args.seed,
-        }
-    )
+    folder = RunFolder(args.run_folder)
+    folder.check_unfinished()
+    folder.forget_start()
+    source = args.folder.resolve()
+    split = folder.split()
+    if split is None:
+        split = every_image(datasets.image_folder(source).paths)
+    paths = [record.image for record in split.train]
+    chosen = choose_settings(args, split.num_train, has_accelerator())
+    settings = {
+        "model": "simclr",
+        "folder": str(source),
+        "num_images": split.num_train,
+        **chosen._asdict(),
+        "learning_rate": args.learning_rate,
+        "temperature": args.temperature,
+        "seed": args.seed,
+    }
+    folder.check_settings(settings)
     print(f"{len(paths):,} images: {chosen}")
     keras.utils.set_random_seed(args.seed)
     dataset = datasets.ImageDataset(
@@ -63,6 +71,7 @@ def run(args):
         loaded_size(chosen.image_size),
         seed=args.seed,
         cache=fits_in_memory(len(paths), chosen.image_size),
+        max_bad_fraction=max_bad_fraction(len(paths)),
     )
     model = SimCLRModel(build_encoder(chosen.encoder, chosen.image_size))
     steps = chosen.epochs * len(dataset)
@@ -78,10 +87,11 @@ def run(args):
             metrics.EffectiveRank(),
         ],
     )
-    model.fit(
-        dataset,
-        epochs=chosen.epochs,
-        callbacks=[dataset.follow_epochs(), *folder.callbacks()],
-    )
-    model.save(folder.model)
-    write_report(folder)
+    with folder.training(settings, split):
+        model.fit(
+            dataset,
+            epochs=chosen.epochs,
+            callbacks=[dataset.follow_epochs(), *folder.callbacks()],
+        )
+        folder.save(model)
+        write_report(folder)

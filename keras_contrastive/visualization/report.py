@@ -46,7 +46,8 @@ def report(
     Args:
         model: a trained `SimCLRModel` or `CLIPModel`.
         images: array, shape `(n, height, width, 3)`, as `fit` takes them:
-            best of a validation set, at least 4. One or two thousand are many.
+            best of a validation set. One or two thousand are many; a single
+            one has no map and no neighbors.
         path: of the `.html` file. Missing folders are created.
         history: what `plot_history` takes. Defaults to no curves.
         labels: array of integers, shape `(n,)`: colours the map, and adds the
@@ -102,17 +103,18 @@ def report(
         pictures["Training"] = plot_history(logs)
     numbers["effective rank of the embeddings"] = effective_rank(embeddings)
     numbers["dimensions of the embeddings"] = embeddings.shape[1]
-    if labels is not None:
-        numbers["kNN accuracy, among these images"] = neighbours_agree(
-            embeddings, np.asarray(labels)
-        )
     pictures["Views"] = plot_views(images[:SHOWN], views_of(model))
-    pictures["Embeddings"] = plot_embeddings(
-        unit(embeddings), labels, class_names
-    )
-    pictures["Embeddings, with their images"] = plot_embeddings(
-        unit(embeddings), labels, class_names, images=images
-    )
+    if len(images) > 1:  # One has no neighbours.
+        if labels is not None:
+            numbers["kNN accuracy, among these images"] = neighbours_agree(
+                embeddings, np.asarray(labels)
+            )
+        pictures["Embeddings"] = plot_embeddings(
+            unit(embeddings), labels, class_names
+        )
+        pictures["Embeddings, with their images"] = plot_embeddings(
+            unit(embeddings), labels, class_names, images=images
+        )
     if captions is not None:
         tokens = tokenizer(list(captions))
         texts = model.predict({"texts": tokens}, verbose=0)["text_embeddings"]

@@ -1,6 +1,5 @@
 """The commands, in this process, and once as a user types them."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -23,23 +22,9 @@ SMALL = "--image-size 16 --batch-size 16 --epochs 1".split()
 
 
 @pytest.fixture
-def pictures(tmp_path, monkeypatch):
+def pictures(make_folder):
     """A folder with a subfolder for each colour, and captions."""
-    monkeypatch.chdir(tmp_path)
-    data = kc.datasets.shapes(40, image_size=24, label="colour")
-    rows = [("image", "caption")]
-    for index, (image, label, caption) in enumerate(
-        zip(data.images, data.labels, data.captions, strict=True)
-    ):
-        name = f"{data.class_names[label]}/{index}.png"
-        path = tmp_path / "pictures" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        keras.utils.save_img(path, image, scale=False)
-        rows.append((name, caption))
-    folder = tmp_path / "pictures"
-    with (folder / "captions.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
-    return folder
+    return make_folder(40)
 
 
 def test_simclr_and_embed(pictures, tmp_path, capsys):
@@ -50,6 +35,7 @@ def test_simclr_and_embed(pictures, tmp_path, capsys):
         "model.keras",
         "report.html",
         "run.json",
+        "split.json",
     }
     assert json.loads((run / "run.json").read_text())["batch_size"] == 16
     assert "kNN accuracy" in (run / "report.html").read_text()
@@ -74,22 +60,73 @@ def test_simclr_and_embed(pictures, tmp_path, capsys):
     with pytest.raises(SystemExit, match="holds a finished run"):
         main(["train", "simclr", str(pictures), *SMALL])
 
+    main(["embed", str(pictures), "--output", "vectors.npz"])  # over its own
+    mine = tmp_path / "mine.npz"
+    np.savez(mine, weights=np.ones(3))
+    before = mine.read_bytes()
+    with pytest.raises(SystemExit, match="must be a new file, or one that"):
+        main(["embed", str(pictures), "--output", str(mine)])
+    assert mine.read_bytes() == before
+    with pytest.raises(SystemExit, match="--output must not be a folder"):
+        main(["embed", str(pictures), "--output", str(tmp_path)])
 
-def test_clip_search_and_report(pictures, tmp_path, capsys):
+
+def test_clip_search_and_report(pictures, tmp_path, capsys, monkeypatch):
     main(["train", "clip", str(pictures), *SMALL])
     run = tmp_path / "runs" / "clip"
     header = (run / "history.csv").read_text().splitlines()[0]
     assert "val_text_to_image_recall@1" in header
     capsys.readouterr()
 
-    main(["search", str(pictures), "a red star", "blue", "-k", "3"])
+    main(["search", str(pictures), "a red star", "qqq", "-k", "3"])
     out = capsys.readouterr().out
     assert out.count(".png\n") == 2 * 3 + 1  # and the contact sheet
+    assert out.count("No word of it is frequent") == 1
     assert (tmp_path / "search.png").stat().st_size > 10_000
+
+    main(["search", str(pictures), *["red"] * 21, "-k", "2"])  # over its own
+    assert "shows 20 sentences and images" in capsys.readouterr().out
+    keras.utils.save_img("mine.png", np.zeros((8, 8, 3)))
+    for output, message in (
+        ("mine.png", "must be a new file"),
+        ("sheet.docx", "must end in one of"),
+        ("sheet", "must end in one of"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            main(["search", str(pictures), "red", "--output", output])
 
     (run / "report.html").unlink()
     main(["report", str(run)])
     assert "Images that captions find" in (run / "report.html").read_text()
+
+    # The images that were held out, whatever is in the folder by now.
+    content = json.loads((run / "split.json").read_text())
+    held_out = [entry["image"] for entry in content["held_out"]]
+    assert len(held_out) == 4
+    shown = []
+    monkeypatch.setattr(
+        kc.visualization,
+        "report",
+        lambda model, images, captions, **kwargs: shown.append(
+            (images, captions)
+        ),
+    )
+    main(["report", str(run)])
+    (pictures / "aaa.png").write_bytes((pictures / held_out[0]).read_bytes())
+    with (pictures / "captions.csv").open("a") as file:
+        file.write("aaa.png,a new one\n")
+    main(["report", str(run)])
+    np.testing.assert_array_equal(shown[0][0], shown[1][0])
+    assert shown[0][1] == shown[1][1] and len(shown[0][0]) == 4
+    for image in held_out[1:]:
+        (pictures / image).unlink()
+    with pytest.warns(UserWarning, match="3 of 40 images of this run are gone"):
+        main(["report", str(run)])
+    np.testing.assert_array_equal(shown[2][0], shown[0][0][:1])
+    (pictures / held_out[0]).unlink()
+    with pytest.warns(UserWarning, match="4 of 40 images of this run are gone"):
+        with pytest.raises(SystemExit, match="No image for the report"):
+            main(["report", str(run)])
 
 
 @slow_on_jax
@@ -109,7 +146,11 @@ def test_interrupted_run_goes_on(pictures, tmp_path, monkeypatch):
         )
         with pytest.raises(KeyboardInterrupt):
             main(command)
-    main(command)
+    # It goes on with the images that it began with, as far as they are there.
+    first = next(pictures.rglob("*.png"))
+    first.rename(first.with_name("new.png"))
+    with pytest.warns(UserWarning, match="1 of 40 images of this run are gone"):
+        main(command)
     history = (tmp_path / "runs" / "simclr" / "history.csv").read_text()
     assert [row.split(",")[0] for row in history.splitlines()] == [
         "epoch",
@@ -132,10 +173,18 @@ def test_errors_have_no_traceback(tmp_path):
         [*command, "train", "simclr", tmp_path / "missing"],
         capture_output=True,
         text=True,
+        cwd=tmp_path,
     )
     assert result.returncode == 1
     assert "error: `folder` must be a folder" in result.stderr
+    assert "--debug shows the traceback" in result.stderr
     assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        main(["train", "simclr", str(tmp_path / "missing"), "--debug"])
 
 
 @pytest.mark.parametrize(
@@ -168,3 +217,6 @@ def test_arguments_come_before_defaults():
     assert choose_settings(args, 100, False) == (20, 3, 5, "resnet50")
     with pytest.raises(ValueError, match="at least 4 images. Received: 3"):
         choose_settings(args, 3, False)
+    args.batch_size = 11
+    with pytest.raises(ValueError, match="--batch-size must be at most 10"):
+        choose_settings(args, 10, False)
