@@ -1,4 +1,4 @@
-"""Checks of arguments that data sets share."""
+"""Checks of arguments that data sets share, and their messages."""
 
 import operator
 
@@ -15,3 +15,12 @@ def checked_int(name, value, minimum):
             f"Received: {name}={value!r}"
         )
     return number
+
+
+def short_repr(value) -> str:
+    """What came, for a message: `repr`, or an array's shape and type."""
+    if getattr(value, "shape", ()) and hasattr(value, "dtype"):
+        shape = tuple(value.shape)
+        return f"an array of shape {shape} and type {value.dtype}"
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "..."

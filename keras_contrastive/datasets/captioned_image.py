@@ -1,20 +1,19 @@
 """An image with the captions that people gave it."""
 
-from collections.abc import Iterable
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from typing import NamedTuple
 
-import numpy as np
-
-from keras_contrastive.datasets.image_files import load_image
+from keras_contrastive.datasets.arguments import short_repr
 
 
 class CaptionedImage(NamedTuple):
     """One photograph and all its captions.
 
     Attributes:
-        image: path of the image file.
+        image: path of the image file, or an image in any other form that
+            `ImageTextDataset` takes.
         captions: tuple of strings, the captions in the order of the files.
         image_id: int. Records of the same image share it.
 
@@ -29,39 +28,53 @@ class CaptionedImage(NamedTuple):
         ```
     """
 
-    image: str | Path
+    image: Any
     captions: tuple[str, ...]
     image_id: int
 
 
-def as_captioned_image(record, index: int) -> CaptionedImage:
+def take_record(records, index: int, argument: str = "records"):
+    """`records[index]`, or a `ValueError` where that fails.
+
+    Sequences that decode images on access, such as those of Hugging Face,
+    raise errors of many types where an image is damaged.
+    """
+    try:
+        return records[index]
+    except (ValueError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{argument}[{index}] raises {type(error).__name__}: {error}"
+        ) from error
+
+
+def as_captioned_image(
+    record, index: int, argument: str = "records"
+) -> CaptionedImage:
     """A record of any accepted form as a `CaptionedImage`.
 
     Args:
-        record: a `CaptionedImage`, or a mapping with `"image"` (the path of a
-            file, the bytes of one, or a uint8 array), `"captions"` (strings
-            or UTF-8 bytes, of which blank ones are left out) and possibly
-            `"image_id"`.
+        record: a `CaptionedImage`, or a mapping with `"image"` (see
+            `read_image`), `"captions"` (strings or UTF-8 bytes; blank ones
+            are left out) and possibly `"image_id"`.
         index: int, the record's place, which is its id if it has none.
+        argument: str, name of the argument that holds the record.
 
     Raises:
         ValueError: if it is something else, or has no caption.
     """
+    check_form(record, index, argument)
     if isinstance(record, CaptionedImage):
         image, captions, image_id = record
-    elif isinstance(record, Mapping) and {"image", "captions"} <= set(record):
+    else:
         image, captions = record["image"], record["captions"]
         image_id = record.get("image_id", index)
-    else:
-        raise ValueError(
-            "`records` must hold `CaptionedImage`s or dicts with 'image' and "
-            f"'captions'. Received: records[{index}]={_short(record)}"
-        )
-    captions = _texts(captions, index)
+    captions = _texts(captions, f"{argument}[{index}]")
     if not captions:
         raise ValueError(
             "Every record needs a caption. Received: "
-            f"records[{index}]={_short(record)}"
+            f"{argument}[{index}]={short_repr(record)}"
         )
     try:
         valid = int(image_id) == image_id and -(2**31) <= image_id < 2**31
@@ -71,61 +84,73 @@ def as_captioned_image(record, index: int) -> CaptionedImage:
         # JAX has no 64-bit integers by default: it would cut them off.
         raise ValueError(
             "`image_id` must be an integer that fits into 32 bits. Received: "
-            f"image_id={image_id!r} in records[{index}]"
+            f"image_id={image_id!r} in {argument}[{index}]"
         )
     return CaptionedImage(image, captions, int(image_id))
 
 
-def _texts(captions, index):
+def check_columns(records):
+    """Raises if the first record is a row that lacks columns, as all will."""
+    try:
+        record = take_record(records, 0)
+    except ValueError:
+        return  # counted later, like other bad records
+    if isinstance(record, Mapping):
+        check_form(record, 0)
+
+
+def check_form(record, index: int, argument: str = "records"):
+    """Raises unless it is a record, whatever its fields hold."""
+    if isinstance(record, CaptionedImage):
+        return
+    if isinstance(record, Mapping) and {"image", "captions"} <= set(record):
+        return
+    raise ValueError(
+        f"`{argument}` must hold `CaptionedImage`s or dicts with 'image' and "
+        f"'captions'. Received: {argument}[{index}]={short_repr(record)}"
+    )
+
+
+def _texts(captions, record_name):
     """Those that say something, as a tuple of strings."""
-    if isinstance(captions, str | bytes):
-        captions = (captions,)
+    if isinstance(captions, str | bytes | Mapping):
+        captions = [captions]
+    try:
+        captions = list(captions)
+    except TypeError:  # a single value that is no string
+        captions = [captions]
     texts = []
-    for caption in captions if isinstance(captions, Iterable) else [captions]:
-        try:
-            text = (
-                str(caption, "utf-8") if isinstance(caption, bytes) else caption
-            )
-        except UnicodeDecodeError:
-            text = None
-        # Not `str(text)`: a missing value is no caption "nan".
-        if not isinstance(text, str):
+    for caption in captions:
+        text = _text(caption)
+        if text is None:
             raise ValueError(
                 "`captions` must be strings, or bytes in UTF-8. Received: "
-                f"{_short(caption)} in records[{index}]"
+                f"{short_repr(caption)} in {record_name}"
             )
         if text.strip():
             texts.append(text)
     return tuple(texts)
 
 
-def read_image(image, image_size: int | tuple[int, int]) -> np.ndarray:
-    """`load_image` for arrays too: uint8, shape `(height, width, 3 or 1)`."""
-    if isinstance(image, np.ndarray):
-        image = _as_file(image)
-    return load_image(image, image_size)
+def _text(caption):
+    """The caption as a string that tokenizers can encode, or `None`."""
+    try:
+        if isinstance(caption, bytes):
+            return caption.decode()
+        # Not `str(caption)`: a missing value is no caption "nan".
+        if isinstance(caption, str):
+            caption.encode()
+            return caption
+    except UnicodeError:  # bytes of another encoding, or half of a pair
+        pass
+    return None
 
 
-def describe(record, index: int) -> str:
+def describe(record, index: int, argument: str = "records") -> str:
     """The name in a message of a record, whether it is valid or not."""
     image = getattr(record, "image", None)
-    return str(image) if isinstance(image, str | Path) else f"records[{index}]"
-
-
-def _as_file(array):
-    """The array as the bytes of a PNM file, which is a header and the array."""
-    channels = array.shape[-1] if array.ndim == 3 else None
-    if array.dtype != np.uint8 or channels not in (1, 3):
-        raise ValueError(
-            "An image must be the path of a file, the bytes of one, or a "
-            "uint8 array of shape (height, width, 3) or (height, width, 1). "
-            f"Received: an array of shape {array.shape} and type {array.dtype}"
-        )
-    height, width = array.shape[:2]
-    kind = 6 if channels == 3 else 5
-    return b"P%d %d %d 255\n" % (kind, width, height) + array.tobytes()
-
-
-def _short(value):
-    text = repr(value)
-    return text if len(text) <= 100 else text[:97] + "..."
+    if isinstance(record, Mapping):
+        image = record.get("image")
+    name = f"{argument}[{index}]"
+    # Several records may have one image: each counts.
+    return f"{name}, {image}" if isinstance(image, str | Path) else name

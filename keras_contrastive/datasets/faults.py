@@ -67,7 +67,11 @@ class Faults:
 
 
 def check_max_bad_fraction(max_bad_fraction: float):
-    if not 0 <= max_bad_fraction < 1:
+    try:
+        valid = 0 <= max_bad_fraction < 1
+    except TypeError:
+        valid = False
+    if not valid:
         raise ValueError(
             "`max_bad_fraction` must be at least 0 and less than 1. "
             f"Received: max_bad_fraction={max_bad_fraction!r}"

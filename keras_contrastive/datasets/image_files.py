@@ -79,7 +79,7 @@ def load_image(
     assert load_image("wide.png", (32, 64)).shape == (32, 64, 3)
     ```
     """
-    image_module = _pillow()
+    image_module = import_pillow()
     height, width = check_image_size(image_size)
     if isinstance(source, bytes | bytearray | memoryview):
         name, content = "The image", bytes(source)
@@ -109,7 +109,7 @@ def load_image(
 
 def resize_image(image, image_size: int | tuple[int, int]) -> np.ndarray:
     """Does with an open Pillow image what `load_image` does with a file."""
-    return _resize(_pillow(), image, *check_image_size(image_size))
+    return _resize(import_pillow(), image, *check_image_size(image_size))
 
 
 def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
@@ -132,7 +132,7 @@ def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
 
 @functools.cache
 def _formats():
-    image_module = _pillow()
+    image_module = import_pillow()
     image_module.init()
     if reads_heif():
         import pillow_heif
@@ -151,7 +151,7 @@ def reads_heif() -> bool:
     return True
 
 
-def _pillow():
+def import_pillow():
     try:
         from PIL import Image
     except ImportError as error:

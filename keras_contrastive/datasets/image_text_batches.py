@@ -1,15 +1,15 @@
 """Records to batches of arrays."""
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-import keras
 import numpy as np
 
 from keras_contrastive.datasets.captioned_image import as_captioned_image
 from keras_contrastive.datasets.captioned_image import describe
-from keras_contrastive.datasets.captioned_image import read_image
+from keras_contrastive.datasets.captioned_image import take_record
+from keras_contrastive.datasets.checked_tokenizer import CheckedTokenizer
 from keras_contrastive.datasets.faults import Faults
+from keras_contrastive.datasets.image_sources import read_image
 
 # A thread's unit of work, in images.
 CHUNK = 16
@@ -25,6 +25,7 @@ class ImageTextBatches:
         cache: whether to keep the resized images.
         workers: int, number of threads that decode.
         faults: `Faults` for the records that can't be read.
+        argument: name of the argument that holds the records.
     """
 
     def __init__(
@@ -35,13 +36,14 @@ class ImageTextBatches:
         cache: bool,
         workers: int,
         faults: Faults,
+        argument: str,
     ):
         self.records = records
-        self.tokenizer = tokenizer
+        self.tokenizer = CheckedTokenizer(tokenizer)
         self.image_size = image_size
         self.faults = faults
+        self.argument = argument
         self._unreadable = set()
-        self._text_shapes = None
         self._pool = ThreadPoolExecutor(workers, "decode")
         # Memory that isn't written to isn't taken either.
         shape = (len(records), *image_size, 3)
@@ -75,21 +77,27 @@ class ImageTextBatches:
         pairs = [pair for chunk in chunks for pair in chunk]
         return {
             "images": images,
-            "texts": self._tokenize([caption for caption, _ in pairs]),
+            "texts": self.tokenizer([caption for caption, _ in pairs]),
             "image_ids": np.array([image_id for _, image_id in pairs], "int32"),
         }
+
+    def check(self):
+        """Raises a `ValueError` if too many records precede a good one."""
+        self._readable(0, iter(range(1, len(self.records))))
 
     def _readable(self, index, substitutes):
         index = int(index)
         while True:
             if index not in self._unreadable:
-                record = self.records[index]
+                record = None
                 try:
-                    record = as_captioned_image(record, index)
+                    record = take_record(self.records, index, self.argument)
+                    record = as_captioned_image(record, index, self.argument)
                     return self._image(record, index), record, index
                 except (OSError, ValueError) as error:
                     self._unreadable.add(index)
-                    self.faults.add(describe(record, index), str(error)[:200])
+                    name = describe(record, index, self.argument)
+                    self.faults.add(name, str(error)[:200])
             # Also where another batch found it, which nobody may ask for.
             self.faults.check()
             index = next(substitutes)
@@ -102,44 +110,3 @@ class ImageTextBatches:
             self._cache[index] = image
             self._cached[index] = True
         return image
-
-    def _tokenize(self, captions):
-        tokens = self.tokenizer(captions)
-        if isinstance(tokens, Mapping):
-            texts = {name: self._array(each) for name, each in tokens.items()}
-            shapes = {name: each.shape for name, each in texts.items()}
-        else:
-            texts = self._array(tokens)
-            shapes = {"texts": texts.shape}
-        if any(shape[:1] != (len(captions),) for shape in shapes.values()):
-            raise ValueError(
-                f"`tokenizer` must return one row for each of {len(captions)} "
-                f"captions. Received: arrays of the shapes {shapes}"
-            )
-        shapes = {name: shape[1:] for name, shape in shapes.items()}
-        if self._text_shapes is None:
-            self._text_shapes = shapes
-        if shapes != self._text_shapes:
-            raise ValueError(
-                "`tokenizer` must pad or cut all captions to the same length, "
-                "so that the shapes of batches are static. Received: rows of "
-                f"the shapes {self._text_shapes}, and then {shapes}"
-            )
-        return texts
-
-    def _array(self, tokens):
-        try:
-            if keras.ops.is_tensor(tokens):
-                tokens = keras.ops.convert_to_numpy(tokens)
-            array = np.asarray(tokens)
-        except ValueError:  # lists of different lengths
-            array = np.asarray(None)
-        if array.dtype.kind not in "biuf":
-            raise ValueError(
-                "`tokenizer` must return an array of integers of shape "
-                "(batch, length), or a dict of arrays. Received: "
-                f"{str(tokens)[:100]} of type {type(tokens).__name__}"
-            )
-        # What every backend has.
-        types = {"b": "bool", "f": "float32"}
-        return array.astype(types.get(array.dtype.kind, "int32"))

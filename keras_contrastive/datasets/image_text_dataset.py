@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import keras
 
 from keras_contrastive.datasets.arguments import checked_int
-from keras_contrastive.datasets.captioned_image import as_captioned_image
+from keras_contrastive.datasets.captioned_image import check_columns
 from keras_contrastive.datasets.epoch_draws import draw_epoch
 from keras_contrastive.datasets.epoch_draws import draw_substitutes
 from keras_contrastive.datasets.faults import Faults
@@ -17,6 +17,7 @@ from keras_contrastive.datasets.faults import check_max_bad_fraction
 from keras_contrastive.datasets.image_files import check_image_size
 from keras_contrastive.datasets.image_text_batches import ImageTextBatches
 from keras_contrastive.datasets.read_ahead import ReadAhead
+from keras_contrastive.datasets.sequences import as_sequence
 
 # `fit` takes up to two batches before training, to build the model with.
 BATCHES_TO_BUILD = 2
@@ -56,10 +57,15 @@ class ImageTextDataset(keras.utils.PyDataset):
 
     Args:
         records: a sequence, with `len` and integer indices, of
-            `CaptionedImage`s or of dicts with `"image"` (the path of a file,
-            the bytes of one, or a uint8 array of shape `(height, width, 3)`),
-            `"captions"` and possibly `"image_id"`. It is read from several
-            threads. TensorFlow Datasets' `as_data_source` is one.
+            `CaptionedImage`s or of dicts with `"image"`, `"captions"` and
+            possibly `"image_id"`. It is read from several threads. Data sets
+            of Hugging Face and TensorFlow Datasets' `as_data_source` are
+            such sequences; DataFrames with these columns do as well. An image
+            is the path of a file, the bytes of one, a dict of `"bytes"` and
+            `"path"`, a Pillow image, or an array of shape `(height, width)`
+            or `(height, width, channels)`: gray or RGB, with alpha or not;
+            uint8, uint16 (65535 is white), other integers from 0 to 255, bool
+            or floats from 0 to 1.
         tokenizer: callable from a list of strings to an integer array of shape
             `(batch, length)`, or a dict of such arrays, with the same length
             in every batch.
@@ -79,9 +85,9 @@ class ImageTextDataset(keras.utils.PyDataset):
             unreadable.
 
     Raises:
-        ValueError: if an argument or the first record is invalid; while
-            iterating, if `tokenizer` returns something else, or if too many
-            records can't be read.
+        ValueError: if an argument is invalid, or too many records at the
+            start; while iterating, if `tokenizer` returns something else, or
+            if too many records can't be read.
 
     Example:
         ```python
@@ -108,6 +114,8 @@ class ImageTextDataset(keras.utils.PyDataset):
         ```
     """
 
+    argument = "records"  # that holds them, for messages
+
     def __init__(
         self,
         records: Sequence,
@@ -131,6 +139,7 @@ class ImageTextDataset(keras.utils.PyDataset):
         self.drop_remainder = drop_remainder
         self._seed = checked_int("seed", seed, 0)
         self._ahead = checked_int("max_queue_size", max_queue_size, 0)
+        records = as_sequence(self.argument, records, ("image", "captions"))
         self._check(records, tokenizer, caption)
         self.records = records
         check_max_bad_fraction(max_bad_fraction)
@@ -145,7 +154,9 @@ class ImageTextDataset(keras.utils.PyDataset):
             cache=cache,
             workers=checked_int("workers", workers, 1),
             faults=self._faults,
+            argument=self.argument,
         )
+        self._batches.check()
 
         @functools.lru_cache(maxsize=2)  # of this epoch and of the next
         def draws(epoch):
@@ -237,20 +248,13 @@ class ImageTextDataset(keras.utils.PyDataset):
         )
 
     def _check(self, records, tokenizer, caption):
-        if not (
-            hasattr(records, "__len__") and hasattr(records, "__getitem__")
-        ):
-            raise ValueError(
-                "`records` must be a sequence, with a length and integer "
-                f"indices. Received: {type(records).__name__}"
-            )
         smallest = self.batch_size if self.drop_remainder else 1
         if len(records) < smallest:
             raise ValueError(
-                f"`records` must hold at least a batch of {smallest}. "
-                f"Received: {len(records)} records"
+                f"`{self.argument}` must hold at least a batch of {smallest}. "
+                f"Received: {len(records)}"
             )
-        as_captioned_image(records[0], 0)
+        check_columns(records)
         if not callable(tokenizer):
             raise ValueError(
                 "`tokenizer` must be callable on a list of strings. "

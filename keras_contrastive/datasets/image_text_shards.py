@@ -24,7 +24,7 @@ def image_text_shards(
     image_size: int | tuple[int, int],
     shuffle_buffer: int = 1000,
     seed: int = 0,
-    caption_key: str = "caption",
+    caption_key: str | None = None,
     num_examples: int | None = None,
     num_hosts: int | None = None,
     host_index: int | None = None,
@@ -38,7 +38,9 @@ def image_text_shards(
     [webdataset](https://github.com/webdataset/webdataset), which that of
     img2dataset is too: an image `key.jpg`, `.png` or `.webp` is followed by its
     caption, `key.txt` or a field of `key.json`. A key has no dot. Where the
-    field is a list of captions, one is drawn in each epoch.
+    field is a list of captions, one is drawn in each epoch. img2dataset writes
+    both files; `caption_key` reads a field of the `.json` instead of the
+    `.txt`.
 
     They are read from the start to the end, which suits disks and networks,
     and mixed on the way: each epoch has its own order of shards, and each
@@ -52,8 +54,11 @@ def image_text_shards(
 
     - `"images"`: uint8, shape `(batch_size, height, width, 3)`, short side
       resized with antialiasing and centre cropped;
-    - `"texts"`: what `tokenizer` returns;
-    - `"image_ids"`: int32, shape `(batch_size,)`, from shard and key.
+    - `"texts"`: what `tokenizer` returns, an array or a dict of arrays;
+    - `"image_ids"`: int32, shape `(batch_size,)`, from the place of the shard
+      in the list and of the example in the shard: the same in each epoch and
+      on each host, different for different examples. (Shards of more than
+      2³¹ / number of shards examples reuse ids of the next shard.)
 
     **Damage.** An image that can't be decoded, a caption that is missing or
     empty, malformed JSON and the rest of a damaged archive are left out, named
@@ -79,14 +84,17 @@ def image_text_shards(
             braces only, and need `num_examples`. A `pipe:` runs a command:
             don't take it from strangers.
         tokenizer: callable from a list of strings to an int array of shape
-            `(n, context_length)`, or a dict of arrays.
+            `(n, context_length)`, or a dict of arrays, with the same length
+            in every batch.
         batch_size: int, number of examples per batch, and per host.
         image_size: int or `(height, width)`, in pixels.
         shuffle_buffer: int, number of undecoded examples, a hundred kilobytes
             each perhaps, that the next one is drawn from. 0 reads shards and
             examples in their order, for evaluation.
         seed: int.
-        caption_key: str, the field of `.json` files that holds the caption.
+        caption_key: str, the field of `.json` files that holds the caption,
+            whether there is a `.txt` or not. Defaults to the `.txt` or, where
+            there is none, the field `"caption"`.
         num_examples: int, number of examples in all shards.
         num_hosts: int, between how many processes the shards are divided.
         host_index: int, which of them this one is.
@@ -103,7 +111,8 @@ def image_text_shards(
     Raises:
         ValueError: if an argument is invalid, no file matches `urls`, there is
             not one batch or there are fewer shards than hosts; while reading,
-            if more than `max_bad_fraction` of the examples are bad.
+            if more than `max_bad_fraction` of the examples are bad, or
+            `tokenizer` returns something else.
         ImportError: if `webdataset` or Pillow is not installed.
 
     Example:
@@ -136,6 +145,11 @@ def image_text_shards(
             "`tokenizer` must be callable on a list of strings. "
             f"Received: {tokenizer!r}"
         )
+    if caption_key is not None and not isinstance(caption_key, str):
+        raise ValueError(
+            "`caption_key` must be the name of a field, or None. "
+            f"Received: caption_key={caption_key!r}"
+        )
     batch_size = checked_int("batch_size", batch_size, 1)
     check_max_bad_fraction(max_bad_fraction)
     shards = expand_urls(urls)
@@ -150,6 +164,7 @@ def image_text_shards(
             f"there are {num_examples} examples for {num_hosts} hosts in "
             f"{len(shards)} shards. Received: {batch_size}"
         )
+    workers = os.cpu_count() if workers is None else workers
     faults = Faults("examples cannot be read", num_examples, max_bad_fraction)
     reader = ShardReader(
         shards,
@@ -159,7 +174,7 @@ def image_text_shards(
         seed=seed,
         num_hosts=num_hosts,
         host_index=host_index,
-        workers=checked_int("workers", workers or os.cpu_count(), 1),
+        workers=checked_int("workers", workers, 1),
         faults=faults,
     )
     max_queue_size = checked_int("max_queue_size", max_queue_size, 1)

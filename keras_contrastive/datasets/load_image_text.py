@@ -10,10 +10,12 @@ import numpy as np
 
 from keras_contrastive.datasets.captioned_image import as_captioned_image
 from keras_contrastive.datasets.captioned_image import describe
-from keras_contrastive.datasets.captioned_image import read_image
+from keras_contrastive.datasets.captioned_image import take_record
 from keras_contrastive.datasets.faults import Faults
 from keras_contrastive.datasets.faults import check_max_bad_fraction
 from keras_contrastive.datasets.image_files import check_image_size
+from keras_contrastive.datasets.image_sources import read_image
+from keras_contrastive.datasets.sequences import as_sequence
 
 # Fewer are read before anybody wonders how long it takes.
 PROGRESS_BAR_FROM = 500
@@ -90,6 +92,7 @@ def load_image_text(
     """
     image_size = check_image_size(image_size)
     check_max_bad_fraction(max_bad_fraction)
+    records = as_sequence("records", records, ("image", "captions"))
     if not len(records):
         raise ValueError("`records` must hold at least one. Received: none")
     faults = Faults(
@@ -98,8 +101,9 @@ def load_image_text(
     images = np.empty((len(records), *image_size, 3), "uint8")
 
     def load(index):
-        record = records[index]
+        record = None
         try:
+            record = take_record(records, index)
             record = as_captioned_image(record, index)
             images[index] = read_image(record.image, image_size)
         except (OSError, ValueError) as error:
@@ -119,7 +123,7 @@ def load_image_text(
             for captions_of_one in pool.map(load, range(len(records))):
                 captions.append(captions_of_one)
                 progress.update(len(captions))
-        except ValueError:
+        except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     faults.warn("They are left out, with their captions.")

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_contrastive.datasets.arguments import checked_int
+from keras_contrastive.datasets.checked_tokenizer import CheckedTokenizer
 from keras_contrastive.datasets.shard_reader import ShardReader
 
 # What Keras may read ahead before it trains on it: TensorFlow's first look at
@@ -45,7 +46,7 @@ class ShardBatches(keras.utils.PyDataset):
         # Threads of Keras' own would only wait for each other here.
         super().__init__(workers=1)
         self.reader = reader
-        self.tokenizer = tokenizer
+        self.tokenizer = CheckedTokenizer(tokenizer)
         self.batch_size = batch_size
         self._length = num_batches
         self._queue_size = max_queue_size

@@ -1,10 +1,8 @@
 """Examples out of shards, decoded by several threads."""
 
-import json
 import os
 import random
 import tarfile
-import zlib
 from collections import deque
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ import numpy as np
 
 from keras_contrastive.datasets.faults import Faults
 from keras_contrastive.datasets.image_files import load_image
+from keras_contrastive.datasets.shard_captions import read_captions
 from keras_contrastive.datasets.shard_files import IMAGE_SUFFIXES
 from keras_contrastive.datasets.shard_files import import_webdataset
 
@@ -32,7 +31,8 @@ class ShardReader:
     Args:
         shards: list of paths and URLs, those of all hosts.
         image_size: `(height, width)`, in pixels.
-        caption_key: str, name of the caption in `.json` files.
+        caption_key: str, name of the caption in `.json` files, or `None` for
+            the `.txt`, or `"caption"` where there is none.
         shuffle_buffer: int, number of undecoded examples to draw the next one
             from. With 0 everything is in the order of the files.
         seed: int.
@@ -47,7 +47,7 @@ class ShardReader:
         self,
         shards: list[str],
         image_size: tuple[int, int],
-        caption_key: str,
+        caption_key: str | None,
         shuffle_buffer: int,
         seed: int,
         num_hosts: int,
@@ -64,6 +64,8 @@ class ShardReader:
         self.host_index = host_index
         self.workers = workers
         self.faults = faults
+        self._names = _short_names(shards)
+        self._numbers = {shard: index for index, shard in enumerate(shards)}
         self._webdataset = import_webdataset()
         self._pool = ThreadPoolExecutor(workers, "decode")
 
@@ -102,7 +104,9 @@ class ShardReader:
                 return True  # and on with what follows
 
             group = self._webdataset.tariterators.group_by_keys
-            yield from group(self._files(shard), handler=handle)
+            samples = group(self._files(shard), handler=handle)
+            for place, sample in enumerate(samples):
+                yield {**sample, "__place__": place}
             # After each shard, for who won't wait for the end of an epoch.
             self.faults.warn("They are left out.")
 
@@ -119,7 +123,7 @@ class ShardReader:
                 return
             if content is None:
                 self._reject(
-                    f"{os.path.basename(shard)}/{name}",
+                    f"{self._names[shard]}/{name}",
                     f"sparse, or larger than {MAX_BYTES:,} bytes",
                 )
                 continue
@@ -142,7 +146,7 @@ class ShardReader:
 
         for sample, example in self._in_threads(decode, samples):
             if isinstance(example, ValueError):
-                self._reject(_name(sample), str(example))
+                self._reject(self._name(sample), str(example))
             else:
                 yield example
 
@@ -150,13 +154,27 @@ class ShardReader:
         image = next((sample[s] for s in IMAGE_SUFFIXES if s in sample), None)
         if image is None:
             raise ValueError(f"no image (.{', .'.join(IMAGE_SUFFIXES)})")
-        captions = _captions(sample, self.caption_key)
-        name = _name(sample)
+        captions = read_captions(sample, self.caption_key)
+        name = self._name(sample)
         rng = random.Random(f"{self.seed}, {epoch}, {name}")
         caption = captions[0] if len(captions) == 1 else rng.choice(captions)
-        # 31 bits, as JAX's integers have 32.
-        image_id = zlib.crc32(name.encode("utf-8", "replace")) >> 1
-        return load_image(image, self.image_size), caption, image_id
+        return (
+            load_image(image, self.image_size),
+            caption,
+            self._image_id(sample),
+        )
+
+    def _image_id(self, sample):
+        """One for each example of the list of shards, in 31 bits.
+
+        JAX's integers have 32. Each shard has an equal share of them.
+        """
+        share = 2**31 // len(self.shards)
+        number = self._numbers[sample["__url__"]]
+        return (number * share + sample["__place__"]) % 2**31
+
+    def _name(self, sample):
+        return f"{self._names[sample['__url__']]}/{sample['__key__']}"
 
     def _in_threads(self, function, items: Iterable) -> Iterator:
         """`(item, function(item))`, in the order of the items."""
@@ -201,26 +219,8 @@ def _message(error):
     return getattr(error, "strerror", None) or first
 
 
-def _name(sample):
-    return f"{os.path.basename(sample['__url__'])}/{sample['__key__']}"
-
-
-def _captions(sample, key):
-    if "txt" in sample:
-        try:
-            captions = sample["txt"].decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise ValueError(f".txt is not UTF-8: {error}") from error
-    elif "json" in sample:
-        try:
-            fields = json.loads(sample["json"])
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"malformed .json: {error}") from error
-        captions = fields.get(key) if isinstance(fields, dict) else None
-    else:
-        raise ValueError("no caption (.txt or .json)")
-    several = captions if isinstance(captions, list) else [captions]
-    stripped = [text.strip() for text in several if isinstance(text, str)]
-    if not any(stripped):
-        raise ValueError(f"no caption in its file: {str(captions)[:80]!r}")
-    return [text for text in stripped if text]
+def _short_names(shards):
+    """File names, or the whole paths if two shards have one file name."""
+    names = {shard: os.path.basename(shard) for shard in shards}
+    unique = len(set(names.values())) == len(names)
+    return names if unique else {shard: shard for shard in shards}

@@ -76,7 +76,8 @@ def test_what_is_no_file(tmp_path):
 
 # Records.
 
-GOOD = {"image": np.zeros((8, 8, 3), "uint8"), "captions": ["night"]}
+PIXELS = np.zeros((8, 8, 3), "uint8")
+GOOD = {"image": PIXELS, "captions": ["night"]}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,11 @@ GOOD = {"image": np.zeros((8, 8, 3), "uint8"), "captions": ["night"]}
         ("captions", float("nan"), "`captions` must be strings.*nan"),
         ("captions", ["a", None], "`captions` must be strings.*None"),
         ("captions", [b"caf\xe9"], "or bytes in UTF-8"),
+        ("captions", 7, "`captions` must be strings.*7 in records.3"),
+        ("captions", np.array(7), "`captions` must be strings.*7"),
+        ("captions", {"en": "a"}, "`captions` must be strings.*'en'"),
+        ("captions", [["a"]], "`captions` must be strings.*'a'"),
+        ("captions", "half of a pair \ud800", "`captions` must be strings"),
         ("image_id", "seven", "`image_id` must be an integer.*seven"),
         ("image_id", float("inf"), "`image_id` must be an integer"),
         ("image_id", 1.5, "`image_id` must be an integer"),
@@ -112,6 +118,63 @@ def test_invalid_records(field, value, message):
     assert len(record) == 1
     with pytest.raises(ValueError, match="max_bad_fraction"):
         list(kc.datasets.ImageTextDataset(records, code_lengths, 3, 4))
+
+
+@pytest.mark.parametrize(
+    "image", [None, float("nan"), 7, [], {"bytes": None}, 1.5 + 0 * PIXELS]
+)
+@pytest.mark.parametrize("place", [0, 2])
+def test_invalid_images(image, place):
+    records = [GOOD, GOOD, GOOD]
+    records[place] = {"image": image, "captions": "a bad one"}
+    message = rf"1 of 3(.|\n)*records\[{place}\]: .*image.*must be"
+    with pytest.warns(UserWarning, match=message):
+        arrays = kc.datasets.load_image_text(records, 4, max_bad_fraction=0.4)
+    assert arrays.captions == ["night", "night"]
+    dataset = kc.datasets.ImageTextDataset(
+        records, code_lengths, 3, 4, max_bad_fraction=0.4
+    )
+    with pytest.warns(UserWarning, match=message):
+        (batch,) = dataset
+    assert batch["texts"].tolist() == [[5], [5], [5]]
+    for read in (
+        lambda: kc.datasets.load_image_text(records, 4),
+        lambda: list(kc.datasets.ImageTextDataset(records, code_lengths, 3, 4)),
+    ):
+        with pytest.raises(ValueError, match=f"{message}(.|\n)*bad_fraction"):
+            read()
+
+
+def test_missing_records():
+    """A hole in the list, or an index that raises."""
+
+    class Records(list):
+        def __getitem__(self, index):
+            if index == 1:
+                raise SyntaxError("broken PNG")
+            return super().__getitem__(index)
+
+    for records, reason in (
+        ([GOOD, None, GOOD], "must hold.*Received: records.1.=None"),
+        (Records([GOOD] * 3), "raises SyntaxError: broken PNG"),
+    ):
+        with pytest.warns(UserWarning, match=rf"records\[1\].*{reason}"):
+            kc.datasets.load_image_text(records, 4, max_bad_fraction=0.4)
+        dataset = kc.datasets.ImageTextDataset(
+            records, code_lengths, 3, 4, max_bad_fraction=0.4
+        )
+        with pytest.warns(UserWarning, match=rf"records\[1\].*{reason}"):
+            list(dataset)
+
+
+def test_each_record_of_a_missing_image_counts():
+    """As where each caption of an image has its own record."""
+    lost = {"image": "nowhere.jpg", "captions": "a"}
+    records = [GOOD, lost, lost, GOOD]
+    with pytest.warns(UserWarning, match="2 of 4"):
+        kc.datasets.load_image_text(records, 4, max_bad_fraction=0.5)
+    with pytest.raises(ValueError, match="2 of 4"):
+        kc.datasets.load_image_text(records, 4, max_bad_fraction=0.4)
 
 
 def test_blank_captions_are_left_out():
@@ -315,6 +378,8 @@ def test_duplicates_in_an_archive(tmp_path):
         (("a.txt", b""), "no caption"),
         (("a.json", b"[" * 100_000), "malformed .json"),
         (("a.json", b'{"caption": 7}'), "no caption"),
+        (("a.json", b'{"caption": NaN}'), "no caption"),
+        (("a.json", b'{"caption": "\\ud800"}'), "no caption in Unicode"),
         (("a.json", b'{"caption": "\xff"}'), "malformed .json"),
     ],
 )

@@ -198,6 +198,7 @@ def test_tokenizers(records):
     wrong = [
         (lambda captions: captions, "return an array of integers"),
         (lambda captions: [[1], *[[1, 2]] * 3], "array of integers"),
+        (lambda captions: np.full((4, 5), 2**31), "of 32 bits"),
         (lambda captions: np.ones((3, 5), int), "one row for each of 4"),
         (lambda captions: np.ones((4, next(lengths)), int), "same length"),
     ]

@@ -12,6 +12,7 @@ import pytest
 from keras_contrastive.datasets import image_text_shards
 from keras_contrastive.datasets.shard_files import count_examples
 from keras_contrastive.datasets.shard_files import expand_urls
+from keras_contrastive.datasets.shard_reader import ShardReader
 
 pytest.importorskip("webdataset")
 Image = pytest.importorskip("PIL.Image")
@@ -236,6 +237,70 @@ def test_captions_in_json(tmp_path):
     assert numbers(other_key) == [5]
 
 
+def test_a_field_instead_of_the_txt(tmp_path):
+    """img2dataset writes both."""
+    files = {
+        "a": {"txt": b"40", "json": b'{"caption": "40", "title": "41"}'},
+        "b": {"txt": b"50", "json": b'{"caption": "51"}'},
+        "c": {"txt": b"60"},
+    }
+    write_shard(
+        tmp_path / "a.tar",
+        {key: {"png": encode(1), **each} for key, each in files.items()},
+    )
+    arguments = {"shuffle_buffer": 0, "max_bad_fraction": 0.9}
+    assert numbers(read(tmp_path, 3, **arguments)) == [40, 50, 60]
+    for key, expected, bad in (
+        ("title", [41], {"b": "no field 'title'", "c": "'title' in a .json"}),
+        ("caption", [40, 51], {"c": "'caption' in a .json"}),
+    ):
+        with pytest.warns(UserWarning, match="cannot be read"):
+            shards = read(tmp_path, 3, caption_key=key, **arguments)
+            assert numbers(shards) == (3 * expected)[:3]
+        assert list(shards.bad_examples) == [f"a.tar/{each}" for each in bad]
+        for name, reason in bad.items():
+            assert reason in shards.bad_examples[f"a.tar/{name}"]
+    for key in (7, ["title"]):
+        with pytest.raises(ValueError, match="`caption_key` must be"):
+            read(tmp_path, 3, caption_key=key)
+
+
+def test_shards_of_one_name(tmp_path):
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        bad = {"bad": {"png": b"", "txt": b"9"}}
+        good = {str(n): example(n) for n in range(4)}
+        write_shard(tmp_path / folder / "00000.tar", bad | good)
+    with pytest.warns(UserWarning, match="of 10 examples"):
+        shards = read(
+            tmp_path,
+            8,
+            "*/*.tar",
+            num_examples=10,
+            shuffle_buffer=0,
+            max_bad_fraction=0.3,
+        )
+        ids = [batch["image_ids"].tolist() for _ in "12" for batch in shards]
+    assert ids[0] == ids[1] and len(set(ids[0])) == 8
+    assert [name[-14:] for name in shards.bad_examples] == [
+        "/00000.tar/bad"
+    ] * 2
+
+
+@pytest.mark.parametrize("count", [1, 100_000, 2**31 + 1])
+def test_ids_fit_into_31_bits(count, monkeypatch):
+    """Of the last shard, and beyond its share."""
+    reader = ShardReader.__new__(ShardReader)
+    reader.shards = range(count)
+    reader._numbers = {"a": 0, "z": count - 1}
+    for place in (0, 9999, 2**31):
+        samples = [{"__url__": url, "__place__": place} for url in "az"]
+        ids = [reader._image_id(sample) for sample in samples]
+        assert all(0 <= image_id < 2**31 for image_id in ids)
+        if count == 100_000:
+            assert ids[0] != ids[1]
+
+
 def test_bad_examples_are_left_out(folder):
     bad = {
         "truncated": {"png": encode(1, size=(99, 99))[:60], "txt": b"1"},
@@ -349,6 +414,8 @@ def test_arguments(folder):
         read(folder, shuffle_buffer=-1)
     with pytest.raises(ValueError, match="`max_bad_fraction`.*2"):
         read(folder, max_bad_fraction=2)
+    with pytest.raises(ValueError, match="`workers`.*0"):
+        read(folder, workers=0)
     with pytest.raises(ValueError, match="`num_hosts` and `host_index`"):
         read(folder, num_hosts=2)
     with pytest.raises(ValueError, match="number of shards, 4"):
@@ -366,6 +433,23 @@ def test_errors_of_the_tokenizer_come_through(folder):
     shards = image_text_shards(folder / "*.tar", fail, 8, 4)
     with pytest.raises(RuntimeError, match="no such word"):
         shards[0]
+
+
+@pytest.mark.parametrize(
+    "tokens, message",
+    [
+        (lambda texts: texts, "array of integers"),
+        (lambda texts: [[1] * int(text) for text in texts], "array of integ"),
+        (lambda texts: np.ones((3, 5), int), "one row for each of 8"),
+        (lambda texts: np.full((8, 5), 2**32), "of 32 bits"),
+        (lambda texts: np.ones((8, 1 + int(texts[0]))), "same length"),
+    ],
+    ids=["strings", "ragged", "too few", "64 bits", "other length"],
+)
+def test_tokens_are_checked(folder, tokens, message):
+    shards = image_text_shards(folder / "*.tar", tokens, 8, 4, shuffle_buffer=0)
+    with pytest.raises(ValueError, match=f"`tokenizer` must.*{message}"):
+        list(shards)
 
 
 def test_missing_package_is_named(folder, monkeypatch):
@@ -395,7 +479,7 @@ def test_reads_without_torch_and_tensorflow(folder):
         ]
         from keras_contrastive.datasets import image_text_shards
         shards = image_text_shards(
-            {str(folder / "*.tar")!r}, lambda texts: texts, 8, 4
+            {str(folder / "*.tar")!r}, lambda texts: [[1]] * len(texts), 8, 4
         )
         assert len(list(shards)) == 6
     """

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_contrastive.datasets import CaptionedImage
+from keras_contrastive.datasets import ImageTextDataset
 from keras_contrastive.datasets import flickr30k_records
 from keras_contrastive.datasets import load_image_text
 from tests.datasets import photographs
@@ -57,9 +58,59 @@ def test_unreadable_images_are_left_out_with_their_captions(records):
         load_image_text(records, 8, max_bad_fraction=0.3)
 
 
+class Table:
+    """A DataFrame of pandas, whose indices are names of columns."""
+
+    iloc = None
+    columns = ("image", "captions")
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __getitem__(self, name):
+        raise KeyError(name)
+
+    def to_dict(self, orient):
+        assert orient == "records"
+        return self.rows
+
+
+def test_tables(records):
+    rows = [
+        {"image": str(each.image), "captions": each.captions}
+        for each in records
+    ]
+    columns = {
+        "image": [row["image"] for row in rows],
+        "captions": [row["captions"] for row in rows],
+    }
+    expected = load_image_text(records, 8)
+    for table in (Table(rows), columns):
+        images, captions, _ = load_image_text(table, 8)
+        np.testing.assert_array_equal(images, expected.images)
+        assert captions == expected.captions
+        dataset = ImageTextDataset(table, lambda c: [[1]] * len(c), 5, 8)
+        assert sorted(dataset[0]["image_ids"]) == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match=r"needs \['image', 'captions'\]"):
+        load_image_text({"train": records}, 8)
+    other = Table([{"image": row["image"], "text": "a"} for row in rows])
+    for read in (
+        lambda: load_image_text(other, 8),
+        lambda: ImageTextDataset(other, len, 5, 8),
+    ):
+        with pytest.raises(ValueError, match="'image' and 'captions'.*'text'"):
+            read()
+
+
 def test_invalid_arguments(records):
     with pytest.raises(ValueError, match="`records` must hold at least one"):
         load_image_text([], 8)
+    for wrong in (None, iter(records), "records", 7):
+        with pytest.raises(ValueError, match="`records` must be a sequence"):
+            load_image_text(wrong, 8)
+    for wrong in (None, "1%", float("nan"), -1):
+        with pytest.raises(ValueError, match="`max_bad_fraction` must"):
+            load_image_text(records, 8, max_bad_fraction=wrong)
     with pytest.raises(ValueError, match="`image_size` must"):
         load_image_text(records, 0)
     with pytest.raises(ValueError, match=r"records\[1\]={'image': 'a.jpg'}"):

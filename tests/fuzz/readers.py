@@ -73,7 +73,7 @@ def examples_of(shards):
     """An epoch of the shards, in order."""
     count = count_examples(shards)
     faults = Faults("examples cannot be read", count + 10, 0.99)
-    reader = ShardReader(shards, (4, 4), "caption", 0, 0, 1, 0, 1, faults)
+    reader = ShardReader(shards, (4, 4), None, 0, 0, 1, 0, 1, faults)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return list(itertools.islice(reader.read(0), count))
