@@ -8,6 +8,7 @@ are its representation, with CLIP its normalised image embedding.
     python -c 'import numpy; print(numpy.load("vectors.npz")["embeddings"])'
 """
 
+import os
 from pathlib import Path
 
 import keras
@@ -53,8 +54,11 @@ def run(args):
         arrays["labels"] = found.labels[places]
         arrays["class_names"] = found.class_names
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    with args.output.open("wb") as file:
+    # An interruption leaves the file that was there.
+    temporary = args.output.with_name(f".{args.output.name}.tmp")
+    with temporary.open("wb") as file:
         np.savez(file, **arrays)
+    os.replace(temporary, args.output)
     print(f"{args.output}: {len(embeddings):,} x {embeddings.shape[1]}")
 
 

@@ -167,19 +167,24 @@ def test_other_settings_do_not_go_on_with_a_run(pictures, tmp_path):
         main(["train", "simclr", str(pictures), *SMALL])
 
 
-def test_errors_have_no_traceback(tmp_path):
+def test_errors_and_warnings_take_one_line(make_folder, tmp_path):
+    folder = make_folder(3)
+    (folder / "film.mp4").touch()
     command = [sys.executable, "-m", "keras_contrastive"]
     result = subprocess.run(
-        [*command, "train", "simclr", tmp_path / "missing"],
+        [*command, "train", "simclr", folder],
         capture_output=True,
         text=True,
         cwd=tmp_path,
     )
     assert result.returncode == 1
-    assert "error: `folder` must be a folder" in result.stderr
-    assert "--debug shows the traceback" in result.stderr
+    lines = result.stderr.splitlines()
+    assert "error: Training needs at least 4 images. Received: 3" in lines
+    assert "(--debug shows the traceback.)" in lines
     assert "Traceback" not in result.stderr
-    assert list(tmp_path.iterdir()) == []
+    (skipped,) = [line for line in lines if ".mp4" in line]
+    assert skipped.startswith("warning: ") and "beside 3 images" in skipped
+    assert not (tmp_path / "runs").exists()
 
 
 def test_debug_shows_the_traceback(tmp_path):
