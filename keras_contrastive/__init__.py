@@ -1,6 +1,6 @@
 """Contrastive learning in Keras 3."""
 
-from keras_contrastive.cli import backend as _backend
+from keras_contrastive import command_backend as _backend
 
 # Before the first import of Keras, which takes TensorFlow by default.
 if _backend.is_command():

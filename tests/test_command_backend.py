@@ -8,7 +8,7 @@ import sys
 import keras
 import pytest
 
-from keras_contrastive.cli import backend
+from keras_contrastive import command_backend as backend
 
 OURS = keras.backend.backend()
 OTHERS = [name for name in backend.BACKENDS if name != OURS]
