@@ -112,10 +112,10 @@ class CaptionTokenizer:
     @classmethod
     def load(cls, path: str | os.PathLike) -> "CaptionTokenizer":
         """The tokenizer that `save` has written to `path`."""
-        text = Path(path).read_text(encoding="utf-8")
         try:
+            text = Path(path).read_text(encoding="utf-8-sig")
             tokenizer = import_tokenizers().Tokenizer.from_str(text)
-        except ImportError:
+        except (ImportError, OSError):
             raise
         except Exception as error:  # the library raises nothing more specific
             raise ValueError(

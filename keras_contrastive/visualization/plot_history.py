@@ -119,17 +119,28 @@ def read_history(history: Any) -> dict[str, np.ndarray]:
 
 
 def read_csv(path):
-    with Path(path).open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = [name for name in (rows[0] if rows else ()) if name != "epoch"]
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        names = [name for name in rows.fieldnames or () if name != "epoch"]
+        history = {name: [] for name in names}
+        for row in rows:
+            for name in names:
+                history[name].append(_number(row, name, path, rows.line_num))
+    return history
+
+
+def _number(row, name, path, line):
     # CSVLogger writes NA for what an epoch did not log.
-    return {
-        name: [
-            float("nan") if row[name] in ("NA", "", None) else float(row[name])
-            for row in rows
-        ]
-        for name in names
-    }
+    if row[name] in ("NA", "", None):
+        return float("nan")
+    try:
+        # More values than names: which is whose, nobody knows.
+        return float(None if None in row else row[name])
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "`history` must be a file of CSVLogger, with one number for each "
+            f"name. Received: {list(row.values())} in {path}, line {line}"
+        ) from error
 
 
 def panel_of(name):

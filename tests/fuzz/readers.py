@@ -14,6 +14,7 @@ import warnings
 import numpy as np
 from PIL import Image
 
+from keras_contrastive.datasets.caption_files import read_table
 from keras_contrastive.datasets.faults import Faults
 from keras_contrastive.datasets.flickr30k_files import SPLIT_FILE
 from keras_contrastive.datasets.flickr30k_files import Flickr30kFiles
@@ -22,6 +23,7 @@ from keras_contrastive.datasets.flickr30k_files import read_splits
 from keras_contrastive.datasets.image_files import load_image
 from keras_contrastive.datasets.shard_files import count_examples
 from keras_contrastive.datasets.shard_reader import ShardReader
+from keras_contrastive.datasets.text_lines import read_lines
 
 
 def read_image(content, folder):
@@ -48,6 +50,25 @@ def _read_lines(content, path):
             assert any(
                 line.startswith(name) and line.endswith(text) for line in lines
             ), (name, text)
+
+
+def read_caption_table(content, folder):
+    path = folder / "captions.csv"
+    path.write_bytes(content)
+    images = [folder / f"{n}.png" for n in range(4)]
+    faults = Faults("lines cannot be used", 0, 0.99)
+    captions = read_table(path, folder, images, faults)
+    faults.check()
+    lines = [text for _, text in read_lines(path, faults)]
+    text = _without_marks_and_spaces("".join(lines))
+    for image, several in captions.items():
+        assert image in images
+        for caption in several:
+            assert _without_marks_and_spaces(caption) in text, caption
+
+
+def _without_marks_and_spaces(text):
+    return "".join(text.replace('"', "").split())
 
 
 def read_split_file(content, folder):
@@ -124,6 +145,11 @@ def _seeds():
     csv = "image_name| comment_number| comment\n" + "\n".join(
         f"{n}.jpg| {k}| zwei Hünde {k}" for n in range(5) for k in (0, 1)
     )
+    table = (
+        "image,caption\n0.png,a dog, asleep\n0.png,zwei H\u00fcnde\n"
+        '1.png,"two ""big"" lines,\nof one caption"\n'
+        "2.png,a cat\n3.png,a fish\n"
+    )
     splits = {
         "images": [
             {
@@ -149,6 +175,7 @@ def _seeds():
         read_image: images,
         read_token_file: [token.encode(), b"\xef\xbb\xbf" + token.encode()],
         read_csv_file: [csv.encode(), csv.encode() + b"\n0.jpg| 2| H\xfcnde"],
+        read_caption_table: [table.encode(), table.encode("utf-8-sig")],
         read_split_file: [json.dumps(splits).encode()],
         read_shard: [archive(files), archive(files, "w:gz")],
     }

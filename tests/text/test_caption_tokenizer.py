@@ -146,6 +146,9 @@ def test_other_files(tmp_path):
     path.write_text(json.dumps({"a": 1}))
     with pytest.raises(ValueError, match="`path`.*other.json"):
         CaptionTokenizer.load(path)
+    path.write_bytes(b'{"a": "\xff"}')
+    with pytest.raises(ValueError, match="`path`.*other.json"):
+        CaptionTokenizer.load(path)
     with pytest.raises(FileNotFoundError):
         CaptionTokenizer.load(tmp_path / "none.json")
 

@@ -72,3 +72,13 @@ def test_reads_what_fit_returns_and_what_csv_logger_writes(tmp_path):
 def test_nothing_to_draw(history):
     with pytest.raises(ValueError, match="`history` must"):
         plot_history(history)
+
+
+def test_other_files(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text("\ufeffepoch,loss\n0,3.0\n1,NA\n2,1.0\n", "utf-8")
+    assert curves(plot_history(path)) == {"loss": [[1, 3.0], [3, 1.0]]}
+    for line in ("3,low", "3,0.5,0.1"):
+        path.write_text(f"epoch,loss\n0,3.0\n{line}\n")
+        with pytest.raises(ValueError, match=r"history\.csv, line 3"):
+            plot_history(path)
