@@ -105,9 +105,10 @@ def check_form(record, index: int, argument: str = "records"):
         return
     if isinstance(record, Mapping) and {"image", "captions"} <= set(record):
         return
+    keys = f", with {list(record)}" if isinstance(record, Mapping) else ""
     raise ValueError(
         f"`{argument}` must hold `CaptionedImage`s or dicts with 'image' and "
-        f"'captions'. Received: {argument}[{index}]={short_repr(record)}"
+        f"'captions'. Received: {argument}[{index}]={short_repr(record)}{keys}"
     )
 
 

@@ -97,7 +97,7 @@ class ImageTextBatches:
                 except (OSError, ValueError) as error:
                     self._unreadable.add(index)
                     name = describe(record, index, self.argument)
-                    self.faults.add(name, str(error)[:200])
+                    self.faults.add(name, str(error)[:400])
             # Also where another batch found it, which nobody may ask for.
             self.faults.check()
             index = next(substitutes)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_contrastive.datasets.captioned_image import as_captioned_image
+from keras_contrastive.datasets.captioned_image import check_columns
 from keras_contrastive.datasets.captioned_image import describe
 from keras_contrastive.datasets.captioned_image import take_record
 from keras_contrastive.datasets.faults import Faults
@@ -95,6 +96,7 @@ def load_image_text(
     records = as_sequence("records", records, ("image", "captions"))
     if not len(records):
         raise ValueError("`records` must hold at least one. Received: none")
+    check_columns(records)
     faults = Faults(
         "images or captions cannot be read", len(records), max_bad_fraction
     )
@@ -107,7 +109,7 @@ def load_image_text(
             record = as_captioned_image(record, index)
             images[index] = read_image(record.image, image_size)
         except (OSError, ValueError) as error:
-            faults.add(describe(record, index), str(error)[:200])
+            faults.add(describe(record, index), str(error)[:400])
             faults.check()
             return ()
         return record.captions

@@ -127,7 +127,7 @@ def test_invalid_records(field, value, message):
 def test_invalid_images(image, place):
     records = [GOOD, GOOD, GOOD]
     records[place] = {"image": image, "captions": "a bad one"}
-    message = rf"1 of 3(.|\n)*records\[{place}\]: .*image.*must be"
+    message = rf"1 of 3(.|\n)*records\[{place}\]: .*image.*must be.*Received"
     with pytest.warns(UserWarning, match=message):
         arrays = kc.datasets.load_image_text(records, 4, max_bad_fraction=0.4)
     assert arrays.captions == ["night", "night"]
