@@ -12,6 +12,7 @@ from keras_contrastive.losses.info_nce import info_nce
 from keras_contrastive.losses.info_nce import multi_positive_info_nce
 from keras_contrastive.losses.info_nce import symmetric_info_nce
 from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.validation import check_ids
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -62,7 +63,8 @@ class CLIPLoss(ContrastiveLoss):
     Raises:
         ValueError: If `temperature` or `block_size` is not positive, the
             embeddings are not of rank 2 and of one shape, `logit_scale` is not
-            a scalar, or `image_ids` does not hold one value per pair.
+            a scalar, or `image_ids` does not hold one value per pair, as
+            integers that the backend can hold.
 
     Example:
 
@@ -129,6 +131,7 @@ class CLIPLoss(ContrastiveLoss):
         images = l2_normalize(image_embeddings)
         texts = l2_normalize(text_embeddings)
         if image_ids is not None:
+            check_ids("image_ids", image_ids)
             image_ids = ops.convert_to_tensor(image_ids)
             check_one_per_example("image_ids", image_ids, images.shape[0])
         if not self.gather or distribution.num_replicas() == 1:

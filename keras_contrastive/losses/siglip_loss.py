@@ -11,6 +11,7 @@ from keras_contrastive.losses.contrastive_loss import check_scalar
 from keras_contrastive.losses.group_sums import sum_of_group
 from keras_contrastive.losses.logit_blocks import softplus_blocks
 from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.validation import check_ids
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -62,7 +63,7 @@ class SigLIPLoss(ContrastiveLoss):
         ValueError: If `temperature` or `block_size` is not positive, the
             embeddings are not of rank 2 and of one shape, `logit_scale` or
             `logit_bias` is not a scalar, or `image_ids` does not hold one value
-            per pair.
+            per pair, as integers that the backend can hold.
 
     Example:
 
@@ -136,6 +137,7 @@ class SigLIPLoss(ContrastiveLoss):
             # The own text, and that it is one.
             own, count = texts, 1.0
         else:
+            check_ids("image_ids", image_ids)
             ids = ops.convert_to_tensor(image_ids)
             check_one_per_example("image_ids", ids, images.shape[0])
             key_ids = distribution.all_gather(ids) if self.gather else ids

@@ -1,6 +1,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_contrastive import distribution
@@ -9,6 +10,8 @@ from keras_contrastive.losses.contrastive_loss import check_embeddings
 from keras_contrastive.losses.contrastive_loss import check_one_per_example
 from keras_contrastive.losses.info_nce import multi_positive_info_nce
 from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.validation import check_ids
+from keras_contrastive.validation import is_text
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -58,7 +61,7 @@ class SupConLoss(ContrastiveLoss):
     Raises:
         ValueError: If `temperature` or `block_size` is not positive, `form`
             unknown, the embeddings are not of rank 2, or `labels` does not hold
-            one label per example.
+            one integer per example.
 
     Example:
 
@@ -94,6 +97,11 @@ class SupConLoss(ContrastiveLoss):
         super().__init__(temperature, block_size, gather, name, reduction)
         self.form = form
 
+    def __call__(self, y_true, y_pred, sample_weight=None, **kwargs):
+        # Before they become tensors, which would round them.
+        y_true = _whole(y_true)
+        return super().__call__(y_true, y_pred, sample_weight, **kwargs)
+
     def call(self, labels: Any, embeddings: Any) -> Any:
         check_embeddings("embeddings", embeddings.shape)
         # Keras makes a column of labels that come from arrays.
@@ -121,6 +129,30 @@ class SupConLoss(ContrastiveLoss):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "form": self.form}
+
+
+def _whole(labels):
+    """Labels that come as an array or list, as integers."""
+    if not isinstance(labels, (np.ndarray, list, tuple)):
+        return labels
+    labels = np.asarray(labels)
+    if is_text(labels):
+        raise ValueError(
+            "`labels` must be integers. Turn names into them with "
+            "np.unique(names, return_inverse=True)[1]. Received: labels of "
+            f"dtype {labels.dtype}"
+        )
+    if labels.dtype.kind in "iu":
+        check_ids("labels", labels.reshape(-1))
+        return labels
+    with np.errstate(invalid="ignore"):  # NaN and what is too large
+        whole = labels.astype("int32")
+    if not (whole == labels).all():
+        raise ValueError(
+            "`labels` must be integers. Received: labels of dtype "
+            f"{labels.dtype} such as {labels[whole != labels][:3]}"
+        )
+    return whole
 
 
 _AVERAGES = {"out": "log", "in": "likelihood"}

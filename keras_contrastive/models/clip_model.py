@@ -17,6 +17,7 @@ from keras_contrastive.models.loss_scale import parameters
 from keras_contrastive.models.loss_scale import scale_for
 from keras_contrastive.models.pretrained_clip import PretrainedCLIP
 from keras_contrastive.models.tower import Tower
+from keras_contrastive.validation import check_ids
 from keras_contrastive.validation import check_positive_int
 
 
@@ -68,8 +69,9 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
 
     `fit` and `evaluate` take dicts `{"images": ..., "texts": ...}`, or pairs
     `(images, texts)`, as arrays, `tf.data.Dataset`, `PyDataset` or torch
-    `DataLoader`. A dict may hold `"image_ids"` of shape `(batch,)`: captions
-    of one image, which has one id, are then not each other's negatives. An
+    `DataLoader`. A dict may hold `"image_ids"`, integers of shape `(batch,)`:
+    captions of one image, which has one id, are then not each other's
+    negatives. An
     encoder that does not know its output shape before its first call needs
     the dict.
 
@@ -274,7 +276,17 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
                 'The data must be {"images": ..., "texts": ...} or (images, '
                 f"texts). Received: {sorted(inputs)} only"
             )
+        self.check_host_batch(inputs)
         return inputs, None, sample_weight
+
+    def named_parts(self, x: Any, y: Any) -> dict[str, Any]:
+        return image_text_inputs(x, y)
+
+    def check_host_batch(self, data: Any) -> None:
+        x, y, _ = super().unpack_data(data)
+        image_ids = image_text_inputs(x, y).get("image_ids")
+        if image_ids is not None:
+            check_ids("image_ids", image_ids)
 
     def predict_step(self, *args: Any) -> Any:
         *state, data = args

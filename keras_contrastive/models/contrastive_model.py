@@ -9,6 +9,7 @@ from keras_contrastive.metrics.batch_health import BatchHealth
 from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
 from keras_contrastive.models import train_step
 from keras_contrastive.models.checks import is_float
+from keras_contrastive.models.checks_data import ChecksData
 from keras_contrastive.models.compile_arguments import compile_from
 from keras_contrastive.models.compile_arguments import loss_object
 from keras_contrastive.models.compile_arguments import metric_objects
@@ -25,7 +26,7 @@ from keras_contrastive.validation import check_positive_int
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class ContrastiveModel(
-    KeepsRandomState, SpansReplicas, KeepsValues, keras.Model
+    ChecksData, KeepsRandomState, SpansReplicas, KeepsValues, keras.Model
 ):
     """Base of the contrastive models: views -> embeddings -> loss.
 
@@ -107,6 +108,8 @@ class ContrastiveModel(
     named_losses = {}
     # Arguments of the constructor that are Keras objects.
     parts = ()
+    # That of `compile`.
+    microbatch_size = None
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -137,6 +140,17 @@ class ContrastiveModel(
     def unpack_data(self, data: Any) -> Any:
         """What the data yields, as `(x, y, sample_weight)`."""
         return keras.utils.unpack_x_y_sample_weight(data)
+
+    def named_parts(self, x: Any, y: Any) -> dict[str, Any]:
+        """What `fit` is given, with the names that errors use."""
+        return {"x": x, "y": y}
+
+    def check_host_batch(self, data: Any) -> None:
+        """Raises for a batch with values that a backend would change.
+
+        It gets each batch as the data yields it: on JAX before its values
+        become 32 bits wide.
+        """
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
         """The metrics of the pair of embeddings, where `compile` names none."""
@@ -250,6 +264,22 @@ class ContrastiveModel(
         # Needs the variables and the optimizer, whichever comes last.
         if self.built and self.compiled and not self.optimizer.built:
             leave_undecayed(self.optimizer, self.undecayed_variables())
+
+    def load_weights(self, *args: Any, **kwargs: Any) -> None:
+        self._build_for_weights()
+        super().load_weights(*args, **kwargs)
+
+    load_weights.__doc__ = keras.Model.load_weights.__doc__
+
+    def save_weights(self, *args: Any, **kwargs: Any) -> None:
+        self._build_for_weights()
+        super().save_weights(*args, **kwargs)
+
+    save_weights.__doc__ = keras.Model.save_weights.__doc__
+
+    def _build_for_weights(self):
+        if not self.built:
+            self.build_from_encoders()
 
     def get_compile_config(self) -> dict[str, Any]:
         if not self.compiled:

@@ -211,6 +211,10 @@ class SimCLRModel(ContrastiveModel):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
+        if self.probe is not None:
+            # First, since `losses` holds those that the probe adds.
+            h = ops.concatenate(y_pred["representations"], axis=0)
+            logits = self.probe(ops.stop_gradient(h), training=training)
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         if self.probe is None:
             return loss
@@ -220,11 +224,9 @@ class SimCLRModel(ContrastiveModel):
                 "Received: images without labels. Pass the labels, or build "
                 "the model with probe=None and num_classes=None."
             )
-        h = ops.concatenate(y_pred["representations"], axis=0)
         labels = ops.concatenate([y, y], axis=0)
         if sample_weight is not None:
             sample_weight = ops.concatenate([sample_weight] * 2, axis=0)
-        logits = self.probe(ops.stop_gradient(h), training=training)
         self.probe_accuracy.update_state(labels, logits, sample_weight)
         probe_loss = self.probe_objective(labels, logits, sample_weight)
         self.probe_loss.update_state(
@@ -232,6 +234,10 @@ class SimCLRModel(ContrastiveModel):
             sample_weight=ops.shape(labels)[0],
         )
         return loss + probe_loss
+
+    def named_parts(self, x: Any, y: Any) -> dict[str, Any]:
+        name = "x" if self.value_range is None else "images"
+        return {name: x, "labels": y}
 
     def embedding_like(self, outputs: Any) -> Any:
         return self.projector(outputs)

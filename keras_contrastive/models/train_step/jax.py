@@ -63,7 +63,7 @@ def _in_parts(model, views, trainable, non_trainable, metrics, loss_of):
         embeddings, (_, non_trainable, _) = _stateless(
             model,
             (trainable, non_trainable, metrics),
-            lambda: model.embed(part, training=True),
+            lambda: microbatches.embed(model, part),
         )
         return embeddings, non_trainable
 

@@ -9,32 +9,41 @@ import keras
 from keras import ops
 
 from keras_contrastive.models.checks import is_float
+from keras_contrastive.models.data_checks import not_divided
+from keras_contrastive.trainer.keras_internals import clear_losses
+from keras_contrastive.trainer.keras_internals import layers_with_losses
 
 
 def count_parts(model, views):
     """How many microbatches the views make, an int or an int tensor.
 
     Raises:
-        ValueError: If the batch is known not to divide, or a layer of the
-            model has a loss of its activations.
+        ValueError: If the batch is known not to divide.
     """
-    for layer in model._flatten_layers():
-        if layer.activity_regularizer is not None:
-            raise ValueError(
-                "`microbatch_size` must be None for a model with an activity "
-                "regularizer, whose loss is not one of the whole batch. "
-                f"Received: microbatch_size={model.microbatch_size} with the "
-                f"layer {layer.path!r}"
-            )
+    clear_losses(model)
     microbatch_size = model.microbatch_size
     batch = ops.shape(keras.tree.flatten(views)[0])[0]
     if isinstance(batch, int) and batch % microbatch_size:
-        raise ValueError(
-            "`microbatch_size` must divide the batch. Received: "
-            f"microbatch_size={microbatch_size} with a batch of {batch}. Drop "
-            "a last batch that is smaller (drop_remainder=True)."
-        )
+        raise ValueError(not_divided(microbatch_size, batch))
     return batch // microbatch_size
+
+
+def embed(model, part):
+    """The embeddings of a microbatch.
+
+    Raises:
+        ValueError: If a layer adds a loss, which would be one of the
+            microbatch, not of the whole batch.
+    """
+    embeddings = model.embed(part, training=True)
+    for layer in layers_with_losses(model):
+        raise ValueError(
+            "`microbatch_size` must be None for a model with an activity "
+            "regularizer or `add_loss`, since such a loss need not be the sum "
+            "of those of microbatches. Received: microbatch_size="
+            f"{model.microbatch_size} with a loss of the layer {layer.path!r}"
+        )
+    return embeddings
 
 
 def in_parts(tree, count):

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from keras_contrastive.models.data_checks import not_divided
 from keras_contrastive.models.train_step import microbatches
 
 
@@ -37,14 +38,14 @@ def _in_parts(model, views, loss_of):
     Returns:
         The gradients, and the embeddings of the whole batch.
     """
-    count = microbatches.count_parts(model, views)
+    count = _count_parts(model, views)
     views = microbatches.in_parts(views, count)
     weights = [variable.value for variable in model.trainable_weights]
     state = model.non_trainable_variables
     before = [tf.identity(variable.value) for variable in state]
 
     # The first microbatch also tells the shapes of the embeddings.
-    first = model.embed(_part(views, 0), training=True)
+    first = microbatches.embed(model, _part(views, 0))
     arrays = [
         tf.TensorArray(x.dtype, count, element_shape=x.shape).write(0, x)
         for x in tf.nest.flatten(first)
@@ -91,6 +92,21 @@ def _in_parts(model, views, loss_of):
     for variable, value in zip(state, after, strict=True):
         variable.assign(value)
     return gradients, embeddings
+
+
+def _count_parts(model, views):
+    """How many microbatches the views make, in an unknown batch too."""
+    count = microbatches.count_parts(model, views)
+    if isinstance(count, int):
+        return count
+    batch = tf.shape(tf.nest.flatten(views)[0])[0]
+    check = tf.debugging.assert_equal(
+        count * model.microbatch_size,
+        batch,
+        message=not_divided(model.microbatch_size, "another size"),
+    )
+    with tf.control_dependencies([check]):
+        return tf.identity(count)
 
 
 def _dense(gradient):

@@ -45,7 +45,7 @@ def _in_parts(model, views, backward):
     parts = [_part(views, i) for i in range(count)]
     before = _state(model)
     with torch.no_grad():
-        embeddings = [model.embed(part, training=True) for part in parts]
+        embeddings = [microbatches.embed(model, part) for part in parts]
         embeddings = microbatches.as_whole(
             keras.tree.map_structure(lambda *x: torch.stack(x), *embeddings)
         )

@@ -1,0 +1,1 @@
+"""The machinery of training that the models share."""

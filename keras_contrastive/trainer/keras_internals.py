@@ -1,0 +1,17 @@
+"""Private names of Keras, as they are in versions 3.15.0 and 3.15.1."""
+
+from typing import Any
+
+import keras
+
+
+def clear_losses(model: keras.Model) -> None:
+    """Forgets the losses that the layers added in earlier calls."""
+    model._clear_losses()
+
+
+def layers_with_losses(model: keras.Model) -> list[Any]:
+    """The layers that added a loss, apart from regularizers of weights."""
+    return [
+        layer for layer in model._flatten_layers() if layer._get_own_losses()
+    ]
