@@ -16,6 +16,10 @@ class ChecksData:
     looked at one by one, on JAX before they get there.
     """
 
+    # Those of Keras.
+    train_function: Any
+    test_function: Any
+
     def fit(self, *args: Any, **kwargs: Any) -> Any:
         arguments = self._check_data("fit", args, kwargs)
         check_microbatches(arguments, self.microbatch_size)

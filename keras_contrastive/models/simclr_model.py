@@ -190,6 +190,36 @@ class SimCLRModel(ContrastiveModel):
             x = x[0]
         return self.encoder(self._prepare(x), training=training)
 
+    def representation_model(self) -> keras.Model:
+        """The encoder as a model of pixels, for models of your own.
+
+        `encoder` takes what the augmenter gives, floats in its `value_range`.
+        This model takes pixels from 0 to 255 and brings them there first. It
+        shares the weights of the encoder, and neither augments nor resizes.
+
+        Returns:
+            A `keras.Sequential` model: images in [0, 255], uint8 or floats, of
+            the shape `(batch, height, width, 3)` that the encoder takes, to h.
+
+        Raises:
+            ValueError: If the augmenter is not one of images.
+        """
+        if self.value_range is None:
+            raise ValueError(
+                "`representation_model` needs an augmenter of images, with a "
+                f"`value_range`. Received: augmenter={self._augmenter!r}"
+            )
+        low, high = self.value_range
+        shape = known_shape(self.encoder, "input_shape") or (None,) * 3 + (3,)
+        return keras.Sequential(
+            [
+                keras.Input(shape[1:], name="pixels"),
+                keras.layers.Rescaling((high - low) / 255, low, name="rescale"),
+                self.encoder,
+            ],
+            name="representation",
+        )
+
     def _watch(self, x):
         self._check(x)
         return self.watch(x)

@@ -356,3 +356,31 @@ def test_learns_what_the_labels_name():
     ).history
     assert history["contrastive_accuracy"][-1] > 10 / 255  # chance: 1 / 255
     assert accuracy() > before + 0.1, before
+
+
+@pytest.mark.parametrize("value_range", [(0, 1), (0, 255)])
+def test_representation_model_takes_pixels(value_range, tmp_path):
+    model = kc.SimCLRModel(
+        encoder(),
+        augmenter=kc.layers.RandomResizedCrop(
+            SIZE, SIZE, value_range=value_range
+        ),
+    )
+    images, _ = images_and_labels(4)
+    expected = model.predict(images, verbose=0)
+    classifier = keras.Sequential(
+        [model.representation_model(), keras.layers.Identity()]
+    )
+    for pixels in (images, images.astype("float32")):
+        np.testing.assert_allclose(
+            to_numpy(classifier(pixels)), expected, rtol=1e-4, atol=1e-5
+        )
+    assert classifier.layers[0].layers[-1] is model.encoder
+    classifier.save(tmp_path / "classifier.keras")
+    loaded = keras.models.load_model(tmp_path / "classifier.keras")
+    np.testing.assert_allclose(
+        to_numpy(loaded(images)), expected, rtol=1e-4, atol=1e-5
+    )
+    with pytest.raises(ValueError, match="needs an augmenter of images"):
+        signals = kc.SimCLRModel(encoder(), augmenter=keras.layers.Identity())
+        signals.representation_model()
