@@ -330,6 +330,22 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         if all(tower.encoder_output_shape for tower in towers):
             self.build(None)
 
+    def load_weights(self, *args: Any, **kwargs: Any) -> None:
+        has_default_scale = self._starts_as_loss_says and not self.compiled
+        try:
+            super().load_weights(*args, **kwargs)
+        except ValueError as error:
+            if not has_default_scale:
+                raise
+            raise ValueError(
+                "The weights do not fit the model. It was not compiled: where "
+                'they are of another loss than "clip", compile a new model '
+                "with that loss before `load_weights`, since the loss says "
+                f"whether there is a logit bias. Received: {error}"
+            ) from error
+
+    load_weights.__doc__ = ContrastiveModel.load_weights.__doc__
+
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         return {

@@ -291,3 +291,12 @@ def test_weights_load_into_a_fresh_model(method, compiled, tmp_path):
     ):
         np.testing.assert_array_equal(one, other)
     restored.compile()
+
+
+def test_weights_of_another_loss_are_explained(tmp_path):
+    path = str(tmp_path / "model.weights.h5")
+    siglip = clip(compile={"loss": "siglip"})
+    siglip.save_weights(path)
+    with pytest.raises(ValueError, match="compile a new model with that loss"):
+        kc.CLIPModel(encoder(), text_encoder(), 4).load_weights(path)
+    clip(compile={"loss": "siglip"}).load_weights(path)
