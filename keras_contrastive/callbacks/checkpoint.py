@@ -9,6 +9,9 @@ import numpy as np
 
 from keras_contrastive import distribution
 from keras_contrastive.callbacks.checkpoint_files import CheckpointFiles
+from keras_contrastive.callbacks.process_states import common_state
+from keras_contrastive.callbacks.process_states import gather_states
+from keras_contrastive.callbacks.process_states import own_state
 from keras_contrastive.callbacks.skip_steps import skip_steps
 from keras_contrastive.callbacks.training_state import get_random_state
 from keras_contrastive.callbacks.training_state import get_state
@@ -16,6 +19,7 @@ from keras_contrastive.callbacks.training_state import set_metrics
 from keras_contrastive.callbacks.training_state import set_random_state
 from keras_contrastive.callbacks.training_state import set_state
 from keras_contrastive.datasets.arguments import checked_int
+from keras_contrastive.distribution.together import together
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -39,12 +43,16 @@ class Checkpoint(keras.callbacks.Callback):
     cannot be written, because the disk is full for example, there is a
     warning and training goes on.
 
-    It works with every Keras model that is built when `fit` starts. Of several
-    processes that train together the first one writes; the directory must be
-    one that all of them see.
+    It works with every Keras model that is built when `fit` starts. Processes
+    that train together must all have this callback, with a directory that all
+    of them see: the first one writes, the random state and the metrics of each
+    are saved, and a failure to start is raised in all of them. A run that goes
+    on with another number of processes or replicas than it had is warned of:
+    the random state and the metrics of the others are new.
 
     Args:
         directory: Path of a directory for the checkpoints of this run alone.
+            Other files in it are left as they are.
         every_n_steps: Int, number of steps from one checkpoint to the next
             within an epoch, or `None` for none.
         resume: Whether to go on from the newest checkpoint where there is one.
@@ -97,9 +105,37 @@ class Checkpoint(keras.callbacks.Callback):
                 f"{self.model.name!r}, which is not; call it on a batch."
             )
         self._epoch = None
-        self._writes = distribution.is_first_process()
-        if self._writes:
-            self._files.prepare()
+        self._progress = None
+        # What was read, until all of it is in its place.
+        with distribution.scope_of(self.model):
+            self._writes = distribution.is_first_process()
+            self._replicas = _replicas()
+            self._read = self._read_newest()
+            if self._read is None:
+                return
+            self._take_own()
+            set_state(self.model, self._read)
+        # How Keras' own BackupAndRestore says where to go on. A run that was
+        # stopped, by EarlyStopping for one, has no epochs left.
+        stopped = self._progress["stopped"]
+        self.model._initial_epoch = (
+            self.params["epochs"] if stopped else self._progress["epoch"]
+        )
+
+    def _read_newest(self):
+        """The newest checkpoint, which is the same for all processes."""
+        first = together(self._prepare)
+        name, *_ = distribution.gather_objects(self._files.newest)
+        if name is None:
+            return None
+        return together(
+            lambda: first if self._writes else self._files.read_file(name)
+        )
+
+    def _prepare(self):
+        if not self._writes:
+            return None
+        self._files.prepare()
         if self._files.paths() and not self.resume:
             raise ValueError(
                 "`directory` must hold no checkpoints where `resume` is False. "
@@ -107,19 +143,32 @@ class Checkpoint(keras.callbacks.Callback):
                 "has some of another run. Choose another directory, go on with "
                 "that run by resume=True, or delete them."
             )
-        # What was read, until all of it is in its place.
-        self._read = self._files.read()
-        self._progress = None
-        if self._read is None:
-            return
-        self._progress = json.loads(self._read.pop("progress").tobytes())
-        set_state(self.model, self._read)
-        # How Keras' own BackupAndRestore says where to go on. A run that was
-        # stopped, by EarlyStopping for one, has no epochs left.
-        stopped = self._progress["stopped"]
-        self.model._initial_epoch = (
-            self.params["epochs"] if stopped else self._progress["epoch"]
-        )
+        return self._files.read()
+
+    def _take_own(self):
+        """Takes from what was read the state of this process."""
+        common = common_state(self._read)
+        progress = json.loads(common["progress"].tobytes())
+        saved = progress.get("replicas", [1, 1])
+        self._same_replicas = saved == self._replicas
+        if self._same_replicas:
+            self._read = own_state(self._read)
+            progress = json.loads(self._read["progress"].tobytes())
+        else:
+            warnings.warn(
+                f"The checkpoint is of {saved[0]} processes with {saved[1]} "
+                f"replicas in all. Received: {self._replicas}. Training goes "
+                "on, but not as with as many: the replicas' shares "
+                "of the data, their random state and, within an epoch, the "
+                "metrics differ.",
+                stacklevel=2,
+            )
+            self._read = {
+                name: array
+                for name, array in common.items()
+                if not name.startswith("replica_")
+            }
+        self._progress = progress
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = epoch
@@ -150,27 +199,39 @@ class Checkpoint(keras.callbacks.Callback):
             self._restore_history()
         elif self._epoch is not None:
             stopped = self.model.stop_training
+            # For a run of more epochs.
+            self._epoch_random_state = get_random_state()
             self._save(self._epoch + 1, 0, stopped=stopped)
 
     def _go_on(self):
         progress = self._progress
+        model = self.model
         arrays, self._read = self._read, None
+        # The first process' random state is not for others.
+        restores = self._same_replicas or self._writes
         self._restore_history()
-        self._epoch_random_state = progress["epoch_random_state"]
-        set_random_state(self._epoch_random_state)
+        if self._replicas[0] > 1:
+            # Once more: the start of training has replaced what only this
+            # process has by what the first one has.
+            with distribution.scope_of(model):
+                set_state(model, arrays)
+        if restores:
+            set_random_state(progress["epoch_random_state"])
+        self._epoch_random_state = get_random_state()
         if not progress["step"]:
             return
         # JAX takes the values into the first step, TensorFlow has no metrics
         # before it.
-        model = self.model
         before = keras.backend.backend() == "jax"
         if before:
             set_metrics(model, arrays)
 
         def then():
             if not before:
-                set_metrics(model, arrays)
-            set_random_state(progress["random_state"])
+                with distribution.scope_of(model):
+                    set_metrics(model, arrays)
+            if restores:
+                set_random_state(progress["random_state"])
 
         skip_steps(model, progress["step"], progress["logs"], then)
 
@@ -190,13 +251,15 @@ class Checkpoint(keras.callbacks.Callback):
             "history": model.history.history,
             "epoch_random_state": self._epoch_random_state,
             "random_state": get_random_state(),
+            "replicas": self._replicas,
         }
-        # By all processes, since some values are the sum of what each has.
-        arrays = get_state(model)
+        with distribution.scope_of(model):
+            arrays = get_state(model)
+            text = json.dumps(progress, default=float).encode()
+            arrays["progress"] = np.frombuffer(text, "uint8")
+            arrays = gather_states(arrays)
         if not self._writes:
             return
-        text = json.dumps(progress, default=float).encode()
-        arrays["progress"] = np.frombuffer(text, "uint8")
         try:
             self._files.write(f"epoch-{epoch:06d}-step-{step:09d}", arrays)
         except OSError as error:
@@ -209,3 +272,9 @@ class Checkpoint(keras.callbacks.Callback):
                 "before the next checkpoint, or save the model elsewhere.",
                 stacklevel=2,
             )
+
+
+def _replicas():
+    """Number of processes, and of replicas in all of them."""
+    processes = len(distribution.gather_objects(None))
+    return [processes, distribution.num_replicas()]

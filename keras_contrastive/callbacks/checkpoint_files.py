@@ -1,12 +1,23 @@
-"""Files that are whole or not there, of which the two newest are kept."""
+"""Reads, writes and removes the files of `Checkpoint`, and no others."""
 
+import errno
 import json
 import os
+import re
+import uuid
 import warnings
 import zipfile
 from pathlib import Path
 
 import numpy as np
+
+_NAME = re.compile(r"epoch-\d{6,}-step-\d{9,}\.npz")
+# The first array of each file. Its name tells our files from those of others.
+_MARKER = "keras_contrastive_checkpoint"
+# Temporary files have this prefix, and no file of anybody else's has it.
+_TEMPORARY = ".keras_contrastive-"
+# Length of what stands before the name of the first file of a zip archive.
+_ZIP_HEADER = 30
 
 
 class CheckpointFiles:
@@ -16,6 +27,9 @@ class CheckpointFiles:
     renamed, so that a process that is killed leaves the files that were there
     before. Each array has a checksum, which `read` compares.
 
+    The directory may hold other files. They are neither read nor changed, even
+    if they have the name of a checkpoint.
+
     Args:
         directory: Path, made where it is not there.
     """
@@ -23,6 +37,11 @@ class CheckpointFiles:
     def __init__(self, directory):
         self.directory = Path(directory)
         self._last = None
+
+    @property
+    def newest(self):
+        """Name of the whole file that was read or written last, or `None`."""
+        return self._last and self._last.name
 
     def prepare(self):
         """Makes the directory, and finds out whether it can be written to.
@@ -32,10 +51,10 @@ class CheckpointFiles:
         """
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            # What was being written when an earlier run was killed, too.
-            for left in self.directory.glob(".*.tmp"):
+            # A run that was killed may have left a part of a checkpoint.
+            for left in self.directory.glob(f"{_TEMPORARY}*.tmp"):
                 left.unlink()
-            trial = self.directory / ".trial.tmp"
+            trial = self._temporary()
             trial.write_bytes(b"checkpoint")
             trial.unlink()
         except OSError as error:
@@ -49,17 +68,41 @@ class CheckpointFiles:
 
     def paths(self):
         """Those of all checkpoints, newest first."""
-        return sorted(self.directory.glob("*.npz"), reverse=True)
+        return [path for path in self._named() if _is_ours(path)]
+
+    def _named(self):
+        """The files that have the name of a checkpoint, newest first."""
+        if not self.directory.is_dir():
+            return []
+        named = [
+            path
+            for path in self.directory.iterdir()
+            if _NAME.fullmatch(path.name) and path.is_file()
+        ]
+        return sorted(named, reverse=True)
+
+    def _temporary(self):
+        return self.directory / f"{_TEMPORARY}{uuid.uuid4().hex}.tmp"
 
     def read(self):
         """The arrays of the newest whole file, `None` if there are no files.
 
-        Warns of each that is damaged and goes on to the one before.
+        Warns of each that is damaged and goes on to the one before. Warns of
+        files that have the name of a checkpoint and are none.
 
         Raises:
             ValueError: If all are damaged.
         """
+        self._last = None
         paths = self.paths()
+        others = [path.name for path in self._named() if path not in paths]
+        if others:
+            warnings.warn(
+                f"{others} in {str(self.directory)!r} have the name of a "
+                "checkpoint, but `Checkpoint` does not recognize them as its "
+                "own. They are neither read nor changed.",
+                stacklevel=2,
+            )
         for path in paths:
             try:
                 arrays = _read(path)
@@ -82,18 +125,38 @@ class CheckpointFiles:
             )
         return None
 
+    def read_file(self, name):
+        """The arrays of the file of that name, which another process found.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        path = self.directory / name
+        if not path.is_file():
+            raise ValueError(
+                "`directory` must be one that all processes see. Received: "
+                f"directory={str(self.directory)!r}, where this process does "
+                f"not see {name!r}, which the first one does."
+            )
+        return _read(path)
+
     def write(self, name, arrays):
         """Adds a file, and removes all but it and the last whole one.
 
         Raises:
             OSError: If it cannot be written. The others are as they were.
         """
+        marker = {_MARKER: np.array(1)}
         names = np.frombuffer(json.dumps(list(arrays)).encode(), "uint8")
         path = self.directory / f"{name}.npz"
-        temporary = self.directory / f".{name}.tmp"
+        if path.exists() and not _is_ours(path):
+            raise FileExistsError(
+                errno.EEXIST, "`Checkpoint` did not write this file", str(path)
+            )
+        temporary = self._temporary()
         try:
             with open(temporary, "wb") as file:
-                np.savez(file, **arrays, names=names)
+                np.savez(file, **marker, **arrays, names=names)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -107,6 +170,29 @@ class CheckpointFiles:
         self._last = path
 
 
+def _is_ours(path):
+    """Whether `CheckpointFiles` wrote the file, which may be damaged.
+
+    Files of earlier versions have no marker.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(_ZIP_HEADER + len(_MARKER))
+    except OSError:
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            arrays = archive.namelist()
+    except Exception:  # Damage can surface as anything.
+        arrays = []
+    first = start[_ZIP_HEADER:]
+    if not start or f"{_MARKER}.npy" in arrays or first == _MARKER.encode():
+        return True
+    if arrays:
+        return {"names.npy", "progress.npy"} <= set(arrays)
+    return start[:2] == b"PK" and first.startswith(b"variable_0.npy")
+
+
 def _read(path):
     with zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()
@@ -114,6 +200,7 @@ def _read(path):
         raise ValueError(f"{damaged} differs from its checksum")
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
+    arrays.pop(_MARKER, None)
     # The directory of the file, too, may have lost one.
     if json.loads(arrays.pop("names").tobytes()) != list(arrays):
         raise ValueError("it lacks arrays")

@@ -6,6 +6,8 @@ import sys
 import keras
 import numpy as np
 
+from keras_contrastive import distribution
+
 
 def get_state(model):
     """The values of the model, its optimizer and its metrics.
@@ -15,16 +17,22 @@ def get_state(model):
     moving average and the scale of the loss.
 
     Returns:
-        Dict of NumPy arrays.
+        Dict of NumPy arrays. Where replicas in this process have values of
+        their own, these are there as well, under names that start with
+        `replica_`.
     """
-    return {
-        f"{group}_{index}": _to_numpy(variable)
-        for group, variables in (
-            ("variable", _variables(model)),
-            ("metric", model.metrics_variables),
-        )
-        for index, variable in enumerate(variables)
-    }
+    arrays = {}
+    for group, variables in (
+        ("variable", _variables(model)),
+        ("metric", model.metrics_variables),
+    ):
+        for index, variable in enumerate(variables):
+            name = f"{group}_{index}"
+            arrays[name] = _to_numpy(variable.value, variable.dtype)
+            for replica, copy in enumerate(distribution.local_copies(variable)):
+                array = _to_numpy(copy, variable.dtype)
+                arrays[f"replica_{replica}/{name}"] = array
+    return arrays
 
 
 def set_state(model, arrays):
@@ -64,17 +72,28 @@ def _assign(variables, group, arrays):
                 f"{tuple(variable.shape)}, where the checkpoint has "
                 f"{value.shape}"
             )
-    for variable, value in zip(variables, values, strict=True):
-        if value.dtype.kind in "iu":
-            # The backends hold the same 32 bits of a seed as another type.
-            value = value.astype(variable.dtype)
-        variable.assign(value)
+    for index, variable in enumerate(variables):
+        copies = distribution.local_copies(variable)
+        names = [
+            f"replica_{replica}/{group}_{index}"
+            for replica in range(len(copies))
+        ]
+        if not copies or not set(names) <= set(arrays):
+            copies, names = [variable], [f"{group}_{index}"]
+        for copy, name in zip(copies, names, strict=True):
+            value = arrays[name]
+            if value.dtype.kind in "iu":
+                # The backends hold the 32 bits of a seed as another type.
+                value = value.astype(variable.dtype)
+            if copy is not variable:
+                value = keras.ops.cast(value, variable.dtype)
+            copy.assign(value)
 
 
-def _to_numpy(variable):
-    value = keras.ops.convert_to_numpy(variable.value)
+def _to_numpy(value, dtype):
+    value = keras.ops.convert_to_numpy(value)
     # NumPy's files have no bfloat16, which float32 holds exactly.
-    return value.astype("float32") if variable.dtype == "bfloat16" else value
+    return value.astype("float32") if dtype == "bfloat16" else value
 
 
 def get_random_state():

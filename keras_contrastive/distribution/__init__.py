@@ -13,10 +13,14 @@ else:
 
 all_gather = _backend.all_gather
 batch_divisor = _backend.batch_divisor
+gather_objects = _backend.gather_objects
 is_first_process = _backend.is_first_process
+local_copies = _backend.local_copies
 mean_over_replicas = _backend.mean_over_replicas
 num_replicas = _backend.num_replicas
+process_index = _backend.process_index
 replica_index = _backend.replica_index
+scope_of = _backend.scope_of
 start_together = _backend.start_together
 sums_over_replicas = _backend.sums_over_replicas
 unscale_loss = _backend.unscale_loss
@@ -24,10 +28,14 @@ unscale_loss = _backend.unscale_loss
 __all__ = [
     "all_gather",
     "batch_divisor",
+    "gather_objects",
     "is_first_process",
+    "local_copies",
     "mean_over_replicas",
     "num_replicas",
+    "process_index",
     "replica_index",
+    "scope_of",
     "start_together",
     "sums_over_replicas",
     "unscale_loss",

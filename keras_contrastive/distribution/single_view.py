@@ -5,9 +5,11 @@ compiler splits it, so each array already is the gathered one.
 """
 
 import contextlib
+import pickle
 from typing import Any
 
 import keras
+import numpy as np
 
 
 def num_replicas() -> int:
@@ -20,11 +22,49 @@ def replica_index() -> Any:
     return 0
 
 
-def is_first_process() -> bool:
-    """Whether this process is the one of several that writes files."""
+def process_index() -> int:
+    """Position of this process in the order of `gather_objects`."""
     import jax
 
-    return jax.process_index() == 0
+    return jax.process_index()
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one of several that writes files."""
+    return process_index() == 0
+
+
+def gather_objects(value: Any) -> list:
+    """The `value` of each process, in their order; all must call it.
+
+    Args:
+        value: Whatever `pickle` can write.
+    """
+    import jax
+
+    if jax.process_count() == 1:
+        return [value]
+    from jax.experimental.multihost_utils import process_allgather
+
+    # Arrays of one size are gathered.
+    own = np.frombuffer(pickle.dumps(value), "uint8")
+    sizes = process_allgather(np.array(own.size, "int32"))
+    padded = np.zeros(sizes.max(), "uint8")
+    padded[: own.size] = own
+    return [
+        pickle.loads(bytes(row[:size]))
+        for row, size in zip(process_allgather(padded), sizes, strict=True)
+    ]
+
+
+def local_copies(variable: Any) -> list:
+    """The values of a variable that replicas of one process hold: none."""
+    return []
+
+
+def scope_of(model: Any) -> contextlib.AbstractContextManager:
+    """A context in which `num_replicas` is that of the model: any."""
+    return contextlib.nullcontext()
 
 
 def all_gather(x: Any) -> Any:

@@ -1,8 +1,10 @@
 """Replicas of `tf.distribute` strategies."""
 
 import contextlib
+import pickle
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -17,10 +19,93 @@ def replica_index() -> Any:
     return 0 if context is None else context.replica_id_in_sync_group
 
 
+def process_index() -> int:
+    """Position of this process in the order of `gather_objects`."""
+    tasks, own = _tasks()
+    return tasks.index(own) if own in tasks else 0
+
+
 def is_first_process() -> bool:
-    """Whether this process is the one of several that writes files."""
-    resolver = tf.distribute.get_strategy().cluster_resolver
-    return resolver is None or not resolver.task_id
+    """Whether this process is the one of several that writes files.
+
+    It is the chief of a cluster, or worker 0 where there is no chief. The
+    cluster is that of the strategy in scope or, without one, of `TF_CONFIG`.
+    """
+    tasks, own = _tasks()
+    return not tasks or own[0] is None or own == tasks[0]
+
+
+def _tasks():
+    """The tasks of the cluster that train, in order, and this process' own.
+
+    Each task is a pair of its type and its index.
+    """
+    resolver = (
+        tf.distribute.get_strategy().cluster_resolver
+        or tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    )
+    cluster = resolver.cluster_spec().as_dict()
+    tasks = [
+        (kind, index)
+        for kind in ("chief", "worker")
+        for index in range(len(cluster.get(kind, ())))
+    ]
+    return tasks, (resolver.task_type or None, resolver.task_id or 0)
+
+
+def gather_objects(value: Any) -> list:
+    """The `value` of each process, chief first; all must call it.
+
+    Args:
+        value: Whatever `pickle` can write.
+    """
+    strategy = tf.distribute.get_strategy()
+    tasks, _ = _tasks()
+    several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    if not several or len(tasks) == 1:
+        return [value]
+
+    def gather(row):
+        gathered = strategy.run(
+            tf.function(
+                lambda: tf.distribute.get_replica_context().all_gather(
+                    tf.constant(row[None]), axis=0
+                )
+            )
+        )
+        # From each replica, of which a process has several.
+        rows = strategy.experimental_local_results(gathered)[0].numpy()
+        return rows[:: num_replicas() // len(tasks)]
+
+    # Arrays of one size, in a type that is gathered on each device.
+    own = np.frombuffer(pickle.dumps(value), "uint8").astype("int32")
+    sizes = gather(np.array([own.size], "int32"))[:, 0]
+    padded = np.zeros(sizes.max(), "int32")
+    padded[: own.size] = own
+    return [
+        pickle.loads(row[:size].astype("uint8").tobytes())
+        for row, size in zip(gather(padded), sizes, strict=True)
+    ]
+
+
+def local_copies(variable: Any) -> list:
+    """The values of a variable that the replicas of this process hold.
+
+    None, where they are the same. They differ if TensorFlow adds them up, or
+    averages them, when they are read: those of metrics, for one.
+    """
+    if num_replicas() == 1 or variable.synchronization != "on_read":
+        return []
+    strategy = tf.distribute.get_strategy()
+    return list(strategy.experimental_local_results(variable.value))
+
+
+def scope_of(model: Any) -> contextlib.AbstractContextManager:
+    """A context in which `num_replicas` is that of the model.
+
+    It is the scope of the strategy that the model was made under.
+    """
+    return model.distribute_strategy.scope()
 
 
 def all_gather(x: Any) -> Any:

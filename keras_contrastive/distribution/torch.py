@@ -1,16 +1,12 @@
 """Processes of `torch.distributed`, as `torchrun` starts them."""
 
 import contextlib
+import hashlib
 from typing import Any
 
 import keras
 import torch
 import torch.distributed as dist
-
-# Keras 3.16 wraps models and adds up metrics under torch.distributed itself.
-# Its wrapper reduces the gradients of its own forward pass only, which our
-# train step does not take; its sums must not be summed again.
-_KERAS_SUMS_METRICS = hasattr(keras.Model, "_initialize_ddp")
 
 
 def _initialized():
@@ -27,9 +23,37 @@ def replica_index() -> Any:
     return dist.get_rank() if _initialized() else 0
 
 
+def process_index() -> int:
+    """Rank of this process, in the order of `gather_objects`."""
+    return replica_index()
+
+
 def is_first_process() -> bool:
     """Whether this process is the one of several that writes files."""
-    return replica_index() == 0
+    return process_index() == 0
+
+
+def gather_objects(value: Any) -> list:
+    """The `value` of each process, in rank order; all must call it.
+
+    Args:
+        value: Whatever `pickle` can write.
+    """
+    if num_replicas() == 1:
+        return [value]
+    values = [None] * num_replicas()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def local_copies(variable: Any) -> list:
+    """The values of a variable that replicas of one process hold: none."""
+    return []
+
+
+def scope_of(model: Any) -> contextlib.AbstractContextManager:
+    """A context in which `num_replicas` is that of the model: any."""
+    return contextlib.nullcontext()
 
 
 def all_gather(x: Any) -> Any:
@@ -100,7 +124,7 @@ def sums_over_replicas(variables: Any) -> Any:
 
     All processes must enter it. Afterwards the values are what they were.
     """
-    if num_replicas() == 1 or _KERAS_SUMS_METRICS:
+    if num_replicas() == 1:
         yield
         return
     values = [variable.value.detach().clone() for variable in variables]
@@ -115,19 +139,28 @@ def sums_over_replicas(variables: Any) -> Any:
 
 
 def start_together(variables: Any) -> None:
-    """Gives all processes the values of the first one, and each its numbers.
+    """Broadcasts the first process' values, and seeds each differently.
 
     PyTorch's global generator, which Keras' Dropout draws from, is seeded by
     the first process' seed and the own rank: different units are dropped on
-    different processes, and the same ones again on a rerun.
+    different processes, and the same ones again on a rerun. It is seeded once.
+    Later calls leave it alone, unless somebody has given two processes the
+    same random state in between.
     """
+    global _seeded
     with torch.no_grad():
         for variable in variables:
             dist.broadcast(variable.value, src=0)
-    seed = torch.tensor(torch.initial_seed() % 2**62)
-    seed = seed.to(keras.ops.convert_to_tensor(0.0).device)
-    dist.broadcast(seed, src=0)
-    torch.manual_seed(int(seed) + replica_index())
+    state = hashlib.sha256(torch.get_rng_state().numpy().tobytes()).digest()
+    processes = gather_objects((_seeded, torch.initial_seed(), state))
+    seeded, seeds, states = zip(*processes, strict=True)
+    if not all(seeded) or len(set(states)) < len(states):
+        torch.manual_seed(seeds[0] % 2**62 + replica_index())
+    _seeded = True
+
+
+# Whether `start_together` has seeded this process.
+_seeded = False
 
 
 def average_over_replicas(tensors):

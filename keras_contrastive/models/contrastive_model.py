@@ -237,7 +237,8 @@ class ContrastiveModel(
                 "microbatch_size", microbatch_size
             )
         check_positive_int("steps_per_execution", steps_per_execution)
-        check_replicas_can(optimizer, steps_per_execution, jit_compile)
+        with distribution.scope_of(self):
+            check_replicas_can(optimizer, steps_per_execution, jit_compile)
         if metrics is None:
             metrics = self.default_metrics()
         metrics = metric_objects(metrics)
@@ -299,9 +300,12 @@ class ContrastiveModel(
     fit.__doc__ = keras.Model.fit.__doc__
 
     def train_step(self, *args: Any) -> Any:
+        # Where no `fit` did so, in a loop of `train_on_batch` for one.
+        self.start_equal()
         return train_step.train_step(self, *args)
 
     def test_step(self, *args: Any) -> Any:
+        self.start_equal()
         return train_step.test_step(self, *args)
 
     def compute_loss(

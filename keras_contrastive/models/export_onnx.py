@@ -93,6 +93,8 @@ def _export_by_torch(model, path):
             f=path,
             input_names=[x.name for x in _as_torch_orders(inputs)],
             dynamo=True,
+            # One file, as asked for, and none beside it, below 2 GB.
+            external_data=False,
             verbose=False,
         )
 

@@ -90,7 +90,8 @@ class PretrainedCLIP:
         Raises:
             ValueError: If the encoders are not a `VisionTransformer` with
                 `pooling="cls"` and a `TextTransformer`, or the library could
-                not represent the model: the message says why.
+                not represent the model: the message says why. If `path`
+                holds a checkpoint that this method did not write.
         """
         save_checkpoint(self, path, format)
 

@@ -1,6 +1,9 @@
 """What would fail inside a collective on several replicas, said before."""
 
+import math
+
 import keras
+import numpy as np
 
 from keras_contrastive import distribution
 
@@ -36,26 +39,68 @@ def check_batches_divide(arguments):
     if divisor == 1:
         return
     batch_size = arguments.get("batch_size") or 32
+    validation_size = arguments.get("validation_batch_size") or batch_size
+    validation_steps = arguments.get("validation_steps")
+    examples = _count_examples(arguments.get("x"))
+    # `evaluate` has `steps`, and `fit` goes through its data without a break.
+    steps = arguments.get("steps")
+    if arguments.get("steps_per_epoch"):
+        epochs = arguments.get("epochs", 1) - arguments.get("initial_epoch", 0)
+        steps = arguments["steps_per_epoch"] * epochs
     validation_data = arguments.get("validation_data")
-    _check_divides("x", arguments.get("x"), batch_size, divisor)
-    if isinstance(validation_data, (tuple, list)):
-        size = arguments.get("validation_batch_size") or batch_size
-        _check_divides("validation_data", validation_data[0], size, divisor)
+    split = arguments.get("validation_split")
+    name = "`x`"
+    if validation_data is not None:
+        validation_x, *_ = keras.utils.unpack_x_y_sample_weight(validation_data)
+        _check_divides(
+            "`validation_data`",
+            _count_examples(validation_x),
+            validation_size,
+            divisor,
+            validation_steps,
+        )
+    elif split and examples is not None:
+        # As Keras splits them.
+        name = f"`x` before the `validation_split` of {split}"
+        train = math.floor(examples * (1 - split))
+        _check_divides(
+            f"`x` in the `validation_split` of {split}",
+            examples - train,
+            validation_size,
+            divisor,
+            validation_steps,
+        )
+        examples = train
+    _check_divides(name, examples, batch_size, divisor, steps)
 
 
-def _check_divides(name, data, batch_size, divisor):
-    arrays = keras.tree.flatten(data)
-    if not arrays or not all(hasattr(a, "shape") for a in arrays):
+def _count_examples(data):
+    """Number of examples in arrays; `None` for data of other kinds."""
+    arrays = [x for x in keras.tree.flatten(data) if x is not None]
+    if not arrays or not all(_is_array(x) for x in arrays):
+        return None
+    shape = getattr(arrays[0], "shape", None) or np.shape(arrays[0])
+    return int(shape[0]) if len(shape) else None
+
+
+def _check_divides(name, examples, batch_size, divisor, steps):
+    if not examples:
         return
-    examples = arrays[0].shape[0]
-    last = examples % batch_size
-    if min(batch_size, examples) % divisor or last % divisor:
-        whole = examples // divisor * divisor
+    whole, last = divmod(examples, batch_size)
+    sizes = [batch_size] * min(whole, 1)
+    # With as few steps, the last batch is never read.
+    if last and (not steps or steps > whole):
+        sizes.append(last)
+    if any(size % divisor for size in sizes):
         raise ValueError(
             f"Each batch must be divisible by the {divisor} devices, and so "
-            f"must the last one. Received: `{name}` of {examples} examples in "
+            f"must the last one. Received: {name} of {examples} examples in "
             f"batches of {batch_size}, the last one of {last or batch_size}. "
             f"Choose a batch size divisible by {divisor}, and leave out the "
-            f"examples after the first {whole}, or use a dataset that drops "
-            "the last batch (drop_remainder=True)."
+            f"examples after the first {examples // divisor * divisor}, or use "
+            "a dataset that drops the last batch (drop_remainder=True)."
         )
+
+
+def _is_array(x):
+    return hasattr(x, "shape") or hasattr(x, "__array__")

@@ -1,10 +1,30 @@
+import functools
 import inspect
 from typing import Any
 
 import keras
 
 from keras_contrastive import distribution
+from keras_contrastive.callbacks.equal_start import start_equal
 from keras_contrastive.models.replica_checks import check_batches_divide
+
+# Keras 3.16 adds metrics up under torch.distributed by itself.
+_KERAS_SUMS_METRICS = hasattr(keras.Model, "_initialize_ddp")
+
+
+def _in_scope(method):
+    """Keras' method of that name, in the scope that the model was made in.
+
+    The usual script leaves the scope of its strategy before it calls `fit`.
+    """
+
+    @functools.wraps(getattr(keras.Model, method))
+    def call(self, *args, **kwargs):
+        with distribution.scope_of(self):
+            self._check_batches(method, args, kwargs)
+            return getattr(super(SpansReplicas, self), method)(*args, **kwargs)
+
+    return call
 
 
 class SpansReplicas:
@@ -14,21 +34,30 @@ class SpansReplicas:
     a batch.
     """
 
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
-        self._check_batches("fit", args, kwargs)
-        return super().fit(*args, **kwargs)
+    # Whether `start_equal` was called.
+    started_equal = False
 
-    fit.__doc__ = keras.Model.fit.__doc__
+    compile = _in_scope("compile")
+    fit = _in_scope("fit")
+    evaluate = _in_scope("evaluate")
+    predict = _in_scope("predict")
+    train_on_batch = _in_scope("train_on_batch")
+    test_on_batch = _in_scope("test_on_batch")
+    predict_on_batch = _in_scope("predict_on_batch")
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        self._check_batches("evaluate", args, kwargs)
-        return super().evaluate(*args, **kwargs)
-
-    evaluate.__doc__ = keras.Model.evaluate.__doc__
+    def start_equal(self) -> None:
+        """Makes the replicas start from equal weights, unless they have."""
+        if not self.started_equal:
+            start_equal(self)
 
     def _check_batches(self, method, args, kwargs):
-        signature = inspect.signature(getattr(keras.Model, method))
-        check_batches_divide(signature.bind(self, *args, **kwargs).arguments)
+        # Within `fit`, Keras evaluates on data that `fit` has checked.
+        if method == "fit" or (
+            method == "evaluate" and "_use_cached_eval_dataset" not in kwargs
+        ):
+            signature = inspect.signature(getattr(keras.Model, method))
+            arguments = signature.bind(self, *args, **kwargs).arguments
+            check_batches_divide(arguments)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Only TensorFlow's trainer has it. It builds the model on the mean of
@@ -51,5 +80,7 @@ class SpansReplicas:
         return whole(outputs), state
 
     def get_metrics_result(self) -> dict[str, Any]:
+        if _KERAS_SUMS_METRICS:
+            return super().get_metrics_result()
         with distribution.sums_over_replicas(self.metrics_variables):
             return super().get_metrics_result()

@@ -16,6 +16,9 @@ from keras_contrastive.visualization.plot_embeddings import check_length
 
 SPRITE = 64  # pixels of a thumbnail
 LARGEST_SPRITE = 8192  # pixels of a side of what the projector can show
+# Starts the configuration, and is followed by all files written so far.
+WRITER = "# Written by keras_contrastive:"
+CONFIG_FILE = "projector_config.pbtxt"
 CONFIG = """\
 embeddings {
   tensor_name: "embeddings"
@@ -84,7 +87,7 @@ def write_tensorboard_projector(
 
     The projector turns them in three dimensions, by PCA, t-SNE or UMAP, and
     shows the neighbours of a point. Needs neither TensorFlow nor TensorBoard to
-    write, and replaces what an earlier call has written.
+    write, and replaces what an earlier call has written, but no other files.
 
     Args:
         log_dir: folder that TensorBoard reads.
@@ -96,7 +99,8 @@ def write_tensorboard_projector(
 
     Raises:
         ImportError: if there are images and Pillow isn't installed.
-        ValueError: if an argument has a wrong shape, length or range.
+        ValueError: if an argument has a wrong shape, length or range, or if
+            `log_dir` has files of the same names from elsewhere.
 
     Example:
         ```python
@@ -114,6 +118,12 @@ def write_tensorboard_projector(
     """
     features = check_features(to_numpy(features))
     log_dir = Path(log_dir)
+    files = {"embeddings.tsv"}
+    if labels is not None:
+        files.add("metadata.tsv")
+    if images is not None:
+        files.add("sprite.png")
+    earlier = check_files_are_ours(log_dir, files)
     log_dir.mkdir(parents=True, exist_ok=True)
     np.savetxt(log_dir / "embeddings.tsv", features, fmt="%.6g", delimiter="\t")
     config = ""
@@ -135,7 +145,33 @@ def write_tensorboard_projector(
             f"    single_image_dim: {SPRITE}\n    single_image_dim: {SPRITE}\n"
             "  }\n"
         )
-    (log_dir / "projector_config.pbtxt").write_text(CONFIG % config)
+    written = " ".join([WRITER, *sorted(files | earlier)])
+    (log_dir / CONFIG_FILE).write_text(f"{written}\n{CONFIG % config}")
+
+
+def check_files_are_ours(log_dir, files):
+    """Raises if one of the files is there, and no earlier call wrote it.
+
+    Returns:
+        A set of the names of the files that earlier calls have written.
+    """
+    config, ours = log_dir / CONFIG_FILE, set()
+    if config.is_file():
+        first, *_ = config.read_text(encoding="utf-8").split("\n")
+        if first.startswith(WRITER):
+            ours = {CONFIG_FILE, *first.removeprefix(WRITER).split()}
+    taken = [
+        name
+        for name in sorted({CONFIG_FILE, *files} - ours)
+        if (log_dir / name).exists()
+    ]
+    if taken:
+        raise ValueError(
+            "`log_dir` must not have files of others, which would be "
+            f"overwritten. Received: log_dir={str(log_dir)!r}, which has "
+            f"{taken}. Choose another folder, one below it for example."
+        )
+    return ours - {CONFIG_FILE}
 
 
 def save_sprite(images, path):

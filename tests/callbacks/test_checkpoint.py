@@ -1,6 +1,7 @@
 """What was interrupted ends as what was not."""
 
 import contextlib
+import json
 import os
 import warnings
 
@@ -15,6 +16,8 @@ from tests.callbacks.kill_training import kill_and_restart
 from tests.models.encoders.marks import slow_on_jax
 
 EPOCHS = 3
+FIRST = "epoch-000000-step-000000000"
+SECOND = "epoch-000001-step-000000000"
 
 
 class Interrupted(Exception):
@@ -192,8 +195,8 @@ def test_all_damaged_is_an_error(tmp_path):
 def test_every_flipped_bit_is_found_or_harmless(tmp_path, rng):
     files = CheckpointFiles(tmp_path)
     arrays = {"a": rng.normal(size=(9, 9)), "b": np.arange(7, dtype="uint8")}
-    files.write("1", arrays)
-    path = tmp_path / "1.npz"
+    files.write(FIRST, arrays)
+    path = tmp_path / f"{FIRST}.npz"
     content = path.read_bytes()
     found = 0
     for place in range(len(content)):
@@ -216,7 +219,7 @@ def test_every_flipped_bit_is_found_or_harmless(tmp_path, rng):
 def test_killed_while_it_writes(tmp_path, monkeypatch):
     files = CheckpointFiles(tmp_path)
     files.prepare()
-    files.write("1", {"a": np.zeros(2)})
+    files.write(FIRST, {"a": np.zeros(2)})
 
     def killed(*args):
         raise SystemExit
@@ -224,11 +227,11 @@ def test_killed_while_it_writes(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("os.replace", killed)
         with pytest.raises(SystemExit):
-            files.write("2", {"a": np.ones(2)})
+            files.write(SECOND, {"a": np.ones(2)})
     assert len(list(tmp_path.iterdir())) == 2
     again = CheckpointFiles(tmp_path)
     again.prepare()
-    assert list(tmp_path.iterdir()) == [tmp_path / "1.npz"]
+    assert list(tmp_path.iterdir()) == [tmp_path / f"{FIRST}.npz"]
     np.testing.assert_array_equal(again.read()["a"], np.zeros(2))
 
 
@@ -259,6 +262,72 @@ def test_a_full_disk_costs_the_checkpoint_only(tmp_path):
     assert_equal(
         train(runs.plain_keras_run, kc.callbacks.Checkpoint(tmp_path)), expected
     )
+
+
+@pytest.mark.parametrize("name", [f"{FIRST}.npz", f"{SECOND}.npz"])
+def test_files_of_others_stay(name, tmp_path):
+    """Also those that have the name of a checkpoint, which is then missing."""
+    np.savez(tmp_path / name, variable_0=np.ones(3))
+    np.savez(tmp_path / "epoch-5.npz", embeddings=np.ones(3))
+    (tmp_path / f"copy of {FIRST}.npz").write_bytes(b"text")
+    (tmp_path / "epoch-000009-step-000000000.npz").write_bytes(b"text")
+    (tmp_path / ".notes.tmp").write_text("text")
+    (tmp_path / f".{FIRST}.tmp").write_text("text")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.warns(UserWarning) as caught:
+        run = train(
+            runs.plain_keras_run,
+            kc.callbacks.Checkpoint(tmp_path, resume=False),
+            epochs=2,
+        )
+    messages = [str(warning.message) for warning in caught]
+    assert any("neither read nor changed" in message for message in messages)
+    assert any("did not write this" in message for message in messages)
+    assert not any("elete" in message for message in messages)
+    with pytest.warns(UserWarning, match="neither read nor changed"):
+        again = train(runs.plain_keras_run, kc.callbacks.Checkpoint(tmp_path))
+    expected = train(runs.plain_keras_run)
+    assert run[0].epoch == [0, 1]
+    assert_equal(again, expected)
+    assert (
+        before.items()
+        <= {path: path.read_bytes() for path in tmp_path.iterdir()}.items()
+    )
+
+
+def change_progress(arrays, change):
+    progress = json.loads(arrays["progress"].tobytes())
+    change(progress)
+    arrays["progress"] = np.frombuffer(json.dumps(progress).encode(), "uint8")
+
+
+def test_another_number_of_processes_is_warned_of(tmp_path):
+    interrupt(runs.plain_keras_run, tmp_path, 6)
+    for path in tmp_path.iterdir():
+        with np.load(path) as file:
+            arrays = dict(file)
+        change_progress(arrays, lambda p: p.update(replicas=[2, 2]))
+        np.savez(path, **arrays)
+    go_on = kc.callbacks.Checkpoint(tmp_path)
+    with pytest.warns(UserWarning, match="of 2 processes with 2 replicas"):
+        history, _ = train(runs.plain_keras_run, go_on)
+    assert history.epoch == list(range(EPOCHS))
+
+
+def test_goes_on_from_a_file_of_an_earlier_version(tmp_path):
+    """Which has no marker."""
+    expected = train(runs.plain_keras_run)
+    interrupt(runs.plain_keras_run, tmp_path, 6)
+    for path in tmp_path.iterdir():
+        with np.load(path) as file:
+            arrays = dict(file)
+        del arrays["keras_contrastive_checkpoint"]
+        change_progress(arrays, lambda progress: progress.pop("replicas"))
+        np.savez(path, **arrays)
+    go_on = kc.callbacks.Checkpoint(tmp_path)
+    assert_equal(train(runs.plain_keras_run, go_on, Interrupt(99)), expected)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"epoch-00000{i}-step-000000000.npz" for i in (2, 3)]
 
 
 def test_a_directory_that_cannot_be_written_to_is_an_error_before(tmp_path):

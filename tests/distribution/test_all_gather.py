@@ -148,13 +148,39 @@ def test_identity_on_one_device():
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="of the TensorFlow backend"
 )
+@pytest.mark.parametrize("in_scope", [True, False])
 @pytest.mark.parametrize(
-    "task, is_first", [(0, True), (None, True), (1, False)]
+    "jobs, task, is_first",
+    [
+        ("worker", "worker 0", True),
+        ("worker", "worker 1", False),
+        ("chief worker", "chief 0", True),
+        ("chief worker", "worker 0", False),
+        ("chief worker", "worker 1", False),
+        ("worker", "evaluator 0", False),
+        ("chief worker ps", "ps 0", False),
+        ("", "", True),
+    ],
 )
-def test_first_worker(task, is_first, monkeypatch):
+def test_first_process(jobs, task, is_first, in_scope, monkeypatch):
+    """By the strategy's cluster, or `TF_CONFIG` outside of its scope."""
     import tensorflow as tf
 
-    resolver = SimpleNamespace(task_id=task)
-    strategy = SimpleNamespace(cluster_resolver=resolver)
-    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: strategy)
+    config = {"cluster": {job: ["a:1", "b:1"] for job in jobs.split()}}
+    if task:
+        kind, index = task.split()
+        config["task"] = {"type": kind, "index": int(index)}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    if in_scope:
+        resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+        resolver = (
+            tf.distribute.cluster_resolver.SimpleClusterResolver(
+                resolver.cluster_spec(), task_type=kind, task_id=int(index)
+            )
+            if task
+            else None
+        )
+        monkeypatch.delenv("TF_CONFIG")
+        strategy = SimpleNamespace(cluster_resolver=resolver)
+        monkeypatch.setattr(tf.distribute, "get_strategy", lambda: strategy)
     assert kc.distribution.is_first_process() is is_first

@@ -120,16 +120,31 @@ TENSORFLOW = """
         "drop_remainder=True",
         error=(tf.errors.InvalidArgumentError, ValueError),
     )
+    ours = kc.layers.Dropout(0.5)
+
+    # As in the usual script, outside of the scope that the model is made in.
+    scope.__exit__(None, None, None)
+    assert kc.distribution.num_replicas() == 1
+    refuses(lambda: fit(images, batch_size=15), "divisible by the 2 devices")
+    refuses(
+        lambda: model.evaluate(images[:31], batch_size=16), "31 examples"
+    )
+    refuses(
+        lambda: model.compile(steps_per_execution=2), "steps_per_execution=2"
+    )
+    seen = []
+    ask = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda *_: seen.append(kc.distribution.num_replicas())
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit(images, batch_size=16)
+        fit(images, batch_size=16, callbacks=[ask])
     assert any("normalise by the examples of one" in str(w) for w in caught)
+    assert seen == [2]
+    assert model.predict(images[:3], verbose=0).shape == (3, 4)
 
     # Layers of ours and of Keras, the model's own and one by itself.
-    layers = {
-        "foreign": model.encoder.get_layer("foreign"),
-        "ours": kc.layers.Dropout(0.5),
-    }
+    layers = {"foreign": model.encoder.get_layer("foreign"), "ours": ours}
     for name, layer in layers.items():
         dropped = strategy.experimental_local_results(
             strategy.run(
@@ -150,6 +165,18 @@ JAX_AFTER = """
     refuses(lambda: fit(images, batch_size=15), "divisible by the 2 devices")
     refuses(lambda: fit(images[:31], batch_size=16), "31 examples", "first 30")
     fit(images, batch_size=16)
+    # Keras splits 36 into 27 and 9, 40 into 30 and 10.
+    refuses(
+        lambda: fit(images[:36], batch_size=12, validation_split=0.25),
+        "`validation_split` of 0.25",
+    )
+    fit(images[:40], batch_size=10, validation_split=0.25)
+    refuses(
+        lambda: fit(
+            images[:40], validation_split=0.25, validation_batch_size=5
+        ),
+        "in batches of 5",
+    )
 """
 
 TORCH = """
@@ -173,6 +200,41 @@ TORCH = """
     for weight in model.trainable_variables:
         first, second = gather(keras.ops.convert_to_numpy(weight))
         np.testing.assert_array_equal(first, second)
+
+    # A second `fit` does not repeat the random numbers of the first, nor one
+    # process those of the other, even if both were given one seed again.
+    states = []
+    keep = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda *_: states.append(torch.get_rng_state())
+    )
+    for again in range(3):
+        if again == 2:
+            keras.utils.set_random_seed(0)
+        model.fit(
+            images[rank::2], batch_size=16, verbose=0, callbacks=[keep]
+        )
+    assert (states[0] != states[1]).any()
+    for state in states:
+        first, second = gather(state)
+        assert (first != second).any()
+
+    # Neither a loop of one's own nor `evaluate` needs `fit` before.
+    for method in ("train_on_batch", "test_on_batch", "train_step"):
+        keras.utils.set_random_seed(rank)
+        other = make_model()
+        batch = images[rank::2][:16]
+        if method == "train_step":
+            other.optimizer.build(other.trainable_variables)
+            batch = torch.tensor(batch)
+        getattr(other, method)(batch)
+        for weight in other.trainable_variables:
+            first, second = gather(keras.ops.convert_to_numpy(weight))
+            np.testing.assert_array_equal(first, second)
+
+    # Bad data of one process stops all.
+    bad = images[rank::2].copy()
+    bad[:, 0] = np.nan if rank else 0
+    refuses(lambda: make_model().fit(bad, batch_size=16, verbose=0), "finite")
 
     # Ints are gathered too, in the order of the ranks.
     ids = kc.distribution.all_gather(torch.arange(3) + 10 * rank)

@@ -15,6 +15,7 @@ import torch
 
 from keras_contrastive import distribution
 from keras_contrastive.distribution import torch as of_torch
+from keras_contrastive.distribution.together import together
 
 REPLICAS = 3
 
@@ -50,6 +51,9 @@ class Collectives:
 
     def broadcast(self, x, src):
         x.copy_(self._all(x)[src])
+
+    def all_gather_object(self, values, value):
+        values[:] = self.replicas.exchange(value)
 
     def reduce_scatter_tensor(self, own, x):
         own.copy_(sum(self._all(x)).chunk(self.replicas.count)[self.get_rank()])
@@ -150,8 +154,6 @@ def test_sums_over_replicas(replicas):
             inside = keras.ops.convert_to_numpy(variable.value)
         return inside.tolist(), keras.ops.convert_to_numpy(variable).tolist()
 
-    if of_torch._KERAS_SUMS_METRICS:
-        pytest.skip("this Keras does it itself")
     for rank, result in enumerate(replicas.run(of_replica)):
         assert result == ([6.0, 6.0], [rank + 1.0, rank + 1.0])
 
@@ -169,6 +171,7 @@ def test_symbolic_metrics_are_left_alone(replicas):
 @pytest.mark.parametrize("seed", [100_000, 2**64 - 1])
 def test_start_together(seed, replicas, monkeypatch):
     """The first one's values and seed; other random numbers in each."""
+    monkeypatch.setattr(of_torch, "_seeded", False)
     monkeypatch.setattr(torch, "initial_seed", lambda: seed - replicas.rank)
     seeds = {}
     monkeypatch.setattr(
@@ -183,6 +186,36 @@ def test_start_together(seed, replicas, monkeypatch):
     for values in replicas.run(of_replica):
         assert values == [[1.0, 1.0], [1.0, 1.0, 1.0]]
     assert seeds == {rank: seed % 2**62 + rank for rank in range(REPLICAS)}
+
+
+def test_the_failure_of_one_process_is_raised_in_all(replicas):
+    class Odd(Exception):
+        """One that pickle cannot read again."""
+
+        def __init__(self, a, b):
+            super().__init__(f"{a} and {b}")
+
+    for error in (ValueError("bad"), Odd(1, 2), None):
+
+        def of_replica(rank, error=error):
+            def fails():
+                if rank == 1 and error is not None:
+                    raise error
+                return rank
+
+            try:
+                return together(fails)
+            except Exception as raised:
+                return raised
+
+        results = replicas.run(of_replica)
+        if error is None:
+            assert results == [0, 1, 2]
+            continue
+        assert results[1] is error
+        for result in (results[0], results[2]):
+            assert str(error) in str(result)
+            assert "process 1 of 3" in result.__notes__[0]
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,20 @@ def test_projector_has_one_line_for_each_name(tmp_path):
     write_tensorboard_projector(tmp_path, np.eye(3), np.arange(3), names)
     lines = (tmp_path / "metadata.tsv").read_text(encoding="utf-8")
     assert lines == "a b\nc d e\n?\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["embeddings.tsv", "metadata.tsv", "projector_config.pbtxt"]
+)
+def test_projector_overwrites_no_files_of_others(name, tmp_path):
+    (tmp_path / name).write_text("of others")
+    with pytest.raises(ValueError, match=f"`log_dir` .*{name}"):
+        write_tensorboard_projector(tmp_path, np.ones((2, 3)), [0, 1])
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "of others"
+
+
+def test_projector_replaces_its_own_files(tmp_path):
+    for labels in ([0, 1], None, [1, 0]):
+        write_tensorboard_projector(tmp_path, np.ones((2, 3)), labels)
+    assert (tmp_path / "metadata.tsv").read_text().split() == ["1", "0"]

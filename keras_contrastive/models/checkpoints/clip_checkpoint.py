@@ -9,6 +9,7 @@ from keras_contrastive.layers.augmentation.random_resized_crop import (
 )
 from keras_contrastive.models.checkpoints import open_clip_configuration
 from keras_contrastive.models.checkpoints import transformers_configuration
+from keras_contrastive.models.checkpoints.files import check_overwrites_ours
 from keras_contrastive.models.checkpoints.files import find_weights
 from keras_contrastive.models.checkpoints.files import read_tensors
 from keras_contrastive.models.checkpoints.files import write_tensors
@@ -120,6 +121,9 @@ def save_checkpoint(model, path, format):
         model.build_from_encoders()
     layout, configuration, file = _FORMATS[format]
     folder = Path(path)
+    check_overwrites_ours(
+        folder / file, [folder / name for name in configuration.FILES]
+    )
     folder.mkdir(parents=True, exist_ok=True)
     configuration.write(folder, model, _crop_of(model))
     weights = {

@@ -10,6 +10,8 @@ _WEIGHTS = (
     "model.safetensors.index.json",
     "open_clip_model.safetensors",
 )
+# In the metadata of the files that this package writes.
+_WRITER = "keras_contrastive"
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 
 
@@ -79,8 +81,34 @@ def read_tensors(path: Path) -> dict:
 
 
 def write_tensors(tensors: dict, path: Path) -> None:
-    # The metadata is what transformers asks for.
-    _import_safetensors().numpy.save_file(tensors, path, {"format": "pt"})
+    # The format is what transformers asks for.
+    metadata = {"format": "pt", "written_by": _WRITER}
+    _import_safetensors().numpy.save_file(tensors, path, metadata)
+
+
+def check_overwrites_ours(weights: Path, settings: list[Path]) -> None:
+    """Raises if a file is there that `write_tensors` was not called with.
+
+    Args:
+        weights: Path of the file of weights that will be written.
+        settings: Paths of the files that will be written beside it.
+    """
+    taken = [path.name for path in (weights, *settings) if path.exists()]
+    if taken and not (weights.exists() and _is_ours(weights)):
+        raise ValueError(
+            "`path` must be a folder without a checkpoint of others, which "
+            f"would be overwritten. Received: {os.fspath(weights.parent)!r}, "
+            f"which has {taken}. Choose another folder."
+        )
+
+
+def _is_ours(path):
+    safetensors = _import_safetensors()
+    try:
+        with safetensors.safe_open(path, "np") as file:
+            return (file.metadata() or {}).get("written_by") == _WRITER
+    except safetensors.SafetensorError:
+        return False
 
 
 def _import_safetensors():

@@ -10,6 +10,8 @@ from keras_contrastive.models.checkpoints.configuration import check_setting
 from keras_contrastive.models.checkpoints.configuration import height_and_width
 
 FILE = "open_clip_config.json"
+# Those that `write` writes.
+FILES = (FILE,)
 # Settings that change nothing in these models, or are told by the weights.
 _WITHOUT_EFFECT = {
     *("layers", "width", "patch_size", "mlp_ratio", "output_tokens"),

@@ -7,6 +7,8 @@ from keras_contrastive.models.checkpoints.configuration import Configuration
 from keras_contrastive.models.checkpoints.configuration import check_setting
 from keras_contrastive.models.checkpoints.configuration import height_and_width
 
+# Those that `write` writes.
+FILES = ("config.json", "preprocessor_config.json")
 # The library leaves out of the files what is as its classes have it.
 _DEFAULTS = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
 _VISION = {**_DEFAULTS, "num_attention_heads": 12, "image_size": 224}

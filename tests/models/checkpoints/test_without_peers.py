@@ -308,3 +308,28 @@ def test_refuses_to_write(arguments, format, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         small_model(**arguments).save_checkpoint(tmp_path, format)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name, format",
+    [
+        ("model.safetensors", "transformers"),
+        ("config.json", "transformers"),
+        ("preprocessor_config.json", "transformers"),
+        ("open_clip_model.safetensors", "open_clip"),
+        ("open_clip_config.json", "open_clip"),
+    ],
+)
+def test_overwrites_no_checkpoint_of_others(name, format, tmp_path):
+    (tmp_path / name).write_text("of others")
+    with pytest.raises(ValueError, match=f"without a checkpoint of.*{name}"):
+        small_model().save_checkpoint(tmp_path, format)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "of others"
+
+
+def test_replaces_its_own_checkpoint(tmp_path):
+    (tmp_path / "tokenizer.json").write_text("of others")
+    for _ in range(2):
+        small_model().save_checkpoint(tmp_path)
+    assert (tmp_path / "tokenizer.json").read_text() == "of others"
