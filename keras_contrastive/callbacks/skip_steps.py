@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_contrastive import distribution
+
 
 def skip_steps(model, steps, logs, then):
     """Lets the next steps of `fit` take their data and train on nothing.
@@ -23,8 +25,11 @@ def skip_steps(model, steps, logs, then):
     def take(data):
         batches = [next(data, None) for _ in range(model.steps_per_execution)]
         if keras.backend.backend() == "tensorflow":
+            from keras_contrastive.distribution.tensorflow import first_part
+
             # There Keras builds the metrics as it traces the first step.
-            model._symbolic_build(data_batch=batches[0])
+            with distribution.scope_of(model):
+                model._symbolic_build(data_batch=first_part(batches[0]))
 
     def skip(*arguments):
         nonlocal left

@@ -171,11 +171,15 @@ def batch_divisor() -> int:
 
 def first_batch(epoch_iterator):
     """The part of the next batch that one local replica gets."""
-    strategy = tf.distribute.get_strategy()
     _, _, iterator = next(iter(epoch_iterator))
+    return first_part(next(iterator))
+
+
+def first_part(batch):
+    """The part of a batch that one local replica gets."""
+    strategy = tf.distribute.get_strategy()
     return tf.nest.map_structure(
-        lambda values: strategy.experimental_local_results(values)[0],
-        next(iterator),
+        lambda values: strategy.experimental_local_results(values)[0], batch
     )
 
 
