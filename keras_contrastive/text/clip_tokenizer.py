@@ -5,13 +5,20 @@ import html
 import os
 from pathlib import Path
 
+from keras_contrastive.json_files import POSITIVE_INTEGER
 from keras_contrastive.json_files import read_json
+from keras_contrastive.json_files import section_of
+from keras_contrastive.json_files import value_of
 from keras_contrastive.text.caption_tokenizer import import_tokenizers
 from keras_contrastive.text.packed_tokenizer import PackedTokenizer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
-# The words of CLIP's code: contractions, letters, single digits, the rest.
-_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+# The words of CLIP's code: its two names, contractions, letters, single digits,
+# the rest.
+_WORDS = (
+    r"<\|startoftext\|>|<\|endoftext\|>"
+    r"|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+)
 _NUM_MERGES = 49152 - 256 - 2
 
 
@@ -27,12 +34,16 @@ def clip_tokenizer(
     before: the latter two call ftfy, which makes curly quotes straight and
     repairs characters that were decoded wrongly, and resolve HTML entities.
 
+    The names of special tokens, such as `<|endoftext|>`, are those tokens in a
+    text too, as in transformers; the encoder reads a text at the first end.
+
     Needs `pip install "keras_contrastive[checkpoints]"`.
 
     Args:
         path: Folder with `tokenizer.json`, or with `vocab.json` and
-            `merges.txt`; or the file of merges that open_clip and OpenAI's
-            code come with, `bpe_simple_vocab_16e6.txt.gz`.
+            `merges.txt`; a `tokenizer.json` alone; or the file of merges that
+            open_clip and OpenAI's code come with,
+            `bpe_simple_vocab_16e6.txt.gz`.
         context_length: Int, number of ids that a text is packed into. Defaults
             to that of the folder's model, or CLIP's 77.
         fix_text: Whether to mend texts as open_clip and OpenAI's code do,
@@ -63,7 +74,14 @@ def clip_tokenizer(
     print(tokenizer("AOG"))  # [[5 0 4 6 6 6]]
     ```
     """
-    path = Path(path)
+    path = Path(path).expanduser()
+    if path.name == "tokenizer.json" and path.is_file():
+        path = path.parent
+    if path.suffix == ".json" and path.is_file():
+        raise ValueError(
+            "`path` must be a folder, tokenizer.json or a file of merges. "
+            f"Received: {os.fspath(path)!r}"
+        )
     if path.is_file():
         tokenizer, names = _from_merges(path), {}
         pad_id = 0
@@ -97,13 +115,22 @@ def clip_tokenizer(
         start_id=start_id,
         end_id=end_id,
         pad_id=end_id if pad_id is None else pad_id,
+        keep_special=True,
     )
 
 
 def _from_folder(folder):
     tokenizers = import_tokenizers()
-    if (folder / "tokenizer.json").is_file():
-        return tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    file = folder / "tokenizer.json"
+    if file.is_file():
+        try:
+            content = file.read_text(encoding="utf-8-sig")
+            return tokenizers.Tokenizer.from_str(content)
+        except Exception as error:  # the library raises nothing more specific
+            raise ValueError(
+                "`path` must have a tokenizer.json that the `tokenizers` "
+                f"package can read. Received: {file}: {error}"
+            ) from error
     vocabulary = read_json(folder / "vocab.json")
     merges = folder / "merges.txt"
     if vocabulary is None or not merges.is_file():
@@ -112,8 +139,17 @@ def _from_folder(folder):
             "and merges.txt, or a file of merges. Received: "
             f"{os.fspath(folder)!r}"
         )
-    lines = merges.read_text(encoding="utf-8").split("\n")
-    return _byte_pair_encoding(vocabulary, _pairs(lines[1:]))
+    lines = merges.read_text(encoding="utf-8-sig").split("\n")
+    tokenizer = _byte_pair_encoding(vocabulary, _pairs(lines[1:]))
+    for content, (token_id, settings) in _added_tokens(folder).items():
+        tokenizer.add_tokens([tokenizers.AddedToken(content, **settings)])
+        if tokenizer.token_to_id(content) != token_id:
+            raise ValueError(
+                f"The tokens that the files of {folder} add must follow the "
+                f"vocabulary without a gap. Received: {content!r} with the id "
+                f"{token_id}, where {tokenizer.token_to_id(content)} is next"
+            )
+    return tokenizer
 
 
 def _from_merges(path):
@@ -164,7 +200,24 @@ def _byte_pair_encoding(vocabulary, merges):
             pre_tokenizers.ByteLevel(add_prefix_space=False),
         ]
     )
+    tokenizer.add_special_tokens([t for t in (START, END) if t in vocabulary])
     return tokenizer
+
+
+def _added_tokens(folder):
+    """Content to id and settings of the tokens that the files add, by id."""
+    added = read_json(folder / "added_tokens.json") or {}
+    tokens = {token: (added[token], {}) for token in added}
+    file = "tokenizer_config.json"
+    config = read_json(folder / file) or {}
+    decoder = section_of(config, "added_tokens_decoder", file)
+    names = {"single_word", "lstrip", "rstrip", "normalized", "special"}
+    for token_id, settings in decoder.items():
+        tokens[settings["content"]] = (
+            int(token_id),
+            {name: settings[name] for name in names & set(settings)},
+        )
+    return dict(sorted(tokens.items(), key=lambda token: token[1][0]))
 
 
 def _special_tokens(folder):
@@ -182,21 +235,31 @@ def _special_tokens(folder):
 
 def _context_length(path):
     folder = path if path.is_dir() else path.parent
-    transformers = read_json(folder / "config.json") or {}
-    open_clip = read_json(folder / "open_clip_config.json") or {}
-    text_config = transformers.get("text_config") or {}
-    text_cfg = open_clip.get("model_cfg", {}).get("text_cfg", {})
+    file, open_clip_file = "config.json", "open_clip_config.json"
+    transformers = read_json(folder / file) or {}
+    open_clip = read_json(folder / open_clip_file) or {}
+    text_config = {
+        **section_of(transformers, "text_config", file),
+        **section_of(transformers, "text_config_dict", file),
+    }
+    text_cfg = section_of(
+        section_of(open_clip, "model_cfg", open_clip_file),
+        "text_cfg",
+        open_clip_file,
+    )
     if text_cfg.get("tokenizer_kwargs"):
         raise ValueError(
             "`tokenizer_kwargs` in open_clip_config.json must be unset: there "
             "is only CLIP's tokenizer here, as it is. "
             f"Received: {text_cfg['tokenizer_kwargs']}"
         )
-    lengths = (
-        text_config.get("max_position_embeddings"),
-        text_cfg.get("context_length"),
-    )
-    return next(filter(None, lengths), 77)
+    for settings, name, place in (
+        (text_config, "max_position_embeddings", file),
+        (text_cfg, "context_length", open_clip_file),
+    ):
+        if name in settings:
+            return value_of(settings, name, None, POSITIVE_INTEGER, place)
+    return 77
 
 
 def _import_clean():

@@ -22,6 +22,9 @@ class PackedTokenizer:
             into, start and end included.
         start_id: int, the id in front of the first token.
         end_id: int, the id behind the last token, where the text tower pools.
+        keep_special: bool, whether start and end ids that `tokenize` returns
+            are tokens of the caption, rather than the start and end that it
+            has added, which are left out by default.
         pad_id: int, the id that fills up. May equal `end_id`, as in OpenAI's
             CLIP: a text tower that pools at an id takes the first one.
 
@@ -49,6 +52,7 @@ class PackedTokenizer:
         start_id: int,
         end_id: int,
         pad_id: int = 0,
+        keep_special: bool = False,
     ):
         if not callable(tokenize):
             raise ValueError(
@@ -65,6 +69,7 @@ class PackedTokenizer:
         self.start_id = start_id
         self.end_id = end_id
         self.pad_id = pad_id
+        self.keep_special = keep_special
 
     def __call__(self, texts: str | Iterable[str]) -> np.ndarray:
         """Token ids of captions.
@@ -105,6 +110,8 @@ class PackedTokenizer:
                 "`tokenize` must return sequences of integers. Received one "
                 f"with shape {ids.shape} and dtype {ids.dtype}"
             )
+        if self.keep_special:
+            return ids
         # Whether the tokenizer adds start and end itself, or finds the names
         # of these tokens in a caption: there is one of each in the result.
         return ids[(ids != self.start_id) & (ids != self.end_id)]

@@ -61,17 +61,31 @@ def clip_vocabulary(texts):
     return {token: i for i, token in enumerate(tokens)}, model["merges"]
 
 
+# Of the vocabulary, and in other letters; a token that the files add.
+SPECIAL = [
+    "<|endoftext|>",
+    "<|startoftext|>",
+    "<|ENDOFTEXT|>",
+    "a<|endoftext|>dog",
+    "<new>",
+    "<NEW>",
+]
+
+
 @pytest.mark.parametrize("form", ["tokenizer.json", "vocab.json"])
 def test_equals_transformers(form, rng, tmp_path):
     transformers = peer("transformers")
-    texts = strings(rng, [*WORDS, *MENDED])
+    texts = strings(rng, [*WORDS, *MENDED, *SPECIAL])
     vocabulary, merges = clip_vocabulary(texts)
     expected = transformers.CLIPTokenizer(
         vocab=vocabulary, merges=[tuple(pair) for pair in merges]
     )
-    if form == "tokenizer.json":
-        expected.save_pretrained(tmp_path)
-    else:
+    expected.add_tokens(["<new>"])
+    expected.save_pretrained(tmp_path)
+    if form == "vocab.json":
+        (tmp_path / "tokenizer.json").unlink()
+        added = {"<new>": len(vocabulary)}
+        (tmp_path / "added_tokens.json").write_text(json.dumps(added))
         (tmp_path / form).write_text(json.dumps(vocabulary))
         lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
         (tmp_path / "merges.txt").write_text("\n".join(lines), "utf-8")
@@ -79,6 +93,7 @@ def test_equals_transformers(form, rng, tmp_path):
     packing = {"padding": "max_length", "truncation": True, "max_length": 77}
     ids = expected(texts, **packing)["input_ids"]
     np.testing.assert_array_equal(tokenizer(texts), ids)
+    assert tokenizer("a <|endoftext|> b")[0, 2] == tokenizer.end_id
     assert len(np.unique(ids)) > 200
 
 
@@ -107,6 +122,20 @@ def test_is_configured_by_the_files(folder):
         tokenizer(["AOG", "d D d D d D"]),
         [[6, 0, 4, 7, 5, 5], [6, 1, 1, 1, 1, 7]],
     )
+
+
+def test_takes_a_byte_order_mark_and_a_file(folder):
+    expected = kc.text.clip_tokenizer(folder)("a dog")
+    for name in ("vocab.json", "merges.txt"):
+        content = (folder / name).read_text()
+        (folder / name).write_text(content, encoding="utf-8-sig")
+    tokenizer = kc.text.clip_tokenizer(str(folder))
+    np.testing.assert_array_equal(tokenizer("a dog"), expected)
+    with pytest.raises(ValueError, match="Received: .*vocab.json"):
+        kc.text.clip_tokenizer(folder / "vocab.json")
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(ValueError, match="can read. Received: .*tokenizer"):
+        kc.text.clip_tokenizer(folder / "tokenizer.json")
 
 
 def test_of_open_clip_takes_its_length(folder):

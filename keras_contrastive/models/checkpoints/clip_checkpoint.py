@@ -9,6 +9,7 @@ from keras_contrastive.layers.augmentation.random_resized_crop import (
 )
 from keras_contrastive.models.checkpoints import open_clip_configuration
 from keras_contrastive.models.checkpoints import transformers_configuration
+from keras_contrastive.models.checkpoints.files import check_dtypes
 from keras_contrastive.models.checkpoints.files import check_overwrites_ours
 from keras_contrastive.models.checkpoints.files import find_weights
 from keras_contrastive.models.checkpoints.files import read_tensors
@@ -18,6 +19,7 @@ from keras_contrastive.models.checkpoints.layout import TRANSFORMERS
 from keras_contrastive.models.checkpoints.loaded_logit_scale import (
     loaded_logit_scale,
 )
+from keras_contrastive.models.checkpoints.tensor_names import unwrapped
 from keras_contrastive.models.checks import value_range_of
 from keras_contrastive.models.encoders.text_transformer import TextTransformer
 from keras_contrastive.models.encoders.vision_transformer import (
@@ -41,7 +43,8 @@ _FORMATS = {
 def load_checkpoint(model_class, path, augmenter=None):
     """See `CLIPModel.from_checkpoint`."""
     path = find_weights(path)
-    tensors = read_tensors(path)
+    tensors = unwrapped(read_tensors(path))
+    check_dtypes(tensors)
     if any(name.startswith("vision_model.") for name in tensors):
         layout = TRANSFORMERS
         config = transformers_configuration.read(path.parent)
@@ -120,7 +123,9 @@ def save_checkpoint(model, path, format):
     if not model.built:
         model.build_from_encoders()
     layout, configuration, file = _FORMATS[format]
-    folder = Path(path)
+    folder = Path(path).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"`path` must be a folder. Received: {folder}, a file")
     check_overwrites_ours(
         folder / file, [folder / name for name in configuration.FILES]
     )

@@ -2,9 +2,14 @@
 
 from typing import NamedTuple
 
+from keras_contrastive.json_files import TOKEN_ID
+from keras_contrastive.json_files import value_of
+
 # Those of CLIP's code, and the defaults of both peers.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
+# CLIP's own vocabulary, whose highest id is the end token.
+VOCABULARY_SIZE = 49408
 
 
 class Configuration(NamedTuple):
@@ -26,7 +31,28 @@ def height_and_width(size):
     if isinstance(size, dict):
         size = size["height"], size["width"]
     height, width = (size, size) if isinstance(size, int) else size
-    return int(height), int(width)
+    return height, width
+
+
+def end_at_highest_id(vocabulary_size):
+    """The `end_id` of a text encoder that pools at the highest id of a text.
+
+    In CLIP's own vocabulary that is the end token. Where tokens were added,
+    it depends on the text: `None`.
+    """
+    known = vocabulary_size == VOCABULARY_SIZE
+    return vocabulary_size - 1 if known else None
+
+
+def end_id_of(settings, name, default, vocabulary_size, place):
+    """The id of the end token that a file names."""
+    end_id = value_of(settings, name, default, TOKEN_ID, place)
+    if end_id >= vocabulary_size:
+        raise ValueError(
+            f"`{name}` of {place} must be an id of the vocabulary, below "
+            f"vocab_size={vocabulary_size}. Received: {name}={end_id}"
+        )
+    return end_id
 
 
 def check_setting(file, section, settings, expected):

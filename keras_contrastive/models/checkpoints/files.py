@@ -1,6 +1,7 @@
 """Checkpoints as files: one or several `.safetensors` beside a `.json`."""
 
 import os
+import zipfile
 from pathlib import Path
 
 from keras_contrastive.json_files import read_json
@@ -13,19 +14,38 @@ _WEIGHTS = (
 # In the metadata of the files that this package writes.
 _WRITER = "keras_contrastive"
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+# How a pickle becomes a file of tensors.
+_OF_TORCHSCRIPT = "tensors = torch.jit.load({path!r}, 'cpu').state_dict()"
+_OF_PICKLE = (
+    "tensors = torch.load({path!r}, 'cpu', weights_only=True); "
+    "tensors = tensors.get('state_dict', tensors)"
+)
+_SAVED = (
+    "safetensors.torch.save_file({{name: tensor.clone().contiguous() for name, "
+    "tensor in tensors.items()}}, {file!r})"
+)
 
 
 def find_weights(path: str | os.PathLike) -> Path:
     """The file of weights that `path` is, or that lies in the folder `path`.
 
     Raises:
-        ValueError: If there is none, or only a pickle.
+        ValueError: If there is none, or only a pickle or a LoRA adapter.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.is_file():
         if path.suffix in _PICKLES:
             raise _pickled(path)
         return path
+    if (path / "adapter_config.json").is_file():
+        raise ValueError(
+            "`path` must be a checkpoint of a whole CLIP. Received: "
+            f"{os.fspath(path)!r}, a LoRA adapter (adapter_config.json), which "
+            "changes a model that is elsewhere; merge it first, with peft: "
+            "PeftModel.from_pretrained(model, adapter_folder)"
+            ".merge_and_unload().save_pretrained(folder)."
+        )
     for name in _WEIGHTS:
         if (path / name).is_file():
             return path / name
@@ -49,22 +69,59 @@ def find_weights(path: str | os.PathLike) -> Path:
 
 
 def _pickled(path):
+    is_torchscript = _is_torchscript(path)
+    recipe = "; ".join(
+        (
+            "import safetensors.torch, torch",
+            _OF_TORCHSCRIPT if is_torchscript else _OF_PICKLE,
+            _SAVED,
+        )
+    ).format(
+        path=os.fspath(path),
+        file=os.fspath(
+            path.with_name(
+                "model.safetensors"
+                if (path.parent / "config.json").is_file()
+                else "open_clip_model.safetensors"
+            )
+        ),
+    )
+    kind = "a TorchScript program" if is_torchscript else "a pickle"
     return ValueError(
         "`path` must be a checkpoint in safetensors. Received: "
-        f"{os.fspath(path)!r}, a pickle, which runs whatever code its author "
+        f"{os.fspath(path)!r}, {kind}, which runs whatever code its author "
         "put into it when it is read. Where you trust it, convert it once, "
-        "with PyTorch: safetensors.torch.save_file(torch.load(path, "
-        "weights_only=True), 'open_clip_model.safetensors'), or, in "
-        "transformers, CLIPModel.from_pretrained(folder).save_pretrained("
-        "folder). See docs/pretrained.md."
+        f"with PyTorch: {recipe}\nSee docs/pretrained.md."
     )
+
+
+def _is_torchscript(path):
+    """Whether a file is of `torch.jit.save`, as OpenAI's are."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(n.endswith("/constants.pkl") for n in archive.namelist())
 
 
 def read_tensors(path: Path) -> dict:
     """Name to array of the checkpoint whose file of weights is `path`."""
     if path.suffix == ".json":
-        index = read_json(path)["weight_map"]
+        index = read_json(path).get("weight_map")
+        if not index or not (
+            isinstance(index, dict)
+            and all(isinstance(name, str) for name in index.values())
+        ):
+            raise ValueError(
+                f"`weight_map` of {path} must say the file of each tensor. "
+                f"Received: weight_map={index!r:.100}"
+            )
         parts = {path.parent / name for name in index.values()}
+        missing = sorted(p.name for p in parts if not p.is_file())
+        if missing:
+            raise ValueError(
+                f"`path` must have every file that {path.name} names. "
+                f"Received: {os.fspath(path.parent)!r}, without {missing}"
+            )
         return {
             name: tensor
             for part in sorted(parts)
@@ -73,11 +130,28 @@ def read_tensors(path: Path) -> dict:
     safetensors = _import_safetensors()
     try:
         return safetensors.numpy.load_file(path)
-    except safetensors.SafetensorError as error:
+    # AttributeError: a dtype that NumPy does not have, such as float8.
+    except (safetensors.SafetensorError, AttributeError, TypeError) as error:
         raise ValueError(
             f"`path` must be a checkpoint in safetensors. Received: "
             f"{os.fspath(path)!r}: {error}"
         ) from error
+
+
+def check_dtypes(tensors: dict) -> None:
+    """Raises for weights that are no floats, such as quantized ones."""
+    others = {
+        name: tensor.dtype.name
+        for name, tensor in tensors.items()
+        if tensor.ndim > 1 and tensor.dtype.name not in _FLOATS
+        if not name.endswith("position_ids")
+    }
+    if others:
+        name, dtype = next(iter(others.items()))
+        raise ValueError(
+            f"The checkpoint's weights must be of one of {_FLOATS}. Received: "
+            f"{name} of {dtype}, one of {len(others)}"
+        )
 
 
 def write_tensors(tensors: dict, path: Path) -> None:

@@ -2,11 +2,21 @@
 
 import math
 
+from keras_contrastive.json_files import POSITIVE_INTEGER
+from keras_contrastive.json_files import POSITIVE_NUMBER
+from keras_contrastive.json_files import SHARE
+from keras_contrastive.json_files import SIZE
+from keras_contrastive.json_files import THREE_NUMBERS
+from keras_contrastive.json_files import THREE_POSITIVE_NUMBERS
 from keras_contrastive.json_files import read_json
+from keras_contrastive.json_files import section_of
+from keras_contrastive.json_files import value_of
 from keras_contrastive.json_files import write_json
 from keras_contrastive.models.checkpoints import configuration
 from keras_contrastive.models.checkpoints.configuration import Configuration
 from keras_contrastive.models.checkpoints.configuration import check_setting
+from keras_contrastive.models.checkpoints.configuration import end_at_highest_id
+from keras_contrastive.models.checkpoints.configuration import end_id_of
 from keras_contrastive.models.checkpoints.configuration import height_and_width
 
 FILE = "open_clip_config.json"
@@ -41,35 +51,57 @@ def read(folder, tensors):
     config = read_json(folder / FILE)
     if config is None:
         return _of_openai(folder, tensors)
-    model = config["model_cfg"]
-    vision, text = model["vision_cfg"], model["text_cfg"]
+    model = section_of(config, "model_cfg", FILE)
+    vision, text = (
+        section_of(model, name, f"model_cfg in {FILE}")
+        for name in ("vision_cfg", "text_cfg")
+    )
+    if not (vision and text):
+        raise ValueError(
+            f"`vision_cfg` and `text_cfg` of model_cfg in {FILE} must be there."
+            f" Received: {sorted(config)}, with {sorted(model)} in model_cfg"
+        )
     for section, settings, used in (
         ("model_cfg", model, _MODEL),
         ("vision_cfg", vision, _VISION),
         ("text_cfg", text, _TEXT),
     ):
         _check_others(section, settings, used | _WITHOUT_EFFECT)
-    size = height_and_width(vision.get("image_size", 224))
-    mean, std, augmenter = _preprocessing(config.get("preprocess_cfg", {}))
+
+    def of_vision(name, default, kind):
+        return value_of(vision, name, default, kind, f"vision_cfg in {FILE}")
+
+    size = height_and_width(of_vision("image_size", 224, SIZE))
+    head_width = of_vision("head_width", 64, POSITIVE_INTEGER)
+    mean, std, augmenter = _preprocessing(
+        section_of(config, "preprocess_cfg", FILE)
+    )
     activation = "quick_gelu" if model.get("quick_gelu") else "gelu"
-    vocabulary_size = text.get("vocab_size", 49408)
+    place = f"text_cfg in {FILE}"
+    vocabulary_size = value_of(
+        text,
+        "vocab_size",
+        configuration.VOCABULARY_SIZE,
+        POSITIVE_INTEGER,
+        place,
+    )
     return Configuration(
         image={
-            "num_heads": _width(tensors) // vision.get("head_width", 64),
+            "num_heads": _width(tensors) // head_width,
             "activation": activation,
             "layer_norm_epsilon": _epsilon(vision, "vision_cfg"),
-            "patch_dropout": vision.get("patch_dropout", 0.0),
+            "patch_dropout": of_vision("patch_dropout", 0.0, SHARE),
             "input_shape": (*size, 3),
             "mean": mean,
             "std": std,
         },
         text={
-            "num_heads": text.get("heads", 8),
+            "num_heads": value_of(text, "heads", 8, POSITIVE_INTEGER, place),
             "activation": activation,
             "layer_norm_epsilon": _epsilon(text, "text_cfg"),
-            "end_id": text.get("eos_id", 2)
+            "end_id": end_id_of(text, "eos_id", 2, vocabulary_size, place)
             if text.get("pool_type") == "eos"
-            else vocabulary_size - 1,
+            else end_at_highest_id(vocabulary_size),
         },
         augmenter=augmenter,
     )
@@ -79,7 +111,7 @@ def _check_others(section, settings, used):
     others = {
         name: value
         for name, value in settings.items()
-        if name not in used and value
+        if name not in used and (value or name in _CLIP)
     }
     check_setting(
         FILE, section, others, {name: _CLIP.get(name, []) for name in others}
@@ -87,12 +119,19 @@ def _check_others(section, settings, used):
 
 
 def _epsilon(settings, section):
-    norm = settings.get("norm_kwargs") or {}
-    _check_others(f"norm_kwargs of {section}", norm, {"eps"})
-    return norm.get("eps", 1e-5)
+    norm = section_of(settings, "norm_kwargs", f"{section} in {FILE}")
+    place = f"norm_kwargs of {section}"
+    _check_others(place, norm, {"eps"})
+    return value_of(norm, "eps", 1e-5, POSITIVE_NUMBER, f"{place} in {FILE}")
 
 
 def _preprocessing(settings):
+    # The library takes its default where a value is null.
+    settings = {k: v for k, v in settings.items() if v is not None}
+    place = f"preprocess_cfg in {FILE}"
+    for name in {"mean", "std"} & set(settings):
+        if isinstance(settings[name], int | float):  # of all channels
+            settings[name] = 3 * [settings[name]]
     check_setting(
         FILE,
         "preprocess_cfg",
@@ -104,8 +143,18 @@ def _preprocessing(settings):
         },
     )
     return (
-        tuple(settings.get("mean", configuration.MEAN)),
-        tuple(settings.get("std", configuration.STD)),
+        tuple(
+            value_of(settings, "mean", configuration.MEAN, THREE_NUMBERS, place)
+        ),
+        tuple(
+            value_of(
+                settings,
+                "std",
+                configuration.STD,
+                THREE_POSITIVE_NUMBERS,
+                place,
+            )
+        ),
         {
             "interpolation": settings.get("interpolation", "bicubic"),
             "center_crop": settings.get("resize_mode", "shortest")
@@ -134,7 +183,7 @@ def _of_openai(folder, tensors):
         text={
             "num_heads": tensors["ln_final.weight"].shape[0] // 64,
             "activation": "quick_gelu",
-            "end_id": int(tensors["vocab_size"]) - 1,
+            "end_id": end_at_highest_id(int(tensors["vocab_size"])),
         },
         augmenter={"interpolation": "bicubic", "center_crop": True},
     )
@@ -174,7 +223,7 @@ def write(folder, model, crop):
             "context_length": text.context_length,
         },
     }
-    if text.end_id != text.vocabulary_size - 1:
+    if text.end_id != end_at_highest_id(text.vocabulary_size):
         model_cfg["text_cfg"] |= {"pool_type": "eos", "eos_id": text.end_id}
     if model.logit_scale.bias is not None:
         model_cfg["init_logit_bias"] = model.logit_scale.initial_bias

@@ -1,17 +1,32 @@
 """`config.json` and `preprocessor_config.json` of Hugging Face's CLIPModel."""
 
+from keras_contrastive.json_files import BOOLEAN
+from keras_contrastive.json_files import POSITIVE_INTEGER
+from keras_contrastive.json_files import POSITIVE_NUMBER
+from keras_contrastive.json_files import SIZE
+from keras_contrastive.json_files import THREE_NUMBERS
+from keras_contrastive.json_files import THREE_POSITIVE_NUMBERS
 from keras_contrastive.json_files import read_json
+from keras_contrastive.json_files import section_of
+from keras_contrastive.json_files import value_of
 from keras_contrastive.json_files import write_json
 from keras_contrastive.models.checkpoints import configuration
 from keras_contrastive.models.checkpoints.configuration import Configuration
 from keras_contrastive.models.checkpoints.configuration import check_setting
+from keras_contrastive.models.checkpoints.configuration import end_at_highest_id
+from keras_contrastive.models.checkpoints.configuration import end_id_of
 from keras_contrastive.models.checkpoints.configuration import height_and_width
 
 # Those that `write` writes.
 FILES = ("config.json", "preprocessor_config.json")
 # The library leaves out of the files what is as its classes have it.
 _DEFAULTS = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
-_VISION = {**_DEFAULTS, "num_attention_heads": 12, "image_size": 224}
+_VISION = {
+    **_DEFAULTS,
+    "num_attention_heads": 12,
+    "image_size": 224,
+    "num_channels": 3,
+}
 _TEXT = {
     **_DEFAULTS,
     "num_attention_heads": 8,
@@ -36,19 +51,26 @@ def read(folder):
     check_setting("config.json", "the model", config, {"model_type": ["clip"]})
     vision = _section(config, "vision_config", _VISION)
     text = _section(config, "text_config", _TEXT)
-    height, width = height_and_width(vision["image_size"])
+    place = "text_config in config.json"
+    size = value_of(
+        vision, "image_size", None, SIZE, "vision_config in config.json"
+    )
+    height, width = height_and_width(size)
     mean, std, augmenter = _preprocessing(folder, (height, width))
-    end_id = text["eos_token_id"]
+    vocabulary_size = value_of(
+        text, "vocab_size", None, POSITIVE_INTEGER, place
+    )
+    end_id = end_id_of(text, "eos_token_id", None, vocabulary_size, place)
     return Configuration(
         image={
-            **_tower(vision),
+            **_tower(vision, "vision_config"),
             "input_shape": (height, width, 3),
             "mean": mean,
             "std": std,
         },
         text={
-            **_tower(text),
-            "end_id": text["vocab_size"] - 1
+            **_tower(text, "text_config"),
+            "end_id": end_at_highest_id(vocabulary_size)
             if end_id == _HIGHEST_ID
             else end_id,
         },
@@ -57,12 +79,17 @@ def read(folder):
 
 
 def _section(config, name, defaults):
-    # Old files hold a second one, which counts.
-    section = {
-        **defaults,
-        **(config.get(name) or {}),
-        **(config.get(f"{name}_dict") or {}),
-    }
+    section = section_of(config, name, "config.json")
+    old = f"{name}_dict"
+    # Files of early releases hold a second one. The library makes it complete
+    # by the defaults, and all of that overrides the first.
+    if config.get(old) is not None:
+        section = {
+            **section,
+            **defaults,
+            **section_of(config, old, "config.json"),
+        }
+    section = {**defaults, **section}
     check_setting(
         "config.json",
         name,
@@ -72,20 +99,27 @@ def _section(config, name, defaults):
     return section
 
 
-def _tower(section):
+def _tower(section, name):
+    def value(setting, kind):
+        return value_of(section, setting, None, kind, f"{name} in config.json")
+
     return {
-        "num_heads": section["num_attention_heads"],
+        "num_heads": value("num_attention_heads", POSITIVE_INTEGER),
         "activation": section["hidden_act"],
-        "layer_norm_epsilon": section["layer_norm_eps"],
+        "layer_norm_epsilon": value("layer_norm_eps", POSITIVE_NUMBER),
     }
 
 
 def _preprocessing(folder, image_size):
-    settings = read_json(folder / "preprocessor_config.json")
-    if settings is None:
-        processor = read_json(folder / "processor_config.json") or {}
-        settings = processor.get("image_processor") or {}
     file = "preprocessor_config.json"
+    settings = read_json(folder / file)
+    if settings is None:
+        file = "processor_config.json"
+        settings = section_of(
+            read_json(folder / file) or {}, "image_processor", file
+        )
+    # The library takes its default where a value is null.
+    settings = {k: v for k, v in settings.items() if v is not None}
     check_setting(
         file,
         "the images",
@@ -97,24 +131,29 @@ def _preprocessing(folder, image_size):
             "resample": list(_RESAMPLING),
         },
     )
+
+    def value(name, default, kind):
+        return value_of(settings, name, default, kind, file)
+
     size = settings.get("size", {"shortest_edge": image_size[0]})
-    if isinstance(size, int):
-        size = {"shortest_edge": size}
-    center_crop = "shortest_edge" in size
-    seen = size["shortest_edge"] if center_crop else size
-    crop = settings.get("crop_size", image_size) if center_crop else seen
+    center_crop = not isinstance(size, dict) or "shortest_edge" in size
+    if isinstance(size, dict) and center_crop:
+        size = size["shortest_edge"]
+    seen = value_of({"size": size}, "size", None, SIZE, file)
+    crop = value("crop_size", image_size, SIZE) if center_crop else seen
+    crops = value("do_center_crop", True, BOOLEAN)
     if not (
         height_and_width(seen) == height_and_width(crop) == image_size
-        and settings.get("do_center_crop", True) >= center_crop
+        and crops >= center_crop
     ):
         raise ValueError(
             f"`size` and `crop_size` in {file} must be the model's image "
             f"size, {image_size}, with `do_center_crop` where `size` is that "
             f"of the shortest edge. Received: {settings}"
         )
-    mean = tuple(settings.get("image_mean", configuration.MEAN))
-    std = tuple(settings.get("image_std", configuration.STD))
-    if not settings.get("do_normalize", True):
+    mean = tuple(value("image_mean", configuration.MEAN, THREE_NUMBERS))
+    std = tuple(value("image_std", configuration.STD, THREE_POSITIVE_NUMBERS))
+    if not value("do_normalize", True, BOOLEAN):
         mean = std = None
     interpolation = _RESAMPLING[settings.get("resample", 3)]
     return (
@@ -166,7 +205,9 @@ def write(folder, model, crop):
                 **_written_tower(text, model.projection_dim),
                 "vocab_size": text.vocabulary_size,
                 "max_position_embeddings": text.context_length,
-                "eos_token_id": text.end_id,
+                "eos_token_id": _HIGHEST_ID
+                if text.end_id is None
+                else text.end_id,
                 "bos_token_id": None,
                 "pad_token_id": None,
             },

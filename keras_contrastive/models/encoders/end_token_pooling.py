@@ -14,12 +14,15 @@ class EndTokenPooling(keras.layers.Layer):
     highest", as in CLIP's first code, breaks with added tokens. The first one
     counts, since some tokenizers pad with the same id.
 
+    Checkpoints of CLIP's first code to which tokens were added name no end
+    token: for those, `end_id=None` pools where the id is highest.
+
     A row without it is an error, which can only be raised where the ids can be
     looked at: not in training, where a step may be compiled. There such a row
     is pooled at its last position.
 
     Args:
-        end_id: Int, id of the end token.
+        end_id: Int, id of the end token, or `None` for the highest of each row.
         **kwargs: Those of `keras.layers.Layer`.
 
     Call arguments:
@@ -40,6 +43,9 @@ class EndTokenPooling(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs, tokens, training=False):
+        if self.end_id is None:
+            highest = ops.cast(ops.argmax(tokens, axis=1), "int32")
+            return take_token(inputs, highest)
         if not training:
             check_end(tokens, self.end_id)
         is_end = ops.cast(ops.equal(tokens, self.end_id), "int32")
@@ -68,9 +74,9 @@ def take_token(x, index):
 
 
 def check_end(tokens, end_id):
-    """Raises if a row of concrete `tokens` has no `end_id`."""
+    """Raises if a row of concrete `tokens` has no `end_id`, unless `None`."""
     tokens = concrete(tokens)
-    if tokens is None:
+    if tokens is None or end_id is None:
         return
     without = np.flatnonzero(~(tokens == end_id).any(axis=-1))
     if without.size:

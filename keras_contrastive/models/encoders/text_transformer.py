@@ -37,7 +37,8 @@ class TextTransformer(FunctionalEncoder):
 
     Args:
         vocabulary_size: Int, the number of ids, that of the tokenizer.
-        end_id: Int, the id of the end token.
+        end_id: Int, the id of the end token; or `None` to pool each text at
+            its highest id, as CLIP's first code does, which checks nothing.
         context_length: Int, the most tokens of a text, which include the end
             token.
         width: Int, dimension of the features.
@@ -89,7 +90,7 @@ class TextTransformer(FunctionalEncoder):
     def __init__(
         self,
         vocabulary_size: int,
-        end_id: int,
+        end_id: int | None,
         context_length: int = 77,
         width: int = 512,
         num_layers: int = 12,
@@ -113,7 +114,7 @@ class TextTransformer(FunctionalEncoder):
             layer_norm_epsilon,
             dropout,
         )
-        if not 0 <= end_id < vocabulary_size:
+        if end_id is not None and not 0 <= end_id < vocabulary_size:
             raise ValueError(
                 "`end_id` must be an id of the vocabulary, in "
                 f"[0, {vocabulary_size}). Received: end_id={end_id}"

@@ -2,11 +2,13 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import torch
 
 import keras_contrastive as kc
+from keras_contrastive.models.checkpoints import transformers_configuration
 from tests.models.checkpoints.helpers import CONFIGS
 from tests.models.checkpoints.helpers import IMAGES
 from tests.models.checkpoints.helpers import TOKENS
@@ -57,6 +59,79 @@ def test_equals_transformers_and_goes_back(name, tmp_path):
         outputs_of(back, normalized(IMAGES, model)), expected, strict=True
     ):
         np.testing.assert_allclose(actual, value, atol=1e-6)
+
+
+# The second, older form of the sections: complete, or completed by defaults.
+OLD = {
+    "complete": lambda section: (None, section),
+    "overriding": lambda section: ({**section, "layer_norm_eps": 0.1}, section),
+    "default over section": lambda section: (
+        {"layer_norm_eps": 0.1, "hidden_act": "gelu"},
+        {
+            k: v
+            for k, v in section.items()
+            if k not in ("layer_norm_eps", "hidden_act")
+        },
+    ),
+    "empty": lambda section: ({"layer_norm_eps": 0.1}, {}),
+    "null": lambda section: ({**section, "layer_norm_eps": 0.1}, None),
+}
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_old_sections_are_merged_as_in_transformers(name, tmp_path):
+    settings = CONFIGS["gelu"]
+    merged = dict(settings)
+    for section in ("text_config", "vision_config"):
+        new, old = OLD[name](settings[section])
+        merged |= {section: new, f"{section}_dict": old}
+    expected = transformers.CLIPConfig(**json.loads(json.dumps(merged)))
+    (tmp_path / "config.json").write_text(json.dumps(merged))
+    ours = transformers_configuration.read(tmp_path)
+    for encoder, theirs in (
+        (ours.image, expected.vision_config),
+        (ours.text, expected.text_config),
+    ):
+        assert encoder["layer_norm_epsilon"] == theirs.layer_norm_eps
+        assert encoder["num_heads"] == theirs.num_attention_heads
+        assert encoder["activation"] == theirs.hidden_act
+    assert ours.text["end_id"] == expected.text_config.eos_token_id
+    assert ours.image["input_shape"][0] == expected.vision_config.image_size
+
+
+def test_incomplete_old_sections_and_the_highest_id(tmp_path):
+    """End id 2: the text is read at its highest id, an added token's."""
+    settings = json.loads(json.dumps(CONFIGS["gelu"]))
+    settings["text_config"]["eos_token_id"] = 2
+    for section in ("text_config", "vision_config"):
+        old = dict(settings[section])
+        del old["layer_norm_eps"]
+        settings[f"{section}_dict"] = old
+    torch.manual_seed(0)
+    peer_model = transformers.CLIPModel(
+        transformers.CLIPConfig(**json.loads(json.dumps(settings)))
+    )
+    for parameter in peer_model.parameters():
+        parameter.data += 0.2 * torch.randn_like(parameter)
+    peer_model.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    model = kc.CLIPModel.from_checkpoint(tmp_path)
+    assert model.text_encoder.end_id is None
+    expected = outputs_of(peer_model, normalized(IMAGES, model))
+    for actual, value in zip(embeddings(model), expected, strict=False):
+        np.testing.assert_allclose(actual, value, atol=1e-4)
+    # A text whose highest id is no end token.
+    tokens = np.array([[48, 3, 4, 5, 0, 0]])
+    with torch.no_grad():
+        value = peer_model.get_text_features(torch.tensor(tokens))
+    value = getattr(value, "pooler_output", value).numpy()
+    value = value / np.linalg.norm(value, axis=1, keepdims=True)
+    actual = keras.ops.convert_to_numpy(model.encode_text(tokens))
+    np.testing.assert_allclose(actual, value, atol=1e-4)
+
+    model.save_checkpoint(tmp_path / "ours")
+    written = json.loads((tmp_path / "ours" / "config.json").read_text())
+    assert written["text_config"]["eos_token_id"] == 2
 
 
 def test_preprocessing_goes_back(tmp_path, rng):

@@ -254,7 +254,7 @@ def test_refuses_files(tmp_path, rng):
     pickle = tmp_path / "pytorch_model.bin"
     pickle.write_bytes(b"")
     for path in (tmp_path, pickle):
-        with pytest.raises(ValueError, match="a pickle, which .*save_file"):
+        with pytest.raises(ValueError, match=r"a pickle, which [^!]*save_file"):
             load(path)
     settings = config()
     tensors = oracle.random_checkpoint(rng, settings)
