@@ -84,18 +84,23 @@ class BatchNormalization(keras.layers.BatchNormalization):
                 inputs, self.gamma, self.beta, self.epsilon
             )
             self._follow(mean, variance)
-            return outputs
+            return ops.cast(outputs, self.compute_dtype)
         if mask is not None:
             raise ValueError(
                 "`mask` must be None on several replicas, where "
                 f"{type(self).__name__} does not take one. Received: a mask of "
                 f"shape {tuple(mask.shape)}"
             )
-        x = ops.cast(inputs, "float32")
+        dtype = keras.backend.result_type(inputs.dtype, "float32")
+        x = ops.cast(inputs, dtype)
         mean, variance = self._global_moments(x)
         self._follow(mean, variance)
+        beta, gamma = (
+            None if weight is None else ops.cast(weight, dtype)
+            for weight in (self.beta, self.gamma)
+        )
         x = ops.batch_normalization(
-            x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon
+            x, mean, variance, self.axis, beta, gamma, self.epsilon
         )
         return ops.cast(x, self.compute_dtype)
 
@@ -105,7 +110,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
-            moving.assign(moving * self.momentum + now * (1 - self.momentum))
+            before = ops.cast(moving, now.dtype)
+            moving.assign(before * self.momentum + now * (1 - self.momentum))
 
     def _global_moments(self, x):
         axes = [i for i in range(len(x.shape)) if i != self.axis % len(x.shape)]

@@ -52,6 +52,7 @@ class Dropout(keras.layers.Layer):
         self.rate = rate
         self.seed = seed
         self.random_state = RandomState(seed)
+        self.supports_masking = True
         self.built = True
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -59,7 +60,9 @@ class Dropout(keras.layers.Layer):
             return inputs
         # Not by `keras.random.dropout`, which on PyTorch draws from the global
         # state and leaves this one alone.
-        draws = keras.random.uniform(ops.shape(inputs), seed=self.random_state)
+        draws = keras.random.uniform(
+            ops.shape(inputs), dtype="float32", seed=self.random_state
+        )
         return ops.where(draws < self.rate, 0, inputs / (1 - self.rate))
 
     def compute_output_shape(self, input_shape: Any) -> Any:

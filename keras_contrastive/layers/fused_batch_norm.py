@@ -12,7 +12,9 @@ def is_fusible(inputs, axis):
     """Whether `fused_batch_norm` takes them."""
     is_last = axis in (-1, len(inputs.shape) - 1)
     has_kernel = keras.backend.backend() in ("tensorflow", "torch")
-    return has_kernel and is_last and len(inputs.shape) == 4
+    # TensorFlow's has no float64.
+    is_small = keras.backend.standardize_dtype(inputs.dtype) != "float64"
+    return has_kernel and is_small and is_last and len(inputs.shape) == 4
 
 
 def fused_batch_norm(inputs, gamma, beta, epsilon):
@@ -20,8 +22,8 @@ def fused_batch_norm(inputs, gamma, beta, epsilon):
 
     Args:
         inputs: Tensor of shape `(batch, height, width, channels)`.
-        gamma: Float32 tensor of shape `(channels,)`.
-        beta: Float32 tensor of shape `(channels,)`.
+        gamma: Float tensor of shape `(channels,)`.
+        beta: Float tensor of shape `(channels,)`.
         epsilon: Float.
 
     Returns:
@@ -36,6 +38,8 @@ def fused_batch_norm(inputs, gamma, beta, epsilon):
 def _tensorflow(inputs, gamma, beta, epsilon):
     import tensorflow as tf
 
+    # Whatever the inputs are, it takes these as float32 only.
+    gamma, beta = tf.cast(gamma, "float32"), tf.cast(beta, "float32")
     # It divides by one less than the number of values.
     count = tf.cast(tf.size(inputs) // inputs.shape[-1], "float32")
     outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(

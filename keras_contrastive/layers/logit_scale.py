@@ -26,7 +26,8 @@ class LogitScale(keras.layers.Layer):
             `"auto"`, the default: 100 without a bias, no bound with one.
         initial_bias: Number, start of a learnable bias, such as SigLIP's -10.
             Defaults to `None`, no bias.
-        **kwargs: `name` and `trainable` of `keras.layers.Layer`.
+        **kwargs: Those of `keras.layers.Layer`. `dtype` is that of the logits
+            of a call, float32 by default, under every global policy too.
 
     Attributes:
         scale: Float32 scalar tensor, `exp(t)`: what the losses take as
@@ -38,7 +39,7 @@ class LogitScale(keras.layers.Layer):
         similarities: Float tensor of any shape.
 
     Returns:
-        Float32 tensor of the same shape, the logits.
+        Float tensor of the same shape, the logits, of the layer's `dtype`.
 
     Raises:
         ValueError: If `initial_temperature` or `max_scale` is not a positive
@@ -89,7 +90,10 @@ class LogitScale(keras.layers.Layer):
                 f"initial_temperature={initial_temperature} with "
                 f"max_scale={max_scale}"
             )
-        super().__init__(dtype="float32", **kwargs)
+        if kwargs.get("dtype") is None:
+            kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        self.supports_masking = True
         self.initial_temperature = initial_temperature
         self.max_scale = max_scale
         self.initial_bias = initial_bias
@@ -102,6 +106,7 @@ class LogitScale(keras.layers.Layer):
             constraint=None
             if max_scale is None
             else _AtMost(math.log(max_scale)),
+            dtype="float32",
             autocast=False,
         )
         self.bias = None
@@ -110,6 +115,7 @@ class LogitScale(keras.layers.Layer):
                 name="bias",
                 shape=(),
                 initializer=keras.initializers.Constant(initial_bias),
+                dtype="float32",
                 autocast=False,
             )
         self.built = True
@@ -119,18 +125,17 @@ class LogitScale(keras.layers.Layer):
         return ops.exp(ops.convert_to_tensor(self.log_scale))
 
     def call(self, similarities: Any) -> Any:
-        logits = self.scale * similarities
-        return logits if self.bias is None else logits + self.bias
+        logits = self.scale * ops.cast(similarities, "float32")
+        if self.bias is not None:
+            logits = logits + self.bias
+        return ops.cast(logits, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        # It is float32 always, and no argument.
-        del config["dtype"]
         return {
-            **config,
+            **super().get_config(),
             "initial_temperature": self.initial_temperature,
             "max_scale": self.max_scale,
             "initial_bias": self.initial_bias,

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_contrastive.layers.random_state import RandomState
+from keras_contrastive.trainer.keras_internals import set_keras_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -26,6 +27,8 @@ class PatchDropout(keras.layers.Layer):
     Call arguments:
         inputs: Float tensor of shape `(batch, tokens, dim)`.
         training: Whether to drop tokens. Defaults to `False`.
+        mask: Optional boolean tensor of shape `(batch, tokens)`. The output
+            has that of the tokens that are kept.
 
     Returns:
         Float tensor of shape `(batch, kept, dim)`; `inputs` outside of
@@ -71,6 +74,7 @@ class PatchDropout(keras.layers.Layer):
         self.num_prefix_tokens = num_prefix_tokens
         self.seed = seed
         self.random_state = RandomState(seed)
+        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         if (
@@ -85,19 +89,40 @@ class PatchDropout(keras.layers.Layer):
                 f"Received: inputs.shape={tuple(input_shape)}"
             )
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
+    def call(
+        self, inputs: Any, training: bool = False, mask: Any = None
+    ) -> Any:
         if not training or self.rate == 0:
             return inputs
         prefix = self.num_prefix_tokens
         patches = inputs.shape[1] - prefix
-        kept = max(1, round((1 - self.rate) * patches))
+        kept = self._num_kept(patches)
         # The highest of independent draws are a random choice.
         draws = keras.random.uniform(
-            (ops.shape(inputs)[0], patches), seed=self.random_state
+            (ops.shape(inputs)[0], patches),
+            dtype="float32",
+            seed=self.random_state,
         )
         index = prefix + ops.sort(ops.top_k(draws, kept)[1], axis=1)
         chosen = ops.take_along_axis(inputs, index[:, :, None], axis=1)
-        return ops.concatenate([inputs[:, :prefix], chosen], axis=1)
+        outputs = ops.concatenate([inputs[:, :prefix], chosen], axis=1)
+        if mask is not None:
+            chosen = ops.take_along_axis(mask, index, axis=1)
+            mask = ops.concatenate([mask[:, :prefix], chosen], axis=1)
+            set_keras_mask(outputs, mask)
+        return outputs
+
+    def _num_kept(self, patches):
+        return max(1, round((1 - self.rate) * patches))
+
+    def compute_output_spec(
+        self, inputs: Any, training: bool = False, mask: Any = None
+    ) -> Any:
+        batch, tokens, dim = inputs.shape
+        if training:
+            prefix = self.num_prefix_tokens
+            tokens = prefix + self._num_kept(tokens - prefix)
+        return keras.KerasTensor((batch, tokens, dim), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         # A model is put together for inference, where this is the identity;

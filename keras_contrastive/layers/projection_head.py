@@ -69,6 +69,7 @@ class ProjectionHead(keras.layers.Layer):
         hidden_dim = check_positive_int("hidden_dim", hidden_dim)
         output_dim = check_positive_int("output_dim", output_dim)
         num_layers = check_positive_int("num_layers", num_layers)
+        self.supports_masking = True
         self.hidden_dim = hidden_dim
         self.output_dim = output_dim
         self.num_layers = num_layers

@@ -24,7 +24,8 @@ class BatchHealth(keras.metrics.Metric):
     """
 
     def __init__(self, name="batch_health"):
-        super().__init__(name=name)
+        # A float16 could not count beyond 2048, whatever `floatx` is.
+        super().__init__(name=name, dtype="float32")
         self.input_batches = self._sum("input_batches")
         self.not_finite = self._sum("not_finite")
         self.bad_inputs = self._sum("bad_inputs")

@@ -80,7 +80,9 @@ class Uniformity(keras.metrics.Mean):
     def result(self) -> Any:
         mean = super().result()
         # Without any pairs the mean is 0.
-        return ops.where(mean > 0, ops.log(ops.where(mean > 0, mean, 1.0)), 0.0)
+        has_pairs = mean > 0
+        logarithm = ops.log(ops.where(has_pairs, mean, 1.0))
+        return ops.cast(ops.where(has_pairs, logarithm, 0.0), self.dtype)
 
 
 def _potential(z, weight):

@@ -79,7 +79,8 @@ def fold_similarities(function, initial, queries, keys, excluded=None):
     def visit(i, state):
         first_unseen = i * block
         # The last block ends with the last row and may overlap the one before.
-        start = ops.minimum(first_unseen, m - block)
+        # Cast, since Keras chooses the dtype of an int by `floatx`.
+        start = ops.cast(ops.minimum(first_unseen, m - block), "int32")
         key_index = start + ops.arange(block, dtype="int32")
         visited = ops.slice(keys, (start, 0), (block, keys.shape[1]))
         similarities = ops.matmul(queries, ops.transpose(visited))

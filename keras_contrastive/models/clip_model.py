@@ -138,10 +138,10 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         self.projection_dim = projection_dim
         self.augmenter = augmenter
         self.image_tower = Tower(
-            image_encoder, projection_dim, "float32", name="image"
+            image_encoder, projection_dim, "float32", self.dtype_policy, "image"
         )
         self.text_tower = Tower(
-            text_encoder, projection_dim, "int32", name="text"
+            text_encoder, projection_dim, "int32", self.dtype_policy, "text"
         )
         # Last, as where `compile` makes it: files rely on the order.
         self.logit_scale = logit_scale

@@ -125,7 +125,9 @@ class SimCLRModel(ContrastiveModel):
                     f"encoder={encoder!r}; pass a "
                     "keras_contrastive.layers.ProjectionHead."
                 )
-            projector = ProjectionHead(output_shape[-1], 128)
+            projector = ProjectionHead(
+                output_shape[-1], 128, dtype=self.dtype_policy
+            )
         if augmenter is None:
             augmenter = simclr_augmenter(encoder)
         if num_classes is not None:

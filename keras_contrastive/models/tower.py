@@ -15,6 +15,7 @@ class Tower(keras.layers.Layer):
         encoder: Keras model or layer, inputs to vectors `(batch, dim)`.
         projection_dim: Int, dimension of the embeddings.
         example_dtype: Dtype of the inputs that build the encoder.
+        dtype: Dtype or policy of the projection.
         name: Name of the layer; `name + "_encoder"` is what errors call the
             encoder.
 
@@ -26,8 +27,8 @@ class Tower(keras.layers.Layer):
         Float32 tensor of shape `(batch, projection_dim)`, rows of norm 1.
     """
 
-    def __init__(self, encoder, projection_dim, example_dtype, name):
-        super().__init__(name=name)
+    def __init__(self, encoder, projection_dim, example_dtype, dtype, name):
+        super().__init__(dtype=dtype, name=name)
         self.encoder = encoder
         self.example_dtype = example_dtype
         # Of standard deviation d^-1/2 for features of dimension d.
@@ -38,6 +39,7 @@ class Tower(keras.layers.Layer):
                 1.0, "fan_in", "untruncated_normal"
             ),
             name="projection",
+            dtype=dtype,
         )
         if self.encoder_output_shape is not None:
             self._check(self.encoder_output_shape)

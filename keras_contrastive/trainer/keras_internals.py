@@ -4,6 +4,10 @@ from typing import Any
 
 import keras
 
+# Attaches a mask to a tensor inside `call`, as Keras' own `Masking` does: a
+# layer that keeps other tokens in each call has no `compute_mask` to do it.
+from keras.src.backend import set_keras_mask as set_keras_mask
+
 
 def clear_losses(model: keras.Model) -> None:
     """Forgets the losses that the layers added in earlier calls."""

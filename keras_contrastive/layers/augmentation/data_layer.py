@@ -1,4 +1,4 @@
-"""The one place where the package imports a private module of Keras.
+"""Private modules of Keras that the augmentation layers need.
 
 `DataLayer` lets a layer run inside `tf.data` on the JAX and PyTorch backends;
 `DynamicBackend` gives the operations of the backend that owns a tensor.

@@ -28,6 +28,7 @@ class ImagePipeline(keras.layers.Pipeline):
         layers: List of this package's augmentation layers with one
             `value_range`. Not `RandomApply`, which draws while it transforms.
         name: Name of the layer.
+        dtype: Dtype or policy of the views. Defaults to that of the last layer.
 
     Call arguments:
         images: Tensor of shape `(batch, height, width, channels)` or
@@ -54,11 +55,12 @@ class ImagePipeline(keras.layers.Pipeline):
     ```
     """
 
-    def __init__(self, layers: Any, name: str | None = None):
+    def __init__(self, layers: Any, name: str | None = None, dtype: Any = None):
         layers = list(layers)
         _check(layers)
         super().__init__(layers, name=name)
-        self.chain = _Chain(layers)
+        self.dtype_policy = layers[-1].dtype_policy if dtype is None else dtype
+        self.chain = _Chain(layers, self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:
         pass  # nothing depends on it
@@ -69,12 +71,16 @@ class ImagePipeline(keras.layers.Pipeline):
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self.chain.compute_output_shape(input_shape)
 
+    def get_config(self) -> dict[str, Any]:
+        dtype = keras.dtype_policies.serialize(self.dtype_policy)
+        return {**super().get_config(), "dtype": dtype}
+
 
 class _Chain(ImageLayer):
     """The layers of a pipeline as one."""
 
-    def __init__(self, layers):
-        super().__init__(layers[0].value_range, dtype=layers[-1].dtype_policy)
+    def __init__(self, layers, dtype):
+        super().__init__(layers[0].value_range, dtype=dtype)
         self.layers = layers
         for layer in layers:
             layer.backend = self.backend  # theirs follows into tf.data

@@ -65,6 +65,7 @@ class RandomSignalCrop(RandomSignalLayer):
         **kwargs: Any,
     ):
         super().__init__(seed=seed, **kwargs)
+        self.supports_masking = False
         self.length = check_positive_int("length", length)
         self.scale = check_interval("scale", scale, 0, 1)
 

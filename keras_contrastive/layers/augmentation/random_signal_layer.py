@@ -19,6 +19,11 @@ class RandomSignalLayer(Draws, ExampleLayer):
 
     example_rank = 2
 
+    def __init__(self, *, seed: int | None = None, **kwargs: Any):
+        super().__init__(seed=seed, **kwargs)
+        # Most change values and leave them where they are.
+        self.supports_masking = True
+
     def get_random_transformation(self, signals: Any) -> Any:
         """Draws a transformation per signal, from the shape of `signals`."""
         raise NotImplementedError

@@ -10,7 +10,26 @@ class FunctionalEncoder(keras.Model):
     A subclass makes its layers in the constructor, and keeps each argument as
     an attribute of the same name (Keras keeps `input_shape` and `name`): these
     are its config.
+
+    Args:
+        inputs: Symbolic input.
+        outputs: Symbolic output.
+        name: Name of the model.
+        dtype: Dtype or policy that the layers were made with.
+        **kwargs: The others of `keras.Model`.
     """
+
+    def __init__(
+        self,
+        inputs: Any,
+        outputs: Any,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(inputs, outputs, name=name, **kwargs)
+        # A functional model of Keras takes none, and has the global one.
+        self.dtype_policy = keras.dtype_policies.get(dtype)
 
     def get_config(self) -> dict[str, Any]:
         config = {

@@ -53,7 +53,8 @@ class PooledEncoder(keras.Model):
                     f"padding, or reads no tokens. Received: pad_id={pad_id}"
                 )
             valid = ops.not_equal(tokens, pad_id)
-        dtype = backbone.compute_dtype
+        # Not that of the backbone, which a functional model does not keep.
+        dtype = x.dtype
 
         rank = len(x.shape)
         if rank == 4:

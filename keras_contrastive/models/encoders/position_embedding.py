@@ -23,6 +23,7 @@ class PositionEmbedding(keras.layers.Layer):
     def __init__(self, max_length, **kwargs):
         super().__init__(**kwargs)
         self.max_length = max_length
+        self.supports_masking = True
 
     def build(self, input_shape):
         self.position_embedding = self.add_weight(
