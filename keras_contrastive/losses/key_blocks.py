@@ -37,9 +37,10 @@ class KeyBlocks:
 
     def start(self, i):
         """Index of the first key of block `i`."""
-        # Keras would choose the type after `floatx`, which may be float64.
+        # Keras would choose the type after `floatx`: int64 under float64, and
+        # on JAX a float under bfloat16.
         start = ops.convert_to_tensor(i * self.size, dtype="int32")
-        return ops.minimum(start, self.m - self.size)
+        return ops.cast(ops.minimum(start, self.m - self.size), "int32")
 
     def key_index(self, i):
         return self.start(i) + ops.arange(self.size, dtype="int32")
