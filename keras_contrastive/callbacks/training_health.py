@@ -1,9 +1,12 @@
-import math
 import warnings
 
 import keras
+import numpy as np
 
 from keras_contrastive import distribution
+from keras_contrastive.metrics.batch_health import LOSS
+from keras_contrastive.metrics.health_messages import report_training
+from keras_contrastive.validation import concrete
 
 # Embeddings that fill the sphere have spread 1, those of an untrained network
 # with a BatchNorm in its head some 0.9, without one some 0.1 to 0.3.
@@ -11,23 +14,34 @@ _COLLAPSED = 0.02
 
 
 class TrainingHealth(keras.callbacks.Callback):
-    """Stops on unusable data, and warns when the embeddings collapse.
+    """Stops on unusable data or a NaN loss, and warns of collapse.
 
     `ContrastiveModel.fit` adds one by itself, unless it is given one. After the
-    first step it raises a `ValueError` where the inputs were NaN or infinite,
-    images far outside the augmenter's `value_range`, a text lacked the end
-    token that its encoder pools at, or the batch held one example, which has
-    nothing to be contrasted with. At the end of each epoch it does so for NaN
-    inputs and endless texts in any batch of the epoch, and warns where the
-    embeddings of all examples have become nearly one point: the loss then
-    stands at the logarithm of the number of candidates and the representation
-    is useless.
+    first step and at the end of each epoch it raises a `ValueError` where, in
+    any batch of the epoch,
+
+    - the inputs were NaN or infinite, or images far outside their range (the
+      augmenter's `value_range` for floats, that of the dtype for integers);
+    - a token id was not in the vocabulary, a text lacked the end token that
+      its encoder pools at, or a label was no class of the probe;
+    - the loss was NaN or infinite and the weights became so. A step that the
+      optimizer skipped, as with a loss scale, is warned of.
+
+    After the first step it also raises where the batch held one example, which
+    has nothing to be contrasted with, and at the end of training where the
+    last update spoilt the weights.
+
+    Bad values are not trained on: NaN inputs count as zeros, unknown ids as id
+    0, and the probe leaves out labels that it cannot have. So the weights are
+    usable after all of these errors but the last.
+
+    At the end of each epoch it warns where the embeddings of all examples have
+    become nearly one point: the loss then stands at the logarithm of the number
+    of candidates and the representation is useless.
 
     Args:
         every_step: Bool, whether to look after each step, not after the first
-            and at the end of each epoch only. The error then names the step
-            whose inputs, or whose loss, were not finite, and the place in the
-            batch of the first such input. The device waits for each look.
+            and at the end of each epoch only. The device waits for each look.
 
     Example:
 
@@ -53,57 +67,33 @@ class TrainingHealth(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._first_step = True
+        self._skipped_steps = False
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._epoch = epoch
-        self._epoch_read = False
+        self._epoch = f"epoch {epoch + 1}"
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if not (self._first_step or self.every_step):
             return
         seen = self.model.health.summary()
-        self._check_step(batch, seen, logs or {})
-        if not self._first_step:
-            return
-        self._first_step = False
-        self._check_texts_end(seen)
-        if seen["out_of_range"]:
-            raise ValueError(
-                "The images must be uint8 in [0, 255], or floats in the "
-                "`value_range` of the augmenter, which is "
-                f"{self.model.value_range}. Received: images that span "
-                f"[{seen['minimum']:.4g}, {seen['maximum']:.4g}]. "
-                "Images normalised by mean and standard deviation belong "
-                "behind the augmenter, not before it: make the normalisation "
-                "the first layer of the encoder."
-            )
-        replicas = distribution.num_replicas()
-        if replicas * seen["examples"] < 2 * seen["batches"]:
-            raise ValueError(
-                "A batch must hold at least 2 examples to contrast. "
-                f"Received: {seen['examples']} in the first "
-                f"{seen['batches']} batches; raise `batch_size`, and batch "
-                "your dataset."
-            )
-
-    def on_test_begin(self, logs: dict | None = None) -> None:
-        # Validation at the end of an epoch resets the metrics before
-        # `on_epoch_end`, so the epoch is read here where there is one.
-        self._read_epoch()
+        if self.model.steps_per_execution == 1:
+            step = f"step {batch + 1} of {self._epoch}"
+            report_training(seen["findings"], step, is_step=True)
+        else:
+            report_training(seen["findings"], self._epoch)
+        self._check_loss(seen)
+        if self._first_step:
+            self._first_step = False
+            check_batch_size(seen)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self._read_epoch()
-
-    def _read_epoch(self):
-        if self._epoch_read:
-            return
-        self._epoch_read = True
         seen = self.model.health.summary()
-        self._check_inputs_are_finite(seen)
-        self._check_texts_end(seen)
-        if seen["batches"] and seen["spread"] < _COLLAPSED:
+        report_training(seen["findings"], self._epoch)
+        self._check_loss(seen)
+        # Not `<`, which is False for NaN.
+        if seen["batches"] and not seen["spread"] >= _COLLAPSED:
             warnings.warn(
-                f"The embeddings have collapsed in epoch {self._epoch + 1}: "
+                f"The embeddings have collapsed in {self._epoch}: "
                 "those of all examples are nearly the same point (spread "
                 f"{seen['spread']:.3g}; 1 fills the sphere, 0 is one point). "
                 "The representation learns nothing from here. Usual causes: a "
@@ -112,41 +102,86 @@ class TrainingHealth(keras.callbacks.Callback):
                 stacklevel=2,
             )
 
-    def _check_step(self, batch, seen, logs):
-        step = f"step {batch + 1} of epoch {self._epoch + 1}"
-        if seen["not_finite"]:
-            # No earlier step had any, or it would have ended there.
-            raise ValueError(
-                "The inputs must be finite. Received: NaN or infinite values "
-                f"in {seen['bad_inputs']} of the inputs of {step}, the first "
-                f"of them number {seen['first_bad_input']} of the batch, "
-                "counted from 0. They were trained on as zeros, so the weights "
-                "are still usable."
-            )
-        loss = float(logs.get("loss", 0.0))
-        if self.every_step and not math.isfinite(loss):
-            raise ValueError(
-                f"The loss must be finite. Received: {loss} after {step}, "
-                "whose inputs were finite. The weights of a step before had "
-                "become too large, most often by a learning rate too high: go "
-                "back to a checkpoint, and lower it or clip the gradients."
+    def on_train_end(self, logs: dict | None = None) -> None:
+        # The loss shows what an update did in the next step only.
+        if not self._first_step and not weights_are_finite(self.model):
+            self._report_lost(
+                "The weights must be finite. Received: NaN or infinite weights "
+                f"after the last step of {self._epoch}."
             )
 
-    def _check_inputs_are_finite(self, seen):
-        if seen["not_finite"]:
-            raise ValueError(
-                "The inputs must be finite. Received: NaN or infinite values "
-                f"in {seen['not_finite']} of {seen['batches']} batches of "
-                f"epoch {self._epoch + 1}. They were trained on as zeros, so "
-                "the weights are still usable."
+    def _check_loss(self, seen):
+        finding = seen["findings"].get(LOSS)
+        if finding is None or self._skipped_steps:
+            return
+        if weights_are_finite(self.model):
+            self._skipped_steps = True
+            warnings.warn(skipped_message(finding, self._epoch), stacklevel=3)
+        else:
+            step = f"after step {finding.batch + 1} of {self._epoch}"
+            self._report_lost(
+                f"The loss must be finite. Received: {_value(finding)} {step}."
             )
 
-    def _check_texts_end(self, seen):
-        if seen["without_end"]:
-            raise ValueError(
-                "Each text must contain the end token that the text encoder "
-                f"pools at, {self.model.text_encoder.end_id}. Received: "
-                f"{seen['without_end']} of {seen['examples']} texts without "
-                f"it in epoch {self._epoch + 1}. Truncate so that the end "
-                "token stays, and give the encoder the tokenizer's end id."
-            )
+    def _report_lost(self, message):
+        message = f"{message} {_REMEDY}"
+        if self.model.stop_training:
+            # Another callback, such as TerminateOnNaN, has seen to it.
+            warnings.warn(message, stacklevel=4)
+        else:
+            raise ValueError(message)
+
+
+_REMEDY = (
+    "The weights are lost, most often by a learning rate too high: go back to "
+    "a checkpoint, and lower it or clip the gradients."
+)
+
+
+def check_step(model, seen):
+    """Raises for what a single step of training must not have seen."""
+    report_training(seen["findings"], "this step", is_step=True)
+    check_batch_size(seen)
+    finding = seen["findings"].get(LOSS)
+    if finding is None:
+        return
+    if weights_are_finite(model):
+        warnings.warn(skipped_message(finding, "this step"), stacklevel=3)
+    else:
+        raise ValueError(
+            f"The loss must be finite. Received: {_value(finding)}. {_REMEDY}"
+        )
+
+
+def check_batch_size(seen):
+    """Raises where batches held one example."""
+    replicas = distribution.num_replicas()
+    if replicas * seen["examples"] < 2 * seen["batches"]:
+        raise ValueError(
+            "A batch must hold at least 2 examples to contrast. "
+            f"Received: {seen['examples']} in the first "
+            f"{seen['batches']} batches; raise `batch_size`, and batch "
+            "your dataset."
+        )
+
+
+def weights_are_finite(model):
+    """Whether all trainable weights are finite numbers."""
+    # By NumPy: JAX would compile a check for each shape.
+    weights = (concrete(v.value) for v in model.trainable_variables)
+    # One that is spread over several hosts has no values here.
+    return all(w is None or np.isfinite(w).all() for w in weights)
+
+
+def skipped_message(finding, where):
+    """What to say of steps that were skipped since their loss was NaN."""
+    return (
+        f"The loss was NaN or infinite in {finding.bad_batches} of "
+        f"{finding.batches} steps of {where}. The weights are finite: the "
+        "optimizer skipped these steps. The `loss` in the logs, a mean over "
+        "the steps, is not."
+    )
+
+
+def _value(finding):
+    return "inf" if finding.low else "nan"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_contrastive.layers.augmentation.data_layer import DynamicBackend
 from keras_contrastive.validation import check_positive_int
@@ -107,7 +108,7 @@ class MultiView(keras.layers.Layer):
         )
         if is_one:
             return [views[i] for i in range(self.num_views)]
-        return ops.split(views, self.num_views, axis=0)
+        return _numpy_of(views).split(views, self.num_views, axis=0)
 
     def compute_output_spec(self, examples: Any, training: bool = True) -> Any:
         augmenters = self.augmenter
@@ -143,7 +144,10 @@ def example_rank_of(augmenter):
 
 
 def _numpy_of(tensor):
-    """Keras' NumPy operations for the library that `tensor` belongs to."""
+    """NumPy operations of the library that `tensor` belongs to."""
+    if isinstance(tensor, np.ndarray):
+        # The augmenter must see the dtype, which backends do not all have.
+        return np
     # Inside tf.data that is TensorFlow, whatever the backend.
     is_tensorflow = type(tensor).__module__.split(".")[0] == "tensorflow"
     return DynamicBackend("tensorflow" if is_tensorflow else None).numpy

@@ -1,23 +1,66 @@
+import contextlib
+from typing import Any
+from typing import NamedTuple
+
 import keras
 from keras import ops
 
 from keras_contrastive import distribution
 from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.validation import concrete
 
-# How far outside its range a float image may reach, as a share of the range:
-# bicubic resizing overshoots by less than this, images normalised by mean and
-# standard deviation or left in 0 to 255 by more.
-_OVERSHOOT = 0.25
+# What may be wrong with a batch.
+INPUTS = "inputs"  # NaN or infinite
+IMAGES = "images"  # outside their range
+DARK_IMAGES = "dark_images"  # most likely of another range
+TOKENS = "tokens"  # ids outside the vocabulary
+ENDS = "ends"  # texts without the end token
+LABELS = "labels"  # classes that the probe has not
+LOSS = "loss"  # NaN or infinite
+KINDS = (INPUTS, IMAGES, DARK_IMAGES, TOKENS, ENDS, LABELS, LOSS)
+
+
+class Finding(NamedTuple):
+    """What was found of one kind.
+
+    The last fields are of the first bad batch. Where several replicas had
+    one, they are means over these, and `place` is unknown.
+    """
+
+    batches: int  # looked at
+    examples: int  # looked at
+    bad_batches: int
+    bad_examples: int
+    batch: int  # its number, counted from 0
+    place: int | None  # of the first bad example in it, counted from 0
+    low: float  # lowest value
+    high: float  # highest value
+    expected: Any  # what the values should have been
+
+    @classmethod
+    def of_batch(cls, bad, low=0.0, high=0.0, expected=None):
+        """That of one batch, whose values can be looked at; or `None`."""
+        bad = concrete(bad)
+        if bad is None or not bad.any():
+            return None
+        count, place = int(bad.sum()), int(bad.argmax())
+        low, high = float(concrete(low)), float(concrete(high))
+        return cls(1, len(bad), 1, count, 0, place, low, high, expected)
+
+
+# The sums of a kind: all but what is expected, and how many replicas found
+# something.
+_NUM_SUMS = len(Finding._fields)
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class BatchHealth(keras.metrics.Metric):
     """Sums over batches of what a silent failure would show in.
 
-    The train step updates it on the device, since only there is the data of
-    every kind of pipeline seen; `callbacks.TrainingHealth` reads it. It adds
-    nothing to the logs. Every state is a sum, which also is what replicas
-    combine by.
+    The steps update it on the device, since only there is the data of every
+    kind of pipeline seen. `callbacks.TrainingHealth` reads it in `fit`, the
+    model's other entries at their end. It adds nothing to the logs. Every
+    state is a sum, which also is what replicas combine by.
 
     Args:
         name: Name of the metric.
@@ -26,94 +69,123 @@ class BatchHealth(keras.metrics.Metric):
     def __init__(self, name="batch_health"):
         # A float16 could not count beyond 2048, whatever `floatx` is.
         super().__init__(name=name, dtype="float32")
-        self.input_batches = self._sum("input_batches")
-        self.not_finite = self._sum("not_finite")
-        self.bad_inputs = self._sum("bad_inputs")
-        self.first_bad_input = self._sum("first_bad_input")
-        self.out_of_range = self._sum("out_of_range")
-        self.minimum = self._sum("minimum")
-        self.maximum = self._sum("maximum")
-        self.without_end = self._sum("without_end")
         self.batches = self._sum("batches")
         self.examples = self._sum("examples")
         self.spread = self._sum("spread")
+        self.spread_batches = self._sum("spread_batches")
+        self._findings = [self._sum(kind, (_NUM_SUMS,)) for kind in KINDS]
+        self._expected = {}
 
-    def _sum(self, name):
-        return self.add_weight(name=name, shape=(), initializer="zeros")
+    def _sum(self, name, shape=()):
+        return self.add_weight(name=name, shape=shape, initializer="zeros")
 
-    def update_inputs(self, inputs, value_range):
-        """Looks at a batch of inputs.
+    def record(self, kind, bad, low=0.0, high=0.0, expected=None):
+        """Counts the bad examples of a batch.
 
         Args:
-            inputs: List of float tensors of one batch size.
-            value_range: The `(lowest, highest)` value that the first of them,
-                images, should have, or `None` where nobody knows.
+            kind: One of `KINDS`.
+            bad: Bool tensor of shape `(batch,)`.
+            low: Float32 scalar, the lowest value of the batch.
+            high: Float32 scalar, the highest value of the batch.
+            expected: What the values should be, for a message.
         """
-        self.input_batches.assign_add(1.0)
-        finite = [ops.isfinite(x) for x in inputs]
-        all_finite = True
-        for x in finite:
-            axes = tuple(range(1, len(x.shape)))
-            all_finite = ops.logical_and(all_finite, ops.all(x, axis=axes))
-        bad = ops.logical_not(all_finite)
-        self.not_finite.assign_add(ops.cast(ops.any(bad), "float32"))
-        self.bad_inputs.assign_add(ops.sum(ops.cast(bad, "float32")))
-        # Its place in the batch: as a sum, that of one bad batch alone.
-        place = ops.argmax(ops.cast(bad, "int32"))
-        self.first_bad_input.assign_add(ops.cast(place, "float32"))
-        if value_range is None:
-            return
-        low, high = value_range
-        images = ops.where(finite[0], ops.cast(inputs[0], "float32"), low)
-        minimum, maximum = ops.min(images), ops.max(images)
-        margin = _OVERSHOOT * (high - low)
-        outside = ops.logical_or(
-            minimum < low - margin, maximum > high + margin
-        )
-        self.out_of_range.assign_add(ops.cast(outside, "float32"))
-        self.minimum.assign_add(minimum)
-        self.maximum.assign_add(maximum)
+        self._expected[kind] = expected
+        state = self._findings[KINDS.index(kind)]
+        seen = ops.convert_to_tensor(state)
+        bad = ops.cast(bad, "float32")
+        count = ops.sum(bad)
+        is_bad = ops.cast(count > 0, "float32")
+        is_first = ops.logical_and(count > 0, seen[-1] == 0)
 
-    def update_tokens(self, tokens, end_id):
-        """Looks at a batch of token ids, shape (batch, length)."""
-        has_end = ops.any(ops.equal(tokens, end_id), axis=1)
-        self.without_end.assign_add(ops.sum(1.0 - ops.cast(has_end, "float32")))
+        def of_first(value):
+            return ops.where(is_first, ops.cast(value, "float32"), 0.0)
+
+        state.assign_add(
+            ops.stack(
+                [
+                    ops.ones(()),
+                    ops.cast(ops.shape(bad)[0], "float32"),
+                    is_bad,
+                    count,
+                    of_first(seen[0]),
+                    of_first(ops.argmax(bad)),
+                    of_first(low),
+                    of_first(high),
+                    of_first(1.0),
+                ]
+            )
+        )
 
     def update_embeddings(self, first, second):
         """Looks at two batches of embeddings, each of shape (batch, dim).
 
         Their spread is the mean over dimensions of the standard deviation of
         the normalised embeddings, times sqrt(dim): 1 where they fill the
-        sphere, 0 where they all are one point.
+        sphere, 0 where they all are one point. Embeddings that are not finite
+        have none: the loss shows them.
         """
         self.batches.assign_add(1.0)
         self.examples.assign_add(ops.cast(ops.shape(first)[0], "float32"))
         for embeddings in (first, second):
             deviation = ops.std(l2_normalize(embeddings), axis=0)
             spread = ops.mean(deviation) * embeddings.shape[-1] ** 0.5
-            self.spread.assign_add(spread / 2)
+            has_spread = ops.isfinite(spread)
+            self.spread.assign_add(ops.where(has_spread, spread, 0.0))
+            self.spread_batches.assign_add(ops.cast(has_spread, "float32"))
 
     def result(self):
         """An empty dict: nothing for the logs."""
         return {}
 
-    def summary(self):
-        """What all replicas saw since the last reset, as Python numbers."""
-        with distribution.sums_over_replicas(self.variables):
-            total = {
-                v.name: float(ops.convert_to_numpy(v)) for v in self.variables
-            }
-        inputs = max(total["input_batches"], 1)
-        batches = max(total["batches"], 1)
+    def summary(self, of_process=False):
+        """What all replicas saw since the last reset.
+
+        Args:
+            of_process: Whether to leave out what other processes saw, for
+                entries that one process may call alone.
+
+        Returns:
+            Dict with `"batches"`, `"examples"`, `"spread"` (NaN where no batch
+            had one) and `"findings"`, a dict of a `Finding` for each kind of
+            which there are bad examples.
+        """
+        shared = [] if of_process else self.variables
+        with distribution.sums_over_replicas(shared):
+            values = [ops.convert_to_numpy(v.value) for v in self.variables]
+        batches, examples, spread, spread_batches, *findings = values
+        spread, with_spread = float(spread), float(spread_batches)
         return {
-            "batches": int(total["batches"]),
-            "examples": int(total["examples"]),
-            "not_finite": int(total["not_finite"]),
-            "bad_inputs": int(total["bad_inputs"]),
-            "first_bad_input": int(total["first_bad_input"]),
-            "out_of_range": int(total["out_of_range"]),
-            "minimum": total["minimum"] / inputs,
-            "maximum": total["maximum"] / inputs,
-            "without_end": int(total["without_end"]),
-            "spread": total["spread"] / batches,
+            "batches": int(batches),
+            "examples": int(examples),
+            "spread": spread / with_spread if with_spread else float("nan"),
+            "findings": {
+                kind: _as_finding(state.tolist(), self._expected.get(kind))
+                for kind, state in zip(KINDS, findings, strict=True)
+                if state[2] > 0
+            },
         }
+
+    @contextlib.contextmanager
+    def set_aside(self):
+        """A context that starts from zero, and gives back what was before."""
+        before = [ops.convert_to_numpy(v.value) for v in self.variables]
+        self.reset_state()
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.variables, before, strict=True):
+                variable.assign(value)
+
+
+def _as_finding(state, expected):
+    *counts, batch, place, low, high, replicas = state
+    # `replicas` is at least 1 but for sums that a strategy split and rounded.
+    replicas = max(round(replicas), 1)
+    return Finding(
+        *map(round, counts),
+        batch=round(batch / replicas),
+        place=round(place) if replicas == 1 else None,
+        low=low / replicas,
+        high=high / replicas,
+        expected=expected,
+    )

@@ -17,6 +17,7 @@ from keras_contrastive.models.loss_scale import parameters
 from keras_contrastive.models.loss_scale import scale_for
 from keras_contrastive.models.pretrained_clip import PretrainedCLIP
 from keras_contrastive.models.tower import Tower
+from keras_contrastive.models.watched_values import check_token_ids
 from keras_contrastive.validation import check_ids
 from keras_contrastive.validation import check_positive_int
 
@@ -171,6 +172,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         """
         check_images(images)
         views = self.augmenter(images, training=training)
+        self.look_at(images)
         return self.image_tower(views, training=training)
 
     def encode_text(self, texts: Any, training: bool = False) -> Any:
@@ -186,6 +188,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         Returns:
             Float32 tensor of shape `(batch, projection_dim)`, rows of norm 1.
         """
+        self.look_at_texts(texts)
         return self.text_tower(texts, training=training)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
@@ -199,19 +202,34 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             outputs["text_embeddings"] = self.encode_text(texts, training)
         return outputs
 
+    def look_at_texts(self, texts: Any) -> None:
+        """Raises for unknown ids in a direct call, where there are values."""
+        if self.is_direct:
+            check_token_ids(texts, self.text_encoder)
+
+    def check_values(self, x: Any, y: Any, sample_weight: Any) -> None:
+        super().check_values(x, y, sample_weight)
+        if isinstance(x, (dict, tuple, list)) or hasattr(x, "shape"):
+            texts = image_text_inputs(x, y).get("texts")
+            check_token_ids(texts, self.text_encoder)
+
     # The three functions of the method.
 
     def make_views(self, x: Any, training: bool) -> Any:
         views = dict(x)
         check_images(x["images"])
-        images = self.watch(x["images"])
-        views["images"] = self.augmenter(images, training=training)
-        end_id = getattr(self.text_encoder, "end_id", None)
-        if end_id is not None:
-            texts = x["texts"]
-            tokens = texts["token_ids"] if isinstance(texts, dict) else texts
-            self.health.update_tokens(tokens, end_id)
+        x = self.watch({k: x[k] for k in ("images", "texts")}, training)
+        views["images"] = self.augmenter(x["images"], training=training)
+        views["texts"] = self.watch_tokens(x["texts"], self.text_encoder)
         return views
+
+    def inspect(self, data: Any) -> None:
+        x, y, _ = super().unpack_data(data)
+        inputs = image_text_inputs(x, y)
+        if "images" in inputs:
+            self.watch(inputs["images"], training=False)
+        if "texts" in inputs:
+            self.watch_tokens(inputs["texts"], self.text_encoder)
 
     def embed(self, views: Any, training: bool) -> Any:
         embeddings = {

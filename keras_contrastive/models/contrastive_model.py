@@ -1,32 +1,45 @@
-import inspect
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_contrastive import distribution
+from keras_contrastive.metrics.bad_values import not_ids
+from keras_contrastive.metrics.bad_values import without_end
+from keras_contrastive.metrics.batch_health import ENDS
+from keras_contrastive.metrics.batch_health import LOSS
+from keras_contrastive.metrics.batch_health import TOKENS
 from keras_contrastive.metrics.batch_health import BatchHealth
 from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
 from keras_contrastive.models import train_step
-from keras_contrastive.models.checks import is_float
+from keras_contrastive.models.checked_entries import CheckedEntries
 from keras_contrastive.models.checks_data import ChecksData
 from keras_contrastive.models.compile_arguments import compile_from
 from keras_contrastive.models.compile_arguments import loss_object
 from keras_contrastive.models.compile_arguments import metric_objects
 from keras_contrastive.models.compile_arguments import portable_config
 from keras_contrastive.models.compile_arguments import usable_jit_compile
-from keras_contrastive.models.fit_callbacks import fit_callbacks
 from keras_contrastive.models.keeps_random_state import KeepsRandomState
 from keras_contrastive.models.keeps_values import KeepsValues
 from keras_contrastive.models.replica_checks import check_replicas_can
 from keras_contrastive.models.spans_replicas import SpansReplicas
+from keras_contrastive.models.watched_values import finite
+from keras_contrastive.models.watched_values import input_findings
+from keras_contrastive.models.watched_values import tokens_of
+from keras_contrastive.models.watched_values import vocabulary_size_of
+from keras_contrastive.models.watched_values import with_tokens
 from keras_contrastive.optimizers.weight_decay import leave_undecayed
 from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class ContrastiveModel(
-    ChecksData, KeepsRandomState, SpansReplicas, KeepsValues, keras.Model
+    ChecksData,
+    CheckedEntries,
+    KeepsRandomState,
+    SpansReplicas,
+    KeepsValues,
+    keras.Model,
 ):
     """Base of the contrastive models: views -> embeddings -> loss.
 
@@ -50,10 +63,11 @@ class ContrastiveModel(
 
     This class owns `compile` and the train and test steps over them, once for
     the three backends. Beside the loss it watches what goes wrong silently in
-    contrastive learning: NaN inputs and images out of range (those that
-    `make_views` passes to `watch`) and a batch of one stop `fit` with a
-    `ValueError` after its first step; collapsing embeddings are warned of at
-    the end of the epoch.
+    contrastive learning. NaN inputs and images out of range (those that
+    `make_views` passes to `watch`), unknown token ids (`watch_tokens`), a NaN
+    loss and a batch of one stop training with a `ValueError`, see
+    `callbacks.TrainingHealth`; `evaluate` and `predict` warn of such inputs.
+    Collapsing embeddings are warned of at the end of the epoch.
 
     A subclass may also override `unpack_data(data)`, `default_metrics()`,
     `undecayed_variables()`, `build_from_encoders()` and
@@ -172,20 +186,57 @@ class ContrastiveModel(
         """Range of float images, where it is known."""
         return None
 
-    def watch(self, inputs: Any) -> Any:
-        """Looks for unusable inputs, which `TrainingHealth` then reports.
+    def watch(self, inputs: Any, training: bool = True) -> Any:
+        """Looks for unusable inputs, which are then reported.
+
+        Args:
+            inputs: Any structure of tensors. Where `value_range` is known, the
+                first of them are images.
+            training: Whether the inputs are trained on.
 
         Returns:
-            The inputs, with zeros for NaN, which shall not cost the weights.
+            The inputs. In training they have zeros for NaN, to protect the
+            weights; the error comes after the step.
         """
-        floats = [x for x in keras.tree.flatten(inputs) if is_float(x)]
-        if not floats:
-            return inputs
-        self.health.update_inputs(floats, self.value_range)
-        return keras.tree.map_structure(
-            lambda x: ops.where(ops.isfinite(x), x, 0) if is_float(x) else x,
-            inputs,
-        )
+        for kind, *values in input_findings(inputs, self.value_range):
+            self.health.record(kind, *values)
+        return finite(inputs) if training else inputs
+
+    def watch_tokens(self, texts: Any, encoder: Any) -> Any:
+        """Looks for token ids that a text encoder does not know.
+
+        Args:
+            texts: A tensor of token ids, or a dict with `"token_ids"`. Other
+                inputs are left alone.
+            encoder: The text encoder, which says with `vocabulary_size` how
+                many ids it knows, and with `end_id` which one each text must
+                have.
+
+        Returns:
+            The texts, with the id 0 for unknown ids.
+        """
+        tokens = tokens_of(texts)
+        if tokens is None:
+            return texts
+        end_id = getattr(encoder, "end_id", None)
+        if end_id is not None:
+            missing = without_end(tokens, end_id)
+            self.health.record(ENDS, missing, expected=end_id)
+        size = vocabulary_size_of(encoder)
+        if size is None:
+            return texts
+        unknown, low, high = not_ids(tokens, size)
+        bad = ops.any(unknown, axis=1)
+        self.health.record(TOKENS, bad, low, high, size)
+        return with_tokens(texts, ops.where(unknown, 0, tokens))
+
+    def watched_loss(self, *args: Any, **kwargs: Any) -> Any:
+        """`compute_loss`, and a look whether it is finite."""
+        loss = self.compute_loss(*args, **kwargs)
+        bad = ops.logical_not(ops.isfinite(ops.reshape(loss, (1,))))
+        is_infinite = ops.cast(ops.logical_not(ops.isnan(loss)), "float32")
+        self.health.record(LOSS, bad, is_infinite)
+        return loss
 
     # What Keras asks of a model.
 
@@ -289,15 +340,6 @@ class ContrastiveModel(
 
     def compile_from_config(self, config: dict) -> None:
         compile_from(self, config)
-
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
-        call = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
-        call.arguments["callbacks"] = fit_callbacks(
-            call.arguments.get("callbacks"), call.arguments.get("x")
-        )
-        return super().fit(*call.args[1:], **call.kwargs)
-
-    fit.__doc__ = keras.Model.fit.__doc__
 
     def train_step(self, *args: Any) -> Any:
         # Where no `fit` did so, in a loop of `train_on_batch` for one.

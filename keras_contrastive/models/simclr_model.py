@@ -7,13 +7,18 @@ from keras_contrastive import distribution
 from keras_contrastive.layers.multi_view import MultiView
 from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.losses.nt_xent_loss import NTXentLoss
+from keras_contrastive.metrics.bad_values import not_ids
+from keras_contrastive.metrics.batch_health import LABELS
 from keras_contrastive.models.checks import check_images
+from keras_contrastive.models.checks import check_label_form
+from keras_contrastive.models.checks import check_labels
 from keras_contrastive.models.checks import check_representation
 from keras_contrastive.models.checks import is_pair
 from keras_contrastive.models.checks import known_shape
 from keras_contrastive.models.checks import value_range_of
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.models.default_augmenters import simclr_augmenter
+from keras_contrastive.models.watched_values import vocabulary_size_of
 from keras_contrastive.validation import check_positive_int
 
 
@@ -172,8 +177,16 @@ class SimCLRModel(ContrastiveModel):
     def make_views(self, x: Any, training: bool) -> Any:
         """Two augmented views; in evaluation too, or there is no loss."""
         if is_pair(x):
-            return [self._prepare(self._watch(view)) for view in x]
-        return self.multi_view(self._watch(x), training=True)
+            views = [self._prepare(self._watch(v, training)) for v in x]
+        else:
+            views = self.multi_view(self._watch(x, training), training=True)
+        return [self.watch_tokens(view, self.encoder) for view in views]
+
+    def inspect(self, data: Any) -> None:
+        x, _, _ = self.unpack_data(data)
+        x = self._watch(x[0] if is_pair(x) else x, training=False)
+        if vocabulary_size_of(self.encoder) is not None:
+            self.watch_tokens(self._prepare(x), self.encoder)
 
     def embed(self, views: Any, training: bool) -> Any:
         both = keras.tree.map_structure(
@@ -190,7 +203,9 @@ class SimCLRModel(ContrastiveModel):
     def call(self, x: Any, training: bool = False) -> Any:
         if is_pair(x):
             x = x[0]
-        return self.encoder(self._prepare(x), training=training)
+        prepared = self._prepare(x)
+        self.look_at(x)
+        return self.encoder(prepared, training=training)
 
     def representation_model(self) -> keras.Model:
         """The encoder as a model of pixels, for models of your own.
@@ -222,9 +237,21 @@ class SimCLRModel(ContrastiveModel):
             name="representation",
         )
 
-    def _watch(self, x):
+    def check_values(self, x: Any, y: Any, sample_weight: Any) -> None:
+        super().check_values(x, y, sample_weight)
+        if self.probe is not None:
+            check_labels(y, self.num_classes)
+
+    @property
+    def num_classes(self):
+        """How many classes the probe tells apart, `None` if not known."""
+        units = getattr(self.probe, "units", None)
+        shape = known_shape(self.probe, "output_shape")
+        return shape[-1] if units is None and shape else units
+
+    def _watch(self, x, training):
         self._check(x)
-        return self.watch(x)
+        return self.watch(x, training)
 
     def _prepare(self, x):
         """The inputs as the encoder takes them, not augmented."""
@@ -256,9 +283,11 @@ class SimCLRModel(ContrastiveModel):
                 "Received: images without labels. Pass the labels, or build "
                 "the model with probe=None and num_classes=None."
             )
+        y, usable = self._watch_labels(y, logits.shape[-1])
         labels = ops.concatenate([y, y], axis=0)
         if sample_weight is not None:
-            sample_weight = ops.concatenate([sample_weight] * 2, axis=0)
+            usable = usable * ops.reshape(sample_weight, (-1,))
+        sample_weight = ops.concatenate([usable, usable], axis=0)
         self.probe_accuracy.update_state(labels, logits, sample_weight)
         probe_loss = self.probe_objective(labels, logits, sample_weight)
         self.probe_loss.update_state(
@@ -270,6 +299,15 @@ class SimCLRModel(ContrastiveModel):
     def named_parts(self, x: Any, y: Any) -> dict[str, Any]:
         name = "x" if self.value_range is None else "images"
         return {name: x, "labels": y}
+
+    def _watch_labels(self, y, num_classes):
+        """Labels as integers, and 1 for each that can be, 0 for the others."""
+        check_label_form(y)
+        y = ops.reshape(y, (-1,))
+        bad, low, high = not_ids(y, num_classes)
+        self.health.record(LABELS, bad, low, high, num_classes)
+        labels = ops.cast(ops.where(bad, 0, y), "int32")
+        return labels, ops.cast(ops.logical_not(bad), "float32")
 
     def embedding_like(self, outputs: Any) -> Any:
         return self.projector(outputs)

@@ -8,6 +8,7 @@ import numpy as np
 from keras_contrastive.layers.augmentation.arguments import check_value_range
 from keras_contrastive.layers.augmentation.example_layer import Draws
 from keras_contrastive.layers.augmentation.example_layer import ExampleLayer
+from keras_contrastive.validation import concrete
 
 
 class ImageLayer(ExampleLayer):
@@ -18,8 +19,9 @@ class ImageLayer(ExampleLayer):
     float32 images of shape `(batch, height, width, channels)` with values in
     `value_range`.
 
-    Integer images hold 0 to 255. They become floats of `value_range` before
-    anything else, with `training=False` too.
+    Integer images hold 0 to 255, those of uint16 0 to 65535. They become
+    floats of `value_range` before anything else, with `training=False` too.
+    Other integers are a `ValueError` where the values can be looked at.
 
     Args:
         value_range: `(0, 1)` or `(0, 255)`, the range of float images, which is
@@ -49,14 +51,9 @@ class ImageLayer(ExampleLayer):
         if not hasattr(images, "dtype"):
             images = np.asarray(images)
         # Here, since inside tf.data Keras casts the input before `call` could
-        # see that it was an integer; by an operator, since the tensor may
-        # belong to NumPy or TensorFlow whatever the backend.
-        if (
-            self.value_range == (0, 1)
-            and not isinstance(images, keras.KerasTensor)
-            and keras.backend.is_int_dtype(images.dtype)
-        ):
-            images = images / 255
+        # see that it was an integer.
+        if not isinstance(images, keras.KerasTensor):
+            images = integers_as_floats(images, self.value_range[1])
         return super().__call__(images, **kwargs)
 
     def call(self, images: Any, training: bool = True) -> Any:
@@ -91,6 +88,46 @@ class ImageLayer(ExampleLayer):
                 f"{type(self).__name__} expects RGB images, with 3 channels "
                 f"in the last axis. Received: shape={tuple(shape)}"
             )
+
+
+def integers_as_floats(images, highest):
+    """Integer images on the scale of floats in [0, `highest`].
+
+    Args:
+        images: Array or tensor, of NumPy or TensorFlow whatever the backend;
+            floats are left alone.
+        highest: 1 or 255.
+
+    Returns:
+        The images, as floats unless they are integers of the scale already.
+
+    Raises:
+        ValueError: If integers that are not uint16 are outside of [0, 255].
+    """
+    dtype = keras.backend.standardize_dtype(images.dtype)
+    if not keras.backend.is_int_dtype(dtype):
+        return images
+    if keras.ops.is_tensor(images):
+        # On PyTorch, which cannot divide uint16: int32.
+        images = keras.ops.convert_to_tensor(images)
+    if dtype not in ("uint8", "uint16"):
+        _check_integers(images, dtype)
+    scale = (65535 if dtype == "uint16" else 255) / highest
+    # By an operator, which tensors of all libraries have.
+    return images if scale == 1 else images / int(scale)
+
+
+def _check_integers(images, dtype):
+    values = concrete(images)
+    if values is None or not values.size:
+        return
+    low, high = values.min(), values.max()
+    if low < 0 or high > 255:
+        raise ValueError(
+            "Integer images must be in [0, 255], or uint16 in [0, 65535]. "
+            f"Received: {dtype} images that span [{low}, {high}]. Divide them "
+            "by their highest value, or convert them to uint16."
+        )
 
 
 class RandomImageLayer(Draws, ImageLayer):

@@ -1,7 +1,8 @@
 import keras
 import numpy as np
+from keras import ops
 
-from keras_contrastive.models.encoders.concrete import concrete
+from keras_contrastive.validation import concrete
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -9,8 +10,11 @@ class TokenEmbedding(keras.layers.Embedding):
     """An embedding of token ids that says which ids it does not know.
 
     Backends differ in what they do with an id outside the vocabulary: an
-    error, NaN, or the vector of another token. Outside of training, where the
-    ids can be looked at, this layer raises.
+    error, NaN, or the vector of another token. This layer raises where the ids
+    can be looked at. Where they cannot, in compiled code, the vector of such an
+    id is NaN, never that of another token. In training, where NaN would cost
+    the weights, a backend that has an error of its own raises it;
+    `models.CLIPModel` and `models.SimCLRModel` find such ids before.
 
     Args:
         input_dim: Int, size of the vocabulary.
@@ -19,7 +23,8 @@ class TokenEmbedding(keras.layers.Embedding):
 
     Call arguments:
         inputs: Int tensor of shape `(batch, tokens)`.
-        training: Whether this is training, in which nothing is checked.
+        training: Whether this is training, in which ids on an accelerator are
+            not looked at: each step would wait for it.
 
     Returns:
         Float tensor of shape `(batch, tokens, output_dim)`.
@@ -29,12 +34,24 @@ class TokenEmbedding(keras.layers.Embedding):
     """
 
     def call(self, inputs, training=False):
-        if not training:
+        if not (training and _is_on_accelerator(inputs)):
             check_vocabulary(inputs, self.input_dim)
-        return super().call(inputs)
+        if training:
+            # Negative ids would count from the end.
+            known = ops.where(inputs < 0, self.input_dim, inputs)
+            return super().call(known)
+        is_known = ops.logical_and(inputs >= 0, inputs < self.input_dim)
+        outputs = super().call(ops.where(is_known, inputs, 0))
+        return ops.where(is_known[..., None], outputs, float("nan"))
 
     def compute_output_spec(self, inputs, training=False):
         return super().compute_output_spec(inputs)
+
+
+def _is_on_accelerator(tensor):
+    # PyTorch alone: the values of others are not known in a step.
+    device = getattr(getattr(tensor, "device", None), "type", "cpu")
+    return device != "cpu"
 
 
 def check_vocabulary(tokens, vocabulary_size):
@@ -42,8 +59,9 @@ def check_vocabulary(tokens, vocabulary_size):
     tokens = concrete(tokens)
     if tokens is None or not tokens.size:
         return
-    if tokens.min() < 0 or tokens.max() >= vocabulary_size:
-        outside = (tokens < 0) | (tokens >= vocabulary_size)
+    # Not by what is outside: NaN is on neither side.
+    outside = ~((tokens >= 0) & (tokens < vocabulary_size))
+    if outside.any():
         raise ValueError(
             "`tokens` must be ids in [0, vocabulary_size), that is below "
             f"{vocabulary_size}. Received: {np.unique(tokens[outside])[:5]}, "

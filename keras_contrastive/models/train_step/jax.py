@@ -20,7 +20,7 @@ def train_step(model, state, data):
 
         def forward():
             embeddings = embed()
-            loss = model.compute_loss(
+            loss = model.watched_loss(
                 x, y, embeddings, sample_weight, training=True
             )
             logs = model.compute_metrics(x, y, embeddings, sample_weight)
@@ -112,10 +112,38 @@ def test_step(model, state, data):
     def forward():
         views = model.make_views(x, training=False)
         embeddings = model.embed(views, training=False)
-        model.compute_loss(x, y, embeddings, sample_weight, training=False)
+        model.watched_loss(x, y, embeddings, sample_weight, training=False)
         return model.compute_metrics(x, y, embeddings, sample_weight)
 
     return _stateless(model, state, forward)
+
+
+def inspected(model, predict_function):
+    """A model's function of `predict`, which also inspects its batches.
+
+    Keras' state in `predict` holds no metrics, so that `predict_step` cannot
+    record anything: what a batch holds is recorded beside it.
+    """
+    variables = model.health.variables
+
+    @jax.jit
+    def inspect(values, data):
+        mapping = zip(variables, values, strict=True)
+        with keras.StatelessScope(state_mapping=list(mapping)) as scope:
+            model.inspect(data)
+        return [scope.get_current_value(variable) for variable in variables]
+
+    def watched(iterator):
+        for data in iterator:
+            values = inspect([v.value for v in variables], data)
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+            yield data
+
+    def function(state, iterator):
+        return predict_function(state, watched(iterator))
+
+    return function
 
 
 def _stateless(model, state, function, extra=()):

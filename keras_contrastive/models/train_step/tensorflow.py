@@ -15,7 +15,7 @@ def train_step(model, data):
     views = model.make_views(x, training=True)
 
     def loss_of(embeddings):
-        loss = model.compute_loss(
+        loss = model.watched_loss(
             x, y, embeddings, sample_weight, training=True
         )
         return model.optimizer.scale_loss(loss)
@@ -154,7 +154,7 @@ def test_step(model, data):
     x, y, sample_weight = model.unpack_data(data)
     views = model.make_views(x, training=False)
     embeddings = model.embed(views, training=False)
-    model.compute_loss(x, y, embeddings, sample_weight, training=False)
+    model.watched_loss(x, y, embeddings, sample_weight, training=False)
     return _per_worker(model.compute_metrics(x, y, embeddings, sample_weight))
 
 

@@ -16,7 +16,7 @@ def train_step(model, data):
     model.zero_grad()
 
     def backward(embeddings):
-        loss = model.compute_loss(
+        loss = model.watched_loss(
             x, y, embeddings, sample_weight, training=True
         )
         model.optimizer.scale_loss(loss).backward()
@@ -94,5 +94,5 @@ def test_step(model, data):
     check_shards(x)
     views = model.make_views(x, training=False)
     embeddings = model.embed(views, training=False)
-    model.compute_loss(x, y, embeddings, sample_weight, training=False)
+    model.watched_loss(x, y, embeddings, sample_weight, training=False)
     return model.compute_metrics(x, y, embeddings, sample_weight)
