@@ -1,5 +1,8 @@
 """Bad values are reported in each entry of a model, and cost no weights."""
 
+import re
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -59,13 +62,16 @@ def test_images_are_reported_in_inference(model, kind):
         lambda: model(images),
     ]
     for entry in entries:
-        # A layer that can see integers, in a direct call or a step of
-        # PyTorch, raises.
-        try:
-            with pytest.warns(UserWarning, match=message):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
                 entry()
-        except ValueError as error:
-            assert images.dtype.kind == "i" and "span" in str(error)
+            except ValueError as error:
+                # A layer that can see integers, in a direct call or a step
+                # of PyTorch, raises.
+                assert images.dtype.kind == "i" and "span" in str(error)
+                continue
+        assert any(re.search(message, str(w.message)) for w in caught)
 
 
 def test_validation_is_reported_and_training_goes_on(model):
