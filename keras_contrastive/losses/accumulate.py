@@ -8,12 +8,16 @@ and nothing else holds them.
 import keras
 from keras import ops
 
+from keras_contrastive.matmul import full_precision
+from keras_contrastive.matmul import matmul
+
 
 def add_product(total, a, b):
     """`total + a @ b`; `total` is not to be used again."""
     if keras.backend.backend() == "torch":
-        return total.addmm_(a, b)
-    return total + ops.matmul(a, b)
+        with full_precision():
+            return total.addmm_(a, b)
+    return total + matmul(a, b)
 
 
 def add_to_rows(total, start, values):

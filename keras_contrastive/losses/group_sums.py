@@ -6,6 +6,7 @@ from keras_contrastive.losses.accumulate import add_product
 from keras_contrastive.losses.key_blocks import KeyBlocks
 from keras_contrastive.losses.key_blocks import once_differentiable
 from keras_contrastive.losses.key_blocks import upstream_of
+from keras_contrastive.matmul import matmul
 
 
 def sum_of_group(keys, key_groups, query_groups, block_size=None):
@@ -38,7 +39,7 @@ def sum_of_group(keys, key_groups, query_groups, block_size=None):
             upstream = upstream_of(arguments, upstream)
 
             def visit(i, by_keys):
-                own = ops.matmul(ops.transpose(membership(i)), upstream)
+                own = matmul(ops.transpose(membership(i)), upstream)
                 return blocks.add(by_keys, i, own)
 
             by_keys = blocks.fold(visit, ops.zeros_like(keys))

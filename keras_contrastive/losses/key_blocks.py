@@ -1,12 +1,15 @@
 """Blocks of keys, and what gradients of loops over them share."""
 
+import keras
 from keras import ops
 
 from keras_contrastive.losses.accumulate import add_to_rows
 
-# Logits per block, which then stay in the cache of a CPU.
-BLOCK_ELEMENTS = 2**19
-SMALLEST_BLOCK = 128
+# Logits per block, and the fewest keys. On a CPU a block stays in the cache.
+# An accelerator reads all queries for each block: few large blocks read less,
+# and keep it busy for longer than it takes to launch a kernel.
+CPU_BLOCK = 2**19, 128
+ACCELERATOR_BLOCK = 2**26, 2048
 
 
 class KeyBlocks:
@@ -21,9 +24,11 @@ class KeyBlocks:
     def __init__(self, n, m, block_size):
         is_static = isinstance(n, int) and isinstance(m, int)
         if block_size is None:
-            per_row = BLOCK_ELEMENTS // n
+            elements, fewest = (
+                ACCELERATOR_BLOCK if has_accelerator() else CPU_BLOCK
+            )
             at_least = max if is_static else ops.maximum
-            block_size = at_least(per_row, SMALLEST_BLOCK)
+            block_size = at_least(elements // n, fewest)
         self.size = (min if is_static else ops.minimum)(block_size, m)
         self.count = -(-m // self.size)
         self.m = m
@@ -37,6 +42,9 @@ class KeyBlocks:
 
     def start(self, i):
         """Index of the first key of block `i`."""
+        if all(isinstance(x, int) for x in (i, self.size, self.m)):
+            # PyTorch would wait for the device to read a tensor's value.
+            return min(i * self.size, self.m - self.size)
         # Keras would choose the type after `floatx`: int64 under float64, and
         # on JAX a float under bfloat16.
         start = ops.convert_to_tensor(i * self.size, dtype="int32")
@@ -60,6 +68,14 @@ class KeyBlocks:
             return logits
         is_seen = self.key_index(i) < i * self.size
         return ops.where(is_seen, value, logits)
+
+
+def has_accelerator():
+    """Whether tensors live on a GPU or TPU by default."""
+    if keras.backend.backend() == "torch":
+        # Keras lists no devices there.
+        return ops.zeros(()).device.type not in ("cpu", "meta")
+    return not keras.distribution.list_devices()[0].startswith("cpu")
 
 
 def upstream_of(arguments, upstream):

@@ -14,6 +14,7 @@ from keras_contrastive.losses.accumulate import add_product
 from keras_contrastive.losses.key_blocks import KeyBlocks
 from keras_contrastive.losses.key_blocks import once_differentiable
 from keras_contrastive.losses.key_blocks import upstream_of
+from keras_contrastive.matmul import matmul
 
 # Finite, so that a hidden logit has weight exp(-1e30) = 0 and gradient 0
 # where -inf would make 0 * inf = NaN.
@@ -96,7 +97,7 @@ def _sum_rows(
     def logits_of(i, queries, keys, scale, bias):
         # Keras would give a number the type of `floatx`: -inf in float16.
         hidden = ops.convert_to_tensor(HIDDEN, dtype="float32")
-        logits = ops.matmul(queries, ops.transpose(blocks.of(keys, i)))
+        logits = matmul(queries, ops.transpose(blocks.of(keys, i)))
         logits = blocks.hide(i, logits * scale + bias, hidden)
         if excluded is not None:
             is_out = blocks.key_index(i) == excluded[:, None]
@@ -124,7 +125,7 @@ def _sum_rows(
                 logits = logits_of(i, queries, keys, scale, bias)
                 slopes = sums.slopes(logits, blocks.start(i), values, upstream)
                 by_queries = add_product(by_queries, slopes, blocks.of(keys, i))
-                own = ops.matmul(ops.transpose(slopes), queries)
+                own = matmul(ops.transpose(slopes), queries)
                 by_keys = blocks.add(by_keys, i, own)
                 return by_queries, by_keys, by_bias + ops.sum(slopes)
 
@@ -154,9 +155,11 @@ class _LogSumExp:
         self.of_columns = of_columns
 
     def start(self, n, m):
-        top = ops.full((n,), HIDDEN, dtype="float32")
+        # Not by `ops.full`, for which PyTorch waits for the device.
+        total = ops.zeros((n,), dtype="float32")
+        hidden = ops.convert_to_tensor(HIDDEN, dtype="float32")
         columns = ops.zeros((m if self.of_columns else 1,), dtype="float32")
-        return top, ops.zeros_like(top), columns
+        return total + hidden, total, columns
 
     def add(self, state, logits, start):
         top, total, columns = state

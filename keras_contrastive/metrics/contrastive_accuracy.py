@@ -86,7 +86,7 @@ class ContrastiveAccuracy(keras.metrics.Mean):
                 ops.maximum(hardest_negative, ops.max(negatives, axis=1)),
             )
 
-        lowest = ops.full(ops.shape(own_index), -math.inf, dtype="float32")
+        lowest = ops.zeros(ops.shape(own_index), dtype="float32") - math.inf
         positive, hardest_negative = fold_similarities(
             track, (lowest, lowest), queries, keys, excluded=own_index
         )

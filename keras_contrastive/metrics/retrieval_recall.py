@@ -124,7 +124,7 @@ def _rank_of_partner(queries, keys):
         own = ops.where(key_index == row_index, similarities, -math.inf)
         return ops.maximum(similarity, ops.max(own, axis=1))
 
-    lowest = ops.full((n,), -math.inf, dtype="float32")
+    lowest = ops.zeros((n,), dtype="float32") - math.inf
     partner = fold_similarities(find_partner, lowest, queries, keys)
     threshold = partner[:, None] - TIE
 

@@ -5,9 +5,8 @@ import math
 from keras import ops
 
 from keras_contrastive import distribution
-
-# Keys compared at once: keeps a metric's memory linear in the batch.
-BLOCK_SIZE = 1024
+from keras_contrastive.losses.key_blocks import KeyBlocks
+from keras_contrastive.matmul import matmul
 
 
 def check_views(z_a, z_b, names=("z_a", "z_b")):
@@ -72,25 +71,16 @@ def fold_similarities(function, initial, queries, keys, excluded=None):
     # A metric is no part of the loss, and JAX cannot transpose such a loop.
     queries = ops.stop_gradient(queries)
     keys = ops.stop_gradient(keys)
-    m = ops.shape(keys)[0]
-    is_static = isinstance(m, int)
-    block = min(BLOCK_SIZE, m) if is_static else ops.minimum(BLOCK_SIZE, m)
+    n, m = ops.shape(queries)[0], ops.shape(keys)[0]
+    blocks = KeyBlocks(n, m, None)
 
     def visit(i, state):
-        first_unseen = i * block
-        # The last block ends with the last row and may overlap the one before.
-        # Cast, since Keras chooses the dtype of an int by `floatx`.
-        start = ops.cast(ops.minimum(first_unseen, m - block), "int32")
-        key_index = start + ops.arange(block, dtype="int32")
-        visited = ops.slice(keys, (start, 0), (block, keys.shape[1]))
-        similarities = ops.matmul(queries, ops.transpose(visited))
-        is_hidden = key_index < first_unseen
+        key_index = blocks.key_index(i)
+        similarities = matmul(queries, ops.transpose(blocks.of(keys, i)))
+        similarities = blocks.hide(i, similarities, -math.inf)
         if excluded is not None:
             is_excluded = key_index == excluded[:, None]
-            is_hidden = ops.logical_or(is_hidden, is_excluded)
-        similarities = ops.where(is_hidden, -math.inf, similarities)
+            similarities = ops.where(is_excluded, -math.inf, similarities)
         return function(state, similarities, key_index)
 
-    if is_static and block == m:
-        return visit(0, initial)  # sooner compiled than a loop of one round
-    return ops.fori_loop(0, -(-m // block), visit, initial)
+    return blocks.fold(visit, initial)

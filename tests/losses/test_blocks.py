@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.losses import key_blocks
 from keras_contrastive.losses.key_blocks import KeyBlocks
 from keras_contrastive.losses.logit_blocks import logsumexp_blocks
 from tests.autodiff import value_and_gradients
@@ -84,6 +85,26 @@ def test_default_blocks_have_half_a_million_logits():
     for n, size in [(1024, 512), (4096, 128), (65_536, 128), (2, 200_000)]:
         assert KeyBlocks(n, 200_000, None).size == size
     assert KeyBlocks(1024, 200_000, 7).size == 7
+
+
+def test_an_accelerator_gets_fewer_and_larger_blocks(monkeypatch):
+    monkeypatch.setattr(key_blocks, "has_accelerator", lambda: True)
+    # One where the logits take 256 MB; then as many keys as make reading all
+    # queries once a block a small part.
+    for n, m, size in [
+        (4096, 4096, 4096),
+        (8192, 8192, 8192),
+        (16_384, 16_384, 4096),
+        (131_072, 131_072, 2048),
+        (2**20, 2**20, 2048),
+    ]:
+        assert KeyBlocks(n, m, None).size == size
+    z_a, z_b = views(N, DIM)
+    loss = kc.losses.CLIPLoss()
+    with monkeypatch.context() as context:
+        context.setattr(key_blocks, "ACCELERATOR_BLOCK", (1, 4))
+        value = loss(z_a, z_b)
+    assert float(value) == pytest.approx(float(loss(z_a, z_b)), rel=1e-6)
 
 
 def test_what_one_block_and_whole_blocks_spare():

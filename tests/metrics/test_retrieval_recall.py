@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_contrastive.losses import key_blocks
 from keras_contrastive.metrics import RetrievalRecall
-from keras_contrastive.metrics import views
 from tests.oracles import normalize
 
 DIRECTIONS = ("image_to_text", "text_to_image")
@@ -40,7 +40,7 @@ def value(images, texts, k=1, direction="image_to_text", **kwargs):
 def test_equals_a_full_sort_for_any_block(
     direction, block_size, k, rng, monkeypatch
 ):
-    monkeypatch.setattr(views, "BLOCK_SIZE", block_size)
+    monkeypatch.setattr(key_blocks, "CPU_BLOCK", (1, block_size))
     images, texts = make_pairs(rng)
     expected = slow_recall(images, texts, k, direction)
     assert k / 12 < expected < 1

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
+from keras_contrastive.losses import key_blocks
 from keras_contrastive.metrics import Alignment
 from keras_contrastive.metrics import ContrastiveAccuracy
 from keras_contrastive.metrics import EffectiveRank
 from keras_contrastive.metrics import Uniformity
-from keras_contrastive.metrics import views
 from tests.oracles import normalize
 
 ALL = [Alignment, ContrastiveAccuracy, EffectiveRank, Uniformity]
@@ -73,7 +73,7 @@ def value(metric, *args, **kwargs):
 def test_equals_oracle_for_any_block(
     metric, oracle, block_size, rng, monkeypatch
 ):
-    monkeypatch.setattr(views, "BLOCK_SIZE", block_size)
+    monkeypatch.setattr(key_blocks, "CPU_BLOCK", (1, block_size))
     z_a, z_b = make_views(rng)
     np.testing.assert_allclose(
         value(metric(), z_a, z_b), oracle(z_a, z_b), rtol=1e-5

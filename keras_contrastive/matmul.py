@@ -1,0 +1,82 @@
+"""Matrix products in full float32 precision, on every device."""
+
+import contextlib
+
+import keras
+from keras import ops
+
+
+def matmul(a, b):
+    """`a @ b` of float32 matrices, rounded as float32 and not as less.
+
+    Accelerators multiply float32 matrices in TF32, with 11 bits of mantissa,
+    or in bfloat16, with 8, where nobody asks for more: at a logit scale of 100
+    a loss is then wrong in its third digit. JAX takes the precision with each
+    product. PyTorch has a setting, which this function leaves as it was.
+    TensorFlow has one for the whole process, which belongs to the user: where
+    it allows TF32 on a GPU, each product is made of three.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.numpy.matmul(a, b, precision="highest")
+    if backend == "torch":
+        with full_precision():
+            return ops.matmul(a, b)
+    if _tensorflow_rounds_to_tf32():
+        return matmul_of_parts(a, b, ops.matmul)
+    return ops.matmul(a, b)
+
+
+@contextlib.contextmanager
+def full_precision():
+    """A context for products of PyTorch's own, such as `Tensor.addmm_`."""
+    import torch
+
+    settings = torch.backends.cuda.matmul, torch.backends.mkldnn.matmul
+    # The name since PyTorch 2.9, and the one before it.
+    name, full = "fp32_precision", "ieee"
+    if not hasattr(settings[0], name):
+        settings, name, full = settings[:1], "allow_tf32", False
+    before = [getattr(setting, name) for setting in settings]
+    reduced = [
+        (setting, value)
+        for setting, value in zip(settings, before, strict=True)
+        if value not in (full, "none")
+    ]
+    for setting, _ in reduced:
+        setattr(setting, name, full)
+    try:
+        yield
+    finally:
+        for setting, value in reduced:
+            setattr(setting, name, value)
+
+
+def matmul_of_parts(a, b, product):
+    """`a @ b` from three products whose factors TF32 holds.
+
+    Each matrix is a part of 11 bits of mantissa, which TF32 holds exactly, and
+    the rest. The product of the two rests, below 2^-20 of the whole, is left
+    out.
+    """
+    (a_high, a_low), (b_high, b_low) = _parts(a), _parts(b)
+    small = product(a_high, b_low) + product(a_low, b_high)
+    return product(a_high, b_high) + small
+
+
+def _parts(x):
+    # By bits: a compiler may leave out a cast there and back.
+    bits = ops.view(x, dtype="int32")
+    high = ops.view(ops.bitwise_and(bits, ~0x1FFF), dtype="float32")
+    return high, x - high
+
+
+def _tensorflow_rounds_to_tf32():
+    import tensorflow as tf
+
+    return (
+        tf.config.experimental.tensor_float_32_execution_enabled()
+        and tf.config.list_physical_devices("GPU") != []
+    )
