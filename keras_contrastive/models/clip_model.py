@@ -317,7 +317,11 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             return logs
         logs["logit_scale"] = self.logit_scale.scale
         if self.logit_scale.bias is not None:
-            logs["logit_bias"] = ops.convert_to_tensor(self.logit_scale.bias)
+            # A value of its own: JAX deletes that of the variable, which it
+            # replaces in the next step.
+            logs["logit_bias"] = 1.0 * ops.convert_to_tensor(
+                self.logit_scale.bias
+            )
         return logs
 
     def build(self, input_shape: Any) -> None:

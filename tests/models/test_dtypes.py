@@ -21,6 +21,8 @@ def kind(request):
 
 @pytest.fixture(params=["float16", "bfloat16", "float64"])
 def dtype(request, kind):
+    if request.param == "float64" and keras.backend.backend() == "jax":
+        pytest.skip("JAX computes in float32 then")
     if kind == "floatx":
         keras.config.set_floatx(request.param)
     keras.config.set_dtype_policy(request.param)

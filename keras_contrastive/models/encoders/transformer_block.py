@@ -1,3 +1,5 @@
+import sys
+
 import keras
 from keras import layers
 from keras import ops
@@ -110,9 +112,12 @@ class TransformerBlock(layers.Layer):
         batch, tokens, width = ops.shape(x)
         heads = (batch, tokens, 3, self.num_heads, width // self.num_heads)
         qkv = ops.reshape(self.qkv(x), heads)
+        if self.compute_dtype == "float16" and _lacks_float16_attention():
+            qkv = ops.cast(qkv, "float32")
         x = ops.dot_product_attention(
             qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2], is_causal=self.causal
         )
+        x = ops.cast(x, self.compute_dtype)
         return self.attention_output(ops.reshape(x, (batch, tokens, width)))
 
     def compute_output_shape(self, input_shape):
@@ -129,3 +134,10 @@ class TransformerBlock(layers.Layer):
             "causal": self.causal,
             "dropout": self.dropout,
         }
+
+
+def _lacks_float16_attention():
+    """Whether the backend's attention has no gradient in float16."""
+    if keras.backend.backend() != "jax":
+        return False
+    return sys.modules["jax"].default_backend() == "cpu"
