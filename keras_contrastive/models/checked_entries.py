@@ -9,20 +9,30 @@ from keras_contrastive.callbacks.training_health import check_step
 from keras_contrastive.metrics.batch_health import Finding
 from keras_contrastive.metrics.health_messages import report_inference
 from keras_contrastive.models.checks import check_weights_of_examples
+from keras_contrastive.models.data_checks import check_arrays
+from keras_contrastive.models.data_checks import check_microbatches
+from keras_contrastive.models.data_checks import errors_of_graphs
+from keras_contrastive.models.data_checks import is_arrays
 from keras_contrastive.models.fit_callbacks import fit_callbacks
 from keras_contrastive.models.watched_values import input_findings
 
 
 class CheckedEntries:
-    """A model that reports bad values in each of its entries.
+    """A model that reports unusable data in each of its entries.
+
+    Arrays are looked at when an entry is called: their lengths and dtypes, ids
+    and labels. Batches of a dataset are looked at one by one, on JAX before
+    they get there.
 
     The steps of training and evaluation record them on the device, see
     `ContrastiveModel.watch`; so do those of `predict`. Training raises at the
     latest at the end of the epoch, by `callbacks.TrainingHealth`; the other
-    entries raise or warn at their end. Arrays of labels and token ids are
-    looked at before anything else.
+    entries raise or warn at their end.
     """
 
+    # Those of Keras.
+    train_function: Any
+    test_function: Any
     predict_function: Any
 
     def check_values(self, x: Any, y: Any, sample_weight: Any) -> None:
@@ -36,13 +46,12 @@ class CheckedEntries:
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
         call = self._check_call("fit", args, kwargs)
-        validation = call.arguments.get("validation_data")
-        if isinstance(validation, (tuple, list)):
-            self._check_values(*_padded(validation))
+        check_microbatches(call.arguments, self.microbatch_size)
         call.arguments["callbacks"] = fit_callbacks(
             call.arguments.get("callbacks"), call.arguments.get("x"), self
         )
-        return super().fit(*call.args[1:], **call.kwargs)
+        with errors_of_graphs():
+            return super().fit(*call.args[1:], **call.kwargs)
 
     fit.__doc__ = keras.Model.fit.__doc__
 
@@ -67,9 +76,13 @@ class CheckedEntries:
     predict.__doc__ = keras.Model.predict.__doc__
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        self._check_call("train_on_batch", args, kwargs)
-        # Keras resets the metrics first.
-        results = super().train_on_batch(*args, **kwargs)
+        call = self._check_call("train_on_batch", args, kwargs)
+        # All of it is one batch.
+        size = {"batch_size": 2**62}
+        check_microbatches({**call.arguments, **size}, self.microbatch_size)
+        with errors_of_graphs():
+            # Keras resets the metrics first.
+            results = super().train_on_batch(*args, **kwargs)
         check_step(self, self.health.summary())
         return results
 
@@ -100,6 +113,30 @@ class CheckedEntries:
             self.inspect(args[-1])
         with self._not_direct():
             return super().predict_step(*args)
+
+    def make_train_function(self, force: bool = False) -> None:
+        is_new = force or self.train_function is None
+        super().make_train_function(force)
+        if is_new:
+            self.train_function = self._with_checks(self.train_function)
+
+    def make_test_function(self, force: bool = False) -> None:
+        is_new = force or self.test_function is None
+        super().make_test_function(force)
+        if is_new:
+            self.test_function = self._with_checks(self.test_function)
+
+    def _with_checks(self, function):
+        """A function of a step on JAX that looks at each batch first."""
+        if keras.backend.backend() != "jax":
+            return function
+
+        def checked(batches):
+            for batch in batches:
+                self.check_host_batch(batch)
+                yield batch
+
+        return lambda state, batches: function(state, checked(batches))
 
     def make_predict_function(self, force: bool = False) -> Any:
         if self.predict_function is not None and not force:
@@ -138,20 +175,24 @@ class CheckedEntries:
         report_inference(found, "this call", is_step=True)
 
     def _check_call(self, method, args, kwargs):
-        """The bound arguments of a method of Keras, after `check_values`."""
+        """The bound arguments of a method of Keras, once its data is usable."""
         signature = inspect.signature(getattr(keras.Model, method))
         call = signature.bind(self, *args, **kwargs)
         get = call.arguments.get
-        self._check_values(get("x"), get("y"), get("sample_weight"))
+        self._check_data(get("x"), get("y"), get("sample_weight"))
+        validation = get("validation_data")
+        if isinstance(validation, (tuple, list)):
+            self._check_data(*validation[:3])
+        elif validation is not None:
+            self._check_data(validation)
         return call
 
-    def _check_values(self, x, y=None, sample_weight=None):
+    def _check_data(self, x, y=None, sample_weight=None):
+        if is_arrays(x):
+            parts = self.named_parts(x, y)
+            check_arrays({**parts, "sample_weight": sample_weight})
+            self.check_host_batch((x, y))
         # Of several processes, each with its part of the data, one would raise
         # while the others wait for it. There the steps find bad values.
         if distribution.num_replicas() == 1:
             self.check_values(x, y, sample_weight)
-
-
-def _padded(data):
-    """Data of 1 to 3 parts as `(x, y, sample_weight)`."""
-    return (*data, None, None)[:3]

@@ -13,7 +13,6 @@ from keras_contrastive.metrics.batch_health import BatchHealth
 from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
 from keras_contrastive.models import train_step
 from keras_contrastive.models.checked_entries import CheckedEntries
-from keras_contrastive.models.checks_data import ChecksData
 from keras_contrastive.models.compile_arguments import compile_from
 from keras_contrastive.models.compile_arguments import loss_object
 from keras_contrastive.models.compile_arguments import metric_objects
@@ -34,7 +33,6 @@ from keras_contrastive.validation import check_positive_int
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class ContrastiveModel(
-    ChecksData,
     CheckedEntries,
     KeepsRandomState,
     SpansReplicas,

@@ -37,7 +37,7 @@ LOSSES = [
 ]
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize("loss", LOSSES, ids=range(len(LOSSES)))
 def test_refuses_what_is_no_loss_of_two_embeddings(loss):
     for model in (NoNames(), simclr(), clip()):
         with pytest.raises(ValueError, match="`loss` must be .*Received: loss"):
@@ -100,7 +100,7 @@ def test_takes_one_metric_or_several():
         kc.metrics.Alignment,
         3,
     ],
-    ids=repr,
+    ids=range(6),
 )
 def test_refuses_other_metrics(metrics):
     with pytest.raises(ValueError, match="`metrics` must be keras.*Received"):
