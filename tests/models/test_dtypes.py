@@ -21,6 +21,8 @@ def kind(request):
 
 @pytest.fixture(params=["float16", "bfloat16", "float64"])
 def dtype(request, kind):
+    if kind == "policy" and keras.backend.backend() == "jax":
+        pytest.skip("JAX compiles long, and floatx sets the policy too")
     if request.param == "float64" and keras.backend.backend() == "jax":
         pytest.skip("JAX computes in float32 then")
     if kind == "floatx":
@@ -56,7 +58,10 @@ def reloaded(model, path):
 
 
 def test_simclr(dtype, tmp_path):
-    model = kc.SimCLRModel(kc.models.ConvNet(2, 1, input_shape=(SIZE, SIZE, 3)))
+    model = kc.SimCLRModel(
+        kc.models.ConvNet(2, 1, input_shape=(SIZE, SIZE, 3)),
+        augmenter=kc.layers.RandomFlip(),  # soon compiled
+    )
     trained(model, images())
     assert model.encoder.compute_dtype == dtype
     h = to_numpy(model(images()))
@@ -69,6 +74,7 @@ def test_clip(dtype, tmp_path):
         kc.models.VisionTransformer(4, 4, 1, 1, input_shape=(SIZE, SIZE, 3)),
         kc.models.TextTransformer(16, 2, 4, 4, 1, 1),
         projection_dim=4,
+        augmenter=kc.layers.RandomFlip(),
     )
     texts = np.array([[1, 3 + i, 2, 0] for i in range(8)])
     data = {"images": images(), "texts": texts}
