@@ -21,14 +21,20 @@ def get_state(model):
         their own, these are there as well, under names that start with
         `replica_`.
     """
+    saved = _variables(model)
+    # Of these, replicas have equal values.
+    trained = [*model.trainable_variables, *model.optimizer.variables]
+    trained = {id(variable) for variable in trained}
     arrays = {}
     for group, variables in (
-        ("variable", _variables(model)),
+        ("variable", saved),
         ("metric", model.metrics_variables),
     ):
         for index, variable in enumerate(variables):
             name = f"{group}_{index}"
             arrays[name] = _to_numpy(variable.value, variable.dtype)
+            if id(variable) in trained:
+                continue
             for replica, copy in enumerate(distribution.local_copies(variable)):
                 array = _to_numpy(copy, variable.dtype)
                 arrays[f"replica_{replica}/{name}"] = array
@@ -91,7 +97,8 @@ def _assign(variables, group, arrays):
 
 
 def _to_numpy(value, dtype):
-    value = keras.ops.convert_to_numpy(value)
+    # A copy, since NumPy cannot read what the replicas of TensorFlow share.
+    value = keras.ops.convert_to_numpy(keras.ops.copy(value))
     # NumPy's files have no bfloat16, which float32 holds exactly.
     return value.astype("float32") if dtype == "bfloat16" else value
 

@@ -91,10 +91,10 @@ def gather_objects(value: Any) -> list:
 def local_copies(variable: Any) -> list:
     """The values of a variable that the replicas of this process hold.
 
-    None, where they are the same. They differ if TensorFlow adds them up, or
-    averages them, when they are read: those of metrics, for one.
+    They may differ for all but trained variables: those of metrics, for one,
+    are added up when they are read.
     """
-    if num_replicas() == 1 or variable.synchronization != "on_read":
+    if num_replicas() == 1:
         return []
     strategy = tf.distribute.get_strategy()
     return list(strategy.experimental_local_results(variable.value))

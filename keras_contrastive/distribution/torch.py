@@ -191,7 +191,8 @@ def check_shards(x):
     """
     if num_replicas() == 1:
         return
-    leaves = keras.tree.flatten(x)
+    # `train_on_batch` gives NumPy arrays to the step.
+    leaves = [keras.ops.convert_to_tensor(v) for v in keras.tree.flatten(x)]
     checksum = sum(leaf.sum(dtype=torch.float64) for leaf in leaves)
     own = torch.stack([torch.full_like(checksum, len(leaves[0])), checksum])
     # Once: the processes must agree on whether to raise.

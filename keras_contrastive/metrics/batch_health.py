@@ -151,7 +151,7 @@ class BatchHealth(keras.metrics.Metric):
         """
         shared = [] if of_process else self.variables
         with distribution.sums_over_replicas(shared):
-            values = [ops.convert_to_numpy(v.value) for v in self.variables]
+            values = [ops.convert_to_numpy(v) for v in self.variables]
         batches, examples, spread, spread_batches, *findings = values
         spread, with_spread = float(spread), float(spread_batches)
         return {
@@ -168,7 +168,7 @@ class BatchHealth(keras.metrics.Metric):
     @contextlib.contextmanager
     def set_aside(self):
         """A context that starts from zero, and gives back what was before."""
-        before = [ops.convert_to_numpy(v.value) for v in self.variables]
+        before = [ops.convert_to_numpy(v) for v in self.variables]
         self.reset_state()
         try:
             yield
