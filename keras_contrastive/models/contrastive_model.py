@@ -33,9 +33,9 @@ from keras_contrastive.validation import check_positive_int
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class ContrastiveModel(
+    SpansReplicas,
     CheckedEntries,
     KeepsRandomState,
-    SpansReplicas,
     KeepsValues,
     keras.Model,
 ):

@@ -117,16 +117,7 @@ def write_tensorboard_projector(
         ```
     """
     features = check_features(to_numpy(features))
-    log_dir = Path(log_dir)
-    files = {"embeddings.tsv"}
-    if labels is not None:
-        files.add("metadata.tsv")
-    if images is not None:
-        files.add("sprite.png")
-    earlier = check_files_are_ours(log_dir, files)
-    log_dir.mkdir(parents=True, exist_ok=True)
-    np.savetxt(log_dir / "embeddings.tsv", features, fmt="%.6g", delimiter="\t")
-    config = ""
+    config, files, lines, sprite = "", {"embeddings.tsv"}, None, None
     if labels is not None:
         labels = check_labels(to_numpy(labels), len(features), class_names)
         names = labels
@@ -134,19 +125,29 @@ def write_tensorboard_projector(
             names = [class_names[label] for label in labels]
         # One column has no heading.
         lines = "".join(f"{one_line(name)}\n" for name in names)
-        (log_dir / "metadata.tsv").write_text(lines, encoding="utf-8")
+        files.add("metadata.tsv")
         config += '  metadata_path: "metadata.tsv"\n'
     if images is not None:
         images = to_pictures("images", images)
         check_length("images", images, len(features))
-        save_sprite(images, log_dir / "sprite.png")
+        sprite = make_sprite(images)
+        files.add("sprite.png")
         config += (
             '  sprite {\n    image_path: "sprite.png"\n'
             f"    single_image_dim: {SPRITE}\n    single_image_dim: {SPRITE}\n"
             "  }\n"
         )
-    written = " ".join([WRITER, *sorted(files | earlier)])
+    log_dir = Path(log_dir)
+    files |= check_files_are_ours(log_dir, files)
+    log_dir.mkdir(parents=True, exist_ok=True)
+    # First, so that whatever is written is known to be ours.
+    written = " ".join([WRITER, *sorted(files)])
     (log_dir / CONFIG_FILE).write_text(f"{written}\n{CONFIG % config}")
+    np.savetxt(log_dir / "embeddings.tsv", features, fmt="%.6g", delimiter="\t")
+    if lines is not None:
+        (log_dir / "metadata.tsv").write_text(lines, encoding="utf-8")
+    if sprite is not None:
+        sprite.save(log_dir / "sprite.png")
 
 
 def check_files_are_ours(log_dir, files):
@@ -157,7 +158,8 @@ def check_files_are_ours(log_dir, files):
     """
     config, ours = log_dir / CONFIG_FILE, set()
     if config.is_file():
-        first, *_ = config.read_text(encoding="utf-8").split("\n")
+        text = config.read_text(encoding="utf-8", errors="replace")
+        first, *_ = text.split("\n")
         if first.startswith(WRITER):
             ours = {CONFIG_FILE, *first.removeprefix(WRITER).split()}
     taken = [
@@ -174,7 +176,7 @@ def check_files_are_ours(log_dir, files):
     return ours - {CONFIG_FILE}
 
 
-def save_sprite(images, path):
+def make_sprite(images):
     """The images in rows on a square picture, as the projector wants them."""
     side = int(np.ceil(np.sqrt(len(images))))
     if side * SPRITE > LARGEST_SPRITE:
@@ -193,4 +195,4 @@ def save_sprite(images, path):
         thumbnail = Image.fromarray(image).resize((SPRITE, SPRITE))
         row, column = divmod(index, side)
         sprite.paste(thumbnail, (column * SPRITE, row * SPRITE))
-    sprite.save(path)
+    return sprite

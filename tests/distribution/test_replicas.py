@@ -121,6 +121,7 @@ TENSORFLOW = """
         error=(tf.errors.InvalidArgumentError, ValueError),
     )
     ours = kc.layers.Dropout(0.5)
+    model = make_model()
 
     # As in the usual script, outside of the scope that the model is made in.
     scope.__exit__(None, None, None)
