@@ -6,7 +6,8 @@ import keras
 
 # Attaches a mask to a tensor inside `call`, as Keras' own `Masking` does: a
 # layer that keeps other tokens in each call has no `compute_mask` to do it.
-from keras.src.backend import set_keras_mask as set_keras_mask
+# Keras 3.16 has it under this path only.
+from keras.src.backend.common.masking import set_keras_mask as set_keras_mask
 
 
 def clear_losses(model: keras.Model) -> None:
