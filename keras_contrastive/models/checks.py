@@ -72,6 +72,8 @@ def check_weights_of_examples(sample_weight):
 
 def check_label_form(labels):
     """Raises unless `labels` may be class indices, one for each example."""
+    if getattr(labels.shape, "rank", 0) is None:
+        return  # in a graph for labels of (batch,) and of (batch, 1)
     shape = tuple(labels.shape)
     dtype = str(getattr(labels.dtype, "name", labels.dtype)).split(".")[-1]
     if len(shape) == 2 and shape[1] != 1:

@@ -283,7 +283,8 @@ class SimCLRModel(ContrastiveModel):
                 "Received: images without labels. Pass the labels, or build "
                 "the model with probe=None and num_classes=None."
             )
-        y, usable = self._watch_labels(y, logits.shape[-1])
+        count = ops.shape(y_pred["representations"][0])[0]
+        y, usable = self._watch_labels(y, count, logits.shape[-1])
         labels = ops.concatenate([y, y], axis=0)
         if sample_weight is not None:
             usable = usable * ops.reshape(sample_weight, (-1,))
@@ -300,11 +301,16 @@ class SimCLRModel(ContrastiveModel):
         name = "x" if self.value_range is None else "images"
         return {name: x, "labels": y}
 
-    def _watch_labels(self, y, num_classes):
+    def _watch_labels(self, y, count, num_classes):
         """Labels as integers, and 1 for each that can be, 0 for the others."""
         check_label_form(y)
         y = ops.reshape(y, (-1,))
-        bad, low, high = not_ids(y, num_classes)
+        given = ops.shape(y)[0]
+        bad, low, high = not_ids(y[:count], num_classes)
+        if not isinstance(given, int):
+            # One-hot labels, in a graph for labels of any shape.
+            bad = ops.logical_or(bad, ops.not_equal(given, count))
+            y = y[:count]
         self.health.record(LABELS, bad, low, high, num_classes)
         labels = ops.cast(ops.where(bad, 0, y), "int32")
         return labels, ops.cast(ops.logical_not(bad), "float32")
