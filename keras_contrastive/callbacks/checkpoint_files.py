@@ -87,8 +87,8 @@ class CheckpointFiles:
     def read(self):
         """The arrays of the newest whole file, `None` if there are no files.
 
-        Warns of each that is damaged and goes on to the one before. Warns of
-        files that have the name of a checkpoint and are none.
+        Warns of each damaged file and tries the one before it. Warns of other
+        files that have the name of a checkpoint.
 
         Raises:
             ValueError: If all are damaged.
