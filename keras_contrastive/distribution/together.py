@@ -1,6 +1,6 @@
 """Failures of one process that all processes must know of."""
 
-import pickle
+import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -24,19 +24,28 @@ def together(function: Callable) -> Any:
         result = function()
     except Exception as raised:
         error = raised
-    errors = distribution.gather_objects(_portable(error))
+    texts = distribution.gather_objects(_as_text(error))
     if error is not None:
         raise error
-    for index, other in enumerate(errors):
-        if other is not None:
-            other.add_note(f"Raised in process {index} of {len(errors)}.")
+    for index, text in enumerate(texts):
+        if text is not None:
+            other = _from_text(*text)
+            other.add_note(f"Raised in process {index} of {len(texts)}.")
             raise other
     return result
 
 
-def _portable(error):
-    """The error, or one that says the same, if pickle cannot write it."""
-    try:
-        return pickle.loads(pickle.dumps(error))
-    except Exception:  # Whatever the exception's class raises.
-        return RuntimeError(f"{type(error).__name__}: {error}")
+def _as_text(error):
+    """Class and message, which every process can read."""
+    return error and (type(error).__name__, str(error))
+
+
+def _from_text(name, message):
+    """The error again if its class is Python's, else one that names it."""
+    kind = getattr(builtins, name, None)
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        try:
+            return kind(message)
+        except TypeError:  # Such as UnicodeDecodeError, made of five values.
+            pass
+    return RuntimeError(f"{name}: {message}")
