@@ -18,14 +18,14 @@ CORE := tests/losses tests/layers tests/optimizers tests/models
 OLDEST := $(BACKENDS:%=test-keras-oldest-%)
 NIGHTLY := $(BACKENDS:%=test-keras-nightly-%)
 RUN_CORE = $(XLA_QUICKLY) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
-  $(RUN) -m pytest -n $(JOBS) $(CORE)
+  $(RUN) -m pytest -n $(JOBS) -m "$(EACH)" $(CORE)
 
 # What runs the package's files of one backend.
 OF_A_BACKEND := tests/losses/test_blocks.py tests/models/test_simclr_model.py \
   tests/models/test_microbatches.py tests/distribution/test_all_gather.py \
   tests/distribution/test_replicas.py
 
-.PHONY: quickstart test $(BACKENDS:%=test-%) benchmark lint types docs package \
+.PHONY: quickstart test $(BACKENDS:%=test-%) test-slow benchmark lint types docs package \
   format clean fuzz coverage mutation test-without-tensorflow \
   test-keras-oldest $(OLDEST) test-keras-nightly $(NIGHTLY)
 
@@ -38,13 +38,26 @@ quickstart: $(VENV)/.quickstart
 	done
 	@cat runs/quickstart/*.md; ls runs/quickstart/*.png
 
-# The whole suite, once per backend, and its core under the lowest Keras.
+# The suite: all of it on PyTorch; on the others, and under the lowest Keras,
+# what may differ there.
 test: lint types $(BACKENDS:%=test-%) test-keras-oldest-torch
 
-$(BACKENDS:%=test-%): test-%: $(VENV)/.dev
-	# One thread a process: OpenMP threads that outnumber the cores spin.
-	$(XLA_QUICKLY) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
-	  $(RUN) -m pytest -n $(JOBS) --durations=10
+# One thread a process: OpenMP threads that outnumber the cores spin.
+RUN_TESTS = $(XLA_QUICKLY) OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(JOBS)
+EACH := not slow and not one_backend
+
+test-torch: $(VENV)/.dev
+	KERAS_BACKEND=torch $(RUN_TESTS) --durations=10 -m "not slow"
+
+test-tensorflow test-jax: test-%: $(VENV)/.dev
+	KERAS_BACKEND=$* $(RUN_TESTS) --durations=10 -m "$(EACH)"
+
+# More kills, replicas and dtypes, and what is the same on every backend on
+# each of them.
+test-slow: $(VENV)/.dev
+	for backend in $(BACKENDS); do \
+	  KERAS_BACKEND=$$backend $(RUN_TESTS) -m "slow or one_backend" || exit 1; \
+	done
 
 # The parts of the suite that JAX and PyTorch run, where nothing finds
 # TensorFlow.

@@ -10,6 +10,8 @@ import pytest
 
 from keras_contrastive import command_backend as backend
 
+pytestmark = pytest.mark.one_backend
+
 OURS = keras.backend.backend()
 OTHERS = [name for name in backend.BACKENDS if name != OURS]
 

@@ -12,6 +12,8 @@ import pytest
 import keras_contrastive as kc
 from tests.models.encoders.marks import slow_on_jax
 
+pytestmark = pytest.mark.one_backend
+
 ROOT = Path(__file__).parents[1]
 FLICKR = ROOT.parent / "shared" / "data" / "flickr30k_format"
 CIFAR10 = ROOT.parent / "shared" / "data" / "tfds"

@@ -9,6 +9,8 @@ import keras_contrastive as kc
 from tests.code_blocks import code_blocks
 from tests.code_blocks import run_blocks
 
+pytestmark = pytest.mark.one_backend
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 

@@ -4,6 +4,8 @@ import pytest
 
 from keras_contrastive.json_files import read_json
 
+pytestmark = pytest.mark.one_backend
+
 
 def test_reads_objects(tmp_path):
     path = tmp_path / "run.json"

@@ -8,6 +8,8 @@ from tests.test_examples import ROOT
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
+
+pytestmark = pytest.mark.one_backend
 NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
 FULL, SMALL = "num_images, epochs = 4096, 8", "num_images, epochs = 256, 1"
 

@@ -10,6 +10,8 @@ import pytest
 
 import keras_contrastive as kc
 
+pytestmark = pytest.mark.one_backend
+
 PACKAGE = Path(kc.__file__).parent
 
 

@@ -10,6 +10,8 @@ from benchmarks import peers
 from tests.test_examples import CIFAR10
 from tests.test_examples import ROOT
 
+pytestmark = pytest.mark.one_backend
+
 
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",

@@ -12,6 +12,8 @@ import pytest
 import keras_contrastive as kc
 from tests.fixtures.make import FOLDER
 
+pytestmark = pytest.mark.one_backend
+
 PACKAGE = Path(kc.__file__).parent
 FILES = sorted(FOLDER.glob("*.keras"))[-2:]
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -93,6 +93,7 @@ def test_ends_as_an_uninterrupted_run(run, steps, tmp_path):
     assert_equal(train(run, go_on), expected)
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path):
     _, different = kill_and_restart(tmp_path, kills=2, epochs=8)
     assert not different

@@ -4,6 +4,8 @@ import pytest
 
 from keras_contrastive.cli.main import build_parser
 
+pytestmark = pytest.mark.one_backend
+
 
 def parse(*arguments):
     return build_parser().parse_args(arguments)

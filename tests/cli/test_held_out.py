@@ -7,6 +7,8 @@ from keras_contrastive.cli.held_out import hold_out
 from keras_contrastive.cli.held_out import to_json
 from keras_contrastive.datasets import CaptionedImage
 
+pytestmark = pytest.mark.one_backend
+
 
 def records(folder, number):
     return [

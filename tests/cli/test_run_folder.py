@@ -10,6 +10,8 @@ from keras_contrastive.cli.history_file import HistoryFile
 from keras_contrastive.cli.run_folder import FIRST_CHECKPOINT
 from keras_contrastive.cli.run_folder import RunFolder
 
+pytestmark = pytest.mark.one_backend
+
 
 @pytest.fixture
 def run(tmp_path):

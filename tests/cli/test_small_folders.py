@@ -11,6 +11,8 @@ from keras_contrastive.cli.images import max_bad_fraction
 from keras_contrastive.cli.main import main
 from tests.models.encoders.marks import slow_on_jax
 
+pytestmark = pytest.mark.one_backend
+
 for package in ("PIL", "matplotlib", "tokenizers"):
     pytest.importorskip(package)
 

@@ -20,6 +20,8 @@ from tests.datasets import photographs  # noqa: E402
 from tests.fuzz.readers import archive  # noqa: E402
 from tests.fuzz.readers import encoded  # noqa: E402
 
+pytestmark = pytest.mark.one_backend
+
 
 def code_lengths(captions):
     return np.array([[len(caption)] for caption in captions])

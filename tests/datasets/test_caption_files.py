@@ -9,6 +9,8 @@ import pytest
 
 import keras_contrastive as kc
 
+pytestmark = pytest.mark.one_backend
+
 NAMES = ("0.png", "1.png", "2.png", "3.png")
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from keras_contrastive.datasets import cifar10
 
+pytestmark = pytest.mark.one_backend
+
 ROOT = Path(__file__).parents[2]
 DATA_DIR = ROOT / "../shared/data/tfds"
 

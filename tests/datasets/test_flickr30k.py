@@ -12,6 +12,8 @@ from tests.datasets import photographs
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
+pytestmark = pytest.mark.one_backend
+
 
 @pytest.fixture(scope="module")
 def manual_dir(tmp_path_factory):

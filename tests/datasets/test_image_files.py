@@ -10,6 +10,8 @@ Image = pytest.importorskip("PIL.Image")
 from PIL import ImageOps  # noqa: E402
 from PIL import features  # noqa: E402
 
+pytestmark = pytest.mark.one_backend
+
 
 def picture(width=90, height=60, mode="RGB"):
     """A smooth one, so that JPEG changes little."""

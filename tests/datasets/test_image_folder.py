@@ -9,6 +9,8 @@ from keras_contrastive.datasets import folder_scan
 
 pytest.importorskip("PIL")
 
+pytestmark = pytest.mark.one_backend
+
 
 def save(path, value=0):
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,8 @@ Image = pytest.importorskip("PIL.Image")
 
 from keras_contrastive.datasets.image_sources import read_image  # noqa: E402
 
+pytestmark = pytest.mark.one_backend
+
 GRAY = np.full((6, 8), 40, "uint8")
 RGB = np.stack([GRAY, GRAY + 60, GRAY + 120], axis=-1)
 ALPHA = np.full((6, 8, 1), 255, "uint8")

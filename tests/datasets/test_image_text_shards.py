@@ -17,6 +17,8 @@ from keras_contrastive.datasets.shard_reader import ShardReader
 pytest.importorskip("webdataset")
 Image = pytest.importorskip("PIL.Image")
 
+pytestmark = pytest.mark.one_backend
+
 PER_SHARD = 12
 
 

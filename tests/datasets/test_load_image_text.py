@@ -10,6 +10,8 @@ from keras_contrastive.datasets import flickr30k_records
 from keras_contrastive.datasets import load_image_text
 from tests.datasets import photographs
 
+pytestmark = pytest.mark.one_backend
+
 ROOT = Path(__file__).parents[2]
 REAL_DATA = ROOT / "../shared/data/flickr30k_format"
 

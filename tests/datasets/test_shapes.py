@@ -7,6 +7,8 @@ from keras_contrastive.datasets import shapes
 from keras_contrastive.datasets.shape_scenes import FACTORS
 from keras_contrastive.datasets.shape_scenes import PALETTE
 
+pytestmark = pytest.mark.one_backend
+
 
 @pytest.fixture(scope="module")
 def data():

@@ -3,6 +3,8 @@ import pytest
 
 from keras_contrastive.datasets import waveforms
 
+pytestmark = pytest.mark.one_backend
+
 
 def test_shapes_and_classes():
     data = waveforms(300, length=100)

@@ -29,7 +29,17 @@ def test_the_run_trains(on_one_device):
     assert on_one_device["simclr/log/loss"].std() > 0.01
 
 
-@pytest.mark.parametrize("setup", SETUPS[BACKEND])
+# More of the same in one process, and more processes than cores.
+SLOW = {"MirroredStrategy, 4 replicas", "torchrun, 4 processes"}
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [
+        pytest.param(setup, marks=[pytest.mark.slow] * (setup in SLOW))
+        for setup in SETUPS[BACKEND]
+    ],
+)
 def test_many_equal_one(setup, on_one_device, tmp_path):
     results = train(BACKEND, tmp_path, setup)
     for name, value in differences(
@@ -38,6 +48,7 @@ def test_many_equal_one(setup, on_one_device, tmp_path):
         assert value <= 1e-5, name
 
 
+@pytest.mark.slow
 def test_microbatches(tmp_path):
     """Of every replica's part, and with batch statistics."""
     setup = next(iter(SETUPS[BACKEND]))
@@ -47,6 +58,7 @@ def test_microbatches(tmp_path):
         assert value <= 1e-5, name
 
 
+@pytest.mark.slow
 def test_mixed_precision(on_one_device, tmp_path):
     """Bfloat16 has 8 bits: runs differ by their rounding, not by more."""
     setup = next(iter(SETUPS[BACKEND]))

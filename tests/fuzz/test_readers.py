@@ -17,6 +17,8 @@ Image = pytest.importorskip("PIL.Image")
 from keras_contrastive.datasets.captioned_image import as_captioned_image  # noqa: E402
 from tests.fuzz import readers  # noqa: E402
 
+pytestmark = pytest.mark.one_backend
+
 TARGETS = list(readers.SEEDS)
 NAMES = [target.__name__ for target in TARGETS]
 quick = settings(

@@ -12,6 +12,8 @@ from keras_contrastive.text import train_tokenizer
 
 pytest.importorskip("tokenizers")
 
+pytestmark = pytest.mark.one_backend
+
 CAPTIONS = [
     f"{size} {colour} {shape} on grass"
     for size in ("a small", "a large")

@@ -9,6 +9,8 @@ from tests.peers import peer
 
 pytest.importorskip("tokenizers")
 
+pytestmark = pytest.mark.one_backend
+
 WORDS = (
     "A dog's café, naïve RÉSUMÉ 2024! two-toned can't WE'LL 3.14 <b> snow "
     "皇帝 こんにちは привет ΟΔΟΣ שלום 🐕🏽 "

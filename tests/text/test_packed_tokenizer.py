@@ -3,6 +3,8 @@ import pytest
 
 from keras_contrastive.text import PackedTokenizer
 
+pytestmark = pytest.mark.one_backend
+
 
 def letters(texts):
     return [[ord(letter) - 87 for letter in text] for text in texts]  # a is 10

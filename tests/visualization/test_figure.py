@@ -8,6 +8,8 @@ from keras_contrastive.visualization.figure import wrap
 
 matplotlib = pytest.importorskip("matplotlib")
 
+pytestmark = pytest.mark.one_backend
+
 # None of them is a formula that matplotlib can draw, and one is a name that it
 # leaves out of legends.
 NAMES = ["$x", "$a_{b$ ^", "_under", "\\frac{$}$", "two\nlines $", "\udc80", ""]

@@ -10,6 +10,8 @@ from keras_contrastive.visualization.project_to_plane import pca
 
 pytest.importorskip("matplotlib")
 
+pytestmark = pytest.mark.one_backend
+
 
 @pytest.fixture
 def features(rng):

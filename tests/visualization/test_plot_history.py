@@ -8,6 +8,8 @@ from keras_contrastive.visualization import plot_history
 
 pytest.importorskip("matplotlib")
 
+pytestmark = pytest.mark.one_backend
+
 
 def curves(figure):
     return {

@@ -5,6 +5,8 @@ from keras_contrastive.visualization import plot_retrieval
 
 pytest.importorskip("matplotlib")
 
+pytestmark = pytest.mark.one_backend
+
 # Text j's order of images: 0: 0 2 1 3; 1: 1 2 0 3; 2: 2 0 1 3; 3: 3 2 0 1.
 IMAGE_EMBEDDINGS = np.array([[1.0, 0, 0], [0, 1, 0], [1, 0.9, 0], [0, 0, 2]])
 TEXT_EMBEDDINGS = np.array(

@@ -6,6 +6,8 @@ from keras_contrastive.visualization import plot_similarity
 
 pytest.importorskip("matplotlib")
 
+pytestmark = pytest.mark.one_backend
+
 IMAGE_EMBEDDINGS = np.array([[2.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 TEXT_EMBEDDINGS = np.array([[0.0, 5.0], [3.0, 0.0]])
 HALF = 0.5**0.5

@@ -8,6 +8,8 @@ from keras_contrastive.visualization import plot_views
 
 pytest.importorskip("matplotlib")
 
+pytestmark = pytest.mark.one_backend
+
 
 def shown(figure):
     """The pixels of every picture, row by row."""

@@ -8,6 +8,8 @@ from tests.models.encoders.marks import slow_on_jax
 
 pytest.importorskip("matplotlib")
 
+pytestmark = pytest.mark.one_backend
+
 
 def headings(page):
     return re.findall("<h2>([^<]*)</h2>", page)

@@ -5,6 +5,8 @@ from keras_contrastive.visualization import plot_history
 from keras_contrastive.visualization import write_tensorboard_figure
 from keras_contrastive.visualization import write_tensorboard_projector
 
+pytestmark = pytest.mark.one_backend
+
 
 def test_figure_is_read_back(tmp_path):
     pytest.importorskip("matplotlib")

@@ -11,6 +11,8 @@ from tests.models.checkpoints.helpers import config
 from tests.models.checkpoints.helpers import embeddings
 
 safetensors = pytest.importorskip("safetensors.numpy")
+
+pytestmark = pytest.mark.one_backend
 load = kc.CLIPModel.from_checkpoint
 
 

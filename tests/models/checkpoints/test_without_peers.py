@@ -20,6 +20,8 @@ from tests.models.encoders.marks import slow_on_jax
 
 safetensors = pytest.importorskip("safetensors.numpy")
 
+pytestmark = pytest.mark.one_backend
+
 
 def write(folder, settings, tensors, name="model.safetensors"):
     folder.mkdir(exist_ok=True)
