@@ -10,8 +10,14 @@ from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import as_labels
 from keras_contrastive.evaluation.checks import check_positive
 from keras_contrastive.evaluation.checks import check_same_width
+from keras_contrastive.evaluation.softmax_regression import (
+    solve_softmax_regression,
+)
 
 MOMENTUM = 0.9
+# Rows whose logits and gradient are computed at once, while in cache.
+BLOCK = 4096
+STATISTICS_ROWS = 128
 
 
 def linear_probe(
@@ -24,6 +30,7 @@ def linear_probe(
     learning_rate: float | None = None,
     seed: int = 0,
     verbose: int | str = "auto",
+    solver: str = "sgd",
 ) -> dict[str, float]:
     """Trains a linear classifier on features and scores it on others.
 
@@ -38,6 +45,15 @@ def linear_probe(
     the training set, as a frozen batch normalisation would. The protocol's
     learning rate then fits encoders of any output scale.
 
+    `solver="lbfgs"` is several times faster. It solves the same regression to
+    its optimum, as CLIP is evaluated, with the weight decay that gives
+    separable classes one: the mean cross-entropy plus
+    `sum(W**2) / (2 * num_train)`, which with
+    more than two classes is scikit-learn's `LogisticRegression` at its default
+    `C=1`. It stops about 2e-5 nats above the minimum. The seed plays no part.
+    Compare encoders by the same solver: the results of the two differ
+    slightly.
+
     It is written in NumPy: the outcome depends neither on the backend nor on
     the device, and the same `seed` gives the same numbers.
 
@@ -47,12 +63,14 @@ def linear_probe(
         test_features: Array of shape `(num_test, dim)`.
         test_labels: Integers or strings, shape `(num_test,)`, of classes that
             the training set has.
-        epochs: Number of passes over the training set.
-        batch_size: Number of rows in a step.
-        learning_rate: Initial learning rate. `None` is the rule above.
-        seed: Integer. Decides the order of the rows in every epoch.
+        epochs: Number of passes over the training set; with
+            `solver="lbfgs"` the largest number.
+        batch_size: Number of rows in a step of SGD.
+        learning_rate: Initial learning rate of SGD. `None` is the rule above.
+        seed: Integer. Decides the order of the rows in every epoch of SGD.
         verbose: 0 is silent, `"auto"` or 1 shows a progress bar, 2 one line
             at the end.
+        solver: `"sgd"`, SimCLR's protocol, or `"lbfgs"`, the optimum.
 
     Returns:
         A dictionary of floats, all on the test set: `"accuracy"`,
@@ -62,7 +80,8 @@ def linear_probe(
     Raises:
         ValueError: If features are not finite, non-empty matrices of one
             width, the labels do not match the features, the test set has a
-            class that the training set lacks, or a number is not positive.
+            class that the training set lacks, a number is not positive,
+            `solver` is unknown, or `learning_rate` is given for L-BFGS.
 
     Example:
 
@@ -82,6 +101,8 @@ def linear_probe(
     Reference:
         - [Chen et al., 2020](https://arxiv.org/abs/2002.05709), section 2.3
           and appendix B.6
+        - [Radford et al., 2021](https://arxiv.org/abs/2103.00020), appendix
+          A.3, on L-BFGS
     """
     train_features = as_features(train_features, "train_features")
     test_features = as_features(test_features, "test_features")
@@ -96,6 +117,15 @@ def linear_probe(
         )
     check_positive(epochs, "epochs")
     check_positive(batch_size, "batch_size")
+    if solver not in ("sgd", "lbfgs"):
+        raise ValueError(
+            f"`solver` must be 'sgd' or 'lbfgs'. Received: solver={solver!r}"
+        )
+    if solver == "lbfgs" and learning_rate is not None:
+        raise ValueError(
+            "`learning_rate` is for solver='sgd': L-BFGS has none. "
+            f"Received: learning_rate={learning_rate}"
+        )
     if learning_rate is None:
         learning_rate = 0.1 * batch_size / 256
     check_positive(learning_rate, "learning_rate")
@@ -103,24 +133,44 @@ def linear_probe(
     classes, train_index = np.unique(train_labels, return_inverse=True)
     test_index = np.searchsorted(classes, test_labels)
     mean, scale = _statistics(train_features)
-    weights = _train(
-        _inputs(train_features, mean, scale),
-        train_index,
-        len(classes),
+    inputs = _inputs(train_features, mean, scale)
+    progress = Progbar(
         epochs,
-        batch_size,
-        learning_rate,
-        np.random.default_rng(seed),
-        verbose,
+        verbose=1 if verbose == "auto" else verbose,
+        stateful_metrics=["loss"],
+        unit_name="epoch",
     )
+    if solver == "lbfgs":
+        weights = _solve(inputs, train_index, len(classes), epochs, progress)
+    else:
+        weights = _train(
+            inputs,
+            train_index,
+            len(classes),
+            epochs,
+            batch_size,
+            learning_rate,
+            np.random.default_rng(seed),
+            progress,
+        )
     logits = _inputs(test_features, mean, scale) @ weights
     return _scores(logits, test_index)
 
 
 def _statistics(features):
     """Returns the mean and the standard deviation of each feature."""
-    mean = features.mean(axis=0, dtype="float64").astype("float32")
-    scale = features.std(axis=0, dtype="float64").astype("float32")
+    # In blocks that stay in cache as float64. Relative to the first row, since
+    # the sum of squares of large features would round off their deviations.
+    total, squares = np.zeros((2, features.shape[1]))
+    for start in range(0, len(features), STATISTICS_ROWS):
+        rows = features[start : start + STATISTICS_ROWS].astype("float64")
+        rows -= features[0]
+        total += rows.sum(axis=0)
+        squares += np.einsum("rd,rd->d", rows, rows)
+    offset = total / len(features)
+    variance = np.maximum(squares / len(features) - offset**2, 0.0)
+    mean = (features[0] + offset).astype("float32")
+    scale = np.sqrt(variance).astype("float32")
     # A constant feature holds rounding noise only, which must not be blown up.
     is_constant = scale <= 1e-6 * np.abs(mean)
     return mean, np.where(is_constant, np.float32(1.0), scale)
@@ -128,8 +178,11 @@ def _statistics(features):
 
 def _inputs(features, mean, scale):
     """Standardises, and appends the column of ones that meets the bias."""
-    standardized = (features - mean) / scale
-    return np.pad(standardized, ((0, 0), (0, 1)), constant_values=1.0)
+    inputs = np.ones((len(features), features.shape[1] + 1), "float32")
+    standardized = inputs[:, :-1]
+    np.subtract(features, mean, out=standardized)
+    standardized /= scale
+    return inputs
 
 
 def _train(
@@ -140,21 +193,16 @@ def _train(
     batch_size,
     learning_rate,
     rng,
-    verbose,
+    progress,
 ):
     """Minimises the cross-entropy by SGD; returns the weights."""
     # Zero is as good a start as any: the problem is convex.
-    weights = np.zeros((inputs.shape[1], num_classes), "float32")
+    # Stored as gradients come, classes first.
+    weights = np.zeros((num_classes, inputs.shape[1]), "float32").T
     velocity = np.zeros_like(weights)
     starts = range(0, len(inputs), batch_size)
     num_steps = epochs * len(starts)
     step = 0
-    progress = Progbar(
-        epochs,
-        verbose=1 if verbose == "auto" else verbose,
-        stateful_metrics=["loss"],
-        unit_name="epoch",
-    )
     for epoch in range(epochs):
         order = rng.permutation(len(inputs))
         epoch_loss = 0.0
@@ -173,19 +221,57 @@ def _train(
     return weights
 
 
+def _solve(inputs, class_index, num_classes, max_passes, progress):
+    """Minimizes the penalized cross-entropy; returns the weights."""
+    passes = 0
+
+    def report(count, loss):
+        nonlocal passes
+        passes = count
+        progress.update(passes, [("loss", loss)], finalize=False)
+
+    def loss_and_gradient(weights):
+        loss, gradient = 0.0, np.zeros(weights.shape)
+        for start in range(0, len(inputs), BLOCK):
+            block = slice(start, start + BLOCK)
+            share = len(inputs[block]) / len(inputs)
+            of_block = _loss_and_gradient(
+                weights, inputs[block], class_index[block]
+            )
+            loss += share * of_block[0]
+            gradient += share * of_block[1]
+        return loss, gradient
+
+    weights = solve_softmax_regression(
+        loss_and_gradient,
+        inputs,
+        num_classes,
+        1.0 / len(inputs),
+        max_passes,
+        report,
+    )
+    progress.update(passes, finalize=True)
+    return weights
+
+
 def _log_softmax(logits):
-    logits = logits - logits.max(axis=1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    logits = logits - logits.max(axis=-1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
 
 
 def _loss_and_gradient(weights, inputs, class_index):
     """Returns the mean cross-entropy and its gradient by `weights`."""
-    log_probability = _log_softmax(inputs @ weights)
+    # Classes first: NumPy sums over few classes faster along the first axis.
+    logits = weights.T @ inputs.T
+    logits -= logits.max(axis=0)
+    probability = np.exp(logits)
+    total = probability.sum(axis=0)
     rows = np.arange(len(inputs))
-    loss = -log_probability[rows, class_index].mean()
-    error = np.exp(log_probability)
-    error[rows, class_index] -= 1.0
-    return float(loss), inputs.T @ error / np.float32(len(inputs))
+    loss = np.mean(np.log(total) - logits[class_index, rows])
+    probability /= total
+    probability[class_index, rows] -= 1.0
+    gradient = (probability @ inputs).T
+    return float(loss), gradient / np.float32(len(inputs))
 
 
 def _scores(logits, class_index):

@@ -15,6 +15,7 @@ DEFAULTS = {
         "learning_rate": None,
         "seed": 0,
         "verbose": "auto",
+        "solver": "sgd",
     },
     "retrieval_recall": {"ks": (1, 5, 10), "chunk_size": None},
 }

@@ -1,10 +1,12 @@
 import re
+import sys
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from keras_contrastive.evaluation import linear_probe
+from keras_contrastive.evaluation import softmax_regression
 from keras_contrastive.evaluation.linear_probe import _log_softmax
 from keras_contrastive.evaluation.linear_probe import _loss_and_gradient
 from keras_contrastive.evaluation.linear_probe import _scores
@@ -37,6 +39,72 @@ def test_accuracy_and_loss_agree_with_logistic_regression(rng):
     expected_loss = -log_probability[np.arange(1000), labels[test]].mean()
     np.testing.assert_allclose(scores["loss"], expected_loss, rtol=0.05)
     assert scores["accuracy"] < scores["top5_accuracy"] <= 1.0
+
+
+def scikit_learn_scores(train_x, train_y, test_x, test_y):
+    """Those of the same penalized regression, to 1e-8 of its optimum."""
+    mean, scale = train_x.mean(0), train_x.std(0)
+    scale = np.where(scale < 1e-6 * np.abs(mean) + 1e-12, 1.0, scale)
+    model = LogisticRegression(C=1.0, tol=1e-8, max_iter=10_000)
+    model.fit((train_x - mean) / scale, train_y)
+    standardized = (test_x - mean) / scale
+    log_probability = model.predict_log_proba(standardized)
+    rows = np.arange(len(test_y))
+    index = np.searchsorted(model.classes_, test_y)
+    return model.score(standardized, test_y), -log_probability[
+        rows, index
+    ].mean()
+
+
+@pytest.mark.parametrize(("tolerance", "rtol"), [(None, 1e-2), (1e-9, 3e-4)])
+@pytest.mark.parametrize("kind", ["overlapping", "correlated", "separable"])
+def test_lbfgs_finds_the_optimum(kind, tolerance, rtol, rng, monkeypatch):
+    """Also of nearly dependent features, and of more features than rows."""
+    features, labels = overlapping_gaussians(rng)
+    if kind == "correlated":
+        mixed = features @ rng.standard_normal((10, 40))
+        features = mixed + 0.01 * rng.standard_normal(mixed.shape)
+    if kind == "separable":
+        labels = labels % 3
+        features = np.hstack([features, rng.standard_normal((3000, 200))])
+        features[:, 0] += 100 * labels
+    split = 100 if kind == "separable" else 2000
+    args = features[:split], labels[:split], features[split:], labels[split:]
+    if tolerance is not None:
+        monkeypatch.setattr(softmax_regression, "TOLERANCE", tolerance)
+    scores = linear_probe(*args, solver="lbfgs", verbose=0)
+    accuracy, loss = scikit_learn_scores(*args)
+    assert abs(scores["accuracy"] - accuracy) < 0.003
+    np.testing.assert_allclose(scores["loss"], loss, rtol=rtol)
+    assert scores == linear_probe(*args, solver="lbfgs", verbose=0, seed=1)
+
+
+def test_lbfgs_takes_no_more_passes_than_epochs(rng, monkeypatch, capsys):
+    module = sys.modules["keras_contrastive.evaluation.linear_probe"]
+    calls = []
+    monkeypatch.setattr(
+        module,
+        "_loss_and_gradient",
+        lambda *args: calls.append(1) or _loss_and_gradient(*args),
+    )
+    features, labels = overlapping_gaussians(rng, 500)
+    args = features, labels, features, labels
+    for epochs in (1, 3):
+        calls.clear()
+        scores = linear_probe(*args, epochs=epochs, solver="lbfgs")
+        assert len(calls) == epochs
+        assert f"{epochs}/{epochs}" in capsys.readouterr().out
+    assert scores["accuracy"] > 0.3
+
+
+def test_blocks_do_not_change_the_optimum(rng, monkeypatch):
+    features, labels = overlapping_gaussians(rng, 500)
+    args = features, labels, features, labels
+    whole = linear_probe(*args, solver="lbfgs", verbose=0)
+    module = sys.modules["keras_contrastive.evaluation.linear_probe"]
+    monkeypatch.setattr(module, "BLOCK", 7)  # the last one is smaller
+    blocks = linear_probe(*args, solver="lbfgs", verbose=0)
+    np.testing.assert_allclose(blocks["loss"], whole["loss"], rtol=1e-4)
 
 
 def test_gradient(rng):
@@ -167,6 +235,8 @@ def test_progress_bar(capsys, rng):
         ({"epochs": 0}, "`epochs`"),
         ({"batch_size": 0}, "`batch_size`"),
         ({"learning_rate": -0.1}, "`learning_rate`"),
+        ({"solver": "newton"}, "`solver`.*newton"),
+        ({"solver": "lbfgs", "learning_rate": 0.1}, "`learning_rate`"),
     ],
 )
 def test_bad_input_is_refused(change, message):
