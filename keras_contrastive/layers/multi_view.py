@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_contrastive.layers.augmentation.data_layer import DynamicBackend
 from keras_contrastive.validation import check_positive_int
@@ -100,15 +101,77 @@ class MultiView(keras.layers.Layer):
         ]
 
     def _views_of_one_batch(self, examples, training):
-        ops = _numpy_of(examples)
+        library = _numpy_of(examples)
         is_one = len(examples.shape) == example_rank_of(self.augmenter)
-        join = ops.stack if is_one else ops.concatenate
+        join = library.stack if is_one else library.concatenate
         views = self.augmenter(
             join([examples] * self.num_views, axis=0), training=training
         )
         if is_one:
             return [views[i] for i in range(self.num_views)]
         return _numpy_of(views).split(views, self.num_views, axis=0)
+
+    @property
+    def draws_first(self) -> bool:
+        """Whether `draw_transformations` and `transform` are a call."""
+        augmenters = self.augmenter
+        if not isinstance(augmenters, list):
+            augmenters = [augmenters]
+        return all(map(draws_first, augmenters))
+
+    def draw_transformations(self, examples: Any) -> list[Any]:
+        """Draws all that a call draws for a batch, before any view is made.
+
+        Args:
+            examples: A batch, of which only the shape matters.
+
+        Returns:
+            List of the views' transformations, each a structure of tensors
+            with the batch as first axis.
+        """
+        if isinstance(self.augmenter, list):
+            return [
+                augmenter.draw_transformation(examples)
+                for augmenter in self.augmenter
+            ]
+        # Drawn as for one batch of all views, which a call makes of them.
+        views = ops.broadcast_to(
+            examples[None], (self.num_views, *ops.shape(examples))
+        )
+        views = ops.reshape(views, (-1, *ops.shape(examples)[1:]))
+        drawn = self.augmenter.draw_transformation(views)
+        split = [
+            ops.split(x, self.num_views, axis=0)
+            for x in keras.tree.flatten(drawn)
+        ]
+        return [
+            keras.tree.pack_sequence_as(drawn, list(view))
+            for view in zip(*split, strict=True)
+        ]
+
+    def transform(self, examples: Any, transformations: Any) -> Any:
+        """A call on rows of a batch, with these rows of its draws.
+
+        Args:
+            examples: Rows of the batch, a tensor.
+            transformations: These rows of what `draw_transformations` returned.
+
+        Returns:
+            List of `num_views` tensors: these rows of what a call returns.
+        """
+        if isinstance(self.augmenter, list):
+            return [
+                augmenter.transform(examples, transformation)
+                for augmenter, transformation in zip(
+                    self.augmenter, transformations, strict=True
+                )
+            ]
+        together = keras.tree.map_structure(
+            lambda *views: ops.concatenate(views, axis=0), *transformations
+        )
+        examples = ops.concatenate([examples] * self.num_views, axis=0)
+        views = self.augmenter.transform(examples, together)
+        return ops.split(views, self.num_views, axis=0)
 
     def compute_output_spec(self, examples: Any, training: bool = True) -> Any:
         augmenters = self.augmenter
@@ -141,6 +204,15 @@ def example_rank_of(augmenter):
         if hasattr(layer, "example_rank"):
             return layer.example_rank
     return None
+
+
+def draws_first(augmenter):
+    """Whether a layer can draw for a batch and transform it in parts.
+
+    Only layers of this package: a subclass may do something else in `call`.
+    """
+    is_ours = type(augmenter).__module__.startswith("keras_contrastive.")
+    return is_ours and getattr(augmenter, "draws_first", False)
 
 
 def _numpy_of(tensor):

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_contrastive.layers.logit_scale import LogitScale
+from keras_contrastive.layers.multi_view import draws_first
 from keras_contrastive.losses.clip_loss import CLIPLoss
 from keras_contrastive.losses.siglip_loss import SigLIPLoss
 from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
@@ -216,12 +217,32 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
     # The three functions of the method.
 
     def make_views(self, x: Any, training: bool) -> Any:
-        views = dict(x)
-        check_images(x["images"])
-        x = self.watch({k: x[k] for k in ("images", "texts")}, training)
-        views["images"] = self.augmenter(x["images"], training=training)
-        views["texts"] = self.watch_tokens(x["texts"], self.text_encoder)
+        views = self._watch(x, training)
+        views["images"] = self.augmenter(views["images"], training=training)
         return views
+
+    def draw_views(self, x: Any) -> Any:
+        if not draws_first(self.augmenter):
+            return self.make_views(x, training=True)
+        drawn = self._watch(x, training=True)
+        transformation = self.augmenter.draw_transformation(drawn["images"])
+        return {**drawn, "transformation": transformation}
+
+    def finish_views(self, drawn: Any) -> Any:
+        views = dict(drawn)
+        if "transformation" in views:
+            views["images"] = self.augmenter.transform(
+                views["images"], views.pop("transformation")
+            )
+        return views
+
+    def _watch(self, x, training):
+        check_images(x["images"])
+        watched = self.watch({k: x[k] for k in ("images", "texts")}, training)
+        watched["texts"] = self.watch_tokens(
+            watched["texts"], self.text_encoder
+        )
+        return {**x, **watched}
 
     def inspect(self, data: Any) -> None:
         x, y, _ = super().unpack_data(data)

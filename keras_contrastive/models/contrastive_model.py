@@ -149,6 +149,27 @@ class ContrastiveModel(
 
     # What else a method may have its own way.
 
+    def draw_views(self, x: Any) -> Any:
+        """The data with all random numbers of its views, for `finish_views`.
+
+        A step in microbatches calls it in place of `make_views(x,
+        training=True)`, and `finish_views` on a part of what it returns, so
+        that there are never the views of the whole batch. A subclass that
+        overrides `make_views` alone has them all made at once.
+
+        Args:
+            x: The data.
+
+        Returns:
+            Any structure of tensors with the batch as first axis. Defaults to
+            the views.
+        """
+        return self.make_views(x, training=True)
+
+    def finish_views(self, drawn: Any) -> Any:
+        """The views of those examples that `drawn` has, without randomness."""
+        return drawn
+
     def unpack_data(self, data: Any) -> Any:
         """What the data yields, as `(x, y, sample_weight)`."""
         return keras.utils.unpack_x_y_sample_weight(data)

@@ -182,6 +182,20 @@ class SimCLRModel(ContrastiveModel):
             views = self.multi_view(self._watch(x, training), training=True)
         return [self.watch_tokens(view, self.encoder) for view in views]
 
+    def draw_views(self, x: Any) -> Any:
+        if is_pair(x) or not self.multi_view.draws_first:
+            return {"views": self.make_views(x, training=True)}
+        x = self._watch(x, training=True)
+        return {
+            "examples": x,
+            "transformations": self.multi_view.draw_transformations(x),
+        }
+
+    def finish_views(self, drawn: Any) -> Any:
+        if "views" in drawn:
+            return drawn["views"]
+        return self.multi_view.transform(**drawn)
+
     def inspect(self, data: Any) -> None:
         x, _, _ = self.unpack_data(data)
         x = self._watch(x[0] if is_pair(x) else x, training=False)

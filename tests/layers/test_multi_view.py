@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from keras_contrastive import layers
+from tests.layers.augmentation.helpers import LAYERS
 from tests.layers.augmentation.helpers import to_numpy
 
 
@@ -124,3 +125,59 @@ def test_bad_arguments(arguments, name):
 def test_wrong_rank():
     with pytest.raises(ValueError, match="expects images of shape"):
         layers.MultiView(layers.RandomFlip())(np.zeros((4, 4)))
+
+
+PARTS = {
+    **{name: make for name, make in LAYERS.items() if name != "apply"},
+    "pipeline": lambda seed: layers.simclr_augmentation(
+        "imagenet", 10, 12, seed=seed
+    ),
+    "one by one": lambda seed: layers.ImagePipeline(
+        [
+            layers.RandomResizedCrop(160, 150, seed=seed),
+            layers.RandomFlip(seed=seed + 1),
+        ]
+    ),
+    "list": lambda seed: [
+        layers.RandomResizedCrop(8, 8, seed=seed),
+        layers.RandomFlip(seed=seed + 1),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "name, dtype",
+    [("flip", "uint16"), ("flip", "float32"), *[(n, "uint8") for n in PARTS]],
+)
+def test_parts_of_a_batch_are_those_of_a_call(name, dtype, rng):
+    whole = layers.MultiView(PARTS[name](seed=3))
+    in_parts = layers.MultiView.from_config(whole.get_config())
+    scale = {"uint8": 255, "uint16": 65535, "float32": 1}[dtype]
+    images = (scale * rng.random((6, 16, 12, 3))).astype(dtype)
+    if keras.backend.backend() == "torch" and dtype == "uint16":
+        import torch
+
+        images = torch.from_numpy(images)  # Keras would make it int32
+    else:
+        images = keras.ops.convert_to_tensor(images)
+    expected = [to_numpy(view) for view in whole(images)]
+    assert in_parts.draws_first
+    drawn = in_parts.draw_transformations(images)
+    for rows in (slice(0, 4), slice(4, 6), slice(3, 4)):
+        part = keras.tree.map_structure(lambda x, r=rows: x[r], drawn)
+        views = in_parts.transform(images[rows], part)
+        for view, whole_view in zip(views, expected, strict=True):
+            np.testing.assert_allclose(
+                to_numpy(view), whole_view[rows], atol=1e-6
+            )
+
+
+def test_layers_that_draw_late_have_no_parts():
+    class Changed(layers.RandomFlip):
+        def call(self, images, training=True):
+            return images
+
+    blur = layers.RandomApply(layers.RandomGaussianBlur(3), 0.5)
+    for augmenter_ in (blur, Changed(), augmenter(), keras.layers.Identity()):
+        assert not layers.MultiView(augmenter_).draws_first
+    assert not layers.MultiView([layers.RandomFlip(), blur]).draws_first

@@ -76,6 +76,14 @@ def make(method, dropout, reference, microbatch_size, **compile):
     return model
 
 
+class AugmentsItself(kc.SimCLRModel):
+    """Overrides `make_views` alone."""
+
+    def make_views(self, x, training):
+        first, second = super().make_views(x, training)
+        return [first, 0.5 * second]
+
+
 def data_for(method):
     if method == "simclr":
         images, labels = images_and_labels(2 * BATCH)
@@ -111,6 +119,78 @@ def test_equals_the_whole_batch(method, microbatch_size):
         trained(make(method, "none", False, microbatch_size), method),
         trained(make(method, "none", False, None), method),
     )
+
+
+def test_makes_the_views_of_a_microbatch():
+    """From the draws for the whole batch."""
+    batches = []
+
+    class Recorded(kc.SimCLRModel):
+        def finish_views(self, drawn):
+            views = super().finish_views(drawn)
+            batches.append([view.shape[0] for view in views])
+            return views
+
+    def results(model_class, augmenter, **compile):
+        keras.utils.set_random_seed(0)
+        model = model_class(
+            encoder(batch_norm=False),
+            kc.layers.ProjectionHead(8, 4, use_batch_norm=False),
+            augmenter,
+        )
+        model.compile(keras.optimizers.SGD(0.5), run_eagerly=True, **compile)
+        return trained(model, "simclr")
+
+    def augmenter():
+        return kc.layers.simclr_augmentation("cifar10", 16, 16, seed=3)
+
+    expected = results(kc.SimCLRModel, augmenter())
+    assert_equal(results(Recorded, augmenter(), microbatch_size=4), expected)
+    assert set(map(tuple, batches)) == {(4, 4)}
+    # Where `make_views` is a subclass's own, it makes the views.
+    expected = results(AugmentsItself, augmenter())
+    found = results(AugmentsItself, augmenter(), microbatch_size=4)
+    assert_equal(found, expected)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="JAX says what it allocates"
+)
+@pytest.mark.parametrize("method", ["simclr", "clip"])
+def test_memory_has_no_views_of_the_whole_batch(method):
+    import jax
+
+    side = 32
+    small = keras.Sequential(
+        [
+            keras.Input((side, side, 3)),
+            keras.layers.AveragePooling2D(8),
+            keras.layers.Flatten(),
+            keras.layers.Dense(8),
+        ]
+    )
+
+    def temporary_bytes(batch):
+        images = np.zeros((batch, side, side, 3), "uint8")
+        if method == "simclr":
+            model, data = kc.SimCLRModel(small), images
+        else:
+            model = kc.CLIPModel(small, text_encoder(), projection_dim=8)
+            data = {"images": images, "texts": np.ones((batch, 6), "int32")}
+        model.compile(keras.optimizers.SGD(0.1), microbatch_size=16)
+        model.train_on_batch(data)
+        state = model._get_jax_state(
+            trainable_variables=True,
+            non_trainable_variables=True,
+            optimizer_variables=True,
+            metrics_variables=True,
+        )
+        step = jax.jit(model.train_step).lower(state, (data,)).compile()
+        return step.memory_analysis().temp_size_in_bytes
+
+    each = (temporary_bytes(128) - temporary_bytes(64)) / 64
+    # The integers in microbatches and the embeddings: less than one view.
+    assert each < 4 * side * side * 3
 
 
 @pytest.mark.parametrize("method", ["simclr", "clip"])

@@ -59,9 +59,15 @@ class ImageLayer(ExampleLayer):
     def call(self, images: Any, training: bool = True) -> Any:
         return self.change(images, training)
 
-    def augment(self, images: Any) -> Any:
-        transformation = self.get_random_transformation(images)
+    def draw_transformation(self, images: Any) -> Any:
+        return self.get_random_transformation(images)
+
+    def apply_transformation(self, images: Any, transformation: Any) -> Any:
         return self.transform_images(images, transformation)
+
+    def transform(self, images: Any, transformation: Any) -> Any:
+        images = integers_as_floats(images, self.value_range[1])
+        return super().transform(images, transformation)
 
     def prepare(self, images: Any) -> Any:
         return self.transform_images_at_inference(images)
@@ -138,6 +144,8 @@ class RandomImageLayer(Draws, ImageLayer):
             the range of the output.
         seed: Integer, or `None` for a random one.
     """
+
+    draws_first = True
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "value_range": self.value_range}

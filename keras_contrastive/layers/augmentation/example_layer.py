@@ -16,10 +16,41 @@ class ExampleLayer(DataLayer):
     """
 
     example_rank: int
+    # Whether all that `augment` draws is in its `draw_transformation`.
+    draws_first = False
+
+    def draw_transformation(self, examples: Any) -> Any:
+        """What `augment` draws for a batch: tensors, the batch first.
+
+        Only the shape of `examples` matters.
+        """
+        raise NotImplementedError
+
+    def apply_transformation(self, examples: Any, transformation: Any) -> Any:
+        """What `augment` does with the draws, to a float32 batch."""
+        raise NotImplementedError
+
+    def transform(self, examples: Any, transformation: Any) -> Any:
+        """A call with `training=True` that takes the draws as given.
+
+        Args:
+            examples: A batch, or the rows of one.
+            transformation: What `draw_transformation` returned, or these rows
+                of it.
+
+        Returns:
+            What a call returns; of rows, the rows.
+        """
+        self.check_shape(examples.shape)
+        examples = self.backend.cast(examples, "float32")
+        examples = self.apply_transformation(examples, transformation)
+        return self.backend.cast(examples, self.compute_dtype)
 
     def augment(self, examples: Any) -> Any:
         """What the layer does with `training=True`."""
-        raise NotImplementedError
+        return self.apply_transformation(
+            examples, self.draw_transformation(examples)
+        )
 
     def prepare(self, examples: Any) -> Any:
         """What the layer does with `training=False`."""

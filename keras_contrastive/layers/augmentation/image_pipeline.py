@@ -55,6 +55,8 @@ class ImagePipeline(keras.layers.Pipeline):
     ```
     """
 
+    draws_first = True
+
     def __init__(self, layers: Any, name: str | None = None, dtype: Any = None):
         layers = list(layers)
         _check(layers)
@@ -67,6 +69,14 @@ class ImagePipeline(keras.layers.Pipeline):
 
     def call(self, images: Any, training: bool = True) -> Any:
         return self.chain(images, training=training)
+
+    def draw_transformation(self, images: Any) -> Any:
+        """What a call draws for a batch, of which only the shape matters."""
+        return self.chain.draw_transformation(images)
+
+    def transform(self, images: Any, transformation: Any) -> Any:
+        """A call on rows of a batch, with these rows of its draws."""
+        return self.chain.transform(images, transformation)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self.chain.compute_output_shape(input_shape)

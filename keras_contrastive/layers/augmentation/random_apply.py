@@ -50,6 +50,8 @@ class RandomApply(RandomImageLayer):
     ```
     """
 
+    draws_first = False  # what `layer` draws, it draws when it is called
+
     def __init__(
         self,
         layer: keras.Layer,

@@ -18,6 +18,7 @@ class RandomSignalLayer(Draws, ExampleLayer):
     """
 
     example_rank = 2
+    draws_first = True
 
     def __init__(self, *, seed: int | None = None, **kwargs: Any):
         super().__init__(seed=seed, **kwargs)
@@ -64,8 +65,10 @@ class RandomSignalLayer(Draws, ExampleLayer):
     def call(self, signals: Any, training: bool = True) -> Any:
         return self.change(signals, training)
 
-    def augment(self, signals: Any) -> Any:
-        transformation = self.get_random_transformation(signals)
+    def draw_transformation(self, signals: Any) -> Any:
+        return self.get_random_transformation(signals)
+
+    def apply_transformation(self, signals: Any, transformation: Any) -> Any:
         return self.transform_signals(signals, transformation)
 
     def check_shape(self, shape: Any) -> None:

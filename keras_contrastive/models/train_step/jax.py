@@ -9,10 +9,14 @@ from keras_contrastive.models.train_step import microbatches
 def train_step(model, state, data):
     x, y, sample_weight = model.unpack_data(data)
     trainable, non_trainable, optimizer, metrics = state
+
+    def make_views():
+        if model.microbatch_size is None:
+            return model.make_views(x, training=True)
+        return microbatches.draw_views(model, x)
+
     views, (_, non_trainable, metrics) = _stateless(
-        model,
-        (trainable, non_trainable, metrics),
-        lambda: model.make_views(x, training=True),
+        model, (trainable, non_trainable, metrics), make_views
     )
 
     def loss_of(trainable, non_trainable, embed):
@@ -54,16 +58,18 @@ def _gradients(model, views, trainable, non_trainable, metrics, loss_of):
     return jax.grad(forward, has_aux=True)(trainable)
 
 
-def _in_parts(model, views, trainable, non_trainable, metrics, loss_of):
+def _in_parts(model, drawn, trainable, non_trainable, metrics, loss_of):
     """The same gradients, with the activations of one microbatch at a time."""
-    count = microbatches.count_parts(model, views)
-    views = microbatches.in_parts(views, count)
+    count = microbatches.count_parts(model, drawn)
+    drawn = microbatches.in_parts(drawn, count)
 
     def embed(trainable, non_trainable, part):
         embeddings, (_, non_trainable, _) = _stateless(
             model,
             (trainable, non_trainable, metrics),
-            lambda: microbatches.embed(model, part),
+            lambda: microbatches.embed(
+                model, microbatches.finish_views(model, part)
+            ),
         )
         return embeddings, non_trainable
 
@@ -71,7 +77,7 @@ def _in_parts(model, views, trainable, non_trainable, metrics, loss_of):
         embeddings, non_trainable = embed(trainable, non_trainable, part)
         return non_trainable, embeddings
 
-    after, embeddings = jax.lax.scan(forward, non_trainable, views)
+    after, embeddings = jax.lax.scan(forward, non_trainable, drawn)
     embeddings = microbatches.as_whole(embeddings)
 
     def loss_of_floats(trainable, floats):
@@ -101,7 +107,7 @@ def _in_parts(model, views, trainable, non_trainable, metrics, loss_of):
 
     slopes = microbatches.in_parts(slopes, count)
     (_, gradients), _ = jax.lax.scan(
-        backward, (non_trainable, gradients), (views, slopes)
+        backward, (non_trainable, gradients), (drawn, slopes)
     )
     return gradients, results
 

@@ -14,6 +14,29 @@ from keras_contrastive.trainer.keras_internals import clear_losses
 from keras_contrastive.trainer.keras_internals import layers_with_losses
 
 
+def draw_views(model, x):
+    """What `finish_views` makes the views of: all random numbers drawn."""
+    if _draws_first(model):
+        return model.draw_views(x)
+    return model.make_views(x, training=True)
+
+
+def finish_views(model, part):
+    """The views of a microbatch."""
+    return model.finish_views(part) if _draws_first(model) else part
+
+
+def _draws_first(model):
+    # A subclass may override `make_views` alone, which then says what views
+    # are; `draw_views` is that of another class.
+    for cls in type(model).__mro__:
+        if "draw_views" in vars(cls):
+            return True
+        if "make_views" in vars(cls):
+            return False
+    return False
+
+
 def count_parts(model, views):
     """How many microbatches the views make, an int or an int tensor.
 

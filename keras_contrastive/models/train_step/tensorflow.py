@@ -12,7 +12,6 @@ def train_step(model, data):
     if not model.built:
         # Elsewhere Keras has done so by now, here only under a strategy.
         model.build(keras.tree.map_structure(lambda v: tuple(v.shape), x))
-    views = model.make_views(x, training=True)
 
     def loss_of(embeddings):
         loss = model.watched_loss(
@@ -22,37 +21,42 @@ def train_step(model, data):
 
     weights = model.trainable_weights
     if model.microbatch_size is None:
+        views = model.make_views(x, training=True)
         with tf.GradientTape() as tape:
             embeddings = model.embed(views, training=True)
             loss = loss_of(embeddings)
         gradients = [_dense(g) for g in tape.gradient(loss, weights)]
     else:
-        gradients, embeddings = _in_parts(model, views, loss_of)
+        drawn = microbatches.draw_views(model, x)
+        gradients, embeddings = _in_parts(model, drawn, loss_of)
     model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
     return _per_worker(model.compute_metrics(x, y, embeddings, sample_weight))
 
 
-def _in_parts(model, views, loss_of):
+def _in_parts(model, drawn, loss_of):
     """Gradients with the activations of one microbatch at a time.
 
     Returns:
         The gradients, and the embeddings of the whole batch.
     """
-    count = _count_parts(model, views)
-    views = microbatches.in_parts(views, count)
+    count = _count_parts(model, drawn)
+    drawn = microbatches.in_parts(drawn, count)
     weights = [variable.value for variable in model.trainable_weights]
     state = model.non_trainable_variables
     before = [tf.identity(variable.value) for variable in state]
 
+    def views_of(i):
+        return microbatches.finish_views(model, _part(drawn, i))
+
     # The first microbatch also tells the shapes of the embeddings.
-    first = microbatches.embed(model, _part(views, 0))
+    first = microbatches.embed(model, views_of(0))
     arrays = [
         tf.TensorArray(x.dtype, count, element_shape=x.shape).write(0, x)
         for x in tf.nest.flatten(first)
     ]
 
     def forward(i, arrays):
-        embeddings = tf.nest.flatten(model.embed(_part(views, i), True))
+        embeddings = tf.nest.flatten(model.embed(views_of(i), True))
         return [
             array.write(i, x)
             for array, x in zip(arrays, embeddings, strict=True)
@@ -79,8 +83,9 @@ def _in_parts(model, views, loss_of):
         variable.assign(value)
 
     def backward(i, gradients):
+        views = views_of(i)
         with tf.GradientTape() as tape:
-            embeddings = model.embed(_part(views, i), training=True)
+            embeddings = model.embed(views, training=True)
             product = microbatches.inner_product(
                 microbatches.floats_of(embeddings), _part(slopes, i)
             )

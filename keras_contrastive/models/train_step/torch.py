@@ -11,8 +11,6 @@ from keras_contrastive.models.train_step import microbatches
 def train_step(model, data):
     x, y, sample_weight = model.unpack_data(data)
     check_shards(x)
-    with torch.no_grad():
-        views = model.make_views(x, training=True)
     model.zero_grad()
 
     def backward(embeddings):
@@ -22,10 +20,14 @@ def train_step(model, data):
         model.optimizer.scale_loss(loss).backward()
 
     if model.microbatch_size is None:
+        with torch.no_grad():
+            views = model.make_views(x, training=True)
         embeddings = model.embed(views, training=True)
         backward(embeddings)
     else:
-        embeddings = _in_parts(model, views, backward)
+        with torch.no_grad():
+            drawn = microbatches.draw_views(model, x)
+        embeddings = _in_parts(model, drawn, backward)
     weights = model.trainable_weights
     gradients = [weight.value.grad for weight in weights]
     with torch.no_grad():
@@ -34,18 +36,24 @@ def train_step(model, data):
         return model.compute_metrics(x, y, embeddings, sample_weight)
 
 
-def _in_parts(model, views, backward):
+def _in_parts(model, drawn, backward):
     """Backward pass with the activations of one microbatch at a time.
 
     Returns:
         The embeddings of the whole batch.
     """
-    count = microbatches.count_parts(model, views)
-    views = microbatches.in_parts(views, count)
-    parts = [_part(views, i) for i in range(count)]
+    count = microbatches.count_parts(model, drawn)
+    drawn = microbatches.in_parts(drawn, count)
+
+    def views_of(i):
+        with torch.no_grad():
+            return microbatches.finish_views(model, _part(drawn, i))
+
     before = _state(model)
     with torch.no_grad():
-        embeddings = [microbatches.embed(model, part) for part in parts]
+        embeddings = [
+            microbatches.embed(model, views_of(i)) for i in range(count)
+        ]
         embeddings = microbatches.as_whole(
             keras.tree.map_structure(lambda *x: torch.stack(x), *embeddings)
         )
@@ -55,13 +63,11 @@ def _in_parts(model, views, backward):
     after = _state(model)
     # Once more from the same state, which draws the same numbers again.
     _restore(model, before)
-    for part, slope in zip(
-        parts,
-        zip(*microbatches.in_parts(slopes, count), strict=True),
-        strict=True,
-    ):
-        floats = microbatches.floats_of(model.embed(part, training=True))
-        microbatches.inner_product(floats, slope).backward()
+    slopes = microbatches.in_parts(slopes, count)
+    for i in range(count):
+        embeddings_of_part = model.embed(views_of(i), training=True)
+        floats = microbatches.floats_of(embeddings_of_part)
+        microbatches.inner_product(floats, _part(slopes, i)).backward()
     _restore(model, after)
     return embeddings
 
