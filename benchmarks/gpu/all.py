@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import results_table
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # Seconds an epoch on JAX; above it something is wrong.
 SLOW_EPOCH = 4.0
@@ -42,8 +42,8 @@ class Part(NamedTuple):
 
 PARTS = [
     Part("ceilings.py", "jax", 40),
-    Part("simclr_speed.py", "jax", 90),
-    Part("step_speed.py", "jax", 90),
+    Part("simclr_speed.py", "jax", 130),
+    Part("step_speed.py", "jax", 60),
     Part("exactness.py", "jax", 60),
     Part("loss_speed.py", "jax", 60),
     Part("simclr_speed.py", "torch", 75),

@@ -10,11 +10,13 @@ SimCLR (ResNet-18, CIFAR stem) and CLIP (ViT-B/32) at batch 512 in mixed
 bfloat16, and the losses, on JAX: how many kernels a step launches, how many
 bytes they read and write, how much memory they need beside the weights, and in
 which dtype the convolutions are. Beside them, steps written by hand in JAX.
-Writes `benchmarks/results/compiled.md`; takes some ten minutes of one core and
-6 GB. Nothing runs: no time is measured.
+Writes `benchmarks/results/compiled.json`, whose rows of other cases it keeps,
+and `compiled.md`; takes some twenty minutes of one core and 6 GB. Nothing runs:
+no time is measured.
 """
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -174,16 +176,19 @@ def page(rows, batch_size):
 
 
 def main(args):
-    rows = {}
-    for name, make in cases(args.batch_size).items():
+    path = args.output.with_suffix(".json")
+    rows = json.loads(path.read_text()) if path.exists() else {}
+    order = cases(args.batch_size)
+    for name, make in order.items():
         if not name.startswith(args.only):
             continue
         start = time.perf_counter()
-        path = args.text and args.text / f"{name}.txt"
-        rows[name] = measured(make, path)
+        rows[name] = measured(make, args.text and args.text / f"{name}.txt")
         seconds = time.perf_counter() - start
         print(f"{name}: {rows[name]}, {seconds:.0f} s", flush=True)
-        args.output.write_text(page(rows, args.batch_size))
+        rows = {each: rows[each] for each in order if each in rows}
+        path.write_text(json.dumps(rows, indent=1) + "\n")
+    args.output.write_text(page(rows, args.batch_size))
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ def main(small):
         "SimCLR",
         # Not the first epoch, which compiles.
         epoch_seconds=min(times.seconds[1:]),
+        step_seconds=min(times.seconds[1:]) / (len(images) // batch_size),
         peak_gigabytes=part.peak_gigabytes(),
         weights_are_finite=is_finite,
     )
