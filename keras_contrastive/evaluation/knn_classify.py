@@ -1,5 +1,8 @@
 """Weighted k-nearest-neighbour classification of representations."""
 
+import collections
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,8 @@ from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import as_labels
 from keras_contrastive.evaluation.checks import check_positive
 from keras_contrastive.evaluation.checks import check_same_width
+from keras_contrastive.evaluation.nearest_keys import largest_of_rows
+from keras_contrastive.losses.key_blocks import has_accelerator
 from keras_contrastive.normalization import l2_normalize
 
 
@@ -44,8 +49,8 @@ def knn_classify(
         temperature: Positive float. The smaller, the more the nearest
             neighbours dominate.
         chunk_size: Number of test rows compared with the training set at
-            once. `None` keeps a chunk of similarities within 128 MiB. The
-            answer does not depend on it.
+            once. `None` keeps a chunk of similarities within 128 MiB; on a CPU
+            there are two at a time. The answer does not depend on it.
 
     Returns:
         A NumPy array of predicted labels, shape `(num_test,)`, of the type of
@@ -87,18 +92,57 @@ def knn_classify(
     check_positive(chunk_size, "chunk_size")
 
     classes, class_index = np.unique(train_labels, return_inverse=True)
-    keys = ops.transpose(l2_normalize(train_features))
+    neighbors = _on_accelerator if has_accelerator() else _on_cpu
     winners = []
-    for start in range(0, len(test_features), chunk_size):
-        queries = l2_normalize(test_features[start : start + chunk_size])
-        similarity, neighbor = ops.top_k(ops.matmul(queries, keys), k)
-        similarity = ops.convert_to_numpy(similarity)
-        neighbor = ops.convert_to_numpy(neighbor)
+    for similarity, neighbor in neighbors(
+        l2_normalize(train_features),
+        (
+            l2_normalize(test_features[start : start + chunk_size])
+            for start in range(0, len(test_features), chunk_size)
+        ),
+        k,
+    ):
         votes = _votes(
             similarity, class_index[neighbor], len(classes), temperature
         )
         winners.append(np.argmax(votes, axis=1))
     return classes[np.concatenate(winners)]
+
+
+def _on_accelerator(keys, chunks, k):
+    """Yields similarities and indices of the nearest keys, by chunk."""
+    keys = ops.transpose(keys)
+    for queries in chunks:
+        similarity, neighbor = ops.top_k(ops.matmul(queries, keys), k)
+        yield (
+            ops.convert_to_numpy(similarity),
+            ops.convert_to_numpy(neighbor),
+        )
+
+
+def _on_cpu(keys, chunks, k):
+    """As `_on_accelerator`, in NumPy, whose selection is faster on a CPU."""
+    keys = ops.convert_to_numpy(keys)
+    buffers = threading.local()
+
+    def nearest(queries):
+        # Fresh memory for each chunk would cost as much as selecting from it.
+        if not hasattr(buffers, "similarity"):
+            buffers.similarity = np.empty((len(queries), len(keys)), "float32")
+        similarity = buffers.similarity[: len(queries)]
+        np.matmul(queries, keys.T, out=similarity)
+        return largest_of_rows(similarity, k)
+
+    with ThreadPoolExecutor(2, "knn") as pool:
+        # A chunk is selected from while the next one is multiplied.
+        pending = collections.deque()
+        for queries in chunks:
+            queries = ops.convert_to_numpy(queries)
+            pending.append(pool.submit(nearest, queries))
+            if len(pending) == 2:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def _votes(similarity, neighbor_class, num_classes, temperature):
