@@ -99,11 +99,11 @@ def concrete(tensor):
     if isinstance(tensor, keras.KerasTensor):
         return None
     try:
-        # A TensorFlow variable of several replicas first becomes a tensor:
-        # NumPy cannot read one that is a single number.
-        tensor = keras.ops.convert_to_tensor(tensor)
         return np.asarray(keras.ops.convert_to_numpy(tensor))
     # Of TensorFlow's symbolic tensors, JAX's tracers, and PyTorch's tensors on
     # the meta device.
     except (NotImplementedError, TypeError, RuntimeError):
         return None
+    # Of a single number that TensorFlow's replicas share.
+    except ValueError:
+        return np.asarray(tensor.numpy())
