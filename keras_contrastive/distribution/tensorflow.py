@@ -66,7 +66,15 @@ def gather_objects(value: Any) -> list:
         return [value]
 
     def gather(row):
-        gathered = strategy.run(_gather_rows, args=(tf.constant(row[None]),))
+        # The rows are a constant of the graph, which is on the device of the
+        # replica: a tensor from outside is on none that can gather it.
+        gathered = strategy.run(
+            tf.function(
+                lambda: tf.distribute.get_replica_context().all_gather(
+                    tf.constant(row[None]), axis=0
+                )
+            )
+        )
         # From each replica, of which a process has several.
         rows = strategy.experimental_local_results(gathered)[0].numpy()
         return rows[:: num_replicas() // len(tasks)]
@@ -80,11 +88,6 @@ def gather_objects(value: Any) -> list:
         pickle.loads(row[:size].astype("uint8").tobytes())
         for row, size in zip(gather(padded), sizes, strict=True)
     ]
-
-
-@tf.function(input_signature=[tf.TensorSpec((1, None), "int32")])
-def _gather_rows(row):
-    return tf.distribute.get_replica_context().all_gather(row, axis=0)
 
 
 def local_copies(variable: Any) -> list:
