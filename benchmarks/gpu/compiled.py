@@ -43,7 +43,7 @@ BYTES_PER_SECOND = 3e12
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--batch-size", default=512, type=int)
 parser.add_argument("--output", default=RESULTS / "compiled.md", type=Path)
-parser.add_argument("--only", default="", help="cases whose names begin so")
+parser.add_argument("--only", nargs="+", help="names of cases; all by default")
 parser.add_argument("--text", type=Path, help="folder for the programs' text")
 
 
@@ -180,7 +180,7 @@ def main(args):
     rows = json.loads(path.read_text()) if path.exists() else {}
     order = cases(args.batch_size)
     for name, make in order.items():
-        if not name.startswith(args.only):
+        if args.only and name not in args.only:
             continue
         start = time.perf_counter()
         rows[name] = measured(make, args.text and args.text / f"{name}.txt")
