@@ -13,10 +13,7 @@ from tests.test_examples import ROOT
 
 FOLDER = ROOT / "benchmarks" / "gpu"
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch",
-    reason="one backend is enough: `all.py` starts processes of its own",
-)
+pytestmark = pytest.mark.one_backend
 
 
 @pytest.fixture

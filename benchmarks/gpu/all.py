@@ -11,7 +11,7 @@ SimCLR on JAX is not finite or slow, the other parts on JAX are left out: the
 time is better kept for mending it.
 
 The second trains on CIFAR-10 (`simclr_cifar10.py`) for as many epochs as the
-measured speed allows, and goes on where it was if the folder has its state.
+measured speed allows, and resumes if the folder has its state.
 
 README.md beside this file has the command line for the lent machine.
 """
@@ -21,6 +21,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -174,7 +175,8 @@ def train_on_cifar10(results, seconds):
 def main(args):
     start = time.perf_counter()
     # The second command finds what the first one compiled.
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "/tmp/jax-cache")
+    cache = Path(tempfile.gettempdir()) / "keras_contrastive_jax"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     results = Results(args.output)
     try:
         if args.cifar10:

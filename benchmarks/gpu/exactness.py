@@ -135,7 +135,7 @@ def check_microbatches(batch_size, width):
             )
         )
     part.report(
-        "a step by microbatches beside the whole batch, encoder as it comes",
+        "a step in microbatches beside the whole batch, default encoder",
         update_error=relative_error(weights[1], weights[0]),
     )
 

@@ -15,7 +15,7 @@ there are then as many epochs as fit into `--seconds`, at most `--epochs`, and
 the cosine ends with them. kNN is scored every 50 epochs too.
 
 Every 20 epochs, and where the time ends before the epochs do, the state is
-saved in `--state`. The same command goes on from there, on another machine
+saved in `--state`. The same command resumes from there, on another machine
 too: copy the folder. So that it is small (22 MB, in files below 16 MB),
 matrices are kept in float16 and the momentum is not kept; it builds up again in
 some tens of steps.
@@ -100,7 +100,7 @@ def restore(model, log, folder, steps):
         with np.load(path) as each:
             weights |= {int(name): each[name] for name in each}
     model.set_weights([weights[number] for number in sorted(weights)])
-    # The schedule goes on where it was.
+    # The schedule continues from the resumed step.
     model.optimizer.iterations.assign(len(log["losses"]) * steps)
 
 
@@ -186,7 +186,7 @@ def main(args):
         )
     if len(log["losses"]) < log["epochs"]:
         part.report(
-            "the CIFAR-10 run goes on with the same command",
+            "the same command resumes the CIFAR-10 run",
             epoch=len(log["losses"]),
             epochs=log["epochs"],
         )

@@ -36,8 +36,8 @@ def together(function: Callable) -> Any:
 
 
 def _as_text(error):
-    """Class and message, which every process can read."""
-    return error and (type(error).__name__, str(error))
+    """Class and message, which every process can read; `None` of `None`."""
+    return None if error is None else (type(error).__name__, str(error))
 
 
 def _from_text(name, message):

@@ -45,12 +45,12 @@ def linear_probe(
     the training set, as a frozen batch normalisation would. The protocol's
     learning rate then fits encoders of any output scale.
 
-    `solver="lbfgs"` is several times faster. It solves the same regression to
-    its optimum, as CLIP is evaluated, with the weight decay that gives
-    separable classes one: the mean cross-entropy plus
-    `sum(W**2) / (2 * num_train)`, which with
-    more than two classes is scikit-learn's `LogisticRegression` at its default
-    `C=1`. It stops about 2e-5 nats above the minimum. The seed plays no part.
+    `solver="lbfgs"` solves the regression to its optimum instead, as CLIP is
+    evaluated, and needs a few passes over the data. It minimizes the mean
+    cross-entropy plus `sum(W**2) / (2 * num_train)`: without such a penalty
+    there is no optimum where the classes are separable. With more than two
+    classes this is scikit-learn's `LogisticRegression` at its default `C=1`.
+    It stops about 2e-5 nats above the minimum, and uses no random numbers.
     Compare encoders by the same solver: the results of the two differ
     slightly.
 
