@@ -88,6 +88,26 @@ class MultiView(keras.layers.Layer):
             )
         self.augmenter = augmenters if is_list else augmenter
         self.num_views = num_views
+        # The augmenters have what there is to build, and build themselves.
+        self.built = True
+
+    def prepare(self, examples: Any) -> Any:
+        """What the first augmenter makes of the examples outside of training.
+
+        The others are built on the way: no later call of a model that only
+        predicts would do so.
+        """
+        first, *others = self.augmenters
+        for augmenter in others:
+            if not augmenter.built:
+                augmenter(examples, training=False)
+        return first(examples, training=False)
+
+    @property
+    def augmenters(self) -> list:
+        """The augmenters in a list, one for all views or one a view."""
+        is_list = isinstance(self.augmenter, list)
+        return self.augmenter if is_list else [self.augmenter]
 
     def call(self, examples: Any, training: bool = True) -> Any:
         if isinstance(self.augmenter, list):

@@ -6,6 +6,7 @@ import keras
 
 from keras_contrastive import distribution
 from keras_contrastive.callbacks.training_health import check_step
+from keras_contrastive.metrics.bad_values import dtype_of
 from keras_contrastive.metrics.batch_health import Finding
 from keras_contrastive.metrics.health_messages import report_inference
 from keras_contrastive.models.checks import check_weights_of_examples
@@ -15,6 +16,7 @@ from keras_contrastive.models.data_checks import errors_of_graphs
 from keras_contrastive.models.data_checks import is_arrays
 from keras_contrastive.models.fit_callbacks import fit_callbacks
 from keras_contrastive.models.watched_values import input_findings
+from keras_contrastive.trainer.keras_internals import all_layers
 
 
 class CheckedEntries:
@@ -67,7 +69,7 @@ class CheckedEntries:
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         self._check_call("predict", args, kwargs)
-        with self.health.set_aside():
+        with self.health.set_aside(), self._built_by_shapes():
             outputs = super().predict(*args, **kwargs)
             findings = self.health.summary(of_process=True)["findings"]
         report_inference(findings, "the prediction")
@@ -100,7 +102,7 @@ class CheckedEntries:
 
     def predict_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         self._check_call("predict_on_batch", args, kwargs)
-        with self.health.set_aside():
+        with self.health.set_aside(), self._built_by_shapes():
             outputs = super().predict_on_batch(*args, **kwargs)
             findings = self.health.summary(of_process=True)["findings"]
         report_inference(findings, "this batch", is_step=True)
@@ -148,6 +150,31 @@ class CheckedEntries:
 
             self.predict_function = inspected(self, self.predict_function)
         return self.predict_function
+
+    # Whether the next call only builds the model.
+    _builds = False
+
+    @contextlib.contextmanager
+    def _built_by_shapes(self):
+        """A context in which `predict` builds the model without running it.
+
+        On JAX Keras builds a model by calling it on the first batch, which runs
+        it operation by operation.
+        """
+        if keras.backend.backend() == "jax":
+            self._builds = not all(layer.built for layer in all_layers(self))
+        try:
+            yield
+        finally:
+            self._builds = False
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._builds:
+            self._builds = False
+            inputs = keras.tree.map_structure(
+                lambda x: keras.KerasTensor(x.shape, dtype_of(x)), inputs
+            )
+        return super().__call__(inputs, *args, **kwargs)
 
     # Calls of the model itself.
 

@@ -164,8 +164,7 @@ class SimCLRModel(ContrastiveModel):
     @property
     def _augmenter(self):
         """The augmenter of the first view, which also prepares images."""
-        augmenter = self.multi_view.augmenter
-        return augmenter[0] if isinstance(augmenter, list) else augmenter
+        return self.multi_view.augmenters[0]
 
     @property
     def value_range(self):
@@ -270,7 +269,7 @@ class SimCLRModel(ContrastiveModel):
     def _prepare(self, x):
         """The inputs as the encoder takes them, not augmented."""
         self._check(x)
-        return self._augmenter(x, training=False)
+        return self.multi_view.prepare(x)
 
     def _check(self, x):
         if self.value_range is not None:  # an augmenter of images

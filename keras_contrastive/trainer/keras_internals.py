@@ -15,8 +15,11 @@ def clear_losses(model: keras.Model) -> None:
     model._clear_losses()
 
 
+def all_layers(model: keras.Model) -> list[Any]:
+    """The model, its layers and theirs."""
+    return model._flatten_layers()
+
+
 def layers_with_losses(model: keras.Model) -> list[Any]:
     """The layers that added a loss, apart from regularizers of weights."""
-    return [
-        layer for layer in model._flatten_layers() if layer._get_own_losses()
-    ]
+    return [layer for layer in all_layers(model) if layer._get_own_losses()]

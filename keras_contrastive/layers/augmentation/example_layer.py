@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import keras
+
 from keras_contrastive.layers.augmentation.data_layer import DataLayer
 from keras_contrastive.layers.random_state import RandomState
 
@@ -45,6 +47,13 @@ class ExampleLayer(DataLayer):
         examples = self.backend.cast(examples, "float32")
         examples = self.apply_transformation(examples, transformation)
         return self.backend.cast(examples, self.compute_dtype)
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        # Most have no state to build. Keras traces a model anew in each `fit`,
+        # and on JAX runs it eagerly in each `predict`, while one of its layers
+        # is not built, and a pipeline never calls its layers.
+        self.built = type(self).build is keras.Layer.build
 
     def augment(self, examples: Any) -> Any:
         """What the layer does with `training=True`."""

@@ -63,9 +63,10 @@ class ImagePipeline(keras.layers.Pipeline):
         super().__init__(layers, name=name)
         self.dtype_policy = layers[-1].dtype_policy if dtype is None else dtype
         self.chain = _Chain(layers, self.dtype_policy)
+        self.built = self.chain.built
 
     def build(self, input_shape: Any) -> None:
-        pass  # nothing depends on it
+        self.chain.build(input_shape)
 
     def call(self, images: Any, training: bool = True) -> Any:
         return self.chain(images, training=training)
@@ -94,9 +95,16 @@ class _Chain(ImageLayer):
         self.layers = layers
         for layer in layers:
             layer.backend = self.backend  # theirs follows into tf.data
+        self.built = all(layer.built for layer in layers)
 
     def build(self, input_shape):
-        pass  # nothing depends on it
+        # The layers are never called, which would build them.
+        for layer in self.layers:
+            if not layer.built:
+                layer.build(input_shape)
+            # Keras has no shape for TensorFlow's tensors on another backend.
+            if input_shape is not None:
+                input_shape = layer.compute_output_shape(input_shape)
 
     def get_random_transformation(self, images):
         transformations = []
