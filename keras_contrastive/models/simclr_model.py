@@ -241,10 +241,14 @@ class SimCLRModel(ContrastiveModel):
             )
         low, high = self.value_range
         shape = known_shape(self.encoder, "input_shape") or (None,) * 3 + (3,)
+        # As exact as the augmenter is, under every policy.
+        rescale = keras.layers.Rescaling(
+            (high - low) / 255, low, name="rescale", dtype="float32"
+        )
         return keras.Sequential(
             [
                 keras.Input(shape[1:], name="pixels"),
-                keras.layers.Rescaling((high - low) / 255, low, name="rescale"),
+                rescale,
                 self.encoder,
             ],
             name="representation",

@@ -72,9 +72,7 @@ class ExampleLayer(DataLayer):
     def change(self, examples: Any, training: bool) -> Any:
         """Augments or prepares one example or a batch of them."""
         self.check_shape(examples.shape)
-        # Float32 under every policy: bfloat16 has too few bits for positions,
-        # sums over an example and hues.
-        examples = self.backend.cast(examples, "float32")
+        examples = self.backend.cast(examples, self.input_dtype)
         batched = len(examples.shape) > self.example_rank
         if not batched:
             examples = examples[None]
