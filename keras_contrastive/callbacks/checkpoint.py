@@ -181,6 +181,14 @@ class Checkpoint(keras.callbacks.Callback):
             self._epoch_random_state = get_random_state()
             self._save(epoch, 0)
 
+    @property
+    def async_safe(self) -> bool:
+        """Whether Keras may call `on_train_batch_end` in another thread.
+
+        It may where that does nothing. What saves must run between two steps.
+        """
+        return self.every_n_steps is None
+
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         # `self.model` costs JAX its state, and is left alone in between.
         step = batch + 1

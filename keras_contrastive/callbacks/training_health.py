@@ -1,3 +1,4 @@
+import threading
 import warnings
 
 import keras
@@ -17,7 +18,8 @@ class TrainingHealth(keras.callbacks.Callback):
     """Stops on unusable data or a NaN loss, and warns of collapse.
 
     `ContrastiveModel.fit` adds one by itself, unless it is given one. After the
-    first step and at the end of each epoch it raises a `ValueError` where, in
+    first step, at the latest before the second one or at the end of the epoch,
+    and at the end of each epoch it raises a `ValueError` where, in
     any batch of the epoch,
 
     - the inputs were NaN or infinite, or images far outside their range (the
@@ -41,7 +43,8 @@ class TrainingHealth(keras.callbacks.Callback):
 
     Args:
         every_step: Bool, whether to look after each step, not after the first
-            and at the end of each epoch only. The device waits for each look.
+            and at the end of each epoch only. The device waits for each look,
+            and Keras calls no callback asynchronously then.
 
     Example:
 
@@ -68,13 +71,32 @@ class TrainingHealth(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._first_step = True
         self._skipped_steps = False
+        self._thread = threading.get_ident()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = f"epoch {epoch + 1}"
 
+    @property
+    def async_safe(self) -> bool:
+        """Whether Keras may call `on_train_batch_end` in another thread.
+
+        Otherwise it waits in each step for the values of the logs.
+        """
+        return not self.every_step
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict | None = None
+    ) -> None:
+        if batch and self._first_step:
+            self._look_at_step(batch - 1)
+
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        if not (self._first_step or self.every_step):
-            return
+        # In another thread the next step may be changing what is looked at.
+        is_safe = threading.get_ident() == self._thread
+        if self.every_step or (self._first_step and is_safe):
+            self._look_at_step(batch)
+
+    def _look_at_step(self, batch):
         seen = self.model.health.summary()
         if self.model.steps_per_execution == 1:
             step = f"step {batch + 1} of {self._epoch}"
@@ -87,6 +109,8 @@ class TrainingHealth(keras.callbacks.Callback):
             check_batch_size(seen)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if self._first_step:
+            self._look_at_step(0)  # the only one
         seen = self.model.health.summary()
         report_training(seen["findings"], self._epoch)
         self._check_loss(seen)
