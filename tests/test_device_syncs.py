@@ -1,10 +1,15 @@
-"""How often losses and metrics make PyTorch wait for the device."""
+"""How often steps, losses and metrics make PyTorch wait for the device."""
 
 import keras
 import pytest
 
 import keras_contrastive as kc
 from tests.losses.helpers import views
+from tests.models.helpers import SIZE
+from tests.models.helpers import clip
+from tests.models.helpers import encoder
+from tests.models.helpers import images_and_labels
+from tests.models.helpers import images_and_texts
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "torch",
@@ -65,6 +70,32 @@ def test_metrics_never_wait(name):
     metric = METRICS[name]()
     z_a, z_b = embeddings()
     assert count_syncs(lambda: metric.update_state(z_a, z_b)) == 0
+
+
+def simclr():
+    dropout = kc.layers.Dropout(0.1, seed=2)
+    model = kc.SimCLRModel(
+        keras.Sequential([encoder(), dropout]),
+        kc.layers.ProjectionHead(8, 4),
+        kc.layers.simclr_augmentation("cifar10", SIZE, SIZE, seed=1),
+        num_classes=4,
+    )
+    model.compile()
+    return model, images_and_labels()
+
+
+def clip_and_data():
+    images, texts = images_and_texts()
+    return clip(), ({"images": images, "texts": texts},)
+
+
+@pytest.mark.parametrize("make", [simclr, clip_and_data])
+def test_steps_never_wait(make):
+    model, data = make()
+    data = keras.tree.map_structure(keras.ops.convert_to_tensor, data)
+    # The first one reads the random states.
+    model.train_on_batch(*data)
+    assert count_syncs(lambda: model.train_step(data)) == 0
 
 
 def test_reading_a_value_is_counted():

@@ -40,15 +40,41 @@ class RandomState(keras.random.SeedGenerator):
     ```
     """
 
+    # On PyTorch the state as a NumPy array, with the tensor and the version of
+    # it that it was read from.
+    _on_host = (None, None, None)
+
     def next(self, ordered=True):
         """Returns this replica's seed, shape `(2,)`, and advances the state."""
-        seed = super().next(ordered=ordered)
         index = distribution.replica_index()
+        if ordered and keras.backend.backend() == "torch":
+            return self._next_on_host() + np.array([REPLICA_STRIDE, 0]) * int(
+                index
+            )
+        seed = super().next(ordered=ordered)
         if isinstance(index, int) and index == 0:
             return seed
         dtype = self.state.dtype
         stride = ops.convert_to_tensor([REPLICA_STRIDE, 0], dtype=dtype)
         return seed + stride * ops.cast(index, dtype)
+
+    def _next_on_host(self):
+        """As `SeedGenerator.next`, in NumPy.
+
+        Keras makes a number of the seed, for which PyTorch would wait for the
+        device in each draw.
+        """
+        value = self.state.value
+        known, version, state = self._on_host
+        if value is not known or value._version != version:
+            # The first draw, or one after an `assign`.
+            state = ops.convert_to_numpy(value)
+        following = value.detach().clone()
+        following[1] += 1
+        self.state.assign(following)
+        value = self.state.value
+        self._on_host = value, value._version, state + np.array([0, 1])
+        return state
 
     def state_to_numpy(self):
         """The state as an int64 array of shape `(2,)`, on every backend."""

@@ -19,6 +19,15 @@ def test_is_keras_generator_on_one_device():
     )
 
 
+def test_follows_what_is_assigned():
+    state, other = RandomState(7), keras.random.SeedGenerator(7)
+    for generator in (state, other):
+        draws(generator)
+        generator.state.assign([9, 5])
+    np.testing.assert_array_equal(draws(state), draws(other))
+    np.testing.assert_array_equal(state.state_to_numpy(), to_numpy(other.state))
+
+
 def test_replicas_draw_different_streams(monkeypatch):
     streams = []
     for index in range(4):
