@@ -5,7 +5,9 @@ from keras import ops
 
 from keras_contrastive import distribution
 from keras_contrastive.layers.fused_batch_norm import fused_batch_norm
+from keras_contrastive.layers.fused_batch_norm import interpolate
 from keras_contrastive.layers.fused_batch_norm import is_fusible
+from keras_contrastive.layers.one_pass_moments import one_pass_moments
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -13,7 +15,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation over the batches of all replicas.
 
     On one device, and on JAX, it is `keras.layers.BatchNormalization`, computed
-    by the kernel that TensorFlow and PyTorch have for images. Under a
+    by the kernel that TensorFlow and PyTorch have for images, and elsewhere
+    with moments that read the inputs once, in float32. Under a
     `tf.distribute` strategy or in processes of `torch.distributed` the moments
     of a training batch are those of the global batch, as on JAX they always
     are: from each replica's mean `m_r` and variance `v_r`,
@@ -76,10 +79,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
     ) -> Any:
         if not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
-        if distribution.num_replicas() == 1:
-            is_plain = mask is None and self.scale and self.center
-            if not (is_plain and is_fusible(inputs, self.axis)):
-                return super().call(inputs, training=training, mask=mask)
+        is_alone = distribution.num_replicas() == 1
+        if is_alone and mask is not None:
+            return super().call(inputs, training=training, mask=mask)
+        has_weights = self.scale and self.center
+        if is_alone and has_weights and is_fusible(inputs, self.axis):
             outputs, mean, variance = fused_batch_norm(
                 inputs, self.gamma, self.beta, self.epsilon
             )
@@ -93,15 +97,19 @@ class BatchNormalization(keras.layers.BatchNormalization):
             )
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
-        mean, variance = self._global_moments(x)
+        mean, variance = one_pass_moments(x, self.axis)
+        if not is_alone:
+            mean, variance = _over_replicas(mean, variance)
         self._follow(mean, variance)
-        beta, gamma = (
-            None if weight is None else ops.cast(weight, dtype)
-            for weight in (self.beta, self.gamma)
-        )
-        x = ops.batch_normalization(
-            x, mean, variance, self.axis, beta, gamma, self.epsilon
-        )
+        shape = [1] * len(x.shape)
+        shape[self.axis] = -1
+        scale = ops.rsqrt(variance + self.epsilon)
+        if self.scale:
+            scale = scale * ops.cast(self.gamma, dtype)
+        # The mean first, which may be large.
+        x = (x - ops.reshape(mean, shape)) * ops.reshape(scale, shape)
+        if self.center:
+            x = x + ops.reshape(ops.cast(self.beta, dtype), shape)
         return ops.cast(x, self.compute_dtype)
 
     def _follow(self, mean, variance):
@@ -110,19 +118,20 @@ class BatchNormalization(keras.layers.BatchNormalization):
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
+            now = ops.stop_gradient(now)
             before = ops.cast(moving, now.dtype)
-            moving.assign(before * self.momentum + now * (1 - self.momentum))
-
-    def _global_moments(self, x):
-        axes = [i for i in range(len(x.shape)) if i != self.axis % len(x.shape)]
-        own_mean, own_variance = ops.moments(x, axes)
-        mean = distribution.mean_over_replicas(own_mean)
-        variance = distribution.mean_over_replicas(
-            own_variance + ops.square(own_mean - mean)
-        )
-        return mean, variance
+            moving.assign(interpolate(before, now, 1 - self.momentum))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         names = ("renorm", "renorm_clipping", "renorm_momentum", "synchronized")
         return {k: v for k, v in config.items() if k not in names}
+
+
+def _over_replicas(own_mean, own_variance):
+    """Moments of the global batch, from those of a replica's part."""
+    mean = distribution.mean_over_replicas(own_mean)
+    variance = distribution.mean_over_replicas(
+        own_variance + ops.square(own_mean - mean)
+    )
+    return mean, variance

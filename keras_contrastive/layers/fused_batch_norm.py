@@ -35,6 +35,13 @@ def fused_batch_norm(inputs, gamma, beta, epsilon):
     return _torch(inputs, gamma, beta, epsilon)
 
 
+def interpolate(before, now, share):
+    """`before + share * (now - before)`, in one kernel where there is one."""
+    if keras.backend.backend() == "torch":
+        return before.lerp(now, share)
+    return before + share * (now - before)
+
+
 def _tensorflow(inputs, gamma, beta, epsilon):
     import tensorflow as tf
 

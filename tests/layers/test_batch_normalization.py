@@ -53,6 +53,61 @@ def test_equals_keras(shape, kwargs, rng):
         np.testing.assert_allclose(actual, expected, rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.parametrize("mean", [0.0, 1e4])
+@pytest.mark.parametrize(
+    "shape, axis", [((8, 5, 7, 3), -1), ((8, 3, 5, 7), 1), ((64, 6), -1)]
+)
+def test_equals_two_passes_in_float64(shape, axis, mean, rng):
+    """Outputs, gradients and moving averages, with a large mean too."""
+    # Values that float32 holds, so that the oracle sees the same.
+    x = (mean + rng.normal(size=shape)).astype("float32").astype("float64")
+    slopes = rng.normal(size=shape)
+    layer = BatchNormalization(axis=axis, momentum=0.8, epsilon=1e-3)
+    layer.build(shape)
+    gamma, beta = rng.uniform(0.5, 2, (2, shape[axis]))
+    layer.gamma.assign(gamma)
+    layer.beta.assign(beta)
+
+    others = tuple(i for i in range(len(shape)) if i != axis % len(shape))
+    each = [1] * len(shape)
+    each[axis] = -1
+    centered = x - x.mean(others, keepdims=True)
+    variance = np.square(centered).mean(others, keepdims=True)
+    scale = 1 / np.sqrt(variance + 1e-3)
+    normal = centered * scale
+    expected = normal * gamma.reshape(each) + beta.reshape(each)
+    up = slopes * gamma.reshape(each)
+    gradient = scale * (
+        up
+        - up.mean(others, keepdims=True)
+        - normal * (up * normal).mean(others, keepdims=True)
+    )
+
+    def weighted(inputs):
+        with keras.StatelessScope():
+            outputs = layer(inputs, training=True)
+        return ops.sum(ops.convert_to_tensor(slopes, "float32") * outputs)
+
+    _, (found,) = value_and_gradients(weighted, x.astype("float32"))
+    # Float32 holds a mean of 1e4 to 1e-3, in however many passes. The kernels
+    # of TensorFlow and PyTorch lose a little more.
+    np.testing.assert_allclose(found, gradient, atol=1e-2 if mean else 1e-4)
+    outputs = layer(x.astype("float32"), training=True)
+    outputs = ops.convert_to_numpy(outputs)
+    np.testing.assert_allclose(outputs, expected, atol=1e-2 if mean else 1e-5)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(layer.moving_mean),
+        0.2 * x.mean(others),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(layer.moving_variance),
+        0.8 + 0.2 * variance.ravel(),
+        rtol=1e-4,
+    )
+
+
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(dtype, rng):
     inputs = (3 + 2 * rng.normal(size=(8, 6, 6, 4))).astype("float32")
