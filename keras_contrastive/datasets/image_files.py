@@ -3,9 +3,11 @@
 import functools
 import io
 import os
-from pathlib import Path
+import stat
 
 import numpy as np
+
+from keras_contrastive.datasets.jpeg_files import decode_small_jpeg
 
 # Only pixels: Pillow gives EPS, a program, to Ghostscript to run.
 FORMATS = {
@@ -49,7 +51,11 @@ def load_image(
     which is several times faster and still antialiased.
 
     Pillow (`pip install "keras_contrastive[datasets]"`) does the work, and lets
-    other threads run meanwhile. HEIC needs `pip install pillow-heif` as well.
+    other threads run meanwhile. JPEG files of up to 128x128 pixels, which take
+    it longer to open than to decode, are decoded by simplejpeg where that is
+    installed: the same library, libjpeg-turbo, and the same values up to one
+    level that versions of it may differ by. HEIC needs
+    `pip install pillow-heif` as well.
 
     Args:
         source: Path of a file, or the bytes of one: JPEG, PNG, WebP, AVIF,
@@ -84,12 +90,16 @@ def load_image(
     if isinstance(source, bytes | bytearray | memoryview):
         name, content = "The image", bytes(source)
     else:
-        name, path = f"The image {os.fspath(source)!r}", Path(source)
-        if path.exists() and not path.is_file():
-            # Reading a pipe or a device might never end.
-            raise ValueError(f"{name} is not a file.")
-        content = path.read_bytes()
+        name = f"The image {os.fspath(source)!r}"
+        content = _read_file(source, name)
     try:
+        pixels = decode_small_jpeg(content, height, width)
+        if pixels is not None:
+            if pixels.shape == (height, width, 3):
+                return pixels
+            return _crop_and_scale(
+                image_module, image_module.fromarray(pixels), height, width
+            )
         with image_module.open(
             io.BytesIO(content), formats=_formats()
         ) as image:
@@ -105,6 +115,27 @@ def load_image(
         raise ValueError(
             f"{name} cannot be decoded ({len(content)} bytes): {reason}"
         ) from error
+
+
+def _read_file(path, name):
+    # With half the system calls of `open`, which small files spend their time
+    # in. Opening a pipe does not wait for a writer with O_NONBLOCK.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            # Reading a pipe or a device might never end.
+            raise ValueError(f"{name} is not a file.")
+        content = os.read(descriptor, status.st_size)
+        while len(content) < status.st_size:
+            more = os.read(descriptor, status.st_size - len(content))
+            if not more:
+                break
+            content += more
+        return content
+    finally:
+        os.close(descriptor)
 
 
 def resize_image(image, image_size: int | tuple[int, int]) -> np.ndarray:
@@ -181,7 +212,11 @@ def _resize(image_module, image, height, width):
     orientation = _orientation(image)
     height, width = _as_stored(image, height, width)
     image = _to_8_bits(image_module, image)
+    return _crop_and_scale(image_module, image, height, width, orientation)
 
+
+def _crop_and_scale(image_module, image, height, width, orientation=1):
+    """`height` and `width` are those before the picture is turned."""
     scale = min(image.height / height, image.width / width)
     # Rounding must not push the region over an edge.
     top = max((image.height - scale * height) / 2, 0)
