@@ -14,7 +14,8 @@ XLA_QUICKLY := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/build/jax \
   --xla_llvm_disable_expensive_passes=true"
 
 # What tells first whether another Keras fits.
-CORE := tests/losses tests/layers tests/optimizers tests/models
+CORE := tests/losses tests/layers tests/optimizers tests/encoders tests/trainer \
+  tests/models
 OLDEST := $(BACKENDS:%=test-keras-oldest-%)
 NIGHTLY := $(BACKENDS:%=test-keras-nightly-%)
 RUN_CORE = $(XLA_QUICKLY) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
@@ -22,7 +23,7 @@ RUN_CORE = $(XLA_QUICKLY) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
 
 # What runs the package's files of one backend.
 OF_A_BACKEND := tests/losses/test_blocks.py tests/models/test_simclr_model.py \
-  tests/models/test_microbatches.py tests/distribution/test_all_gather.py \
+  tests/trainer/test_microbatches.py tests/distribution/test_all_gather.py \
   tests/distribution/test_replicas.py
 
 .PHONY: quickstart test $(BACKENDS:%=test-%) test-slow benchmark lint types docs package \

@@ -6,7 +6,7 @@ Fine-tunes the encoder of a saved SimCLRModel with 1 % and with 10 % of the
 labels, beside the same network from scratch: same images, same steps. The model
 is `--model`, such as that of examples/simclr_cifar10.py; without one, it is
 trained here, briefly, on `--images` images without their labels. Without
-`--data-dir` the images are procedural ones, and the label is their colour.
+`--data-dir` the images are procedural ones, and the label is their color.
 """
 
 import argparse
@@ -34,7 +34,7 @@ if args.data_dir:
     test = kc.datasets.cifar10("test", data_dir=args.data_dir)
 else:
     shapes = [
-        kc.datasets.shapes(count, 32, seed=seed, label="colour")
+        kc.datasets.shapes(count, 32, seed=seed, label="color")
         for seed, count in enumerate([args.images, 2000])
     ]
     train, test = ((data.images, data.labels) for data in shapes)

@@ -2,8 +2,8 @@
 
     make quickstart
 
-Trains on pictures of coloured shapes with captions such as "a red star", from
-which a quarter of the combinations of shape and colour were left out, and then
+Trains on pictures of colored shapes with captions such as "a red star", from
+which a quarter of the combinations of shape and color were left out, and then
 names just these: a red star, after red circles and green stars.
 """
 
@@ -25,16 +25,14 @@ keras.utils.set_random_seed(0)
 size, batch_size = 48, 128
 train = kc.datasets.shapes(args.images, size, seed=0)
 test = kc.datasets.shapes(4000, size, seed=1)
-colours = kc.datasets.shapes(1, size, label="colour").class_names
-names = [
-    f"{colour} {shape}" for shape in test.class_names for colour in colours
-]
-# Of each shape two colours, of each colour two shapes.
+colors = kc.datasets.shapes(1, size, label="color").class_names
+names = [f"{color} {shape}" for shape in test.class_names for color in colors]
+# Of each shape two colors, of each color two shapes.
 unseen = np.array([(i // 8 + i % 8) % 4 == 0 for i in range(64)])
 
 
 def class_of(data):
-    return 8 * data.factors["shape"] + data.factors["colour"]
+    return 8 * data.factors["shape"] + data.factors["color"]
 
 
 # Whole batches of what is not held out.
@@ -94,7 +92,7 @@ kc.visualization.plot_similarity(
 )
 every = np.ones(64, bool)
 table = [
-    "| zero-shot over shape x colour | among its own | among all 64 |",
+    "| zero-shot over shape x color | among its own | among all 64 |",
     "|---|---|---|",
     f"| 16 combinations never captioned in training | "
     f"{accuracy(unseen, unseen):.1%} | {accuracy(unseen, every):.1%} |",

@@ -2,8 +2,8 @@
 
     make quickstart
 
-Trains a small encoder on unlabelled pictures of coloured shapes and asks, with
-labels it never saw, what its representation knows of their colour: against the
+Trains a small encoder on unlabelled pictures of colored shapes and asks, with
+labels it never saw, what its representation knows of their color: against the
 raw pixels and the same encoder before training.
 """
 
@@ -21,8 +21,8 @@ parser.add_argument("--epochs", default=12, type=int)
 args = parser.parse_args()
 
 keras.utils.set_random_seed(0)
-train = kc.datasets.shapes(args.images, 32, seed=0, label="colour")
-test = kc.datasets.shapes(1000, 32, seed=1, label="colour")
+train = kc.datasets.shapes(args.images, 32, seed=0, label="color")
+test = kc.datasets.shapes(1000, 32, seed=1, label="color")
 
 conv = {"kernel_size": 3, "strides": 2, "padding": "same"}
 encoder = keras.Sequential(

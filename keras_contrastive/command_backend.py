@@ -1,7 +1,7 @@
-"""The backend of the command line. Imports neither Keras nor a backend's code.
+"""Chooses the command line's backend, without importing Keras or a backend.
 
 `python -m keras_contrastive` imports the package, and with it Keras, before it
-runs a command: Keras must have a backend by then.
+runs a command. Keras must have a backend by then.
 """
 
 import importlib
@@ -26,8 +26,8 @@ To install one:
 def is_command() -> bool:
     """Whether the package is being imported by `python -m keras_contrastive`.
 
-    The standard library's `runpy` imports a package before it runs a module
-    of it.
+    The standard library's `runpy` imports a package before it runs one of its
+    modules.
     """
     return any(
         frame.f_globals.get("__name__") == "runpy"
@@ -37,11 +37,11 @@ def is_command() -> bool:
 
 
 def choose_backend() -> None:
-    """Sets KERAS_BACKEND to a backend that is installed, and says so.
+    """Sets KERAS_BACKEND to an installed backend, and prints which one.
 
-    The user's choice is respected: KERAS_BACKEND if it is set, else the
-    configuration file of Keras if what it names can be imported. Keras writes
-    TensorFlow into that file by itself.
+    The user's choice is respected: KERAS_BACKEND if it is set, otherwise the
+    configuration file of Keras if its backend can be imported. Keras writes
+    TensorFlow into that file by default.
 
     Raises:
         SystemExit: if there is no backend, or not the one in KERAS_BACKEND.
@@ -77,11 +77,11 @@ def choose_backend() -> None:
 
 
 def why_not(backend: str) -> str | None:
-    """The reason why a backend cannot be used, `None` if it can."""
+    """The reason why a backend cannot be used, or `None` if it can."""
     if backend not in BACKENDS:
         return f"training needs one of {', '.join(BACKENDS)}"
     try:
-        # Keras imports it next: this costs no time.
+        # Keras imports it next, so this import costs no extra time.
         importlib.import_module(backend)
     except Exception as error:  # a broken installation can raise anything
         return str(error) or type(error).__name__
@@ -89,7 +89,7 @@ def why_not(backend: str) -> str | None:
 
 
 def configured_backend() -> str:
-    """What Keras takes if KERAS_BACKEND is not set."""
+    """The backend that Keras uses if KERAS_BACKEND is not set."""
     home = Path("~").expanduser()
     if not os.access(home, os.W_OK):
         home = Path("/tmp")

@@ -1,4 +1,4 @@
-"""Files of settings, of other libraries."""
+"""Reads settings files of other libraries."""
 
 import json
 from collections.abc import Callable
@@ -36,15 +36,15 @@ def value_of(
     kind: tuple[str, Callable[[Any], bool]],
     place: str,
 ) -> Any:
-    """A setting of a file, of the kind that it must be.
+    """A setting of a file, after a check of its kind.
 
     Args:
         settings: Dict of settings.
-        name: The name of one.
-        default: Its value where there is none.
-        kind: What the value must be, in words and as a function of it: one of
-            the constants below.
-        place: Where the settings are: a section of a file.
+        name: The name of a setting.
+        default: The value if the setting is missing.
+        kind: The required kind of value, in words and as a function that checks
+            it: one of the constants below.
+        place: The section of the file that holds the settings.
 
     Raises:
         ValueError: If the value is of another kind.
@@ -60,7 +60,7 @@ def value_of(
 
 
 def section_of(settings: dict, name: str, place: str) -> dict:
-    """An object among the settings, empty where it is missing or null."""
+    """An object among the settings, empty if it is missing or null."""
     section = ("an object", lambda value: value is None or _is_dict(value))
     return value_of(settings, name, None, section, place) or {}
 

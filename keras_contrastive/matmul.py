@@ -7,14 +7,14 @@ from keras import ops
 
 
 def matmul(a, b):
-    """`a @ b` of float32 matrices, rounded as float32 and not as less.
+    """`a @ b` of float32 matrices in full float32 precision.
 
-    Accelerators multiply float32 matrices in TF32, with 11 bits of mantissa,
-    or in bfloat16, with 8, where nobody asks for more: at a logit scale of 100
-    a loss is then wrong in its third digit. JAX takes the precision with each
-    product. PyTorch has a setting, which this function leaves as it was.
-    TensorFlow has one for the whole process, which belongs to the user: where
-    it allows TF32 on a GPU, each product is made of three.
+    By default, accelerators multiply float32 matrices in TF32, with 11 bits of
+    mantissa, or in bfloat16, with 8: at a logit scale of 100, a loss is then
+    wrong in its third digit. JAX takes the precision with each product. PyTorch
+    has a setting, which this function restores afterwards. TensorFlow has a
+    setting for the whole process, which belongs to the user: if it allows TF32
+    on a GPU, this function computes each product from three.
     """
     backend = keras.backend.backend()
     if backend == "jax":
@@ -31,11 +31,11 @@ def matmul(a, b):
 
 @contextlib.contextmanager
 def full_precision():
-    """A context for products of PyTorch's own, such as `Tensor.addmm_`."""
+    """A context for PyTorch's own products, such as `Tensor.addmm_`."""
     import torch
 
     settings = torch.backends.cuda.matmul, torch.backends.mkldnn.matmul
-    # The name since PyTorch 2.9, and the one before it.
+    # The setting's name since PyTorch 2.9, and its name before.
     name, full = "fp32_precision", "ieee"
     if not hasattr(settings[0], name):
         settings, name, full = settings[:1], "allow_tf32", False
@@ -55,11 +55,11 @@ def full_precision():
 
 
 def matmul_of_parts(a, b, product):
-    """`a @ b` from three products whose factors TF32 holds.
+    """`a @ b` from three products whose factors fit into TF32.
 
-    Each matrix is a part of 11 bits of mantissa, which TF32 holds exactly, and
-    the rest. The product of the two rests, below 2^-20 of the whole, is left
-    out.
+    Each matrix is split into a part with 11 bits of mantissa, which TF32 holds
+    exactly, and a remainder. The product of the two remainders, below 2^-20 of
+    the whole, is left out.
     """
     (a_high, a_low), (b_high, b_low) = _parts(a), _parts(b)
     small = product(a_high, b_low) + product(a_low, b_high)
@@ -67,7 +67,7 @@ def matmul_of_parts(a, b, product):
 
 
 def _parts(x):
-    # By bits: a compiler may leave out a cast there and back.
+    # By bit operations: a compiler may remove a cast to TF32 and back.
     bits = ops.view(x, dtype="int32")
     high = ops.view(ops.bitwise_and(bits, ~0x1FFF), dtype="float32")
     return high, x - high

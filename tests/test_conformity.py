@@ -12,7 +12,7 @@ import pytest
 from keras import ops
 
 import keras_contrastive as kc
-from tests.models.encoders.test_functional_encoder import ENCODERS
+from tests.encoders.test_functional_encoder import ENCODERS
 from tests.models.helpers import to_numpy
 
 try:
@@ -122,14 +122,19 @@ LAYERS = {
         IMAGES,
     ),
 }
+# Tested by their own files: with the layer that they copy, and by their state.
+STATEFUL = {"FeatureQueue", "MomentumEncoder"}
 _LOSS = {"block_size": 2, "gather": False, "name": "loss", "reduction": "sum"}
 LOSSES = {
     "CLIPLoss": {"temperature": 0.3, **_LOSS},
     "ContrastiveLoss": {"temperature": 0.3, **_LOSS},
+    "EmbeddingLoss": {"name": "loss", "reduction": "sum"},
     "NTXentLoss": {"temperature": 0.3, **_LOSS},
     "SigLIPLoss": {"temperature": 0.3, "bias": -2.0, **_LOSS},
     "SupConLoss": {"temperature": 0.3, "form": "in", **_LOSS},
 }
+# Without a formula.
+BASES = ("ContrastiveLoss", "EmbeddingLoss")
 METRICS = {
     "Alignment": {"name": "metric"},
     "ContrastiveAccuracy": {"name": "metric"},
@@ -158,7 +163,7 @@ MODELS = {"CLIPModel", "ContrastiveModel", "SimCLRModel"}
 
 def test_every_public_class_is_here():
     tables = {
-        "layers": LAYERS,
+        "layers": {*LAYERS, *STATEFUL},
         "losses": LOSSES,
         "metrics": METRICS,
         "optimizers": OPTIMIZERS,
@@ -299,8 +304,8 @@ def call_loss(loss, dtype="float32"):
 def test_loss(name):
     loss = getattr(kc.losses, name)(**LOSSES[name])
     copy = assert_keeps(loss, LOSSES[name])
-    if name == "ContrastiveLoss":
-        return  # has no formula
+    if name in BASES:
+        return
     expected = float(call_loss(loss))
     np.testing.assert_allclose(float(call_loss(copy)), expected)
     for dtype in ("float64", "bfloat16", "float16"):
@@ -355,7 +360,7 @@ def test_metric_under_another_floatx(name, floatx):
     np.testing.assert_allclose(float(value), expected, rtol=0.05, atol=0.01)
 
 
-@pytest.mark.parametrize("name", [n for n in LOSSES if n != "ContrastiveLoss"])
+@pytest.mark.parametrize("name", [n for n in LOSSES if n not in BASES])
 def test_loss_under_another_floatx(name, floatx):
     value = call_loss(getattr(kc.losses, name)(**LOSSES[name]))
     assert keras.backend.standardize_dtype(value.dtype) == "float32"

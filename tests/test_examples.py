@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
-from tests.models.encoders.marks import slow_on_jax
+from tests.encoders.marks import slow_on_jax
 
 pytestmark = pytest.mark.one_backend
 

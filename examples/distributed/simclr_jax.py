@@ -49,7 +49,7 @@ devices = len(keras.distribution.list_devices())
 batch_size = args.batch_size * devices // args.num_processes
 images = args.images // args.num_processes // batch_size * batch_size
 data = kc.datasets.shapes(
-    images, image_size=32, seed=args.process, label="colour"
+    images, image_size=32, seed=args.process, label="color"
 )
 
 model = kc.SimCLRModel(kc.models.ResNet18("cifar", width=16), num_classes=8)

@@ -41,7 +41,7 @@ keras.utils.set_random_seed(0)
 # The batch of all devices, which is what `fit` takes.
 batch_size = args.batch_size * strategy.num_replicas_in_sync
 images = args.images // batch_size * batch_size
-data = kc.datasets.shapes(images, image_size=32, label="colour")
+data = kc.datasets.shapes(images, image_size=32, label="color")
 
 with strategy.scope():
     model = kc.SimCLRModel(kc.models.ResNet18("cifar", width=16), num_classes=8)

@@ -35,7 +35,7 @@ rank, world_size = dist.get_rank(), dist.get_world_size()
 keras.utils.set_random_seed(0)
 # This process' part of the images.
 images = args.images // world_size // args.batch_size * args.batch_size
-data = kc.datasets.shapes(images, image_size=32, seed=rank, label="colour")
+data = kc.datasets.shapes(images, image_size=32, seed=rank, label="color")
 
 model = kc.SimCLRModel(kc.models.ResNet18("cifar", width=16), num_classes=8)
 model.compile(

@@ -1,4 +1,4 @@
-"""Callbacks for `fit`: how good the representation is, and going on."""
+"""Callbacks for `fit`: evaluation of the representation, and resuming."""
 
 from keras_contrastive.callbacks.checkpoint import Checkpoint
 from keras_contrastive.callbacks.knn_evaluation import KNNEvaluation

@@ -1,4 +1,4 @@
-"""Training that can be killed at any moment."""
+"""Saves and resumes training that may be killed at any moment."""
 
 import json
 import os
@@ -12,7 +12,6 @@ from keras_contrastive.callbacks.checkpoint_files import CheckpointFiles
 from keras_contrastive.callbacks.process_states import common_state
 from keras_contrastive.callbacks.process_states import gather_states
 from keras_contrastive.callbacks.process_states import own_state
-from keras_contrastive.callbacks.skip_steps import skip_steps
 from keras_contrastive.callbacks.training_state import get_random_state
 from keras_contrastive.callbacks.training_state import get_state
 from keras_contrastive.callbacks.training_state import set_metrics
@@ -20,49 +19,51 @@ from keras_contrastive.callbacks.training_state import set_random_state
 from keras_contrastive.callbacks.training_state import set_state
 from keras_contrastive.datasets.arguments import checked_int
 from keras_contrastive.distribution.together import together
+from keras_contrastive.trainer.keras_internals import set_initial_epoch
+from keras_contrastive.trainer.replayed_steps import skip_steps
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves the whole state of training, and goes on from it when run again.
+    """Saves the whole training state, and resumes from it when run again.
 
-    A process that is killed in `fit`, and a second one that runs the same
-    script, end with the history and the weights of a process that was not:
-    bit for bit, where the backend gives the same bits twice. Saved are the
-    weights, the optimizer with its schedule, moving average and loss scale,
-    the metrics in the middle of an epoch, the history, the random state of
-    all layers and that of Python, NumPy and PyTorch, and the position in the
-    data, an epoch and a step in it. For the order of the data, see
-    the guide, `docs/resuming.md`.
+    If a process is killed in `fit` and a second one runs the same script, the
+    run ends with the history and the weights of an uninterrupted one: bit for
+    bit, if the backend is deterministic. The checkpoint holds the weights, the
+    optimizer with its schedule, moving average and loss scale, the metrics in
+    the middle of an epoch, the history, the random state of all layers and of
+    Python, NumPy and PyTorch, and the position in the data, as an epoch and a
+    step in it. For the order of the data, see the guide,
+    `docs/resuming.md`.
 
-    A checkpoint is saved before each epoch and after the last one, and every
-    `every_n_steps` steps. To go on in the middle of an epoch, the data that
-    were trained on are read once more.
+    A checkpoint is saved before each epoch, after the last one, and every
+    `every_n_steps` steps. To resume in the middle of an epoch, the callback
+    reads the data of the completed steps again.
 
-    A checkpoint is whole or not there, whenever the process is killed. The one
-    before is kept, and taken with a warning if the newest is damaged. If one
-    cannot be written, because the disk is full for example, there is a
-    warning and training goes on.
+    Writing is atomic: a checkpoint is complete or absent, whenever the process
+    is killed. The previous checkpoint is kept, and used with a warning if the
+    newest is damaged. If a checkpoint cannot be written, for example because
+    the disk is full, the callback warns and training continues.
 
     It works with every Keras model that is built when `fit` starts. Processes
     that train together must all have this callback, with a directory that all
-    of them see: the first one writes, the random state and the metrics of each
-    are saved, and a failure to start is raised in all of them. A run that goes
-    on with another number of processes or replicas than it had is warned of:
-    the random state and the metrics of the others are new.
+    of them can access. The first process writes, the random state and the
+    metrics of each are saved, and a failure to start is raised in all of them.
+    The callback warns if a run resumes with a different number of processes or
+    replicas: the random state and the metrics of the others are then new.
 
     Args:
         directory: Path of a directory for the checkpoints of this run alone.
-            Other files in it are left as they are.
+            Other files in it are not changed.
         every_n_steps: Int, number of steps from one checkpoint to the next
             within an epoch, or `None` for none.
-        resume: Whether to go on from the newest checkpoint where there is one.
-            `False` is for a run that must be a new one, and raises where the
-            directory holds the checkpoints of another.
+        resume: Whether to resume from the newest checkpoint if there is one.
+            `False` is for a run that must be new, and raises if the directory
+            holds the checkpoints of another run.
 
     Raises:
         ValueError: If `every_n_steps` is not positive; in `fit`, if the model
             is not built, if there are checkpoints and `resume` is `False`, if
-            the model is not the one that they are of, or if all of them are
+            the checkpoints are of another model, or if all of them are
             damaged.
         OSError: In `fit`, before training, if the directory cannot be written
             to.
@@ -106,7 +107,7 @@ class Checkpoint(keras.callbacks.Callback):
             )
         self._epoch = None
         self._progress = None
-        # What was read, until all of it is in its place.
+        # The checkpoint that was read, until all of it is restored.
         with distribution.scope_of(self.model):
             self._writes = distribution.is_first_process()
             self._replicas = _replicas()
@@ -115,11 +116,13 @@ class Checkpoint(keras.callbacks.Callback):
                 return
             self._take_own()
             set_state(self.model, self._read)
-        # How Keras' own BackupAndRestore says where to go on. A run that was
-        # stopped, by EarlyStopping for one, has no epochs left.
+        # Keras' own BackupAndRestore sets the first epoch in the same way. A
+        # run that was stopped, for example by EarlyStopping, has no epochs
+        # left.
         stopped = self._progress["stopped"]
-        self.model._initial_epoch = (
-            self.params["epochs"] if stopped else self._progress["epoch"]
+        set_initial_epoch(
+            self.model,
+            self.params["epochs"] if stopped else self._progress["epoch"],
         )
 
     def _read_newest(self):
@@ -146,7 +149,7 @@ class Checkpoint(keras.callbacks.Callback):
         return self._files.read()
 
     def _take_own(self):
-        """Takes from what was read the state of this process."""
+        """Selects the state of this process from the checkpoint read."""
         common = common_state(self._read)
         progress = json.loads(common["progress"].tobytes())
         saved = progress.get("replicas", [1, 1])
@@ -172,7 +175,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._epoch = epoch
-        # Step of this epoch that the newest checkpoint is of.
+        # The step of this epoch at which the newest checkpoint was saved.
         self._saved_step = 0
         if self._read is not None:
             self._saved_step = self._progress["step"]
@@ -185,12 +188,13 @@ class Checkpoint(keras.callbacks.Callback):
     def async_safe(self) -> bool:
         """Whether Keras may call `on_train_batch_end` in another thread.
 
-        It may where that does nothing. What saves must run between two steps.
+        It may if the method does nothing. Saving must run between two steps.
         """
         return self.every_n_steps is None
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        # `self.model` costs JAX its state, and is left alone in between.
+        # Accessing `self.model` makes JAX give up its state, so steps without
+        # a checkpoint do not access it.
         step = batch + 1
         if self.every_n_steps and (
             step - self._saved_step >= self.every_n_steps
@@ -200,14 +204,14 @@ class Checkpoint(keras.callbacks.Callback):
             self._save(self._epoch, step, logs)
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        # It stays with the model, and would be the start of its next `fit`.
-        self.model._initial_epoch = None
+        # The model keeps this value, and its next `fit` would start there.
+        set_initial_epoch(self.model, None)
         if self._read is not None:
-            # All epochs were done before.
+            # All epochs were already completed.
             self._restore_history()
         elif self._epoch is not None:
             stopped = self.model.stop_training
-            # For a run of more epochs.
+            # For a later run with more epochs.
             self._epoch_random_state = get_random_state()
             self._save(self._epoch + 1, 0, stopped=stopped)
 
@@ -215,12 +219,12 @@ class Checkpoint(keras.callbacks.Callback):
         progress = self._progress
         model = self.model
         arrays, self._read = self._read, None
-        # The first process' random state is not for others.
+        # Other processes must not take the first process' random state.
         restores = self._same_replicas or self._writes
         self._restore_history()
         if self._replicas[0] > 1:
-            # Once more: the start of training has replaced what only this
-            # process has by what the first one has.
+            # Restore again: the start of training replaced the state that only
+            # this process has by the state of the first process.
             with distribution.scope_of(model):
                 set_state(model, arrays)
         if restores:
@@ -228,7 +232,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._epoch_random_state = get_random_state()
         if not progress["step"]:
             return
-        # JAX takes the values into the first step, TensorFlow has no metrics
+        # JAX passes the values to the first step; TensorFlow has no metrics
         # before it.
         before = keras.backend.backend() == "jax"
         if before:

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 _NAME = re.compile(r"epoch-\d{6,}-step-\d{9,}\.npz")
-# The first array of each file. Its name tells our files from those of others.
+# The first array of each file. Its name distinguishes our files from others.
 _MARKER = "keras_contrastive_checkpoint"
-# Temporary files have this prefix, and no file of anybody else's has it.
+# Temporary files have this prefix, and no other files do.
 _TEMPORARY = ".keras_contrastive-"
-# Length of what stands before the name of the first file of a zip archive.
+# Length of the header before the first file name in a zip archive.
 _ZIP_HEADER = 30
 
 
@@ -24,14 +24,14 @@ class CheckpointFiles:
     """Dicts of arrays in a directory, each under a name that sorts by age.
 
     A file is written under a temporary name, flushed to the disk and then
-    renamed, so that a process that is killed leaves the files that were there
-    before. Each array has a checksum, which `read` compares.
+    renamed, so that a killed process leaves the earlier files intact. Each
+    array has a checksum, which `read` compares.
 
     The directory may hold other files. They are neither read nor changed, even
     if they have the name of a checkpoint.
 
     Args:
-        directory: Path, made where it is not there.
+        directory: Path, created if it does not exist.
     """
 
     def __init__(self, directory):
@@ -40,25 +40,25 @@ class CheckpointFiles:
 
     @property
     def newest(self):
-        """Name of the whole file that was read or written last, or `None`."""
+        """Name of the last intact file that was read or written, or `None`."""
         return self._last and self._last.name
 
     def prepare(self):
-        """Makes the directory, and finds out whether it can be written to.
+        """Creates the directory and checks that it can be written to.
 
         Raises:
-            OSError: If it cannot.
+            OSError: If it cannot be written to.
         """
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            # A run that was killed may have left a part of a checkpoint.
+            # A killed run may have left a part of a checkpoint.
             for left in self.directory.glob(f"{_TEMPORARY}*.tmp"):
                 left.unlink()
             trial = self._temporary()
             trial.write_bytes(b"checkpoint")
             trial.unlink()
         except OSError as error:
-            # Of the same class, and with the number that tells the cause.
+            # The same class, with the error number that tells the cause.
             raise type(error)(
                 error.errno,
                 "`directory` must be one that can be written to. Received: "
@@ -67,11 +67,11 @@ class CheckpointFiles:
             ) from error
 
     def paths(self):
-        """Those of all checkpoints, newest first."""
+        """Paths of all checkpoints, newest first."""
         return [path for path in self._named() if _is_ours(path)]
 
     def _named(self):
-        """The files that have the name of a checkpoint, newest first."""
+        """Files with the name of a checkpoint, newest first."""
         if not self.directory.is_dir():
             return []
         named = [
@@ -85,9 +85,9 @@ class CheckpointFiles:
         return self.directory / f"{_TEMPORARY}{uuid.uuid4().hex}.tmp"
 
     def read(self):
-        """The arrays of the newest whole file, `None` if there are no files.
+        """The arrays of the newest intact file, `None` if there are no files.
 
-        Warns of each damaged file and tries the one before it. Warns of other
+        Warns of each damaged file and tries the previous one. Warns of other
         files that have the name of a checkpoint.
 
         Raises:
@@ -129,7 +129,7 @@ class CheckpointFiles:
         """The arrays of the file of that name, which another process found.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If there is no such file.
         """
         path = self.directory / name
         if not path.is_file():
@@ -141,10 +141,10 @@ class CheckpointFiles:
         return _read(path)
 
     def write(self, name, arrays):
-        """Adds a file, and removes all but it and the last whole one.
+        """Adds a file, and keeps only this file and the last intact one.
 
         Raises:
-            OSError: If it cannot be written. The others are as they were.
+            OSError: If it cannot be written. The others are unchanged.
         """
         marker = {_MARKER: np.array(1)}
         names = np.frombuffer(json.dumps(list(arrays)).encode(), "uint8")
@@ -173,7 +173,7 @@ class CheckpointFiles:
 def _is_ours(path):
     """Whether `CheckpointFiles` wrote the file, which may be damaged.
 
-    Files of earlier versions have no marker.
+    Files of earlier versions lack the marker.
     """
     try:
         with open(path, "rb") as file:
@@ -201,14 +201,14 @@ def _read(path):
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
     arrays.pop(_MARKER, None)
-    # The directory of the file, too, may have lost one.
+    # The archive's directory may also have lost an array.
     if json.loads(arrays.pop("names").tobytes()) != list(arrays):
         raise ValueError("it lacks arrays")
     return arrays
 
 
 def _sync(directory):
-    """Makes a renaming last; not every system has directories to flush."""
+    """Flushes a renaming to disk; some systems cannot flush directories."""
     try:
         descriptor = os.open(directory, os.O_RDONLY)
     except OSError:

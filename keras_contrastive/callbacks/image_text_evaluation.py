@@ -1,4 +1,4 @@
-"""What callbacks that score an image-text model during `fit` share."""
+"""Base of the callbacks that score an image-text model during `fit`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from keras_contrastive.callbacks.periodic_evaluation import PeriodicEvaluation
 
 
 class ImageTextEvaluation(PeriodicEvaluation):
-    """Base class: scores the embeddings of images and texts as `fit` goes.
+    """Base class: scores embeddings of images and texts during `fit`.
 
     Args:
         images: Array of n images, or a dict of arrays, as the model's image
@@ -39,7 +39,7 @@ class ImageTextEvaluation(PeriodicEvaluation):
         return self._predict({"images": self.images})["image_embeddings"]
 
     def embed_texts(self, texts: Any) -> Any:
-        """Embeddings of tokenised texts, a NumPy array `(m, dim)`."""
+        """Embeddings of tokenized texts, a NumPy array `(m, dim)`."""
         return self._predict({"texts": texts})["text_embeddings"]
 
     def _predict(self, inputs):

@@ -16,23 +16,23 @@ class KNNEvaluation(RepresentationEvaluation):
     """Logs the accuracy of a weighted kNN classifier on the representation.
 
     Every `every_n_epochs` epochs and after the last one, `knn_accuracy` in
-    the logs is the share of test images that `evaluation.knn_classify` labels
-    rightly from `model.predict`, which for a `SimCLRModel` is the
+    the logs is the fraction of test images that `evaluation.knn_classify`
+    labels correctly from `model.predict`, which for a `SimCLRModel` is the
     representation h. Epochs in between log NaN. `History`, the progress bar
-    and callbacks later in the list see it. Training goes on exactly as it
-    would without the callback.
+    and callbacks later in the list see it. The callback does not affect
+    training.
 
     Tune on a split of the training set, and keep the test set for the end.
 
     Args:
-        train_data: Labelled images that vote: a tuple `(images, labels)` of
-            arrays, or a finite data set of such batches.
-        test_data: Labelled images to classify, of either kind.
-        k: Number of neighbours that vote.
+        train_data: Labeled images that vote: a tuple `(images, labels)` of
+            arrays, or a finite dataset of such batches.
+        test_data: Labeled images to classify, in either form.
+        k: Number of neighbors that vote.
         temperature: Positive float; a vote weighs
             `exp(similarity / temperature)`.
         every_n_epochs: Number of epochs from one evaluation to the next.
-        batch_size: Number of images in a batch of `predict`, where data is
+        batch_size: Number of images in a batch of `predict`, if the data is
             arrays.
         verbose: 0 is silent, 1 shows progress bars.
         name: Key in the logs.

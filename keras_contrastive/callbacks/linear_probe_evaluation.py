@@ -14,21 +14,21 @@ class LinearProbeEvaluation(RepresentationEvaluation):
 
     Every `every_n_epochs` epochs and after the last one,
     `linear_probe_accuracy` in the logs is the accuracy of
-    `evaluation.linear_probe`, trained anew on `model.predict`, which for a
-    `SimCLRModel` is the representation h. Epochs in between log NaN.
-    `History`, the progress bar and callbacks later in the list see it.
-    Pre-training goes on exactly as it would without the callback.
+    `evaluation.linear_probe`, trained from scratch on `model.predict`, which
+    for a `SimCLRModel` is the representation h. Epochs in between log NaN.
+    `History`, the progress bar and callbacks later in the list see it. The
+    callback does not affect pre-training.
 
     Tune on a split of the training set, and keep the test set for the end.
 
     Args:
-        train_data: Labelled images that the probe is trained on: a tuple
-            `(images, labels)` of arrays, or a finite data set of such batches.
-        test_data: Labelled images that it is scored on, of either kind.
+        train_data: Labeled images that the probe is trained on: a tuple
+            `(images, labels)` of arrays, or a finite dataset of such batches.
+        test_data: Labeled images that it is scored on, in either form.
         epochs: Number of passes of the probe over its training features.
         every_n_epochs: Number of epochs of pre-training from one evaluation
             to the next.
-        batch_size: Number of images in a batch of `predict`, where data is
+        batch_size: Number of images in a batch of `predict`, if the data is
             arrays. The probe keeps the protocol's 256.
         verbose: 0 is silent, 1 shows progress bars.
         name: Key in the logs.

@@ -1,4 +1,4 @@
-"""What callbacks that score a model during `fit` share: when, and where to."""
+"""Base of the callbacks that score a model periodically during `fit`."""
 
 import abc
 import math
@@ -13,21 +13,21 @@ from keras_contrastive.evaluation.checks import check_positive
 
 
 class PeriodicEvaluation(keras.callbacks.Callback, abc.ABC):
-    """Base class: puts scores of the model into the logs of `fit`.
+    """Base class: adds scores of the model to the logs of `fit`.
 
     Every `every_n_epochs` epochs and after the last one, the numbers that
-    `scores` returns go into the epoch's logs. `History` and the progress bar
-    show them, as do callbacks that come later in the list, such as
-    `CSVLogger`, `TensorBoard` or `EarlyStopping`.
+    `scores` returns are added to the epoch's logs. `History`, the progress bar
+    and callbacks later in the list see them, such as `CSVLogger`,
+    `TensorBoard` or `EarlyStopping`.
 
-    Epochs without evaluation log NaN: every epoch then has a value, as
-    `CSVLogger`, which takes its columns from the first epoch, and a data frame
-    of the history need.
+    Epochs without evaluation log NaN, so that every epoch has a value. A data
+    frame of the history needs this, and so does `CSVLogger`, which takes its
+    columns from the first epoch.
 
-    The model's weights, its optimizer and its random state stay as they are.
+    The model's weights, its optimizer and its random state do not change.
 
     Args:
-        names: Keys in the logs, those of the dict that `scores` returns.
+        names: Keys in the logs: the keys of the dict that `scores` returns.
         every_n_epochs: Number of epochs from one evaluation to the next.
     """
 
@@ -39,7 +39,7 @@ class PeriodicEvaluation(keras.callbacks.Callback, abc.ABC):
 
     @abc.abstractmethod
     def scores(self) -> dict[str, float]:
-        """Returns the scores of `self.model` as it now is."""
+        """Returns the scores of `self.model` in its current state."""
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         is_last = epoch + 1 == self.params["epochs"] or self.model.stop_training

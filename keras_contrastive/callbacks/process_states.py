@@ -1,4 +1,4 @@
-"""The state of several processes in one checkpoint."""
+"""Combines the state of several processes in one checkpoint."""
 
 import hashlib
 
@@ -12,9 +12,9 @@ def gather_states(arrays):
         arrays: Dict of the NumPy arrays of this process.
 
     Returns:
-        Dict of the first process' arrays and, under a name that starts with
-        `process_` and its index, of each array that another process has
-        another value of.
+        Dict of the first process' arrays. If another process has a different
+        value of an array, the dict also holds that value, under a name that
+        starts with `process_` and the index of the process.
     """
     digests = {name: _digest(array) for name, array in arrays.items()}
     first, *_ = every = distribution.gather_objects(digests)
@@ -35,7 +35,7 @@ def gather_states(arrays):
 
 
 def own_state(arrays):
-    """What `gather_states` had from this process."""
+    """The part of `gather_states` that came from this process."""
     prefix = f"process_{distribution.process_index()}/"
     own = {
         name.removeprefix(prefix): array
@@ -46,7 +46,7 @@ def own_state(arrays):
 
 
 def common_state(arrays):
-    """What `gather_states` had from the first process."""
+    """The part of `gather_states` that came from the first process."""
     return {
         name: array
         for name, array in arrays.items()

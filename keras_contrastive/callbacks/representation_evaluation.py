@@ -1,4 +1,4 @@
-"""What callbacks that score the representation during `fit` share."""
+"""Base of the callbacks that score the representation during `fit`."""
 
 import abc
 from typing import Any
@@ -12,17 +12,17 @@ from keras_contrastive.evaluation.extract_features import is_arrays
 
 
 class RepresentationEvaluation(PeriodicEvaluation):
-    """Base class: scores `model.predict` on labelled data as `fit` goes.
+    """Base class: scores `model.predict` on labeled data during `fit`.
 
-    It extracts features of the training and the test data; `evaluate` makes a
-    number of them.
+    It extracts features of the training and the test data; `evaluate` turns
+    them into a score.
 
     Args:
-        train_data: Labelled data that the classifier learns from: a tuple
-            `(images, labels)` of arrays, or a finite data set of such batches.
-        test_data: Labelled data that it is scored on, of either kind.
+        train_data: Labeled data that the classifier learns from: a tuple
+            `(images, labels)` of arrays, or a finite dataset of such batches.
+        test_data: Labeled data that it is scored on, in either form.
         every_n_epochs: Number of epochs from one evaluation to the next.
-        batch_size: Number of images in a batch of `predict`, where data is
+        batch_size: Number of images in a batch of `predict`, if the data is
             arrays.
         verbose: 0 is silent, 1 shows progress bars.
         name: Key in the logs.
@@ -54,7 +54,7 @@ class RepresentationEvaluation(PeriodicEvaluation):
         test_features: Any,
         test_labels: Any,
     ) -> float:
-        """Returns the score that the features deserve."""
+        """Returns the score of the features."""
 
     def scores(self) -> dict[str, float]:
         train = self._extract(self.train_data, "train_data")
@@ -74,7 +74,7 @@ class RepresentationEvaluation(PeriodicEvaluation):
 
 
 def _check_labelled(data, name):
-    """Raises for arrays without labels; data sets are read later."""
+    """Raises for arrays without labels; datasets are read later."""
     if not is_arrays(data):
         return
     if not isinstance(data, tuple) or len(data) != 2:

@@ -21,24 +21,24 @@ class RetrievalEvaluation(ImageTextEvaluation):
     protocol of the papers. The logs then hold, for each `k`,
     `val_image_to_text_recall@k` and `val_text_to_image_recall@k`. Epochs in
     between log NaN. `History`, the progress bar and callbacks later in the
-    list see them. Training goes on exactly as it would without the callback.
+    list see them. The callback does not affect training.
 
     With `validation_data`, `fit` logs recalls among the texts of one batch,
-    under the same names for the same `k`. The recalls over all texts take
-    their place; another `prefix` keeps both.
+    under the same names for the same `k`. The recalls over all texts replace
+    them; another `prefix` keeps both.
 
     Args:
         images: Array of n images, or a dict of arrays, as the model's image
             encoder takes them.
         texts: Array of m texts, or a dict of arrays, as the model's text
-            encoder takes them: tokenised.
+            encoder takes them: tokenized.
         image_index: Ints, shape `(m,)`: `image_index[j]` is the row of text
             j's image. Every image must have a text.
         ks: Positive ints, how many candidates may be returned.
         every_n_epochs: Number of epochs from one evaluation to the next.
         batch_size: Number of images or texts in a batch of `predict`.
         verbose: 0 is silent, 1 shows progress bars.
-        prefix: What the keys in the logs begin with.
+        prefix: Prefix of the keys in the logs.
 
     Raises:
         ValueError: If `image_index` does not fit the images and texts, or a

@@ -1,4 +1,4 @@
-"""All that training changes, as arrays."""
+"""Everything that training changes, as arrays."""
 
 import random
 import sys
@@ -12,17 +12,17 @@ from keras_contrastive import distribution
 def get_state(model):
     """The values of the model, its optimizer and its metrics.
 
-    The model's include the random state of its layers; the optimizer's the
-    number of steps, by which a schedule sets the learning rate, the moments, a
-    moving average and the scale of the loss.
+    The model's values include the random state of its layers. The optimizer's
+    include the number of steps, from which a schedule sets the learning rate,
+    the moments, a moving average and the loss scale.
 
     Returns:
-        Dict of NumPy arrays. Where replicas in this process have values of
-        their own, these are there as well, under names that start with
+        Dict of NumPy arrays. If replicas in this process have values of their
+        own, the dict also holds these, under names that start with
         `replica_`.
     """
     saved = _variables(model)
-    # Of these, replicas have equal values.
+    # All replicas have equal values of these variables.
     trained = [*model.trainable_variables, *model.optimizer.variables]
     trained = {id(variable) for variable in trained}
     arrays = {}
@@ -42,16 +42,16 @@ def get_state(model):
 
 
 def set_state(model, arrays):
-    """Gives a model and its optimizer what `get_state` took of one like it.
+    """Restores the state of `get_state` in an equal model and its optimizer.
 
     Raises:
-        ValueError: If it is not of a model like it.
+        ValueError: If the state is of a different model.
     """
     _assign(_variables(model), "variable", arrays)
 
 
 def set_metrics(model, arrays):
-    """Gives a model's metrics what `get_state` took of a model like it."""
+    """Restores the metrics in the state of `get_state`, in an equal model."""
     _assign(model.metrics_variables, "metric", arrays)
 
 
@@ -89,7 +89,7 @@ def _assign(variables, group, arrays):
         for copy, name in zip(copies, names, strict=True):
             value = arrays[name]
             if value.dtype.kind in "iu":
-                # The backends hold the 32 bits of a seed as another type.
+                # The backends store the 32 bits of a seed as different types.
                 value = value.astype(variable.dtype)
             if copy is not variable:
                 value = keras.ops.cast(value, variable.dtype)
@@ -97,17 +97,17 @@ def _assign(variables, group, arrays):
 
 
 def _to_numpy(value, dtype):
-    # A copy, since NumPy cannot read what the replicas of TensorFlow share.
+    # A copy, since NumPy cannot read variables that TensorFlow replicas share.
     value = keras.ops.convert_to_numpy(keras.ops.copy(value))
     # NumPy's files have no bfloat16, which float32 holds exactly.
     return value.astype("float32") if dtype == "bfloat16" else value
 
 
 def get_random_state():
-    """That of Python, NumPy and PyTorch, which shuffle the data of `fit`.
+    """The state of Python, NumPy and PyTorch, which shuffle `fit`'s data.
 
     Returns:
-        A dict that JSON can hold.
+        A dict that can be written as JSON.
     """
     version, words, gauss = random.getstate()
     numpy_state = np.random.get_state(legacy=False)
@@ -123,7 +123,7 @@ def get_random_state():
 
 
 def set_random_state(state):
-    """Restores what `get_random_state` gave."""
+    """Restores the result of `get_random_state`."""
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
     np.random.set_state(state["numpy"])

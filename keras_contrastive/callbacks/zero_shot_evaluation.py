@@ -18,26 +18,26 @@ from keras_contrastive.evaluation.zero_shot_weights import zero_shot_weights
 
 
 class ZeroShotEvaluation(ImageTextEvaluation):
-    """Logs the accuracy of classification by the mere names of the classes.
+    """Logs the accuracy of classification using only the class names.
 
     Every `every_n_epochs` epochs and after the last one, `zero_shot_accuracy`
-    in the logs is the share of images that are more similar to the description
-    of their class than to those of the others, see
+    in the logs is the fraction of images that are more similar to the
+    description of their class than to those of the others, see
     `evaluation.zero_shot_weights`. Epochs in between log NaN. `History`, the
-    progress bar and callbacks later in the list see it. Training goes on
-    exactly as it would without the callback.
+    progress bar and callbacks later in the list see it. The callback does not
+    affect training.
 
     Args:
         images: Array of n images, or a dict of arrays, as the model's image
             encoder takes them.
         labels: Ints, shape `(n,)`: the position of the class in
             `class_names`.
-        class_names: Strings, as a sentence contains them.
+        class_names: Strings, as they appear in a sentence.
         tokenizer: Function of a list of strings that returns what the model's
             text encoder takes, such as an int array of shape
             `(n, context_length)`.
-        templates: Strings with `{}` in the place of the name, or functions of
-            the name that return a string.
+        templates: Strings with `{}` in place of the name, or functions from
+            the name to a string.
         every_n_epochs: Number of epochs from one evaluation to the next.
         batch_size: Number of images or texts in a batch of `predict`.
         verbose: 0 is silent, 1 shows progress bars.

@@ -1,4 +1,5 @@
 """The command line: `python -m keras_contrastive --help`.
 
-Each command is a module with `add_parser` and `run`, thin over the public API.
+Each command is a module with `add_parser` and `run`, a thin layer over the
+public API.
 """

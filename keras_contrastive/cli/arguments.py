@@ -1,10 +1,10 @@
-"""Arguments that several commands share, and the types of arguments."""
+"""Argument types, and arguments shared by several commands."""
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-# Numbers that float32 holds, as the training does.
+# Numbers that float32, the dtype of training, can hold.
 SMALLEST = 1e-37
 LARGEST = 1e37
 
@@ -25,7 +25,7 @@ def add_command(commands, name, module_docstring, **kwargs):
 
 
 def integer(minimum: int, maximum: int | None = None) -> Callable:
-    """The type of an argument that is an integer of this range."""
+    """The type of an argument that is an integer in this range."""
     expected = f"an integer of at least {minimum}"
     if maximum is not None:
         expected = f"an integer from {minimum} to {maximum}"

@@ -1,16 +1,16 @@
-"""What to train, and for how long, where the user doesn't say."""
+"""Defaults of the training commands: which model to train, and how long."""
 
 from typing import NamedTuple
 
 import keras
 
 from keras_contrastive.cli.held_out import FEWEST
-from keras_contrastive.models.encoders.conv_net import ConvNet
-from keras_contrastive.models.encoders.resnet import ResNet18
-from keras_contrastive.models.encoders.resnet import ResNet50
+from keras_contrastive.encoders.conv_net import ConvNet
+from keras_contrastive.encoders.resnet import ResNet18
+from keras_contrastive.encoders.resnet import ResNet50
 
-CACHE_BYTES = 2**31  # of images that are kept in memory
-SMALL = 96  # pixels up to which a network keeps the resolution at first
+CACHE_BYTES = 2**31  # of images kept in memory
+SMALL = 96  # pixels up to which a network keeps the initial resolution
 
 
 class Settings(NamedTuple):
@@ -29,10 +29,10 @@ class Settings(NamedTuple):
 
 
 def choose_settings(args, num_images: int, accelerator: bool) -> Settings:
-    """What the arguments say, and for the rest what suits.
+    """The user's arguments, and suitable values for the rest.
 
-    Two CPU cores get some 2,000 steps of a small network on small images,
-    minutes to an hour; an accelerator ten times as many of a ResNet.
+    Two CPU cores train a small network on small images for about 2,000 steps,
+    minutes to an hour. An accelerator trains a ResNet for ten times as many.
     """
     if num_images < FEWEST:
         raise ValueError(
@@ -43,7 +43,7 @@ def choose_settings(args, num_images: int, accelerator: bool) -> Settings:
             f"--batch-size must be at most {num_images}, the number of images "
             f"to train on. Received: {args.batch_size}"
         )
-    # Half of the images at most: an epoch of one batch has no order.
+    # At most half of the images: an epoch of one batch has no order.
     largest = min(512 if accelerator else 128, num_images // 2)
     batch_size = args.batch_size or 2 ** (largest.bit_length() - 1)
     steps = 20_000 if accelerator else 2_000
@@ -62,14 +62,14 @@ def choose_settings(args, num_images: int, accelerator: bool) -> Settings:
 
 
 def has_accelerator() -> bool:
-    """Whether the backend puts its tensors elsewhere than on the CPU."""
+    """Whether the backend places its tensors on another device than the CPU."""
     return "cpu" not in str(keras.ops.zeros(1).device).lower()
 
 
 def build_encoder(name: str, image_size: int) -> keras.Model:
     shape = (image_size, image_size, 3)
     if name == "convnet":
-        # Down to 4 pixels a side or a little more.
+        # Down to 4 pixels per side or slightly more.
         stages = max(1, min(5, (image_size // 4).bit_length() - 1))
         return ConvNet(width=16, num_stages=stages, input_shape=shape)
     stem = "cifar" if image_size <= SMALL else "imagenet"
@@ -78,7 +78,7 @@ def build_encoder(name: str, image_size: int) -> keras.Model:
 
 
 def loaded_size(image_size: int) -> int:
-    """An eighth larger than what is seen, for the crops."""
+    """The size of loaded images: an eighth larger, to allow for crops."""
     return image_size * 9 // 8
 
 

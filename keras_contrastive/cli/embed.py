@@ -54,7 +54,7 @@ def run(args):
         arrays["labels"] = found.labels[places]
         arrays["class_names"] = found.class_names
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    # An interruption leaves the file that was there.
+    # If interrupted, the existing file is kept.
     temporary = args.output.with_name(f".{args.output.name}.tmp")
     with temporary.open("wb") as file:
         np.savez(file, **arrays)
@@ -69,7 +69,7 @@ def check_replaceable(output):
     try:
         with np.load(output) as file:
             is_ours = {"paths", "embeddings"} <= set(file.files)
-    # Of what is no .npz, NumPy returns an array or raises one of several.
+    # For other files, NumPy returns an array or raises one of several errors.
     except Exception:
         is_ours = False
     if not is_ours:
@@ -80,7 +80,7 @@ def check_replaceable(output):
 
 
 def embed_images(model, images, batch_size=128):
-    """One row an image, of either kind of model."""
+    """Embeddings of images, one per row, by either kind of model."""
     if hasattr(model, "encode_image"):
         outputs = model.predict({"images": images}, batch_size=batch_size)
         return outputs["image_embeddings"]

@@ -1,4 +1,4 @@
-"""Which images a run is trained on, and which of CLIP's are held out."""
+"""Splits the images of a run into training and held-out images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_contrastive.datasets.bad_records import BadRecords
 from keras_contrastive.datasets.captioned_image import CaptionedImage
-from keras_contrastive.datasets.faults import Faults
 
 FEWEST = 4  # images to train on
 
@@ -16,9 +16,9 @@ class Split(NamedTuple):
     """Images, with captions if there are any.
 
     Attributes:
-        train: those to train on.
-        held_out: those to measure retrieval on.
-        num_train: int, how many there were to train on when the run began.
+        train: images to train on.
+        held_out: images to measure retrieval on.
+        num_train: int, number of training images when the run began.
     """
 
     train: list[CaptionedImage]
@@ -27,10 +27,10 @@ class Split(NamedTuple):
 
 
 def hold_out(records: Sequence[CaptionedImage]) -> Split:
-    """Holds out a tenth, 1,000 at most, at random.
+    """Holds out a random tenth, at most 1,000 images.
 
-    Two at least, for a search among one image finds it always, but not at the
-    cost of the few that training needs.
+    It holds out at least two, since a search among one image always finds it,
+    unless training would be left with too few.
     """
     if len(records) <= FEWEST:
         raise ValueError(
@@ -55,7 +55,7 @@ def every_image(paths: Sequence[Path]) -> Split:
 
 
 def to_json(split: Split, folder: Path) -> dict:
-    """Paths from `folder`, and captions."""
+    """Paths relative to `folder`, and captions."""
     return {
         part: [
             {
@@ -72,13 +72,13 @@ def to_json(split: Split, folder: Path) -> dict:
 
 
 def from_json(content: dict, folder: Path) -> Split:
-    """The split that `to_json` has written.
+    """The split that `to_json` wrote.
 
-    Images that have vanished since are left out, with a warning.
+    Images that no longer exist are left out, with a warning.
     """
     parts = {}
     total = sum(map(len, content.values()))
-    gone = Faults("images of this run are gone", total, 1.0)
+    gone = BadRecords("images of this run are gone", total, 1.0)
     for part, entries in content.items():
         records = parts[part] = []
         for index, entry in enumerate(entries):

@@ -1,4 +1,4 @@
-"""The logs of each epoch in a file."""
+"""Writes the logs of each epoch to a file."""
 
 import csv
 import os
@@ -8,13 +8,13 @@ import keras
 
 
 class HistoryFile(keras.callbacks.Callback):
-    """Writes `history.csv`, one row an epoch, whole at any moment.
+    """Writes `history.csv`, one row per epoch, complete at any moment.
 
-    A run that is resumed may repeat an epoch that `keras.callbacks.CSVLogger`
-    has written a row of. Here its row is replaced.
+    A resumed run may repeat an epoch for which `keras.callbacks.CSVLogger` has
+    already written a row. This callback replaces the row.
 
     Args:
-        path: of the file.
+        path: path of the file.
     """
 
     def __init__(self, path: Path):

@@ -1,26 +1,26 @@
-"""Images of a folder as an array, those that can be read."""
+"""Loads the readable images of a folder as an array."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from keras_contrastive import datasets
 
-FEW = 5  # damaged files that stop no training
+FEW = 5  # damaged files that do not stop training
 
 
 def max_bad_fraction(num_images: int) -> float:
-    """The share of damaged files that training takes.
+    """The fraction of damaged files that training tolerates.
 
-    One in a hundred, or five where that is more, but a quarter at most.
+    One in a hundred, or five files if that is more, but at most a quarter.
     """
     few = min(FEW, num_images // 4)
     return max(0.01, (few + 0.5) / num_images)
 
 
 def load_records(records: Sequence, image_size: int):
-    """`datasets.load_image_text` of all that can be read.
+    """`datasets.load_image_text` of all readable records.
 
-    The others are left out, with a warning; if there are no others, it raises.
+    Unreadable ones are left out, with a warning; it raises if none are left.
     """
     return datasets.load_image_text(
         records, image_size, max_bad_fraction=1 - 0.5 / len(records)
@@ -28,8 +28,8 @@ def load_records(records: Sequence, image_size: int):
 
 
 def load_images(paths: Sequence[Path], image_size: int):
-    """The images that can be read, and for each its place among `paths`."""
-    # The place goes along as the caption.
+    """The images that can be read, and the index of each in `paths`."""
+    # The index is passed along as the caption.
     loaded = load_records(
         [
             {"image": path, "captions": str(place)}

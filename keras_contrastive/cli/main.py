@@ -32,16 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command.
 
     Args:
-        arguments: list of strings. Defaults to those of the process.
+        arguments: list of strings. Defaults to the process' arguments.
     """
     args = build_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
-        # A file's name need not be one that the terminal can show.
+        # The terminal may be unable to show a file name.
         sys.stdout.reconfigure(errors="backslashreplace")
     with one_line_warnings():
         try:
             args.run(args)
-        # What the user can put right needs no traceback.
+        # Errors that the user can fix need no traceback.
         except (ValueError, OSError, ImportError, MemoryError) as error:
             if args.debug:
                 raise
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @contextlib.contextmanager
 def one_line_warnings():
-    """Shows warnings without the line of the code that they come from."""
+    """Shows warnings without the line of code that raised them."""
     formatwarning = warnings.formatwarning
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     try:

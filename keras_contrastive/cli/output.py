@@ -1,4 +1,4 @@
-"""Files that a command writes, checked before it works for them."""
+"""Checks a command's output files before it starts working."""
 
 import os
 from pathlib import Path
@@ -8,8 +8,8 @@ def check_writable(path: Path, argument: str) -> None:
     """Raises if no file can be written at `path`.
 
     Args:
-        path: of the file, which need not be there, as its folder need not.
-        argument: what the user calls it.
+        path: path of the file. Neither the file nor its folder need exist.
+        argument: name of the argument in error messages.
     """
     if path.is_dir():
         raise ValueError(f"{argument} must not be a folder. Received: {path}")

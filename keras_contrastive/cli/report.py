@@ -22,7 +22,7 @@ from keras_contrastive.cli.images import load_records
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import RunFolder
 
-SAMPLE = 2000  # images, at most
+SAMPLE = 2000  # maximum number of images
 
 
 def add_parser(commands):
@@ -85,7 +85,7 @@ def _images_and_captions(run_folder, settings):
 
 
 def _split_again(settings):
-    """Of a run of an earlier version, which has not written its split."""
+    """The split of a run of an earlier version, which did not write it."""
     split = hold_out(
         datasets.captioned_folder(settings["folder"], settings["captions"])
     )

@@ -1,4 +1,4 @@
-"""What a training command leaves, and the others read."""
+"""The folder that a training command writes and other commands read."""
 
 import contextlib
 import datetime
@@ -24,10 +24,10 @@ MODELS = ("simclr", "clip")
 
 
 class RunFolder:
-    """A folder with the model, its history and what it was trained on.
+    """A folder with the model, its history and its training images.
 
     Args:
-        path: of the folder.
+        path: path of the folder.
     """
 
     def __init__(self, path: Path):
@@ -42,7 +42,7 @@ class RunFolder:
         self._checkpoints = path / "checkpoints"
 
     def check_unfinished(self) -> None:
-        """Raises if no run can begin, or go on, in this folder."""
+        """Raises if no run can begin or resume in this folder."""
         if self.model.exists():
             raise ValueError(
                 f"{self.path} holds a finished run. Give another --output, or "
@@ -64,7 +64,7 @@ class RunFolder:
             )
 
     def split(self) -> Split | None:
-        """The images of a run that has begun, as far as they are there."""
+        """The images of a run that has begun, if they still exist."""
         settings, content = self._read(self._settings), self._read(self._split)
         if settings is None or content is None:
             return None
@@ -86,7 +86,7 @@ class RunFolder:
             )
 
     def forget_start(self) -> None:
-        """Removes what a run has written that ended before its first epoch."""
+        """Removes the files of a run that ended before its first epoch."""
         checkpoints = {path.name for path in self._checkpoints.glob("*.npz")}
         if (
             checkpoints == {FIRST_CHECKPOINT}
@@ -97,10 +97,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def training(self, settings: dict, split: Split) -> Iterator[None]:
-        """Writes what the run is of, before its body trains.
+        """A context that writes settings and split before its body trains.
 
-        If that fails before the first epoch is finished, what was written is
-        removed, so that the corrected command can start. After that, the
+        If the body fails before the first epoch is finished, the written files
+        are removed, so that the corrected command can start. After that, the
         traceback is appended to errors.log.
         """
         is_new = not self._settings.exists()
@@ -118,18 +118,18 @@ class RunFolder:
             raise
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
-        """Those that keep the history, and the state to go on from."""
+        """Callbacks that save the history and the state to resume from."""
         return [Checkpoint(self._checkpoints), HistoryFile(self.history)]
 
     def save(self, model: keras.Model) -> None:
-        """Saves the model: a file of that name is whole."""
+        """Saves the model atomically: an existing file is complete."""
         temporary = self.path / ".model.keras"
         model.save(temporary)
         os.replace(temporary, self.model)
         print(f"Model: {self.model}")
 
     def settings(self) -> dict:
-        """Those of a finished run."""
+        """The settings of a finished run."""
         settings = self._read(self._settings)
         if settings is None or not self.model.is_file():
             raise FileNotFoundError(
@@ -145,13 +145,13 @@ class RunFolder:
         return settings
 
     def _begun(self):
-        """The files that are there before the first epoch ends."""
+        """The files that exist before the first epoch ends."""
         return (self._settings, self._split, self.tokenizer)
 
     def _log(self, error):
         now = datetime.datetime.now().isoformat(" ", "seconds")
         lines = "".join(traceback.format_exception(error))
-        with contextlib.suppress(OSError):  # of a full disk, say
+        with contextlib.suppress(OSError):  # such as a full disk
             with self.errors.open("a", encoding="utf-8") as file:
                 file.write(f"{now}\n{lines}\n")
             error.add_note(f"The traceback is in {self.errors}.")
@@ -160,7 +160,7 @@ class RunFolder:
         for file in (*self._begun(), self._checkpoints / FIRST_CHECKPOINT):
             file.unlink(missing_ok=True)
         for folder in (self._checkpoints, self.path):
-            # Empty ones only.
+            # Removes only empty folders.
             with contextlib.suppress(OSError):
                 folder.rmdir()
 

@@ -28,7 +28,7 @@ from keras_contrastive.visualization.figure import new_figure
 
 SHEET = 20  # sentences, and images of each, on the contact sheet
 SIGNATURE = "keras_contrastive search"  # in the sheet's metadata
-# The ids below are single bytes, which every vocabulary has.
+# The ids below it are single bytes, which every vocabulary has.
 NUM_BYTE_TOKENS = 256 + len(SPECIAL_TOKENS)
 
 
@@ -111,7 +111,7 @@ def run(args):
 
 
 def check_sheet(output):
-    """Raises unless a figure can be saved there, without loss of a file."""
+    """Raises unless a figure can be saved there without replacing a file."""
     formats = new_figure(1, 1).canvas.get_supported_filetypes()
     if output.suffix[1:].lower() not in formats:
         raise ValueError(

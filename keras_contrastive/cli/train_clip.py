@@ -30,13 +30,13 @@ from keras_contrastive.cli.images import load_records
 from keras_contrastive.cli.images import max_bad_fraction
 from keras_contrastive.cli.report import write_report
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.encoders.bag_of_words import BagOfWords
+from keras_contrastive.encoders.text_transformer import TextTransformer
 from keras_contrastive.models.clip_model import CLIPModel
-from keras_contrastive.models.encoders.bag_of_words import BagOfWords
-from keras_contrastive.models.encoders.text_transformer import TextTransformer
 from keras_contrastive.optimizers.learning_rate import warmup_cosine
 from keras_contrastive.optimizers.weight_decay import exclude_from_weight_decay
 
-# Captions up to which a transformer learns them by heart.
+# Number of captions up to which a transformer memorizes them.
 FEW_CAPTIONS = 100_000
 
 
@@ -109,7 +109,7 @@ def run(args):
         build_encoder(chosen.encoder, size),
         build_text_encoder(tokenizer, sum(map(len, captions))),
         projection_dim=256,
-        # Stronger than CLIP's own, which never saw an image often.
+        # Stronger than CLIP's own, since CLIP saw each image only a few times.
         augmenter=keras.layers.Pipeline(
             [
                 layers.RandomResizedCrop(size, size, scale=(0.3, 1.0)),

@@ -1,21 +1,27 @@
-"""Data to learn from."""
+"""Data sets and input pipelines."""
 
 from keras_contrastive.datasets.captioned_image import CaptionedImage
-from keras_contrastive.datasets.cifar10 import cifar10
-from keras_contrastive.datasets.flickr30k import flickr30k
-from keras_contrastive.datasets.flickr30k_records import flickr30k_records
-from keras_contrastive.datasets.image_dataset import ImageDataset
-from keras_contrastive.datasets.image_folder import ImageFolder
-from keras_contrastive.datasets.image_folder import captioned_folder
-from keras_contrastive.datasets.image_folder import image_folder
-from keras_contrastive.datasets.image_text_dataset import ImageTextDataset
-from keras_contrastive.datasets.image_text_shards import image_text_shards
-from keras_contrastive.datasets.load_image_text import ImageTextArrays
-from keras_contrastive.datasets.load_image_text import load_image_text
-from keras_contrastive.datasets.shapes import Shapes
-from keras_contrastive.datasets.shapes import shapes
-from keras_contrastive.datasets.waveforms import Waveforms
-from keras_contrastive.datasets.waveforms import waveforms
+from keras_contrastive.datasets.files.image_folder import ImageFolder
+from keras_contrastive.datasets.files.image_folder import captioned_folder
+from keras_contrastive.datasets.files.image_folder import image_folder
+from keras_contrastive.datasets.pipeline.image_dataset import ImageDataset
+from keras_contrastive.datasets.pipeline.image_text_dataset import (
+    ImageTextDataset,
+)
+from keras_contrastive.datasets.pipeline.load_image_text import ImageTextArrays
+from keras_contrastive.datasets.pipeline.load_image_text import load_image_text
+from keras_contrastive.datasets.procedural.shapes import Shapes
+from keras_contrastive.datasets.procedural.shapes import shapes
+from keras_contrastive.datasets.procedural.waveforms import Waveforms
+from keras_contrastive.datasets.procedural.waveforms import waveforms
+from keras_contrastive.datasets.published.cifar10 import cifar10
+from keras_contrastive.datasets.published.flickr30k import flickr30k
+from keras_contrastive.datasets.published.flickr30k_records import (
+    flickr30k_records,
+)
+from keras_contrastive.datasets.shards.image_text_shards import (
+    image_text_shards,
+)
 
 __all__ = [
     "CaptionedImage",

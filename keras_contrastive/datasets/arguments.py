@@ -1,10 +1,10 @@
-"""Checks of arguments that data sets share, and their messages."""
+"""Checks and descriptions of arguments."""
 
 import operator
 
 
 def checked_int(name, value, minimum):
-    """`value` as an int, if it is one of at least `minimum`."""
+    """Returns `value` as an int, or raises if it is less than `minimum`."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -18,7 +18,7 @@ def checked_int(name, value, minimum):
 
 
 def short_repr(value) -> str:
-    """What came, for a message: `repr`, or an array's shape and type."""
+    """A short `repr` for messages: of arrays, the shape and dtype."""
     if getattr(value, "shape", ()) and hasattr(value, "dtype"):
         shape = tuple(value.shape)
         return f"an array of shape {shape} and type {value.dtype}"

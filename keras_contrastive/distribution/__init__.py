@@ -1,9 +1,9 @@
-"""What a loss, a layer or a model must know about the other replicas."""
+"""Information about the other replicas for losses, layers and models."""
 
 import keras
 
-# `if`s, that a reader and a linter can follow, and one import each: the other
-# backends need not be installed.
+# Plain `if`s, which a reader and a linter can follow, with one import each: the
+# other backends need not be installed.
 if keras.backend.backend() == "tensorflow":
     from keras_contrastive.distribution import tensorflow as _backend
 elif keras.backend.backend() == "torch":
@@ -12,6 +12,7 @@ else:
     from keras_contrastive.distribution import single_view as _backend
 
 all_gather = _backend.all_gather
+assign_equal = _backend.assign_equal
 batch_divisor = _backend.batch_divisor
 gather_objects = _backend.gather_objects
 is_first_process = _backend.is_first_process
@@ -27,6 +28,7 @@ unscale_loss = _backend.unscale_loss
 
 __all__ = [
     "all_gather",
+    "assign_equal",
     "batch_divisor",
     "gather_objects",
     "is_first_process",

@@ -1,4 +1,4 @@
-"""Random state of the backend that work during `fit` must give back."""
+"""Preserves the backend's random state during evaluation within `fit`."""
 
 import contextlib
 
@@ -8,9 +8,9 @@ if keras.backend.backend() == "torch":
     import torch
 
     def preserved_random_state():
-        """A context after which random numbers go on as if it hadn't been.
+        """A context that restores the random state when it exits.
 
-        Any PyTorch `DataLoader`, that of `predict` included, draws from the
+        Any PyTorch `DataLoader`, including that of `predict`, draws from the
         global generator, which also shuffles the batches of `fit`.
         """
         return torch.random.fork_rng(devices=[])

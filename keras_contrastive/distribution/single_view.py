@@ -1,7 +1,7 @@
-"""One program over the global batch: JAX, whatever the number of devices.
+"""One program over the global batch: JAX, for any number of devices.
 
-Under `keras.distribution` a JAX program is written for the whole batch and the
-compiler splits it, so each array already is the gathered one.
+Under `keras.distribution`, a JAX program is written for the whole batch and the
+compiler splits it, so each array is already the gathered one.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ def process_index() -> int:
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one of several that writes files."""
+    """Whether this is the one process that writes files."""
     return process_index() == 0
 
 
@@ -38,7 +38,7 @@ def gather_objects(value: Any) -> list:
     """The `value` of each process, in their order; all must call it.
 
     Args:
-        value: Whatever `pickle` can write.
+        value: Any value that `pickle` can write.
     """
     import jax
 
@@ -46,7 +46,7 @@ def gather_objects(value: Any) -> list:
         return [value]
     from jax.experimental.multihost_utils import process_allgather
 
-    # Arrays of one size are gathered.
+    # Only arrays of equal size can be gathered.
     own = np.frombuffer(pickle.dumps(value), "uint8")
     sizes = process_allgather(np.array(own.size, "int32"))
     padded = np.zeros(sizes.max(), "uint8")
@@ -63,7 +63,7 @@ def local_copies(variable: Any) -> list:
 
 
 def scope_of(model: Any) -> contextlib.AbstractContextManager:
-    """A context in which `num_replicas` is that of the model: any."""
+    """A context in which `num_replicas` is the model's: no special one."""
     return contextlib.nullcontext()
 
 
@@ -73,12 +73,12 @@ def all_gather(x: Any) -> Any:
 
 
 def mean_over_replicas(x: Any) -> Any:
-    """The mean of `x` over the replicas, of which there is one: `x`."""
+    """The mean of `x` over the single replica: `x`."""
     return x
 
 
 def batch_divisor() -> int:
-    """What the size of a batch must be divisible by: the devices it is on."""
+    """The divisor of a batch size: the number of devices it is on."""
     import jax
 
     distribution = keras.distribution.distribution()
@@ -86,12 +86,12 @@ def batch_divisor() -> int:
         return 1
     mesh = distribution.device_mesh
     axis = mesh.axis_names.index(distribution.batch_dim_name)
-    # Each process brings its part of the batch.
+    # Each process supplies its part of the batch.
     return max(1, mesh.shape[axis] // jax.process_count())
 
 
 def whole(outputs):
-    """The outputs of a step in every process, which is what reads them.
+    """Replicates the outputs of a step to every process, which reads them.
 
     Args:
         outputs: Pytree of tensors inside a compiled function.
@@ -107,15 +107,21 @@ def whole(outputs):
 
 
 def unscale_loss(loss: Any) -> Any:
-    """Undoes Keras' division of a loss by the number of replicas: none here."""
+    """Undoes Keras' division of a loss by the number of replicas: no-op."""
     return loss
 
 
 @contextlib.contextmanager
 def sums_over_replicas(variables: Any) -> Any:
-    """A context for reading metrics, of which there is one copy."""
+    """A context for reading metrics, which have a single copy."""
     yield
 
 
 def start_together(variables: Any) -> None:
-    """Nothing: there is one copy of each variable."""
+    """Does nothing: there is one copy of each variable."""
+
+
+def assign_equal(variables: list, values: list) -> None:
+    """Assigns values that are the same on all replicas to variables."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -26,7 +26,7 @@ def process_index() -> int:
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one of several that writes files.
+    """Whether this is the one process that writes files.
 
     It is the chief of a cluster, or worker 0 where there is no chief. The
     cluster is that of the strategy in scope or, without one, of `TF_CONFIG`.
@@ -36,7 +36,7 @@ def is_first_process() -> bool:
 
 
 def _tasks():
-    """The tasks of the cluster that train, in order, and this process' own.
+    """The training tasks of the cluster, in order, and this process' task.
 
     Each task is a pair of its type and its index.
     """
@@ -57,7 +57,7 @@ def gather_objects(value: Any) -> list:
     """The `value` of each process, chief first; all must call it.
 
     Args:
-        value: Whatever `pickle` can write.
+        value: Any value that `pickle` can write.
     """
     strategy = tf.distribute.get_strategy()
     tasks, _ = _tasks()
@@ -66,8 +66,8 @@ def gather_objects(value: Any) -> list:
         return [value]
 
     def gather(row):
-        # The rows are a constant of the graph, which is on the device of the
-        # replica: a tensor from outside is on none that can gather it.
+        # The row is a constant of the graph, on the device of the replica. A
+        # tensor from outside would not be on a device that can gather it.
         gathered = strategy.run(
             tf.function(
                 lambda: tf.distribute.get_replica_context().all_gather(
@@ -75,11 +75,11 @@ def gather_objects(value: Any) -> list:
                 )
             )
         )
-        # From each replica, of which a process has several.
+        # The result has a row per replica; a process may have several.
         rows = strategy.experimental_local_results(gathered)[0].numpy()
         return rows[:: num_replicas() // len(tasks)]
 
-    # Arrays of one size, in a type that is gathered on each device.
+    # Arrays of equal size, in a dtype that every device can gather.
     own = np.frombuffer(pickle.dumps(value), "uint8").astype("int32")
     sizes = gather(np.array([own.size], "int32"))[:, 0]
     padded = np.zeros(sizes.max(), "int32")
@@ -93,8 +93,8 @@ def gather_objects(value: Any) -> list:
 def local_copies(variable: Any) -> list:
     """The values of a variable that the replicas of this process hold.
 
-    They may differ for all but trained variables: those of metrics, for one,
-    are added up when they are read.
+    They may differ for all variables that are not trained: for example, those
+    of metrics are summed when they are read.
     """
     if num_replicas() == 1:
         return []
@@ -105,7 +105,7 @@ def local_copies(variable: Any) -> list:
 def scope_of(model: Any) -> contextlib.AbstractContextManager:
     """A context in which `num_replicas` is that of the model.
 
-    It is the scope of the strategy that the model was made under.
+    It is the scope of the strategy that the model was created under.
     """
     return model.distribute_strategy.scope()
 
@@ -113,9 +113,9 @@ def scope_of(model: Any) -> contextlib.AbstractContextManager:
 def all_gather(x: Any) -> Any:
     """Concatenates the rows of `x` over the replicas, in replica order.
 
-    Differentiable: the gradient of a row is the sum of what all replicas send
-    back to it. Returns `x` itself on one replica, and outside a replica, where
-    Keras builds the model symbolically.
+    Differentiable: the gradient of a row is the sum of its upstream gradients
+    from all replicas. Returns `x` itself on one replica, and outside a replica,
+    where Keras builds the model symbolically.
 
     Args:
         x: Tensor of shape `(local_batch, ...)`, the same shape on each replica.
@@ -129,12 +129,12 @@ def all_gather(x: Any) -> Any:
     if x.shape[0] is None:
         x = _of_equal_size(x, context)
     gathered = context.all_gather(x, axis=0)
-    # What TensorFlow forgets.
+    # Restores the static shape that TensorFlow loses.
     return tf.ensure_shape(gathered, (None, *x.shape[1:]))
 
 
 def mean_over_replicas(x: Any) -> Any:
-    """The mean of `x` over the replicas, in each of them; differentiable."""
+    """The mean of `x` over the replicas, on each replica; differentiable."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return x
@@ -142,7 +142,7 @@ def mean_over_replicas(x: Any) -> Any:
 
 
 def _of_equal_size(x, context):
-    """`x`, after a check that all replicas have as many rows of it."""
+    """`x`, after a check that it has as many rows on all replicas."""
     rows = tf.shape(x)[:1]
     check = tf.debugging.assert_equal(
         context.all_gather(rows, axis=0),
@@ -156,29 +156,50 @@ def _of_equal_size(x, context):
         return tf.identity(x)
 
 
+def assign_equal(variables: list, values: list) -> None:
+    """Assigns values that are the same on all replicas to variables.
+
+    Keras' untrained variables cannot be assigned in a replica, since no rule
+    says how to combine different values.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return
+
+    def assign(strategy, values):
+        for variable, value in zip(variables, values, strict=True):
+            strategy.extended.update(
+                variable.value, lambda v, x: v.assign(x), args=(value,)
+            )
+
+    context.merge_call(assign, args=(values,))
+
+
 @contextlib.contextmanager
 def sums_over_replicas(variables: Any) -> Any:
-    """A context for reading metrics: their variables are sums already."""
+    """A context for reading metrics: their variables are already sums."""
     yield
 
 
 def start_together(variables: Any) -> None:
-    """Nothing: a strategy keeps its copies of a variable equal."""
+    """Does nothing: a strategy keeps its copies of a variable equal."""
 
 
 def batch_divisor() -> int:
-    """What the size of a batch, that of all replicas, must be divisible by."""
+    """The divisor of the global batch size: the number of replicas."""
     return num_replicas()
 
 
 def first_batch(epoch_iterator):
-    """The part of the next batch that one local replica gets."""
+    """The part of the next batch that one local replica receives."""
     _, _, iterator = next(iter(epoch_iterator))
     return first_part(next(iterator))
 
 
 def first_part(batch):
-    """The part of a batch that one local replica gets."""
+    """The part of a batch that one local replica receives."""
     strategy = tf.distribute.get_strategy()
     return tf.nest.map_structure(
         lambda values: strategy.experimental_local_results(values)[0], batch
@@ -188,7 +209,7 @@ def first_part(batch):
 def unscale_loss(loss: Any) -> Any:
     """Undoes Keras' division of a loss by the number of replicas.
 
-    Keras divides, since the strategy sums the gradients; what is shown to
-    people is the mean.
+    Keras divides since the strategy sums the gradients; the displayed loss is
+    the mean.
     """
     return loss * num_replicas()

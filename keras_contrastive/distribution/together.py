@@ -1,4 +1,4 @@
-"""Failures of one process that all processes must know of."""
+"""Raises the error of one process in all processes."""
 
 import builtins
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from keras_contrastive import distribution
 def together(function: Callable) -> Any:
     """Calls a function in each process, and raises in all if one raises.
 
-    Otherwise the others would wait for the failed one, in the next collective.
-    All processes must call it.
+    Otherwise the others would wait for the failed process in the next
+    collective. All processes must call it.
 
     Args:
         function: Callable without arguments.
 
     Returns:
-        What `function` returned in this process.
+        The result of `function` in this process.
     """
     result, error = None, None
     try:
@@ -36,16 +36,16 @@ def together(function: Callable) -> Any:
 
 
 def _as_text(error):
-    """Class and message, which every process can read; `None` of `None`."""
+    """Class and message, which every process can read; `None` for `None`."""
     return None if error is None else (type(error).__name__, str(error))
 
 
 def _from_text(name, message):
-    """The error again if its class is Python's, else one that names it."""
+    """Rebuilds an error of a built-in class; names any other error."""
     kind = getattr(builtins, name, None)
     if isinstance(kind, type) and issubclass(kind, Exception):
         try:
             return kind(message)
-        except TypeError:  # Such as UnicodeDecodeError, made of five values.
+        except TypeError:  # Such as UnicodeDecodeError, with five arguments.
             pass
     return RuntimeError(f"{name}: {message}")

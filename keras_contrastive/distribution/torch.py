@@ -14,12 +14,12 @@ def _initialized():
 
 
 def num_replicas() -> int:
-    """Number of processes, 1 where `torch.distributed` is not initialised."""
+    """Number of processes, 1 if `torch.distributed` is not initialized."""
     return dist.get_world_size() if _initialized() else 1
 
 
 def replica_index() -> Any:
-    """Rank of this process, 0 where `torch.distributed` is not initialised."""
+    """Rank of this process, 0 if `torch.distributed` is not initialized."""
     return dist.get_rank() if _initialized() else 0
 
 
@@ -29,7 +29,7 @@ def process_index() -> int:
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one of several that writes files."""
+    """Whether this is the one process that writes files."""
     return process_index() == 0
 
 
@@ -37,7 +37,7 @@ def gather_objects(value: Any) -> list:
     """The `value` of each process, in rank order; all must call it.
 
     Args:
-        value: Whatever `pickle` can write.
+        value: Any value that `pickle` can write.
     """
     if num_replicas() == 1:
         return [value]
@@ -52,16 +52,16 @@ def local_copies(variable: Any) -> list:
 
 
 def scope_of(model: Any) -> contextlib.AbstractContextManager:
-    """A context in which `num_replicas` is that of the model: any."""
+    """A context in which `num_replicas` is the model's: no special one."""
     return contextlib.nullcontext()
 
 
 def all_gather(x: Any) -> Any:
     """Concatenates the rows of `x` over the processes, in rank order.
 
-    Differentiable: the gradient of a row is the sum of what all processes send
-    back to it. Returns `x` itself in a single process, and where Keras builds
-    the model symbolically.
+    Differentiable: the gradient of a row is the sum of its upstream gradients
+    from all processes. Returns `x` itself in a single process, and while Keras
+    builds the model symbolically.
 
     Args:
         x: Tensor of shape `(local_batch, ...)`, the same shape in each process.
@@ -90,7 +90,7 @@ class _AllGather(torch.autograd.Function):
 
 
 def mean_over_replicas(x: Any) -> Any:
-    """The mean of `x` over the processes, in each of them; differentiable."""
+    """The mean of `x` over the processes, on each process; differentiable."""
     if num_replicas() == 1 or x.is_meta:
         return x
     return _Mean.apply(x)
@@ -109,20 +109,20 @@ class _Mean(torch.autograd.Function):
 
 
 def batch_divisor() -> int:
-    """What a batch's size must be divisible by: 1, it is the process' own."""
+    """The divisor of a batch size: 1, since each process has its own batch."""
     return 1
 
 
 def unscale_loss(loss: Any) -> Any:
-    """Undoes Keras' division of a loss by the number of replicas: none here."""
+    """Undoes Keras' division of a loss by the number of replicas: no-op."""
     return loss
 
 
 @contextlib.contextmanager
 def sums_over_replicas(variables: Any) -> Any:
-    """A context in which `variables` have their sums over the processes.
+    """A context in which `variables` hold their sums over the processes.
 
-    All processes must enter it. Afterwards the values are what they were.
+    All processes must enter it. It restores the values when it exits.
     """
     if num_replicas() == 1:
         yield
@@ -139,13 +139,13 @@ def sums_over_replicas(variables: Any) -> Any:
 
 
 def start_together(variables: Any) -> None:
-    """Broadcasts the first process' values, and seeds each differently.
+    """Broadcasts the first process' values; seeds each process differently.
 
     PyTorch's global generator, which Keras' Dropout draws from, is seeded by
-    the first process' seed and the own rank: different units are dropped on
-    different processes, and the same ones again on a rerun. It is seeded once.
-    Later calls leave it alone, unless somebody has given two processes the
-    same random state in between.
+    the first process' seed and this process' rank: different processes drop
+    different units, and a rerun drops the same ones. It is seeded once. Later
+    calls do not change it, unless two processes have been given the same
+    random state in between.
     """
     global _seeded
     with torch.no_grad():
@@ -166,7 +166,7 @@ _seeded = False
 def average_over_replicas(tensors):
     """Replaces each tensor by its mean over the processes, in place.
 
-    Those of one dtype travel together. `None` is left alone.
+    Tensors of one dtype are reduced together. `None` is left unchanged.
     """
     if num_replicas() == 1:
         return
@@ -184,18 +184,18 @@ def average_over_replicas(tensors):
 
 
 def check_shards(x):
-    """Raises unless the processes hold as many examples, and other ones.
+    """Raises unless the processes hold equally many, different examples.
 
     Args:
-        x: Pytree of tensors with the batch first.
+        x: Pytree of tensors with the batch as first axis.
     """
     if num_replicas() == 1:
         return
-    # `train_on_batch` gives NumPy arrays to the step.
+    # `train_on_batch` passes NumPy arrays to the step.
     leaves = [keras.ops.convert_to_tensor(v) for v in keras.tree.flatten(x)]
     checksum = sum(leaf.sum(dtype=torch.float64) for leaf in leaves)
     own = torch.stack([torch.full_like(checksum, len(leaves[0])), checksum])
-    # Once: the processes must agree on whether to raise.
+    # One gathering for both checks: all processes must agree on raising.
     sizes, checksums = all_gather(own[None]).T.tolist()
     if len(set(sizes)) > 1:
         raise ValueError(
@@ -211,3 +211,9 @@ def check_shards(x):
             "data[rank::world_size], or a "
             "torch.utils.data.DistributedSampler in the DataLoader."
         )
+
+
+def assign_equal(variables: list, values: list) -> None:
+    """Assigns values that are the same on all replicas to variables."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,4 +1,4 @@
-"""How good representations are: functions of features and labels."""
+"""Evaluation of representations: functions of features and labels."""
 
 from keras_contrastive.evaluation.effective_rank import effective_rank
 from keras_contrastive.evaluation.extract_features import extract_features

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_contrastive.normalization import SMALLEST_SQUARED_NORM
 
-# What one chunk of similarities may take, in bytes.
+# Maximum size of one chunk of similarities, in bytes.
 CHUNK_BYTES = 2**27
 
 
@@ -29,7 +29,7 @@ def as_features(features, name):
 def as_labels(labels, name, num_rows):
     """Returns `labels` as a NumPy array, (num_rows,).
 
-    A trailing axis of size 1 is dropped: `keras.datasets` has labels so.
+    A trailing axis of size 1 is dropped: `keras.datasets` returns such labels.
     """
     labels = np.asarray(ops.convert_to_numpy(labels))
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -50,7 +50,7 @@ def as_labels(labels, name, num_rows):
 def normalize_rows(features):
     """Scales the rows of a float32 NumPy array to unit length.
 
-    As `l2_normalize`, for functions whose answer must not depend on the
+    Like `l2_normalize`, for functions whose result must not depend on the
     backend and its device.
     """
     squared_norm = np.sum(features**2, axis=1, keepdims=True)

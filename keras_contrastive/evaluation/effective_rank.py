@@ -1,4 +1,4 @@
-"""How many dimensions a set of features uses (RankMe)."""
+"""The number of dimensions that a set of features uses (RankMe)."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from keras_contrastive.evaluation.checks import as_features
 def effective_rank(features: Any) -> float:
     """Returns the exponential of the entropy of the singular values.
 
-    With the singular values `s` of the feature matrix, which is not centred,
+    With the singular values `s` of the feature matrix, which is not centered,
 
     `p = s / sum(s)`, `effective_rank = exp(-sum(p * log(p)))`
 
-    It lies between 1, where all rows are multiples of one another (the
-    representation has collapsed), and `min(rows, dim)`, where every direction
-    is used alike. Among runs on the same data, a higher one tends to go with
-    a better linear probe. It needs no labels.
+    It lies between 1, if all rows are multiples of one another (the
+    representation has collapsed), and `min(rows, dim)`, if every direction
+    is used equally. Among runs on the same data, a higher value tends to go
+    with a better linear probe. It needs no labels.
 
     Args:
-        features: Array of shape `(rows, dim)`. Take several times more rows
-            than `dim`, as the rank cannot exceed their number.
+        features: Array of shape `(rows, dim)`. Use several times more rows
+            than `dim`, since the rank cannot exceed the number of rows.
 
     Returns:
         A float, 0 if all features are zero.

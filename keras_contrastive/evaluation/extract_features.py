@@ -1,4 +1,4 @@
-"""Representations and labels of a data set, in one pass."""
+"""Representations and labels of a dataset, in one pass."""
 
 import operator
 import warnings
@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_contrastive.evaluation.checks import as_labels
+from keras_contrastive.trainer.correct_bfloat16 import correct_bfloat16
 
 
 def extract_features(
@@ -17,21 +18,21 @@ def extract_features(
     batch_size: int = 256,
     verbose: int | str = "auto",
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Runs `model.predict` over images and keeps their labels in step.
+    """Runs `model.predict` on images and returns the matching labels.
 
     Features and labels come from the same pass over the data, so they match
-    even if the data set shuffles itself each time it is read. For a
+    even if the dataset shuffles itself each time it is read. For a
     `SimCLRModel` the features are the representation h, without augmentation.
 
     Args:
-        model: Anything with a Keras `predict` that returns one vector per
-            image: a `SimCLRModel`, its `encoder`, or any encoder of yours.
+        model: An object with a Keras `predict` that returns one vector per
+            image: a `SimCLRModel`, its `encoder`, or any other encoder.
         data: Images or an `(images, labels)` tuple, as arrays; or a finite
-            data set (`tf.data.Dataset`, `keras.utils.PyDataset`, PyTorch
+            dataset (`tf.data.Dataset`, `keras.utils.PyDataset`, PyTorch
             `DataLoader`, any iterable) of batches of images or of
-            `(images, labels)`. In place of images, whatever the model takes:
-            an array or a dict of arrays.
-        batch_size: Number of images in a batch, where `data` is arrays.
+            `(images, labels)`. Instead of images, any inputs that the model
+            takes: an array or a dict of arrays.
+        batch_size: Number of images in a batch, if `data` is arrays.
         verbose: As in `keras.Model.predict`: 0 is silent, `"auto"` or 1 shows
             a progress bar, 2 one line.
 
@@ -40,7 +41,7 @@ def extract_features(
         NumPy array of shape `(n,)`, or `None` if the data has no labels.
 
     Raises:
-        ValueError: If the data set is endless, the labels do not match the
+        ValueError: If the dataset is infinite, the labels do not match the
             images, or the model does not return a vector per image.
 
     Example:
@@ -59,9 +60,13 @@ def extract_features(
     """
     if is_arrays(data):
         images, labels = data if isinstance(data, tuple) else (data, None)
-        features = model.predict(images, batch_size=batch_size, verbose=verbose)
+        with correct_bfloat16(model):
+            features = model.predict(
+                images, batch_size=batch_size, verbose=verbose
+            )
     else:
-        features, labels = _predict_batches(model, data, verbose)
+        with correct_bfloat16(model):
+            features, labels = _predict_batches(model, data, verbose)
     if not hasattr(features, "ndim") or features.ndim != 2:
         received = getattr(features, "shape", type(features).__name__)
         raise ValueError(
@@ -74,7 +79,7 @@ def extract_features(
 
 
 def is_arrays(data) -> bool:
-    """Whether `data` is `images` or `(images, labels)`, not a data set."""
+    """Whether `data` is `images` or `(images, labels)`, not a dataset."""
     return isinstance(data, (tuple, dict)) or hasattr(data, "shape")
 
 
@@ -92,9 +97,9 @@ def _predict_batches(model, dataset, verbose):
             yield (images,)
 
     with warnings.catch_warnings():
-        # A data set of unknown length is meant to run out.
+        # A dataset of unknown length is assumed to be finite.
         warnings.filterwarnings("ignore", "Your input ran out of data")
-        # `predict` reads the generator once, which fills `labels` on the way.
+        # `predict` reads the generator once, and the generator fills `labels`.
         features = model.predict(
             images_of_batches(), steps=num_batches, verbose=verbose
         )
@@ -102,14 +107,14 @@ def _predict_batches(model, dataset, verbose):
 
 
 def _batches(dataset):
-    """Returns an iterable of one pass, and its length or `None`."""
+    """Returns an iterable over one pass, and its length or `None`."""
     is_py_dataset = isinstance(dataset, keras.utils.PyDataset)
     if is_py_dataset:
         num_batches = dataset.num_batches
         is_endless = num_batches is None
     else:
         num_batches = operator.length_hint(dataset) or None
-        # Only `tf.data` can tell: it gives an infinite cardinality as -1.
+        # Only `tf.data` reports this: an infinite dataset has cardinality -1.
         cardinality = getattr(dataset, "cardinality", None)
         is_endless = cardinality is not None and int(cardinality()) == -1
     if is_endless:

@@ -1,4 +1,4 @@
-"""Weighted k-nearest-neighbour classification of representations."""
+"""Weighted k-nearest-neighbor classification of representations."""
 
 import collections
 import threading
@@ -28,33 +28,33 @@ def knn_classify(
 ) -> np.ndarray:
     """Labels each test row by a weighted vote of its nearest training rows.
 
-    The features are L2-normalised, in float32. The `k` training rows with the
+    The features are L2-normalized in float32. The `k` training rows with the
     highest cosine similarity to a test row vote for their class, each with
     weight
 
     `exp(similarity / temperature)`
 
-    and the class with the largest sum wins. It needs no training and has
-    nothing to tune, so it is the usual check of a representation while
-    pre-training goes on. Use the encoder's output h, not the projection z.
+    and the class with the largest sum wins. It needs no training and no
+    tuning, so it is the usual check of a representation during pre-training.
+    Use the encoder's output h, not the projection z.
 
     Equal votes go to the class that comes first in sorted order.
 
     Args:
-        train_features: Array of shape `(num_train, dim)`. Need not be
-            normalised.
+        train_features: Array of shape `(num_train, dim)`. The rows need not be
+            normalized.
         train_labels: Integers or strings, shape `(num_train,)`.
         test_features: Array of shape `(num_test, dim)`.
-        k: Number of neighbours that vote, at most `num_train`.
+        k: Number of neighbors that vote, at most `num_train`.
         temperature: Positive float. The smaller, the more the nearest
-            neighbours dominate.
+            neighbors dominate.
         chunk_size: Number of test rows compared with the training set at
-            once. `None` keeps a chunk of similarities within 128 MiB; on a CPU
-            there are two at a time. The answer does not depend on it.
+            once. `None` keeps a chunk of similarities within 128 MiB; a CPU
+            holds two chunks at a time. The result does not depend on it.
 
     Returns:
-        A NumPy array of predicted labels, shape `(num_test,)`, of the type of
-        `train_labels`.
+        A NumPy array of predicted labels, shape `(num_test,)`, with the dtype
+        of `train_labels`.
 
     Raises:
         ValueError: If features are not finite, non-empty matrices of one
@@ -121,12 +121,12 @@ def _on_accelerator(keys, chunks, k):
 
 
 def _on_cpu(keys, chunks, k):
-    """As `_on_accelerator`, in NumPy, whose selection is faster on a CPU."""
+    """Like `_on_accelerator`, in NumPy, which selects faster on a CPU."""
     keys = ops.convert_to_numpy(keys)
     buffers = threading.local()
 
     def nearest(queries):
-        # Fresh memory for each chunk would cost as much as selecting from it.
+        # Allocating memory for each chunk would cost as much as the selection.
         if not hasattr(buffers, "similarity"):
             buffers.similarity = np.empty((len(queries), len(keys)), "float32")
         similarity = buffers.similarity[: len(queries)]
@@ -134,7 +134,7 @@ def _on_cpu(keys, chunks, k):
         return largest_of_rows(similarity, k)
 
     with ThreadPoolExecutor(2, "knn") as pool:
-        # A chunk is selected from while the next one is multiplied.
+        # The selection from a chunk overlaps with the next multiplication.
         pending = collections.deque()
         for queries in chunks:
             queries = ops.convert_to_numpy(queries)
@@ -147,7 +147,7 @@ def _on_cpu(keys, chunks, k):
 
 def _votes(similarity, neighbor_class, num_classes, temperature):
     """Sums the weights per class, (rows, k) -> (rows, num_classes)."""
-    # Relative to the nearest neighbour, so that no temperature overflows.
+    # Relative to the nearest neighbor, so that no temperature overflows.
     similarity = similarity.astype("float64")
     nearest = similarity.max(axis=1, keepdims=True)
     weights = np.exp((similarity - nearest) / temperature)

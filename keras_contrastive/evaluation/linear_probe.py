@@ -15,7 +15,7 @@ from keras_contrastive.evaluation.softmax_regression import (
 )
 
 MOMENTUM = 0.9
-# Rows whose logits and gradient are computed at once, while in cache.
+# Number of rows whose logits and gradient are computed at once, in the cache.
 BLOCK = 4096
 STATISTICS_ROWS = 128
 
@@ -35,36 +35,36 @@ def linear_probe(
     """Trains a linear classifier on features and scores it on others.
 
     This is the linear evaluation protocol of SimCLR on cached features:
-    multinomial logistic regression, `softmax(W x + b)`, by SGD with Nesterov
-    momentum 0.9, without weight decay, at the learning rate
-    `0.1 * batch_size / 256`, which a cosine takes to 0 over the training.
-    Features are computed once, so the paper's random crops and flips of the
-    training images take no part.
+    multinomial logistic regression, `softmax(W x + b)`, trained by SGD with
+    Nesterov momentum 0.9 and without weight decay. The learning rate starts at
+    `0.1 * batch_size / 256` and decays to 0 along a cosine. Features are
+    computed once, so the paper's random crops and flips of the training images
+    are not used.
 
-    The features are standardised by the mean and the standard deviation of
-    the training set, as a frozen batch normalisation would. The protocol's
-    learning rate then fits encoders of any output scale.
+    The features are standardized by the mean and the standard deviation of
+    the training set, as a frozen batch normalization would do. The protocol's
+    learning rate then suits encoders of any output scale.
 
-    `solver="lbfgs"` solves the regression to its optimum instead, as CLIP is
-    evaluated, and needs a few passes over the data. It minimizes the mean
+    `solver="lbfgs"` instead solves the regression to its optimum, as in CLIP's
+    evaluation, and needs a few passes over the data. It minimizes the mean
     cross-entropy plus `sum(W**2) / (2 * num_train)`: without such a penalty
-    there is no optimum where the classes are separable. With more than two
+    there is no optimum if the classes are separable. With more than two
     classes this is scikit-learn's `LogisticRegression` at its default `C=1`.
     It stops about 2e-5 nats above the minimum, and uses no random numbers.
-    Compare encoders by the same solver: the results of the two differ
+    Compare encoders with the same solver: the results of the two differ
     slightly.
 
-    It is written in NumPy: the outcome depends neither on the backend nor on
-    the device, and the same `seed` gives the same numbers.
+    The implementation is in NumPy: the result depends neither on the backend
+    nor on the device, and the same `seed` gives the same numbers.
 
     Args:
         train_features: Array of shape `(num_train, dim)`: representations h.
         train_labels: Integers or strings, shape `(num_train,)`.
         test_features: Array of shape `(num_test, dim)`.
-        test_labels: Integers or strings, shape `(num_test,)`, of classes that
-            the training set has.
+        test_labels: Integers or strings, shape `(num_test,)`, of classes in
+            the training set.
         epochs: Number of passes over the training set; with
-            `solver="lbfgs"` the largest number.
+            `solver="lbfgs"` the maximum number.
         batch_size: Number of rows in a step of SGD.
         learning_rate: Initial learning rate of SGD. `None` is the rule above.
         seed: Integer. Decides the order of the rows in every epoch of SGD.
@@ -159,8 +159,8 @@ def linear_probe(
 
 def _statistics(features):
     """Returns the mean and the standard deviation of each feature."""
-    # In blocks that stay in cache as float64. Relative to the first row, since
-    # the sum of squares of large features would round off their deviations.
+    # In blocks that stay in the cache as float64. Relative to the first row,
+    # since the sum of squares of large features would lose their deviations.
     total, squares = np.zeros((2, features.shape[1]))
     for start in range(0, len(features), STATISTICS_ROWS):
         rows = features[start : start + STATISTICS_ROWS].astype("float64")
@@ -171,13 +171,13 @@ def _statistics(features):
     variance = np.maximum(squares / len(features) - offset**2, 0.0)
     mean = (features[0] + offset).astype("float32")
     scale = np.sqrt(variance).astype("float32")
-    # A constant feature holds rounding noise only, which must not be blown up.
+    # A constant feature holds rounding noise only, which must not be amplified.
     is_constant = scale <= 1e-6 * np.abs(mean)
     return mean, np.where(is_constant, np.float32(1.0), scale)
 
 
 def _inputs(features, mean, scale):
-    """Standardises, and appends the column of ones that meets the bias."""
+    """Standardizes, and appends a column of ones for the bias."""
     inputs = np.ones((len(features), features.shape[1] + 1), "float32")
     standardized = inputs[:, :-1]
     np.subtract(features, mean, out=standardized)
@@ -195,9 +195,9 @@ def _train(
     rng,
     progress,
 ):
-    """Minimises the cross-entropy by SGD; returns the weights."""
-    # Zero is as good a start as any: the problem is convex.
-    # Stored as gradients come, classes first.
+    """Minimizes the cross-entropy by SGD; returns the weights."""
+    # Start at zero: the problem is convex, so any start would do.
+    # Stored in the layout of the gradients, classes first.
     weights = np.zeros((num_classes, inputs.shape[1]), "float32").T
     velocity = np.zeros_like(weights)
     starts = range(0, len(inputs), batch_size)
@@ -260,7 +260,7 @@ def _log_softmax(logits):
 
 
 def _loss_and_gradient(weights, inputs, class_index):
-    """Returns the mean cross-entropy and its gradient by `weights`."""
+    """Returns the mean cross-entropy and its gradient in `weights`."""
     # Classes first: NumPy sums over few classes faster along the first axis.
     logits = weights.T @ inputs.T
     logits -= logits.max(axis=0)
@@ -277,7 +277,7 @@ def _loss_and_gradient(weights, inputs, class_index):
 def _scores(logits, class_index):
     rows = np.arange(len(logits))
     own = logits[rows, class_index][:, None]
-    # The rank of the right class, counting ties against it.
+    # The rank of the correct class; ties count against it.
     rank = (logits >= own).sum(axis=1) - 1
     scores = {"accuracy": float((rank < 1).mean())}
     if logits.shape[1] > 5:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-# Groups of keys per neighbour whose maxima bound the k-th similarity. With
-# more, the bound is closer and leaves fewer candidates, but takes longer.
+# Groups of keys per neighbor whose maxima bound the k-th similarity. More
+# groups give a closer bound with fewer candidates, but take longer.
 GROUPS_PER_NEIGHBOR = 3
-# A bound pays where groups are at least so large, and leave so few candidates.
+# A bound pays off if groups are at least this large and leave few candidates.
 SMALLEST_GROUP = 8
 MOST_CANDIDATES_PER_NEIGHBOR = 4
 
@@ -13,9 +13,9 @@ MOST_CANDIDATES_PER_NEIGHBOR = 4
 def largest_of_rows(similarity, k):
     """The `k` largest values of each row, in descending order, on the CPU.
 
-    It selects in NumPy, exactly: the `k`-th largest of the maxima of groups of
-    keys is a lower bound of the `k`-th largest value, and few values reach it.
-    One pass over the matrix finds those, where a partial sort takes ten.
+    The selection in NumPy is exact: the `k`-th largest of the maxima of groups
+    of keys is a lower bound of the `k`-th largest value, and few values reach
+    it. One pass over the matrix finds those; a partial sort takes ten.
 
     Args:
         similarity: Float32 NumPy array of shape `(rows, keys)`, finite.
@@ -23,7 +23,7 @@ def largest_of_rows(similarity, k):
 
     Returns:
         Two arrays of shape `(rows, k)`: the values, and their column indices.
-        Of equal values the first columns come first.
+        Equal values are in the order of their columns.
     """
     candidates = _candidates(similarity, k)
     if candidates is None:
@@ -45,7 +45,7 @@ def _candidates(similarity, k):
     group_size = num_keys // num_groups
     if group_size < SMALLEST_GROUP:
         return None
-    # Every `num_groups`-th key is a group, so that maxima are of whole rows.
+    # Every `num_groups`-th key forms a group, so that maxima are of whole rows.
     grouped = similarity[:, : group_size * num_groups]
     maxima = grouped.reshape(num_rows, group_size, num_groups).max(axis=1)
     bound = np.partition(maxima, num_groups - k, axis=1)[:, num_groups - k]
@@ -64,7 +64,7 @@ def _candidates(similarity, k):
 
 
 def _all_columns_that_may_count(similarity, k):
-    """The k columns to take in ascending order, the first of equal values."""
+    """The selected k columns, ascending; of equal values the first ones."""
     num_keys = similarity.shape[1]
     kth = np.partition(similarity, num_keys - k, axis=1)[:, num_keys - k, None]
     above = similarity > kth

@@ -1,6 +1,6 @@
 """Templates that turn the name of a class into sentences about an image."""
 
-# CLIP's for CIFAR-10 and CIFAR-100: 18, nine of them with "a", nine with "the".
+# CLIP's 18 for CIFAR-10 and CIFAR-100: nine with "a" and nine with "the".
 CIFAR10_TEMPLATES = tuple(
     template.replace("ARTICLE", article)
     for article in ("a", "the")
@@ -17,8 +17,8 @@ CIFAR10_TEMPLATES = tuple(
     )
 )
 
-# The seven that CLIP's authors chose of their eighty for ImageNet, in
-# https://github.com/openai/CLIP, the notebook on prompts. "itap" stands for "I
+# The seven that CLIP's authors chose from their eighty for ImageNet, in the
+# notebook on prompts of https://github.com/openai/CLIP. "itap" stands for "I
 # took a picture".
 GENERAL_TEMPLATES = (
     "itap of a {}.",

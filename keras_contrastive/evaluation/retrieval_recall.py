@@ -23,30 +23,31 @@ def retrieval_recall(
 ) -> dict[str, float]:
     """How often images find one of their texts, and texts their image.
 
-    Karpathy's protocol, that of the tables for Flickr30k and COCO. All
-    embeddings are L2-normalised, in float32, and every image is compared with
+    This is Karpathy's protocol, used in the tables for Flickr30k and COCO. All
+    embeddings are L2-normalized in float32, and every image is compared with
     every text.
 
-    - `"image_to_text_recall@k"`: share of images with **any** of their texts
+    - `"image_to_text_recall@k"`: fraction of images with **any** of their texts
       among the `k` most similar texts.
-    - `"text_to_image_recall@k"`: share of texts with their one image among the
-      `k` most similar images.
+    - `"text_to_image_recall@k"`: fraction of texts with their one image among
+      the `k` most similar images.
 
-    Ties count against the model: what is as similar as the right answer, up to
-    rounding, is ranked before it. A collapsed model, with all embeddings
-    alike, therefore scores 0, and the answer does not depend on the order of
-    the rows. It is computed in NumPy, hence the same on every backend.
+    Ties count against the model: a candidate that is as similar as the right
+    one, up to rounding, is ranked before it. A collapsed model, whose
+    embeddings are all equal, therefore scores 0, and the result does not depend
+    on the order of the rows. It is computed in NumPy, so it is the same on
+    every backend.
 
     Args:
-        image_embeddings: Array or tensor of shape `(num_images, dim)`. Need
-            not be normalised.
+        image_embeddings: Array or tensor of shape `(num_images, dim)`. The
+            rows need not be normalized.
         text_embeddings: Array or tensor of shape `(num_texts, dim)`.
         image_index: Ints, shape `(num_texts,)`: `image_index[j]` is the row
             of text j's image. Every image must have a text.
-        ks: Positive ints. A `k` beyond the number of candidates is the same as
-            all of them.
+        ks: Positive ints. A `k` above the number of candidates means all of
+            them.
         chunk_size: Number of images compared with all texts at once. `None`
-            keeps a chunk of similarities within 128 MiB. The answer does not
+            keeps a chunk of similarities within 128 MiB. The result does not
             depend on it.
 
     Returns:
@@ -96,8 +97,8 @@ def retrieval_recall(
 def _ranks(images, texts, image_index, chunk_size):
     """Number of wrong candidates at least as similar as the best right one.
 
-    Right are the texts of an image, and the image of a text. The other right
-    ones are no better than the best, so they never stand before it.
+    The texts of an image and the image of a text are right. The other right
+    candidates are never ranked before the best one.
     """
     of_images = np.empty(len(images), "int64")
     of_texts = np.zeros(len(texts), "int64")
@@ -117,7 +118,7 @@ def _ranks(images, texts, image_index, chunk_size):
 
 
 def check_ks(ks):
-    """Raises unless these are positive ints, and at least one."""
+    """Raises unless `ks` holds positive ints, and at least one."""
     ks = list(ks)
     if not ks or not all(isinstance(k, (int, np.integer)) for k in ks):
         raise ValueError(f"`ks` must be positive ints. Received: ks={ks}")
@@ -126,7 +127,7 @@ def check_ks(ks):
 
 
 def as_image_index(image_index, num_images, num_texts):
-    """Returns it as an integer NumPy array, if every image has a text."""
+    """`image_index` as an integer NumPy array, if every image has a text."""
     image_index = np.asarray(ops.convert_to_numpy(image_index))
     if image_index.shape != (num_texts,) or image_index.dtype.kind not in "iu":
         raise ValueError(

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-# L-BFGS keeps the steps and gradient changes of so many iterations.
+# Number of iterations whose steps and gradient changes L-BFGS keeps.
 MEMORY = 10
-# Rows per feature whose covariance serves as the preconditioner. It need not
+# Number of rows per feature whose covariance is the preconditioner. It need not
 # be exact: it only shapes the steps.
 PRECONDITIONER_ROWS = 16
-# Stops where the loss is estimated to be this close to its minimum, in nats.
+# Stops when the loss is estimated to be this close to its minimum, in nats.
 TOLERANCE = 2e-5
 SUFFICIENT_DECREASE = 1e-4
 SMALLEST_STEP = 1e-6
-# What float32 may get wrong in a loss.
+# Rounding error of a loss in float32.
 ROUNDING = 1e-6
 
 
@@ -29,11 +29,11 @@ def solve_softmax_regression(
         loss_and_gradient: function of the weights, `(dim, num_classes)`, that
             returns the mean cross-entropy and its gradient.
         inputs: Float32 array of shape `(num_rows, dim)`, whose last column
-            holds ones. The weights that meet it, the biases, are not
+            holds ones. The weights of this column, the biases, are not
             penalized.
         num_classes: Number of classes.
         penalty: Positive float.
-        max_passes: The largest number of passes over `inputs`.
+        max_passes: The maximum number of passes over `inputs`.
         report: function of the number of passes so far and of the loss.
 
     Returns:
@@ -70,7 +70,7 @@ def solve_softmax_regression(
                 break
             size /= 2
         else:
-            break  # no more passes, or rounding hides what is left to gain
+            break  # no more passes, or rounding hides further progress
         step, change = size * direction, new_gradient - gradient
         if np.sum(step * change) > 0:
             history = [*history[1 - MEMORY :], (step, change)]
@@ -81,7 +81,7 @@ def solve_softmax_regression(
 
 
 def _preconditioner(inputs, penalties):
-    """Returns the product with the inverse of Böhning's bound, a function."""
+    """Returns a function: the product with the inverse of Böhning's bound."""
     every = max(1, len(inputs) // (PRECONDITIONER_ROWS * inputs.shape[1]))
     rows = inputs[::every]
     bound = 0.5 * (rows.T @ rows).astype("float64") / len(rows)

@@ -1,4 +1,4 @@
-"""Classification of images by the sentence they resemble most."""
+"""Classification of images by the most similar sentence."""
 
 from typing import Any
 
@@ -11,16 +11,16 @@ from keras_contrastive.metrics.retrieval_recall import TIE
 
 
 def zero_shot_classify(image_embeddings: Any, weights: Any) -> np.ndarray:
-    """The class whose description each image is most similar to.
+    """The class whose description is most similar to each image.
 
-    Of classes that are equally similar, up to rounding, the first wins. It is
-    computed in NumPy, in float32, hence the same on every backend.
+    If classes are equally similar, up to rounding, the first one wins. It is
+    computed in NumPy, in float32, so it is the same on every backend.
 
     Args:
-        image_embeddings: Array or tensor of shape `(n, dim)`. Need not be
-            normalised.
-        weights: Array of shape `(dim, num_classes)`, as `zero_shot_weights`
-            returns it.
+        image_embeddings: Array or tensor of shape `(n, dim)`. The rows need
+            not be normalized.
+        weights: Array of shape `(dim, num_classes)`, the result of
+            `zero_shot_weights`.
 
     Returns:
         A NumPy array of ints, shape `(n,)`: the columns of the classes.

@@ -1,4 +1,4 @@
-"""A classifier made of the names of its classes."""
+"""Builds a classifier from the names of its classes."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import normalize_rows
 
-# Number of sentences that the text encoder gets at once, about.
+# Approximate number of sentences that the text encoder receives at once.
 PROMPTS_PER_CALL = 256
 
 
@@ -20,7 +20,7 @@ def zero_shot_weights(
     """Weights of a linear classifier, from the names of classes alone.
 
     Each class is described by a few sentences, one for each template. Their
-    embeddings t are normalised, averaged, and the mean is normalised again:
+    embeddings t are normalized and averaged, and the mean is normalized again:
 
     `w_c = normalize(mean_p(normalize(t_cp)))`
 
@@ -29,15 +29,15 @@ def zero_shot_weights(
 
     Args:
         encode_text: Function of a list of n strings that returns their
-            embeddings, an array or tensor of shape `(n, dim)`. It gets a few
-            hundred strings at once.
-        class_names: Strings, as a sentence contains them: `"fire truck"`, not
+            embeddings, an array or tensor of shape `(n, dim)`. It receives a
+            few hundred strings at once.
+        class_names: Strings, as they appear in a sentence: `"fire truck"`, not
             `"fire_truck"` or a number. Their order is that of the labels.
-        templates: Strings with `{}` in the place of the name, or functions of
-            the name that return a string. `CIFAR10_TEMPLATES` has CLIP's 18
-            for small photographs, `GENERAL_TEMPLATES` seven for anything. Use
-            sentences like those the model was trained on: `["a {}"]` may do
-            better for one that has seen short captions.
+        templates: Strings with `{}` in place of the name, or functions from the
+            name to a string. `CIFAR10_TEMPLATES` has CLIP's 18 for small
+            photographs, `GENERAL_TEMPLATES` seven for any images. Use sentences
+            like those the model was trained on: `["a {}"]` may work better for
+            a model trained on short captions.
 
     Returns:
         A float32 NumPy array of shape `(dim, num_classes)`, its columns of
@@ -94,14 +94,14 @@ def zero_shot_weights(
 
 
 def _fill(template, name):
-    # Not `str.format`: names and templates may contain other braces.
+    # Not `str.format`, since names and templates may contain other braces.
     return (
         template(name) if callable(template) else template.replace("{}", name)
     )
 
 
 def as_templates(templates):
-    """Returns them as a list, if every one has a place for the name."""
+    """`templates` as a list, if each has a place for the name."""
     is_list = not isinstance(templates, str) and not callable(templates)
     templates = list(templates) if is_list else [templates]
     if not is_list or not templates:
@@ -120,7 +120,7 @@ def as_templates(templates):
 
 
 def as_class_names(class_names):
-    """Returns them as a list of at least one string."""
+    """`class_names` as a list of at least one string."""
     is_list = not isinstance(class_names, str)
     names = list(class_names) if is_list else []
     if not names or not all(isinstance(name, str) for name in names):

@@ -1,48 +1,56 @@
 """Keras layers for contrastive learning."""
 
-from keras_contrastive.layers.augmentation.image_pipeline import ImagePipeline
-from keras_contrastive.layers.augmentation.random_apply import RandomApply
-from keras_contrastive.layers.augmentation.random_color_jitter import (
-    RandomColorJitter,
-)
-from keras_contrastive.layers.augmentation.random_flip import RandomFlip
-from keras_contrastive.layers.augmentation.random_gaussian_blur import (
-    RandomGaussianBlur,
-)
-from keras_contrastive.layers.augmentation.random_grayscale import (
-    RandomGrayscale,
-)
-from keras_contrastive.layers.augmentation.random_resized_crop import (
-    RandomResizedCrop,
-)
-from keras_contrastive.layers.augmentation.random_signal_crop import (
-    RandomSignalCrop,
-)
-from keras_contrastive.layers.augmentation.random_signal_jitter import (
-    RandomSignalJitter,
-)
-from keras_contrastive.layers.augmentation.random_signal_mask import (
-    RandomSignalMask,
-)
-from keras_contrastive.layers.augmentation.random_signal_scale import (
-    RandomSignalScale,
-)
-from keras_contrastive.layers.augmentation.random_solarize import RandomSolarize
-from keras_contrastive.layers.augmentation.simclr_augmentation import (
-    simclr_augmentation,
-)
 from keras_contrastive.layers.batch_normalization import BatchNormalization
 from keras_contrastive.layers.dropout import Dropout
+from keras_contrastive.layers.feature_queue import FeatureQueue
+from keras_contrastive.layers.image_augmentation.image_pipeline import (
+    ImagePipeline,
+)
+from keras_contrastive.layers.image_augmentation.random_apply import RandomApply
+from keras_contrastive.layers.image_augmentation.random_color_jitter import (
+    RandomColorJitter,
+)
+from keras_contrastive.layers.image_augmentation.random_flip import RandomFlip
+from keras_contrastive.layers.image_augmentation.random_gaussian_blur import (
+    RandomGaussianBlur,
+)
+from keras_contrastive.layers.image_augmentation.random_grayscale import (
+    RandomGrayscale,
+)
+from keras_contrastive.layers.image_augmentation.random_resized_crop import (
+    RandomResizedCrop,
+)
+from keras_contrastive.layers.image_augmentation.random_solarize import (
+    RandomSolarize,
+)
+from keras_contrastive.layers.image_augmentation.simclr_augmentation import (
+    simclr_augmentation,
+)
 from keras_contrastive.layers.logit_scale import LogitScale
+from keras_contrastive.layers.momentum_encoder import MomentumEncoder
 from keras_contrastive.layers.multi_view import MultiView
 from keras_contrastive.layers.patch_dropout import PatchDropout
 from keras_contrastive.layers.projection_head import ProjectionHead
+from keras_contrastive.layers.signal_augmentation.random_signal_crop import (
+    RandomSignalCrop,
+)
+from keras_contrastive.layers.signal_augmentation.random_signal_jitter import (
+    RandomSignalJitter,
+)
+from keras_contrastive.layers.signal_augmentation.random_signal_mask import (
+    RandomSignalMask,
+)
+from keras_contrastive.layers.signal_augmentation.random_signal_scale import (
+    RandomSignalScale,
+)
 
 __all__ = [
     "BatchNormalization",
     "Dropout",
+    "FeatureQueue",
     "ImagePipeline",
     "LogitScale",
+    "MomentumEncoder",
     "MultiView",
     "PatchDropout",
     "ProjectionHead",

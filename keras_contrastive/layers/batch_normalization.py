@@ -12,38 +12,38 @@ from keras_contrastive.layers.one_pass_moments import one_pass_moments
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation over the batches of all replicas.
+    """Batch normalization over the batches of all replicas.
 
-    On one device, and on JAX, it is `keras.layers.BatchNormalization`, computed
-    by the kernel that TensorFlow and PyTorch have for images, and elsewhere
-    with moments that read the inputs once, in float32. Under a
-    `tf.distribute` strategy or in processes of `torch.distributed` the moments
-    of a training batch are those of the global batch, as on JAX they always
-    are: from each replica's mean `m_r` and variance `v_r`,
+    On one device, and on JAX, it is `keras.layers.BatchNormalization`. It uses
+    the kernels of TensorFlow and PyTorch for images, and elsewhere computes
+    the moments in one pass over the inputs, in float32. Under a
+    `tf.distribute` strategy or in processes of `torch.distributed`, the moments
+    of a training batch are those of the global batch, as they always are on
+    JAX. They are computed from each replica's mean `m_r` and variance `v_r`,
 
     `mean = mean_r(m_r)`, `variance = mean_r(v_r) + mean_r((m_r - mean)^2)`
 
-    which takes two reductions of `channels` numbers each, however many
-    replicas there are, and does not lose digits as the mean of squares less
-    the square of the mean does. Training on many devices then equals training
-    on one. (Keras' own `synchronized=True` exists on TensorFlow only.)
+    which takes two reductions of `channels` numbers each for any number of
+    replicas, and does not lose digits, unlike the mean of squares minus the
+    square of the mean. Training on many devices then equals training on one.
+    (Keras' own `synchronized=True` exists on TensorFlow only.)
 
-    In contrastive learning this matters more than elsewhere: with moments of
-    its own, each replica marks the embeddings of its part of the batch, and
-    telling negatives apart by that mark lowers the loss without learning.
+    This matters more in contrastive learning than elsewhere: if each replica
+    has its own moments, they mark the embeddings of its part of the batch, and
+    recognizing negatives by that mark lowers the loss without learning.
 
     Args:
-        momentum: Float, the weight of the past in the moving averages.
+        momentum: Float, the weight of the old value in the moving averages.
             Defaults to 0.9.
         epsilon: Float, added to the variance. Defaults to 1e-5.
-        **kwargs: Those of `keras.layers.BatchNormalization`, except for
+        **kwargs: Arguments of `keras.layers.BatchNormalization`, except for
             `renorm` and `synchronized`.
 
     Call arguments:
-        inputs: Float tensor, the batch first, of the same size on each
-            replica.
-        training: Whether to normalise by the moments of the batch, and to
-            update the moving averages.
+        inputs: Float tensor with the batch as first axis, of the same size on
+            each replica.
+        training: Whether to normalize by the moments of the batch and update
+            the moving averages.
 
     Returns:
         Float tensor of the shape of `inputs`.
@@ -106,14 +106,14 @@ class BatchNormalization(keras.layers.BatchNormalization):
         scale = ops.rsqrt(variance + self.epsilon)
         if self.scale:
             scale = scale * ops.cast(self.gamma, dtype)
-        # The mean first, which may be large.
+        # Subtract the mean first, since it may be large.
         x = (x - ops.reshape(mean, shape)) * ops.reshape(scale, shape)
         if self.center:
             x = x + ops.reshape(ops.cast(self.beta, dtype), shape)
         return ops.cast(x, self.compute_dtype)
 
     def _follow(self, mean, variance):
-        """Moves the moving moments towards those of the batch."""
+        """Moves the moving moments toward those of the batch."""
         for moving, now in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
@@ -129,7 +129,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 def _over_replicas(own_mean, own_variance):
-    """Moments of the global batch, from those of a replica's part."""
+    """Moments of the global batch, from those of each replica's part."""
     mean = distribution.mean_over_replicas(own_mean)
     variance = distribution.mean_over_replicas(
         own_variance + ops.square(own_mean - mean)

@@ -8,17 +8,18 @@ from keras_contrastive.layers.random_state import RandomState
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class Dropout(keras.layers.Layer):
-    """Sets a random share of its input to zero, in training.
+    """Sets a random fraction of its input to zero, in training.
 
-    What is left is divided by `1 - rate`, which keeps the expectation. It is
-    `keras.layers.Dropout`, except that each replica of a distribution drops
-    other units, on every backend, and that its random state is saved with the
-    model, so that a resumed run draws what the run in one piece would have.
+    The other values are divided by `1 - rate`, which keeps the expectation. It
+    differs from `keras.layers.Dropout` in two ways: each replica of a
+    distribution drops different units, on every backend, and the random state
+    is saved with the model, so that a resumed run draws the same units as an
+    uninterrupted one.
 
     Args:
-        rate: Float in [0, 1), the share that is dropped.
+        rate: Float in [0, 1), the fraction that is dropped.
         seed: Integer, or `None` for a random one.
-        **kwargs: Those of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Float tensor of any shape.
@@ -58,8 +59,8 @@ class Dropout(keras.layers.Layer):
     def call(self, inputs: Any, training: bool = False) -> Any:
         if not training or self.rate == 0:
             return inputs
-        # Not by `keras.random.dropout`, which on PyTorch draws from the global
-        # state and leaves this one alone.
+        # Not `keras.random.dropout`, which on PyTorch draws from the global
+        # state and does not advance this one.
         draws = keras.random.uniform(
             ops.shape(inputs), dtype="float32", seed=self.random_state
         )

@@ -1,7 +1,7 @@
-"""The backends' own batch normalization, moments included, in one kernel.
+"""The backends' own batch normalization, including moments, in one kernel.
 
-Keras computes the moments first and normalizes afterwards: on a CPU that took
-four times as long (`benchmarks/training_step.py` shows what it makes of a
+Keras computes the moments first and normalizes afterwards, which took four
+times as long on a CPU (`benchmarks/training_step.py` shows its effect on a
 step).
 """
 
@@ -9,10 +9,10 @@ import keras
 
 
 def is_fusible(inputs, axis):
-    """Whether `fused_batch_norm` takes them."""
+    """Whether `fused_batch_norm` supports these inputs."""
     is_last = axis in (-1, len(inputs.shape) - 1)
     has_kernel = keras.backend.backend() in ("tensorflow", "torch")
-    # TensorFlow's has no float64.
+    # TensorFlow's kernel does not support float64.
     is_small = keras.backend.standardize_dtype(inputs.dtype) != "float64"
     return has_kernel and is_small and is_last and len(inputs.shape) == 4
 
@@ -27,8 +27,8 @@ def fused_batch_norm(inputs, gamma, beta, epsilon):
         epsilon: Float.
 
     Returns:
-        Tensor like `inputs`, and the mean and the variance of the batch, which
-        divides by the number of values, of shape `(channels,)`.
+        Tensor like `inputs`, and the mean and the variance of the batch, of
+        shape `(channels,)`. The variance divides by the number of values.
     """
     if keras.backend.backend() == "tensorflow":
         return _tensorflow(inputs, gamma, beta, epsilon)
@@ -36,7 +36,7 @@ def fused_batch_norm(inputs, gamma, beta, epsilon):
 
 
 def interpolate(before, now, share):
-    """`before + share * (now - before)`, in one kernel where there is one."""
+    """`before + share * (now - before)`, in one kernel if there is one."""
     if keras.backend.backend() == "torch":
         return before.lerp(now, share)
     return before + share * (now - before)
@@ -45,9 +45,9 @@ def interpolate(before, now, share):
 def _tensorflow(inputs, gamma, beta, epsilon):
     import tensorflow as tf
 
-    # Whatever the inputs are, it takes these as float32 only.
+    # TensorFlow takes these as float32 only, whatever the inputs are.
     gamma, beta = tf.cast(gamma, "float32"), tf.cast(beta, "float32")
-    # It divides by one less than the number of values.
+    # TensorFlow divides by one less than the number of values.
     count = tf.cast(tf.size(inputs) // inputs.shape[-1], "float32")
     outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
         inputs, gamma, beta, epsilon=epsilon, is_training=True

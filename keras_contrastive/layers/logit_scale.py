@@ -2,6 +2,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 _CLIP_BOUND = 100.0
@@ -13,26 +14,26 @@ class LogitScale(keras.layers.Layer):
 
     The logarithm `t` of the scale is the weight. It starts at
     `ln(1 / initial_temperature)`. CLIP clamps it to at most `ln(100)` after
-    each step of the optimizer; SigLIP, which has a bias, does not, and its
-    published scales exceed 100. The weight is
-    float32 under every dtype policy: near `ln(100)`, neighbouring bfloat16
-    numbers are 3 % of the scale apart. Leave it out of weight decay, as
-    `CLIPModel` does and `optimizers.exclude_from_weight_decay` would.
+    each optimizer step. SigLIP, which has a bias, does not, and its published
+    scales exceed 100. The weight is float32 under every dtype policy: near
+    `ln(100)`, adjacent bfloat16 numbers are 3 % of the scale apart. Exclude it
+    from weight decay, as `CLIPModel` and
+    `optimizers.exclude_from_weight_decay` do.
 
     Args:
-        initial_temperature: Positive number, the temperature at the start.
+        initial_temperature: Positive number, the initial temperature.
             Defaults to 0.07, CLIP's; SigLIP starts at 0.1.
         max_scale: Positive number, the largest scale; `None` for no bound; or
             `"auto"`, the default: 100 without a bias, no bound with one.
-        initial_bias: Number, start of a learnable bias, such as SigLIP's -10.
-            Defaults to `None`, no bias.
-        **kwargs: Those of `keras.layers.Layer`. `dtype` is that of the logits
-            of a call, float32 by default, under every global policy too.
+        initial_bias: Number, initial value of a learnable bias, such as
+            SigLIP's -10. Defaults to `None`, no bias.
+        **kwargs: Arguments of `keras.layers.Layer`. `dtype` is the dtype of the
+            logits of a call, float32 by default under every global policy.
 
     Attributes:
-        scale: Float32 scalar tensor, `exp(t)`: what the losses take as
-            `logit_scale`.
-        bias: Float32 scalar, or `None`: what they take as `logit_bias`.
+        scale: Float32 scalar tensor, `exp(t)`: the `logit_scale` of the
+            losses.
+        bias: Float32 scalar, or `None`: the `logit_bias` of the losses.
         max_scale: The largest scale, or `None`.
 
     Call arguments:
@@ -143,7 +144,7 @@ class LogitScale(keras.layers.Layer):
 
 
 class _AtMost(keras.constraints.Constraint):
-    """Clamps a weight from above, after each step of the optimizer."""
+    """Clamps a weight from above after each optimizer step."""
 
     def __init__(self, bound):
         self.bound = bound
@@ -153,3 +154,27 @@ class _AtMost(keras.constraints.Constraint):
 
     def get_config(self):
         return {"bound": self.bound}
+
+
+def scale_for_loss(loss: Any, logit_scale: LogitScale) -> LogitScale:
+    """A scale with the loss's initial values, and a bias if the loss has one.
+
+    Args:
+        loss: A loss with a `temperature` and possibly a `bias`. For other
+            losses the scale is returned unchanged.
+        logit_scale: The current scale.
+
+    Returns:
+        `logit_scale` if it starts with these values, otherwise a new
+        `LogitScale`, with the value of the current scale if that is trained.
+    """
+    temperature = getattr(loss, "temperature", None)
+    start = temperature, getattr(loss, "bias", None)
+    initial = logit_scale.initial_temperature, logit_scale.initial_bias
+    if temperature is None or start == initial:
+        return logit_scale
+    new = LogitScale(temperature, initial_bias=start[1])
+    value = ops.convert_to_numpy(logit_scale.log_scale)
+    if not np.isclose(value, -math.log(initial[0]), rtol=1e-6):
+        new.log_scale.assign(value)
+    return new

@@ -7,39 +7,39 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_contrastive.layers.augmentation.data_layer import DynamicBackend
+from keras_contrastive.trainer.keras_internals import DynamicBackend
 from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class MultiView(keras.layers.Layer):
-    """Makes several views of each example, each with draws of its own.
+    """Makes several views of each example, each with its own draws.
 
     An augmenter of this package sees all views as one batch,
     `[images, images, ...]` concatenated: one trace, and random draws that are
-    independent between the images and between the views. Any other is called
-    once a view. A list gives each view its own augmenter, and then views may
-    differ in size.
+    independent between the images and between the views. Any other augmenter
+    is called once per view. With a list, each view has its own augmenter, and
+    views may differ in size.
 
     Args:
         augmenter: Keras layer that maps images to images, or whatever else
             the examples are, such as a `keras.layers.Pipeline`; or a list of
             them, one per view.
         num_views: Integer, number of views. `None` means 2 for one augmenter,
-            and one per augmenter for a list, the only number a list allows.
+            and one per augmenter for a list, which allows no other number.
 
     Call arguments:
-        examples: What the augmenter takes: a batch or one example, a tensor
-            or a structure of them.
-        training: Boolean, handed to the augmenter. Default `True`.
+        examples: The inputs of the augmenter: a batch or one example, a tensor
+            or a structure of tensors.
+        training: Boolean, passed to the augmenter. Default `True`.
 
     Returns:
         List of `num_views` tensors, the augmenter's outputs. Inside `tf.data`,
         which reads a list as one tensor, return `tuple(views(images))`.
 
     Raises:
-        ValueError: `augmenter` is no layer, `num_views` is smaller than 1 or
-            not the length of the list.
+        ValueError: `augmenter` is not a layer, or `num_views` is smaller than 1
+            or not the length of the list.
 
     Example:
 
@@ -64,8 +64,8 @@ class MultiView(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        # Like `keras.layers.Pipeline`: tensors of tf.data and integers reach
-        # the augmenter as they are.
+        # As in `keras.layers.Pipeline`: tensors of tf.data and integers reach
+        # the augmenter unchanged.
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
         is_list = isinstance(augmenter, (list, tuple))
@@ -88,13 +88,13 @@ class MultiView(keras.layers.Layer):
             )
         self.augmenter = augmenters if is_list else augmenter
         self.num_views = num_views
-        # The augmenters have what there is to build, and build themselves.
+        # Only the augmenters have anything to build, and they build themselves.
         self.built = True
 
     def prepare(self, examples: Any) -> Any:
-        """What the first augmenter makes of the examples outside of training.
+        """The examples after the first augmenter with `training=False`.
 
-        The others are built on the way: no later call of a model that only
+        It also builds the other augmenters: no later call of a model that only
         predicts would do so.
         """
         first, *others = self.augmenters
@@ -105,9 +105,10 @@ class MultiView(keras.layers.Layer):
 
     @property
     def augmenters(self) -> list:
-        """The augmenters in a list, one for all views or one a view."""
-        is_list = isinstance(self.augmenter, list)
-        return self.augmenter if is_list else [self.augmenter]
+        """The augmenters as a list: one for all views, or one per view."""
+        if isinstance(self.augmenter, list):
+            return self.augmenter
+        return [self.augmenter]
 
     def call(self, examples: Any, training: bool = True) -> Any:
         if isinstance(self.augmenter, list):
@@ -133,17 +134,17 @@ class MultiView(keras.layers.Layer):
 
     @property
     def draws_first(self) -> bool:
-        """Whether `draw_transformations` and `transform` are a call."""
+        """Whether `draw_transformations` and `transform` replace a call."""
         augmenters = self.augmenter
         if not isinstance(augmenters, list):
             augmenters = [augmenters]
         return all(map(draws_first, augmenters))
 
     def draw_transformations(self, examples: Any) -> list[Any]:
-        """Draws all that a call draws for a batch, before any view is made.
+        """Draws everything a call draws for a batch, before making views.
 
         Args:
-            examples: A batch, of which only the shape matters.
+            examples: A batch; only its shape matters.
 
         Returns:
             List of the views' transformations, each a structure of tensors
@@ -154,7 +155,7 @@ class MultiView(keras.layers.Layer):
                 augmenter.draw_transformation(examples)
                 for augmenter in self.augmenter
             ]
-        # Drawn as for one batch of all views, which a call makes of them.
+        # Draws as for one batch of all views, which is what a call uses.
         views = ops.broadcast_to(
             examples[None], (self.num_views, *ops.shape(examples))
         )
@@ -170,14 +171,14 @@ class MultiView(keras.layers.Layer):
         ]
 
     def transform(self, examples: Any, transformations: Any) -> Any:
-        """A call on rows of a batch, with these rows of its draws.
+        """A call on rows of a batch, with the same rows of its draws.
 
         Args:
             examples: Rows of the batch, a tensor.
-            transformations: These rows of what `draw_transformations` returned.
+            transformations: The same rows of `draw_transformations`' result.
 
         Returns:
-            List of `num_views` tensors: these rows of what a call returns.
+            List of `num_views` tensors: the same rows of a call's result.
         """
         if isinstance(self.augmenter, list):
             return [
@@ -219,7 +220,7 @@ class MultiView(keras.layers.Layer):
 
 
 def example_rank_of(augmenter):
-    """How many axes one example has to a layer, None where it does not say."""
+    """Rank of an example for a layer, None if the layer does not say."""
     for layer in (augmenter, *getattr(augmenter, "layers", [])):
         if hasattr(layer, "example_rank"):
             return layer.example_rank
@@ -229,7 +230,7 @@ def example_rank_of(augmenter):
 def draws_first(augmenter):
     """Whether a layer can draw for a batch and transform it in parts.
 
-    Only layers of this package: a subclass may do something else in `call`.
+    This holds only for layers of this package: a subclass may override `call`.
     """
     is_ours = type(augmenter).__module__.startswith("keras_contrastive.")
     return is_ours and getattr(augmenter, "draws_first", False)
@@ -238,7 +239,7 @@ def draws_first(augmenter):
 def _numpy_of(tensor):
     """NumPy operations of the library that `tensor` belongs to."""
     if isinstance(tensor, np.ndarray):
-        # The augmenter must see the dtype, which backends do not all have.
+        # The augmenter must see the dtype, which not all backends support.
         return np
     # Inside tf.data that is TensorFlow, whatever the backend.
     is_tensorflow = type(tensor).__module__.split(".")[0] == "tensorflow"

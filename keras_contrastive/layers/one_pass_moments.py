@@ -6,16 +6,16 @@ from keras import ops
 
 
 def one_pass_moments(x: Any, axis: int) -> tuple[Any, Any]:
-    """Mean and variance of each channel, from values that are read once.
+    """Mean and variance of each channel, reading the values once.
 
     With `d = x - s`, where `s` is the first value of the channel,
 
     `mean = s + E[d]`, `variance = E[d^2] - E[d]^2`
 
     Both expectations are sums over the same values, which a compiler computes
-    together; the variance as `E[(x - mean)^2]` would have to wait for the mean
-    and read all values again. The shift keeps the digits: without it a mean of
-    1e4 leaves nothing of a variance of 1 in float32.
+    together. The variance as `E[(x - mean)^2]` would have to wait for the mean
+    and read all values again. The shift avoids cancellation: without it, a
+    variance of 1 would be lost next to a mean of 1e4 in float32.
 
     Args:
         x: Float tensor, float32 or wider.
@@ -30,10 +30,10 @@ def one_pass_moments(x: Any, axis: int) -> tuple[Any, Any]:
     first = tuple(
         slice(None) if i == axis else slice(0, 1) for i in range(len(x.shape))
     )
-    # A constant: what it adds to the mean `E[d]` takes away.
+    # A constant: its contributions to the mean and to `E[d]` cancel.
     shift = ops.stop_gradient(x[first])
     distance = x - shift
     mean = ops.mean(distance, axis=others)
     variance = ops.mean(ops.square(distance), axis=others) - ops.square(mean)
-    # Rounding must not make it negative.
+    # Rounding must not make the variance negative.
     return mean + ops.reshape(shift, (-1,)), ops.maximum(variance, 0.0)

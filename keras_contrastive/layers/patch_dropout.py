@@ -11,24 +11,24 @@ from keras_contrastive.trainer.keras_internals import set_keras_mask
 class PatchDropout(keras.layers.Layer):
     """Keeps a random part of the tokens of each example, in training.
 
-    Of `n` tokens `max(1, round((1 - rate) * n))` are kept, other ones in each
-    example, in their order; nothing is rescaled. The blocks behind it work on
-    that many tokens less, so that half the patches of an image take less than
-    half the time, for little accuracy. It goes behind the position embedding,
-    since what is kept no longer shows where it was.
+    It keeps `max(1, round((1 - rate) * n))` of `n` tokens, different ones in
+    each example, in their order, and rescales nothing. The blocks after it
+    process fewer tokens: half the patches of an image take less than half the
+    time, for a small loss of accuracy. It must follow the position embedding,
+    since the tokens it keeps lose their positions.
 
     Args:
-        rate: Float in [0, 1), the share of the tokens that is dropped.
+        rate: Float in [0, 1), the fraction of the tokens that is dropped.
         num_prefix_tokens: Int, how many tokens at the start, such as a class
-            token, are always kept, and not counted in `n`. Defaults to 0.
+            token, are always kept and not counted in `n`. Defaults to 0.
         seed: Integer, or `None` for a random one.
-        **kwargs: Those of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Float tensor of shape `(batch, tokens, dim)`.
         training: Whether to drop tokens. Defaults to `False`.
         mask: Optional boolean tensor of shape `(batch, tokens)`. The output
-            has that of the tokens that are kept.
+            has the mask of the kept tokens.
 
     Returns:
         Float tensor of shape `(batch, kept, dim)`; `inputs` outside of
@@ -97,7 +97,7 @@ class PatchDropout(keras.layers.Layer):
         prefix = self.num_prefix_tokens
         patches = inputs.shape[1] - prefix
         kept = self._num_kept(patches)
-        # The highest of independent draws are a random choice.
+        # The tokens with the highest independent draws are a random subset.
         draws = keras.random.uniform(
             (ops.shape(inputs)[0], patches),
             dtype="float32",
@@ -125,8 +125,8 @@ class PatchDropout(keras.layers.Layer):
         return keras.KerasTensor((batch, tokens, dim), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        # A model is put together for inference, where this is the identity;
-        # the number of tokens in training is no part of its static shapes.
+        # A model is built for inference, where this layer is the identity. The
+        # number of tokens in training is not part of its static shapes.
         return input_shape
 
     def save_own_variables(self, store: Any) -> None:

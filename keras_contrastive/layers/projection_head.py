@@ -10,14 +10,14 @@ from keras_contrastive.validation import check_positive_int
 class ProjectionHead(keras.layers.Layer):
     """The MLP between the representation h and the contrastive loss.
 
-    It exists in pre-training only: what it discards, such as colour, is what
-    makes the representation h before it better than its own output z, by more
-    than ten points of linear evaluation in the paper.
+    It is used in pre-training only. It discards information such as color, so
+    the representation h before it is better than its output z, by more than
+    ten points of linear evaluation in the paper.
 
     With `num_layers=2` it is SimCLR's head, `Dense -> (BatchNorm) -> ReLU ->
-    Dense`; with three or more it is SimCLRv2's, in which every layer ends in a
+    Dense`. With three or more it is SimCLRv2's, in which every layer ends in a
     BatchNorm, the last one without offset. A Dense layer followed by a
-    BatchNorm has no bias, which the BatchNorm would cancel.
+    BatchNorm has no bias, since the BatchNorm would cancel it.
 
     Args:
         hidden_dim: Int, width of the hidden layers.
@@ -26,16 +26,16 @@ class ProjectionHead(keras.layers.Layer):
             to 2.
         use_batch_norm: Whether the hidden layers have a BatchNorm.
         output_batch_norm: Whether the last layer has one. `None`, the default,
-            is the papers': with `use_batch_norm` and three or more layers.
-        **kwargs: Those of `keras.layers.Layer`.
+            follows the papers: with `use_batch_norm` and three or more layers.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Float tensor of shape `(batch, dim)`: representations.
         training: Whether the BatchNorms use and update batch statistics.
 
     Returns:
-        Float tensor of shape `(batch, output_dim)`, not normalised: the losses
-        do that.
+        Float tensor of shape `(batch, output_dim)`, not normalized: the losses
+        normalize it.
 
     Raises:
         ValueError: If a size is below 1 or the input is not of rank 2.

@@ -6,23 +6,23 @@ from keras import ops
 
 from keras_contrastive import distribution
 
-# Odd, so that no two replicas share a stream modulo a power of two; large, so
-# that the stream of one replica is not that of its neighbour one step later.
+# Odd, so that no two replicas share a stream modulo a power of two. Large, so
+# that the stream of a replica is not that of the next replica one step later.
 # It fits every backend's seed dtype.
 REPLICA_STRIDE = 0x61C88647
 
 
 class RandomState(keras.random.SeedGenerator):
-    """A seed generator whose draws differ from one replica to the next.
+    """A seed generator whose draws differ between replicas.
 
     `keras.random.SeedGenerator` keeps one state, and replicas that mirror it
     draw the same numbers: the same crops, the same dropped units. Here the
-    seed handed out on replica `r` is
+    seed returned on replica `r` is
 
     `(s_0 + r * REPLICA_STRIDE, s_1)`
 
-    where `(s_0, s_1)` is the state. The state itself is the same everywhere,
-    and on one device, or on JAX's global view, so is the seed.
+    where `(s_0, s_1)` is the state. The state is the same on all replicas. On
+    one device, or in JAX's global view, so is the seed.
 
     Args:
         seed: Integer, or `None` for one drawn from Python's random module.
@@ -40,8 +40,8 @@ class RandomState(keras.random.SeedGenerator):
     ```
     """
 
-    # On PyTorch the state as a NumPy array, with the tensor and the version of
-    # it that it was read from.
+    # On PyTorch: the tensor and its version from which the state was read, and
+    # the state as a NumPy array.
     _on_host = (None, None, None)
 
     def next(self, ordered=True):
@@ -59,10 +59,10 @@ class RandomState(keras.random.SeedGenerator):
         return seed + stride * ops.cast(index, dtype)
 
     def _next_on_host(self):
-        """As `SeedGenerator.next`, in NumPy.
+        """Like `SeedGenerator.next`, in NumPy.
 
-        Keras makes a number of the seed, for which PyTorch would wait for the
-        device in each draw.
+        Keras converts the seed to a number, which would make PyTorch wait for
+        the device in each draw.
         """
         value = self.state.value
         known, version, state = self._on_host
@@ -81,32 +81,32 @@ class RandomState(keras.random.SeedGenerator):
         return ops.convert_to_numpy(self.state).astype("int64")
 
     def state_from_numpy(self, state):
-        """Restores what `state_to_numpy` gave, perhaps on another backend."""
-        # The backends hold the same 32 bits as int32, uint32 or int64.
+        """Restores a state of `state_to_numpy`, also from another backend."""
+        # The backends store the same 32 bits as int32, uint32 or int64.
         self.state.assign(np.asarray(state).astype(self.state.dtype))
 
     def save_to(self, store):
         """Writes the state into the store of its layer's own variables.
 
-        Keras leaves seed states out of its files, and a resumed run would
-        repeat its first draws.
+        Keras leaves seed states out of its files; a resumed run would repeat
+        its first draws.
         """
         store["random_state"] = self.state_to_numpy()
 
     def load_from(self, store):
-        """Restores what `save_to` wrote, if it did."""
+        """Restores the state that `save_to` wrote, if there is one."""
         if "random_state" in store.keys():
             self.state_from_numpy(store["random_state"])
 
 
 class AdoptedRandomState(RandomState):
-    """A `keras.random.SeedGenerator` of another's layer, made to differ.
+    """The seed generator of a Keras layer, made to differ between replicas.
 
-    Of Keras' own layers, Dropout for one, whose replicas would all drop the
-    same units. The model saves its state, since the layer does not.
+    It is for Keras' own layers, such as Dropout, whose replicas would all drop
+    the same units. The model saves its state, since the layer does not.
     """
 
     @classmethod
     def adopt(cls, generator):
-        """Lets `generator` hand out another seed to each replica from now."""
+        """Makes `generator` return a different seed on each replica."""
         generator.__class__ = cls

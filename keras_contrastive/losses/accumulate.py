@@ -1,8 +1,8 @@
 """Sums that grow block by block.
 
-XLA grows them in place. PyTorch would make a new tensor for every block, which
-takes as long as the multiplications, so it is told to. The sums are made here
-and nothing else holds them.
+XLA updates them in place. PyTorch would allocate a new tensor for every block,
+which takes as long as the multiplications, so this module uses its in-place
+operations. The sums are created here and nothing else refers to them.
 """
 
 import keras
@@ -13,7 +13,7 @@ from keras_contrastive.matmul import matmul
 
 
 def add_product(total, a, b):
-    """`total + a @ b`; `total` is not to be used again."""
+    """`total + a @ b`; `total` must not be used again."""
     if keras.backend.backend() == "torch":
         with full_precision():
             return total.addmm_(a, b)
@@ -21,7 +21,7 @@ def add_product(total, a, b):
 
 
 def add_to_rows(total, start, values):
-    """`total` plus `values` from row `start` on; `total` is used up."""
+    """Adds `values` from row `start` on; `total` must not be used again."""
     if keras.backend.backend() == "torch":
         total[start : start + values.shape[0]] += values
         return total

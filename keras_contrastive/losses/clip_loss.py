@@ -5,9 +5,9 @@ from keras import ops
 
 from keras_contrastive import distribution
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
-from keras_contrastive.losses.contrastive_loss import check_embedding_pair
-from keras_contrastive.losses.contrastive_loss import check_one_per_example
-from keras_contrastive.losses.contrastive_loss import check_scalar
+from keras_contrastive.losses.embedding_loss import check_embedding_pair
+from keras_contrastive.losses.embedding_loss import check_one_per_example
+from keras_contrastive.losses.embedding_loss import check_scalar
 from keras_contrastive.losses.info_nce import info_nce
 from keras_contrastive.losses.info_nce import multi_positive_info_nce
 from keras_contrastive.losses.info_nce import symmetric_info_nce
@@ -26,23 +26,23 @@ class CLIPLoss(ContrastiveLoss):
     `l_i = -1/2 log(exp(s sim(x_i, y_i)) / sum_j exp(s sim(x_i, y_j)))
            -1/2 log(exp(s sim(x_i, y_i)) / sum_j exp(s sim(x_j, y_i)))`
 
-    At random embeddings it is near `ln N`, with perfect ones 0.
+    For random embeddings it is near `ln N`, for perfect ones it is 0.
 
-    With `image_ids`, pairs of equal id belong to one image. Its texts are then
-    not each other's negatives: the target of an image is uniform over all of
-    its texts in the batch, and that of a text over all copies of its image.
+    With `image_ids`, pairs with equal ids belong to one image. Its texts are
+    then not each other's negatives: the target of an image is uniform over all
+    of its texts in the batch, and that of a text over all copies of its image.
 
-    Embeddings need not be normalised. All of it is computed in float32.
+    Embeddings need not be normalized. The computation is in float32.
 
     Args:
-        temperature: Positive number; the scale is `1 / temperature` where a
-            call gives none. Defaults to 0.07, where CLIP's starts.
+        temperature: Positive number; the scale is `1 / temperature` if a call
+            gives none. Defaults to 0.07, the initial value of CLIP.
         block_size: Int, how many keys are compared at once, or `None`, the
-            default, for a good number. Memory is linear in it and in the
-            batch; the value never depends on it.
+            default, to choose it automatically. Memory is linear in it and in
+            the batch size; the value of the loss does not depend on it.
         gather: Whether to contrast with the embeddings of all replicas, so
-            that the loss over many devices is that of one device on the whole
-            batch. Defaults to `True`.
+            that the loss over many devices equals that of one device on the
+            whole batch. Defaults to `True`.
         name: Name of the loss.
         reduction: Keras reduction of the losses per pair.
 
@@ -52,8 +52,8 @@ class CLIPLoss(ContrastiveLoss):
             text of image i.
         logit_scale: Optional positive scalar `s`, already exponentiated, such
             as the `scale` of a `layers.LogitScale`. Gradients flow into it.
-        image_ids: Optional int tensor of shape `(batch,)`: equal where the
-            image is the same.
+        image_ids: Optional int tensor of shape `(batch,)`: equal for equal
+            images.
         sample_weight: Optional float tensor of shape `(batch,)`.
 
     Returns:
@@ -143,7 +143,7 @@ class CLIPLoss(ContrastiveLoss):
         return (to_text + to_image) / 2
 
     def _of_replica(self, queries, keys, logit_scale, ids):
-        """The losses of this replica's queries, among the keys of all."""
+        """The losses of this replica's queries over the keys of all."""
         keys = distribution.all_gather(keys)
         if ids is None:
             n = ops.shape(queries)[0]

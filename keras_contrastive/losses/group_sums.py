@@ -1,4 +1,4 @@
-"""Sums over groups of keys, whose members may be anywhere in the batch."""
+"""Sums over groups of keys whose members may be anywhere in the batch."""
 
 from keras import ops
 
@@ -10,13 +10,13 @@ from keras_contrastive.matmul import matmul
 
 
 def sum_of_group(keys, key_groups, query_groups, block_size=None):
-    """For each query the sum of the keys of its group, and how many they are.
+    """For each query, the sum of the keys of its group, and their number.
 
     Args:
         keys: Float32 tensor of shape `(m, d)`.
         key_groups: Int tensor of shape `(m,)`.
         query_groups: Int tensor of shape `(n,)`.
-        block_size: Int, keys per block, or `None` for a good one.
+        block_size: Int, keys per block, or `None` to choose it automatically.
 
     Returns:
         Float32 tensors of shape `(n, d)` and `(n,)`.

@@ -1,4 +1,6 @@
-"""The InfoNCE primitive, of which the losses are compositions."""
+"""The InfoNCE primitive, from which the losses are composed."""
+
+from typing import Any
 
 from keras import ops
 
@@ -7,24 +9,39 @@ from keras_contrastive.losses.logit_blocks import logsumexp_blocks
 
 
 def info_nce(
-    queries, keys, positives, logit_scale, excluded=None, block_size=None
-):
-    """Loss of each query that must find its positive among the keys.
+    queries: Any,
+    keys: Any,
+    positives: Any,
+    logit_scale: Any,
+    excluded: Any = None,
+    block_size: int | None = None,
+) -> Any:
+    """InfoNCE: each query must find its positive among the keys.
 
     `loss_i = -log(exp(s q_i . k_p(i)) / sum_j exp(s q_i . k_j))`, with the
     sum over all keys but the excluded one.
 
     Args:
-        queries: Float32 tensor of shape `(n, d)`, normalised rows.
-        keys: Float32 tensor of shape `(m, d)`, normalised rows.
+        queries: Float32 tensor of shape `(n, d)`, normalized rows.
+        keys: Float32 tensor of shape `(m, d)`, normalized rows.
         positives: Int tensor of shape `(n,)`: index of each query's key.
         logit_scale: Positive scalar `s`, one over the temperature.
         excluded: Optional int tensor of shape `(n,)`: index of a key that is
             left out of the query's denominator, such as the query itself.
-        block_size: Int, keys per block of logits, or `None` for a good one.
+        block_size: Int, keys per block of logits; `None` chooses the size.
 
     Returns:
         Float32 tensor of shape `(n,)`, one loss per query.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    q, k = kc.losses.l2_normalize(np.random.normal(size=(2, 4, 8)))
+    print(kc.losses.info_nce(q, k, np.arange(4), logit_scale=10.0))
+    ```
 
     Reference:
         van den Oord et al., 2018, Representation Learning with Contrastive
@@ -40,20 +57,20 @@ def info_nce(
 def symmetric_info_nce(
     first, second, logit_scale, groups=None, block_size=None
 ):
-    """Loss of pairs each of which must find its partner, both ways.
+    """InfoNCE of pairs: each member must find its partner, both ways.
 
-    The mean of `info_nce` from `first` to `second` and back, on one set of
-    logits.
+    It is the mean of `info_nce` from `first` to `second` and back, computed on
+    one set of logits.
 
     Args:
-        first: Float32 tensor of shape `(n, d)`, normalised rows.
-        second: Float32 tensor of shape `(n, d)`, normalised rows; row i is the
+        first: Float32 tensor of shape `(n, d)`, normalized rows.
+        second: Float32 tensor of shape `(n, d)`, normalized rows; row i is the
             partner of row i of `first`.
         logit_scale: Positive scalar `s`, one over the temperature.
         groups: Optional int tensor of shape `(n,)`. The target of a row is
             then uniform over all partners of its group, as in
             `multi_positive_info_nce`.
-        block_size: Int, keys per block of logits, or `None` for a good one.
+        block_size: Int, keys per block of logits; `None` chooses the size.
 
     Returns:
         Float32 tensor of shape `(n,)`, one loss per pair.
@@ -81,23 +98,23 @@ def multi_positive_info_nce(
     average="log",
     block_size=None,
 ):
-    """Loss of each query that must find all keys of its group.
+    """InfoNCE with several positives: each query must find all of its group.
 
     The positives `P(i)` of a query are the keys of its group. With the softmax
     over the keys, `p_ij = exp(s q_i . k_j) / sum_j' exp(s q_i . k_j')`, the
-    loss is `-mean_P(i) log p_ij` where the average is that of `"log"`
-    likelihoods, and `-log mean_P(i) p_ij` where it is that of likelihoods.
+    loss is `-mean_P(i) log p_ij` for the average `"log"`, and
+    `-log mean_P(i) p_ij` for the average `"likelihood"`.
 
     Args:
-        queries: Float32 tensor of shape `(n, d)`, normalised rows.
-        keys: Float32 tensor of shape `(m, d)`, normalised rows.
+        queries: Float32 tensor of shape `(n, d)`, normalized rows.
+        keys: Float32 tensor of shape `(m, d)`, normalized rows.
         query_groups: Int tensor of shape `(n,)`.
         key_groups: Int tensor of shape `(m,)`.
         logit_scale: Positive scalar `s`, one over the temperature.
         excluded: Optional int tensor of shape `(n,)`: index of a key of the
             query's group that is neither a positive nor in its denominator.
         average: `"log"` or `"likelihood"`.
-        block_size: Int, keys per block of logits, or `None` for a good one.
+        block_size: Int, keys per block of logits; `None` chooses the size.
 
     Returns:
         Float32 tensor of shape `(n,)`, one loss per query: 0 for those

@@ -1,13 +1,13 @@
-"""Blocks of keys, and what gradients of loops over them share."""
+"""Blocks of keys, and helpers for the gradients of loops over them."""
 
 import keras
 from keras import ops
 
 from keras_contrastive.losses.accumulate import add_to_rows
 
-# Logits per block, and the fewest keys. On a CPU a block stays in the cache.
-# An accelerator reads all queries for each block: few large blocks read less,
-# and keep it busy for longer than it takes to launch a kernel.
+# Logits per block, and the smallest number of keys. On a CPU, a block stays in
+# the cache. An accelerator reads all queries for each block: a few large blocks
+# read less, and take longer to compute than a kernel takes to launch.
 CPU_BLOCK = 2**19, 128
 ACCELERATOR_BLOCK = 2**26, 2048
 
@@ -18,7 +18,7 @@ class KeyBlocks:
     Args:
         n: Number of queries.
         m: Number of keys.
-        block_size: Keys per block, or `None` for a good one.
+        block_size: Keys per block, or `None` to choose it automatically.
     """
 
     def __init__(self, n, m, block_size):
@@ -37,7 +37,7 @@ class KeyBlocks:
     def fold(self, function, state):
         """`state = function(i, state)` over all blocks."""
         if isinstance(self.count, int) and self.count == 1:
-            return function(0, state)  # sooner compiled than a loop
+            return function(0, state)  # compiles faster than a loop
         return ops.fori_loop(0, self.count, function, state)
 
     def start(self, i):
@@ -45,7 +45,7 @@ class KeyBlocks:
         if all(isinstance(x, int) for x in (i, self.size, self.m)):
             # PyTorch would wait for the device to read a tensor's value.
             return min(i * self.size, self.m - self.size)
-        # Keras would choose the type after `floatx`: int64 under float64, and
+        # Keras would choose the dtype from `floatx`: int64 under float64, and
         # on JAX a float under bfloat16.
         start = ops.convert_to_tensor(i * self.size, dtype="int32")
         return ops.cast(ops.minimum(start, self.m - self.size), "int32")
@@ -59,11 +59,11 @@ class KeyBlocks:
         return ops.slice(rows, start, (self.size, *rows.shape[1:]))
 
     def add(self, total, i, values):
-        """`total`, which is used up, with `values` added to block `i`."""
+        """Adds `values` to block `i`; `total` must not be used again."""
         return add_to_rows(total, self.start(i), values)
 
     def hide(self, i, logits, value):
-        """`logits` with `value` for the keys of an earlier block."""
+        """Replaces the logits of keys of an earlier block by `value`."""
         if not self.overlap:
             return logits
         is_seen = self.key_index(i) < i * self.size
@@ -73,13 +73,14 @@ class KeyBlocks:
 def has_accelerator():
     """Whether tensors live on a GPU or TPU by default."""
     if keras.backend.backend() == "torch":
-        # Keras lists no devices there.
+        # Keras lists no devices on PyTorch.
         return ops.zeros(()).device.type not in ("cpu", "meta")
     return not keras.distribution.list_devices()[0].startswith("cpu")
 
 
 def upstream_of(arguments, upstream):
-    # PyTorch's backend passes it by name, behind the arguments of the function.
+    # The PyTorch backend passes the upstream gradient by name, after the
+    # arguments of the function.
     return arguments[0] if upstream is None else upstream
 
 

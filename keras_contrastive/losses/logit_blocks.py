@@ -1,11 +1,13 @@
-"""Sums over a matrix of logits that never exists as a whole.
+"""Sums over a matrix of logits that is never stored as a whole.
 
-The logits of 65,536 pairs take 17 GB. Here they are made one block of keys at
-a time: forwards to sum up each row, and again backwards for the gradient, so
-that memory is `O((n + m) d + n block)` for `n` queries and `m` keys of width
-`d`. The second time costs a quarter of the multiplications; blocks that stay
-in the processor's cache give it back.
+The logits of 65,536 pairs take 17 GB. This module computes them one block of
+keys at a time: once in the forward pass to sum each row, and again in the
+backward pass for the gradient. Memory is then `O((n + m) d + n block)` for `n`
+queries and `m` keys of width `d`. The recomputation is a quarter of the
+multiplications; blocks that stay in the processor's cache make up for it.
 """
+
+from typing import Any
 
 from keras import ops
 
@@ -22,15 +24,15 @@ HIDDEN = -1e30
 
 
 def logsumexp_blocks(
-    queries,
-    keys,
-    logit_scale,
-    block_size=None,
-    excluded=None,
-    groups=None,
-    of_columns=False,
-):
-    """Logarithms of the summed exponentials of each row of the logits.
+    queries: Any,
+    keys: Any,
+    logit_scale: Any,
+    block_size: int | None = None,
+    excluded: Any = None,
+    groups: Any = None,
+    of_columns: bool = False,
+) -> Any:
+    """Log-sum-exp of each row of the logits.
 
     `out_i = log sum_j exp(s q_i . k_j)`
 
@@ -38,17 +40,27 @@ def logsumexp_blocks(
         queries: Float32 tensor of shape `(n, d)`.
         keys: Float32 tensor of shape `(m, d)`.
         logit_scale: Scalar `s`.
-        block_size: Int, keys per block, or `None` for a good one.
+        block_size: Int, keys per block, or `None` to choose it automatically.
         excluded: Optional int tensor of shape `(n,)`: index of a key that is
             left out of the query's sum.
         groups: Optional pair of int tensors of shape `(n,)` and `(m,)`: the
             sum is then over the keys of the query's own group.
-        of_columns: Whether to append the same of each column, `log sum_i
+        of_columns: Whether to append the log-sum-exp of each column, `log sum_i
             exp(s q_i . k_j)`, from the same blocks of logits.
 
     Returns:
         Float32 tensor of shape `(n,)`, or `(n + m,)` with the columns. Below
-        -1e29 for a sum of nothing.
+        -1e29 for an empty sum.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    q, k = np.random.normal(size=(2, 4, 8)).astype("float32")
+    print(kc.losses.logsumexp_blocks(q, k, logit_scale=1.0))
+    ```
     """
     return _sum_rows(
         _LogSumExp(of_columns),
@@ -70,7 +82,7 @@ def softplus_blocks(queries, keys, logit_scale, logit_bias, block_size=None):
         keys: Float32 tensor of shape `(m, d)`.
         logit_scale: Scalar `s`.
         logit_bias: Scalar `b`.
-        block_size: Int, keys per block, or `None` for a good one.
+        block_size: Int, keys per block, or `None` to choose it automatically.
 
     Returns:
         Float32 tensor of shape `(n,)`.
@@ -90,12 +102,12 @@ def _sum_rows(
     excluded=None,
     groups=None,
 ):
-    """What `sums` makes of the rows of the logits, with its own gradient."""
+    """Applies `sums` to the rows of the logits, with a custom gradient."""
     n, m = ops.shape(queries)[0], ops.shape(keys)[0]
     blocks = KeyBlocks(n, m, block_size)
 
     def logits_of(i, queries, keys, scale, bias):
-        # Keras would give a number the type of `floatx`: -inf in float16.
+        # Keras would give the number the dtype `floatx`: -inf in float16.
         hidden = ops.convert_to_tensor(HIDDEN, dtype="float32")
         logits = matmul(queries, ops.transpose(blocks.of(keys, i)))
         logits = blocks.hide(i, logits * scale + bias, hidden)
@@ -140,7 +152,7 @@ def _sum_rows(
 
         return values, gradient
 
-    # Of a variable its value: TensorFlow differentiates no other way.
+    # The value of a variable: TensorFlow can differentiate only that.
     scale, bias = (
         1.0 * ops.convert_to_tensor(x, dtype="float32")
         for x in (logit_scale, logit_bias)
@@ -149,13 +161,13 @@ def _sum_rows(
 
 
 class _LogSumExp:
-    """`log sum exp` of the rows, and of the columns if asked for."""
+    """`log sum exp` of the rows, and optionally of the columns."""
 
     def __init__(self, of_columns):
         self.of_columns = of_columns
 
     def start(self, n, m):
-        # Not by `ops.full`, for which PyTorch waits for the device.
+        # Not `ops.full`, which makes PyTorch wait for the device.
         total = ops.zeros((n,), dtype="float32")
         hidden = ops.convert_to_tensor(HIDDEN, dtype="float32")
         columns = ops.zeros((m if self.of_columns else 1,), dtype="float32")
@@ -167,8 +179,8 @@ class _LogSumExp:
         weights = ops.exp(logits - new_top[:, None])
         total = total * ops.exp(top - new_top) + ops.sum(weights, axis=1)
         if self.of_columns:
-            # All queries are here: the columns of a block are complete, and
-            # hidden ones have been before.
+            # All queries are in the block, so its columns are complete. Hidden
+            # columns were computed in an earlier block.
             own = ops.logsumexp(logits, axis=0)
             before = ops.slice(columns, (start,), ops.shape(own))
             own = ops.where(own < HIDDEN / 2, before, own)

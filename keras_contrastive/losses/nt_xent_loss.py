@@ -5,14 +5,14 @@ from keras import ops
 
 from keras_contrastive import distribution
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
-from keras_contrastive.losses.contrastive_loss import check_embedding_pair
+from keras_contrastive.losses.embedding_loss import check_embedding_pair
 from keras_contrastive.losses.info_nce import info_nce
 from keras_contrastive.normalization import l2_normalize
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class NTXentLoss(ContrastiveLoss):
-    """Normalised temperature-scaled cross entropy, the loss of SimCLR.
+    """Normalized temperature-scaled cross entropy, the loss of SimCLR.
 
     Each of the `2N` embeddings of `N` images in two views must pick its other
     view among the `2N - 1` embeddings that are not itself:
@@ -22,20 +22,20 @@ class NTXentLoss(ContrastiveLoss):
     with the cosine similarity `sim`. The loss is the mean of `l` over all `2N`
     rows, as in the paper. (The authors' code, tensorflow-similarity and
     keras-cv return the sum of the two directions' means, twice this value.)
-    At random embeddings it is near `ln(2N - 1)`; where all embeddings are
+    For random embeddings it is near `ln(2N - 1)`; if all embeddings are
     equal it is exactly that.
 
-    Embeddings need not be normalised. All of it is computed in float32.
+    Embeddings need not be normalized. The computation is in float32.
 
     Args:
         temperature: Positive number `t`. Defaults to 0.5, the paper's best
             for CIFAR-10.
         block_size: Int, how many keys are compared at once, or `None`, the
-            default, for a good number. Memory is linear in it and in the
-            batch; the value never depends on it.
+            default, to choose it automatically. Memory is linear in it and in
+            the batch size; the value of the loss does not depend on it.
         gather: Whether to contrast with the embeddings of all replicas, so
-            that the loss over many devices is that of one device on the whole
-            batch. Defaults to `True`.
+            that the loss over many devices equals that of one device on the
+            whole batch. Defaults to `True`.
         name: Name of the loss.
         reduction: Keras reduction of the losses per example.
 
@@ -51,7 +51,7 @@ class NTXentLoss(ContrastiveLoss):
 
     Raises:
         ValueError: If `temperature` or `block_size` is not positive, or if
-            `z_a` and `z_b` are not of rank 2 and of one shape.
+            `z_a` and `z_b` are not of rank 2 and of the same shape.
 
     Example:
 
@@ -90,7 +90,7 @@ class NTXentLoss(ContrastiveLoss):
             keys_a = distribution.all_gather(z_a)
             keys_b = distribution.all_gather(z_b)
             own = own + n * distribution.replica_index()
-        # The keys are all rows of view a, then all rows of view b.
+        # The keys are all rows of view a followed by all rows of view b.
         other = own + ops.shape(keys_a)[0]
         losses = info_nce(
             queries=ops.concatenate([z_a, z_b]),

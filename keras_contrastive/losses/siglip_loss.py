@@ -5,9 +5,9 @@ from keras import ops
 
 from keras_contrastive import distribution
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
-from keras_contrastive.losses.contrastive_loss import check_embedding_pair
-from keras_contrastive.losses.contrastive_loss import check_one_per_example
-from keras_contrastive.losses.contrastive_loss import check_scalar
+from keras_contrastive.losses.embedding_loss import check_embedding_pair
+from keras_contrastive.losses.embedding_loss import check_one_per_example
+from keras_contrastive.losses.embedding_loss import check_scalar
 from keras_contrastive.losses.group_sums import sum_of_group
 from keras_contrastive.losses.logit_blocks import softplus_blocks
 from keras_contrastive.normalization import l2_normalize
@@ -18,9 +18,9 @@ from keras_contrastive.validation import check_ids
 class SigLIPLoss(ContrastiveLoss):
     """Sigmoid loss of images and texts: a yes or no for every pair.
 
-    Every image with every text of the batch is one binary question, whether
-    they belong together. With the cosine similarities `sim`, the scale `s`,
-    the bias `b` and `z_ij` = 1 where they do, -1 elsewhere:
+    Each pair of an image and a text of the batch is one binary question: do
+    they belong together? With the cosine similarities `sim`, the scale `s`,
+    the bias `b` and `z_ij` = 1 if they do, -1 otherwise:
 
     `l_i = -sum_j log(sigmoid(z_ij (s sim(x_i, y_j) + b)))`
 
@@ -28,20 +28,20 @@ class SigLIPLoss(ContrastiveLoss):
     negatives than positives; a bias that starts at -10 keeps them from
     dominating the first steps.
 
-    With `image_ids`, the texts of pairs of equal id all belong to the image.
+    With `image_ids`, the texts of all pairs with equal ids belong to the image.
 
-    Embeddings need not be normalised. All of it is computed in float32.
+    Embeddings need not be normalized. The computation is in float32.
 
     Args:
-        temperature: Positive number; the scale is `1 / temperature` where a
-            call gives none. Defaults to 0.1, where SigLIP's starts.
-        bias: Number; the bias where a call gives none. Defaults to -10.
+        temperature: Positive number; the scale is `1 / temperature` if a call
+            gives none. Defaults to 0.1, the initial value of SigLIP.
+        bias: Number; the bias if a call gives none. Defaults to -10.
         block_size: Int, how many keys are compared at once, or `None`, the
-            default, for a good number. Memory is linear in it and in the
-            batch; the value never depends on it.
+            default, to choose it automatically. Memory is linear in it and in
+            the batch size; the value of the loss does not depend on it.
         gather: Whether to contrast with the embeddings of all replicas, so
-            that the loss over many devices is that of one device on the whole
-            batch. Defaults to `True`.
+            that the loss over many devices equals that of one device on the
+            whole batch. Defaults to `True`.
         name: Name of the loss.
         reduction: Keras reduction of the losses per image.
 
@@ -52,8 +52,8 @@ class SigLIPLoss(ContrastiveLoss):
         logit_scale: Optional positive scalar `s`, already exponentiated, such
             as the `scale` of a `layers.LogitScale`. Gradients flow into it.
         logit_bias: Optional scalar `b`. Gradients flow into it.
-        image_ids: Optional int tensor of shape `(batch,)`: equal where the
-            image is the same.
+        image_ids: Optional int tensor of shape `(batch,)`: equal for equal
+            images.
         sample_weight: Optional float tensor of shape `(batch,)`.
 
     Returns:
@@ -134,7 +134,7 @@ class SigLIPLoss(ContrastiveLoss):
         texts = l2_normalize(text_embeddings)
         keys = distribution.all_gather(texts) if self.gather else texts
         if image_ids is None:
-            # The own text, and that it is one.
+            # The image's only text, and the number of its texts.
             own, count = texts, 1.0
         else:
             check_ids("image_ids", image_ids)

@@ -6,8 +6,8 @@ from keras import ops
 
 from keras_contrastive import distribution
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
-from keras_contrastive.losses.contrastive_loss import check_embeddings
-from keras_contrastive.losses.contrastive_loss import check_one_per_example
+from keras_contrastive.losses.embedding_loss import check_embeddings
+from keras_contrastive.losses.embedding_loss import check_one_per_example
 from keras_contrastive.losses.info_nce import multi_positive_info_nce
 from keras_contrastive.normalization import l2_normalize
 from keras_contrastive.validation import check_ids
@@ -18,7 +18,7 @@ from keras_contrastive.validation import is_text
 class SupConLoss(ContrastiveLoss):
     """Supervised contrastive loss: examples of a class attract each other.
 
-    The positives `P(i)` of an example are the others of its label. With the
+    The positives `P(i)` of an example are the others with its label. With the
     softmax of the cosine similarities over all other examples,
     `p_ip = exp(sim(i, p) / t) / sum_{a != i} exp(sim(i, a) / t)`:
 
@@ -26,27 +26,27 @@ class SupConLoss(ContrastiveLoss):
     `L_in_i  = -log(1/|P(i)| sum_{p in P(i)} p_ip)`
 
     The loss is their mean over the batch. An example that is alone in its
-    class has no positive: its loss is 0, and it still is everyone's negative.
-    (The paper's factor `temperature / base_temperature` is left out, as in its
-    equations.)
+    class has no positive: its loss is 0, but it is still a negative of all
+    others. (The factor `temperature / base_temperature` is left out, as in the
+    paper's equations.)
 
     It has the signature of a Keras loss of labels and predictions, so any
     Keras model that outputs embeddings can be compiled with it. For two views
-    of each image pass both: `loss(concatenate([labels, labels]),
+    of each image, pass both: `loss(concatenate([labels, labels]),
     concatenate([z_a, z_b]))`.
 
-    Embeddings need not be normalised. All of it is computed in float32.
+    Embeddings need not be normalized. The computation is in float32.
 
     Args:
         temperature: Positive number `t`. Defaults to 0.1, the paper's.
         form: `"out"` for `L_out`, the better one and the default, or `"in"`
             for `L_in`.
         block_size: Int, how many keys are compared at once, or `None`, the
-            default, for a good number. Memory is linear in it and in the
-            batch; the value never depends on it.
+            default, to choose it automatically. Memory is linear in it and in
+            the batch size; the value of the loss does not depend on it.
         gather: Whether to contrast with the embeddings of all replicas, so
-            that the loss over many devices is that of one device on the whole
-            batch. Defaults to `True`.
+            that the loss over many devices equals that of one device on the
+            whole batch. Defaults to `True`.
         name: Name of the loss.
         reduction: Keras reduction of the losses per example.
 
@@ -98,13 +98,13 @@ class SupConLoss(ContrastiveLoss):
         self.form = form
 
     def __call__(self, y_true, y_pred, sample_weight=None, **kwargs):
-        # Before they become tensors, which would round them.
+        # Before the conversion to tensors, which would round the labels.
         y_true = _whole(y_true)
         return super().__call__(y_true, y_pred, sample_weight, **kwargs)
 
     def call(self, labels: Any, embeddings: Any) -> Any:
         check_embeddings("embeddings", embeddings.shape)
-        # Keras makes a column of labels that come from arrays.
+        # Keras turns labels from arrays into a column.
         if len(labels.shape) == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
         check_one_per_example("labels", labels, embeddings.shape[0])
@@ -132,7 +132,7 @@ class SupConLoss(ContrastiveLoss):
 
 
 def _whole(labels):
-    """Labels that come as an array or list, as integers."""
+    """Converts labels from an array or list to integers."""
     if not isinstance(labels, (np.ndarray, list, tuple)):
         return labels
     labels = np.asarray(labels)

@@ -1,4 +1,4 @@
-"""Metrics of a batch's embeddings: two views, or images and their texts."""
+"""Metrics of a batch of embeddings: two views, or images and their texts."""
 
 from keras_contrastive.metrics.alignment import Alignment
 from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy

@@ -1,4 +1,4 @@
-"""How close the two views of an image are."""
+"""Alignment: how close the two views of an image are."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from keras_contrastive.normalization import l2_normalize
 class Alignment(keras.metrics.Mean):
     """Mean squared distance between the views of an image on the unit sphere.
 
-    `alignment = E ||z_a - z_b||^2`, of L2-normalised embeddings, in float32.
+    `alignment = E ||z_a - z_b||^2`, of L2-normalized embeddings, in float32.
 
     It lies between 0 (views coincide) and 4; about 2 means that views have
     nothing in common. Lower is better, but collapsed embeddings reach 0 as
@@ -25,8 +25,8 @@ class Alignment(keras.metrics.Mean):
         dtype: Dtype of the accumulators; `None` is `keras.config.floatx()`.
 
     Call arguments:
-        z_a: Embeddings of the first view, shape `(B, dim)`. Need not be
-            normalised.
+        z_a: Embeddings of the first view, shape `(B, dim)`. They need not be
+            normalized.
         z_b: Embeddings of the second view, shape `(B, dim)`.
         sample_weight: Optional weights of the examples, shape `(B,)`.
 

@@ -1,4 +1,4 @@
-"""How often an embedding's nearest other embedding is its own positive."""
+"""How often the nearest other embedding is the positive."""
 
 import math
 from typing import Any
@@ -14,28 +14,28 @@ from keras_contrastive.normalization import l2_normalize
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class ContrastiveAccuracy(keras.metrics.Mean):
-    """Share of embeddings whose positive is the most similar of all others.
+    """Fraction of embeddings whose positive is the most similar of all others.
 
     This is the top-1 accuracy of the classification task that NT-Xent poses:
     each of the `2B` embeddings of a batch must find the other view of its
     image among the `2B - 1` others, by cosine similarity. Chance is
     `1 / (2B - 1)`.
 
-    A tie counts as wrong. Collapsed embeddings, all alike, therefore score 0
-    (or, where rounding tells them apart, about chance), not 1.
+    A tie counts as wrong. Collapsed embeddings, which are all equal, therefore
+    score 0 (or about chance, if rounding separates them), not 1.
 
     The task is harder in a larger batch: compare values at one batch size
     only. Over several batches it is the mean over their embeddings. The
-    similarities are taken in blocks, in float32, so that memory is linear in
-    the batch.
+    similarities are computed in blocks, in float32, so that memory is linear
+    in the batch size.
 
     Args:
         name: Name of the metric.
         dtype: Dtype of the accumulators; `None` is `keras.config.floatx()`.
 
     Call arguments:
-        z_a: Embeddings of the first view, shape `(B, dim)`. Need not be
-            normalised.
+        z_a: Embeddings of the first view, shape `(B, dim)`. They need not be
+            normalized.
         z_b: Embeddings of the second view, shape `(B, dim)`.
         sample_weight: Optional weights of the examples, shape `(B,)`.
 
@@ -76,7 +76,8 @@ class ContrastiveAccuracy(keras.metrics.Mean):
 
         def track(state, similarities, key_index):
             # Both sides of the comparison come from the same product. If they
-            # were rounded differently, collapsed embeddings could look right.
+            # were rounded differently, collapsed embeddings could count as
+            # right.
             positive, hardest_negative = state
             is_positive = key_index == positive_index[:, None]
             positives = ops.where(is_positive, similarities, -math.inf)

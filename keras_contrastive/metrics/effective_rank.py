@@ -8,8 +8,8 @@ from keras import ops
 
 from keras_contrastive.metrics.views import check_views
 
-# Eigenvalues below this share of the largest are rounding noise in float32.
-# Their roots, the singular values, would else add up over the dimensions.
+# Eigenvalues below this fraction of the largest are rounding noise in float32.
+# Otherwise their roots, the singular values, would add up over the dimensions.
 RELATIVE_NOISE = 1e-6
 
 
@@ -17,32 +17,32 @@ RELATIVE_NOISE = 1e-6
 class EffectiveRank(keras.metrics.Metric):
     """Exponential of the entropy of the embeddings' singular values.
 
-    With the singular values `s` of the matrix of all embeddings seen since
-    the last reset, both views, neither centred nor normalised,
+    With the singular values `s` of the matrix of all embeddings since the
+    last reset, of both views, neither centered nor normalized,
 
     `p = s / sum(s)`, `effective_rank = exp(-sum(p * log(p)))`
 
-    It lies between 1, where all embeddings are multiples of one another
-    (collapse), and `dim`, where every direction is used alike; 0 if they are
-    all zero. A value that stays far below `dim` tells of dimensional
-    collapse. Among runs on the same data, a higher one tends to go with a
+    It lies between 1, if all embeddings are multiples of one another
+    (collapse), and `dim`, if every direction is used equally; it is 0 if they
+    are all zero. A value that stays far below `dim` indicates dimensional
+    collapse. Among runs on the same data, a higher value tends to go with a
     better linear probe.
 
     The metric accumulates the `dim x dim` matrix of second moments, whose
     eigenvalues are the squares of `s`, so several batches count as one large
-    one. What to know:
+    batch. Note:
 
-    - The rank cannot exceed the number of embeddings: only after several
-      times `dim` of them is the value about the network.
+    - The rank cannot exceed the number of embeddings: the value describes the
+      network only after several times `dim` embeddings.
     - Singular values below a thousandth of the largest are beyond float32 and
       count as zero. `evaluation.effective_rank` has no such limit.
-    - `fit` computes the result at every step, one eigendecomposition. That is
+    - `fit` computes the result, one eigendecomposition, at every step. That is
       cheap for projections (`dim` about 128); for representations of 2048
-      call `evaluation.effective_rank` now and then.
+      dimensions, call `evaluation.effective_rank` occasionally.
 
     Args:
-        dim: Width of the embeddings. `None` takes it from the first update;
-            give it where the state must exist before (`stateless_update_state`
+        dim: Dimension of the embeddings. `None` takes it from the first update;
+            set it if the state must exist before (`stateless_update_state`
             on JAX).
         name: Name of the metric.
         dtype: Dtype of the result; `None` is `keras.config.floatx()`. The
@@ -122,8 +122,8 @@ class EffectiveRank(keras.metrics.Metric):
         if self.second_moment is None:
             return ops.zeros((), dtype=self.dtype)
         moment = ops.convert_to_tensor(self.second_moment)
-        # PyTorch raises on a matrix with NaN. The run is lost, but reporting
-        # that is `TerminateOnNaN`'s work.
+        # PyTorch raises on a matrix with NaN. The run has failed, but reporting
+        # that is the task of `TerminateOnNaN`.
         is_finite = ops.all(ops.isfinite(moment))
         moment = ops.where(is_finite, moment, 0.0)
         eigenvalues, _ = ops.linalg.eigh(moment)

@@ -1,4 +1,4 @@
-"""How often an image finds its text among those of the batch, or vice versa."""
+"""How often an image finds its text in the batch, or vice versa."""
 
 import math
 from typing import Any
@@ -15,28 +15,28 @@ from keras_contrastive.validation import check_positive_int
 
 DIRECTIONS = ("image_to_text", "text_to_image")
 
-# Cosine similarities closer than this are equal up to rounding in float32.
+# Cosine similarities that differ by less are equal up to float32 rounding.
 TIE = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class RetrievalRecall(keras.metrics.Mean):
-    """Share of queries whose partner is among the `k` most similar of a batch.
+    """Fraction of queries with their partner among the `k` most similar.
 
     Row i of the image embeddings and row i of the text embeddings belong
     together. Each image is compared with all texts of the batch by cosine
     similarity, or each text with all images. Chance is `k / B`.
 
-    Ties count against the model: a partner that is no more similar than
-    another candidate, up to rounding, is ranked behind it. Collapsed
-    embeddings, all alike, therefore score 0, and so do NaN.
+    Ties count against the model: a partner that is not more similar than
+    another candidate, up to rounding, is ranked after it. Collapsed
+    embeddings, which are all equal, therefore score 0, and so do NaN.
 
     The task is harder in a larger batch, so compare values at one batch size
-    only. For the number of the papers, over a whole test set with all captions
-    of an image, use `evaluation.retrieval_recall`. Other captions of the same
-    image in a batch count as wrong here. Over several batches it is the mean
-    over their examples. The similarities are taken in blocks, in float32, so
-    that memory is linear in the batch.
+    only. For the recall reported in papers, over a whole test set with all
+    captions of an image, use `evaluation.retrieval_recall`. Here, other
+    captions of the same image in a batch count as wrong. Over several batches
+    it is the mean over their examples. The similarities are computed in
+    blocks, in float32, so that memory is linear in the batch size.
 
     Args:
         k: Positive int, number of candidates that may be returned.
@@ -47,13 +47,13 @@ class RetrievalRecall(keras.metrics.Mean):
         dtype: Dtype of the accumulators; `None` is `keras.config.floatx()`.
 
     Call arguments:
-        image_embeddings: Shape `(B, dim)`. Need not be normalised.
+        image_embeddings: Shape `(B, dim)`. They need not be normalized.
         text_embeddings: Shape `(B, dim)`.
         sample_weight: Optional weights of the examples, shape `(B,)`.
 
     Raises:
-        ValueError: If `k` is not a positive int, `direction` is none of the
-            two, or the embeddings are not matrices of the same shape.
+        ValueError: If `k` is not a positive int, `direction` is unknown, or
+            the embeddings are not matrices of the same shape.
 
     Example:
 
@@ -118,8 +118,8 @@ def _rank_of_partner(queries, keys):
     n = ops.shape(queries)[0]
 
     # The similarity to the partner comes from the same products as the others.
-    # In a sum of its own it would be rounded differently, by more than a tie
-    # on devices that multiply matrices in reduced precision.
+    # A separate sum would be rounded differently, by more than the tolerance
+    # for ties on devices that multiply matrices in reduced precision.
     def find_partner(similarity, similarities, key_index):
         own = ops.where(key_index == row_index, similarities, -math.inf)
         return ops.maximum(similarity, ops.max(own, axis=1))
@@ -129,7 +129,8 @@ def _rank_of_partner(queries, keys):
     threshold = partner[:, None] - TIE
 
     def count(rank, similarities, key_index):
-        # Put so that NaN, smaller than nothing, counts as better.
+        # Negated, so that NaN, for which all comparisons fail, counts as
+        # better.
         is_ahead = ops.logical_not(similarities < threshold)
         is_ahead = ops.logical_and(is_ahead, key_index != row_index)
         return rank + ops.sum(ops.cast(is_ahead, "int32"), axis=1)

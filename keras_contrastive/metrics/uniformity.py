@@ -16,25 +16,25 @@ from keras_contrastive.normalization import l2_normalize
 class Uniformity(keras.metrics.Mean):
     """Logarithm of the mean Gaussian potential between different images.
 
-    `uniformity = log E exp(-2 ||z_i - z_j||^2)`, of L2-normalised embeddings,
-    in float32, over the pairs `i != j` within a view of a batch, both views
-    alike.
+    `uniformity = log E exp(-2 ||z_i - z_j||^2)`, of L2-normalized embeddings,
+    in float32, over the pairs `i != j` within a view of a batch, for both
+    views.
 
-    It is 0 where all embeddings coincide (collapse), and falls towards -4 as
+    It is 0 if all embeddings coincide (collapse), and falls toward -4 as
     they spread over a sphere of many dimensions. Lower is better.
 
-    Pairs are formed within a batch. Over several batches it is the logarithm
-    of the mean over all embeddings of their potential in their own batch, an
-    unbiased estimate of the expectation at any batch size. A batch of one has
-    no pairs and adds nothing.
+    Pairs are formed within a batch. Over several batches, each embedding's
+    potential is computed in its own batch, and the metric is the logarithm of
+    the mean over all embeddings. This mean is an unbiased estimate of the
+    expectation at any batch size. A batch of one has no pairs and adds nothing.
 
     Args:
         name: Name of the metric.
         dtype: Dtype of the accumulators; `None` is `keras.config.floatx()`.
 
     Call arguments:
-        z_a: Embeddings of the first view, shape `(B, dim)`. Need not be
-            normalised.
+        z_a: Embeddings of the first view, shape `(B, dim)`. They need not be
+            normalized.
         z_b: Embeddings of the second view, shape `(B, dim)`.
         sample_weight: Optional weights of the examples, shape `(B,)`.
 
@@ -86,9 +86,9 @@ class Uniformity(keras.metrics.Mean):
 
 
 def _potential(z, weight):
-    """Sums `weight_j exp(-2 ||z_i - z_j||^2)` over all rows `j` but `i`."""
+    """Sums `weight_j exp(-2 ||z_i - z_j||^2)` over all rows `j` except `i`."""
     keys = distribution.all_gather(z)
-    # Zero vectors stay zero when normalised, so the norms are not all 1.
+    # Zero vectors stay zero when normalized, so the norms are not all 1.
     norms = ops.sum(ops.square(z), axis=1)[:, None]
     key_norms = ops.sum(ops.square(keys), axis=1)
 

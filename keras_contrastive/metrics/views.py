@@ -1,4 +1,4 @@
-"""What the metrics of a batch share: checks and blocks of similarities."""
+"""Checks and blocks of similarities, shared by the metrics of a batch."""
 
 import math
 
@@ -27,7 +27,7 @@ def check_views(z_a, z_b, names=("z_a", "z_b")):
 
 
 def gather_views(z_a, z_b):
-    """All views of all replicas, as one matrix, and where the own ones are.
+    """All views of all replicas as one matrix, and the rows of this replica.
 
     Args:
         z_a: Float tensor of shape `(b, dim)`, the first view of this replica.
@@ -35,8 +35,8 @@ def gather_views(z_a, z_b):
 
     Returns:
         The keys, shape `(2 * B, dim)` with `B` examples on all replicas, and
-        the row of each own example's first and second view in them, two int32
-        tensors of shape `(b,)`.
+        the rows of the first and the second views of this replica's examples,
+        two int32 tensors of shape `(b,)`.
     """
     all_a, all_b = distribution.all_gather(z_a), distribution.all_gather(z_b)
     own = own_rows(z_a)
@@ -44,7 +44,7 @@ def gather_views(z_a, z_b):
 
 
 def own_rows(x):
-    """Where the rows of this replica's `x` are in `all_gather(x)`."""
+    """The positions of this replica's rows of `x` in `all_gather(x)`."""
     n = ops.shape(x)[0]
     return ops.arange(n, dtype="int32") + n * distribution.replica_index()
 
@@ -52,7 +52,7 @@ def own_rows(x):
 def fold_similarities(function, initial, queries, keys, excluded=None):
     """Folds a function over all queries' similarities to blocks of keys.
 
-    The matrix `queries @ keys.T` never exists as a whole: it would take
+    The matrix `queries @ keys.T` is never stored as a whole: it would take
     268 MB for a batch of 4096 pairs of views.
 
     Args:
@@ -62,13 +62,13 @@ def fold_similarities(function, initial, queries, keys, excluded=None):
         initial: The state before the first block, as for `ops.fori_loop`.
         queries: Float32 tensor of shape `(n, dim)`.
         keys: Float32 tensor of shape `(m, dim)`.
-        excluded: Optional int tensor of shape `(n,)`: index of a key to which
-            the query's similarity is `-inf` too.
+        excluded: Optional int tensor of shape `(n,)`: index of a key for which
+            the query's similarity is also `-inf`.
 
     Returns:
         The state after the last block.
     """
-    # A metric is no part of the loss, and JAX cannot transpose such a loop.
+    # A metric is not part of the loss, and JAX cannot transpose such a loop.
     queries = ops.stop_gradient(queries)
     keys = ops.stop_gradient(keys)
     n, m = ops.shape(queries)[0], ops.shape(keys)[0]

@@ -1,17 +1,17 @@
 """Contrastive models and encoders for them."""
 
+from keras_contrastive.encoders import BagOfWords
+from keras_contrastive.encoders import ConvNet
+from keras_contrastive.encoders import ResNet
+from keras_contrastive.encoders import ResNet18
+from keras_contrastive.encoders import ResNet34
+from keras_contrastive.encoders import ResNet50
+from keras_contrastive.encoders import TextTransformer
+from keras_contrastive.encoders import VisionTransformer
+from keras_contrastive.encoders import pooled
+from keras_contrastive.export.export_onnx import export_onnx
 from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.contrastive_model import ContrastiveModel
-from keras_contrastive.models.encoders import BagOfWords
-from keras_contrastive.models.encoders import ConvNet
-from keras_contrastive.models.encoders import ResNet
-from keras_contrastive.models.encoders import ResNet18
-from keras_contrastive.models.encoders import ResNet34
-from keras_contrastive.models.encoders import ResNet50
-from keras_contrastive.models.encoders import TextTransformer
-from keras_contrastive.models.encoders import VisionTransformer
-from keras_contrastive.models.encoders import pooled
-from keras_contrastive.models.export_onnx import export_onnx
 from keras_contrastive.models.simclr_model import SimCLRModel
 
 __all__ = [

@@ -3,35 +3,39 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_contrastive import distribution
+from keras_contrastive.layers.image_augmentation.default_augmenters import (
+    clip_augmenter,
+)
 from keras_contrastive.layers.logit_scale import LogitScale
+from keras_contrastive.layers.logit_scale import scale_for_loss
 from keras_contrastive.layers.multi_view import draws_first
+from keras_contrastive.layers.tower import Tower
 from keras_contrastive.losses.clip_loss import CLIPLoss
 from keras_contrastive.losses.siglip_loss import SigLIPLoss
 from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
-from keras_contrastive.models.checks import check_images
-from keras_contrastive.models.checks import value_range_of
-from keras_contrastive.models.compile_arguments import loss_object
 from keras_contrastive.models.contrastive_model import ContrastiveModel
-from keras_contrastive.models.default_augmenters import clip_augmenter
-from keras_contrastive.models.image_text_inputs import image_text_inputs
-from keras_contrastive.models.loss_scale import parameters
-from keras_contrastive.models.loss_scale import scale_for
-from keras_contrastive.models.pretrained_clip import PretrainedCLIP
-from keras_contrastive.models.tower import Tower
-from keras_contrastive.models.watched_values import check_token_ids
+from keras_contrastive.pretrained.pretrained_clip import PretrainedCLIP
+from keras_contrastive.trainer.bad_values import check_token_ids
+from keras_contrastive.trainer.compile_arguments import loss_object
+from keras_contrastive.trainer.compile_arguments import parameters
+from keras_contrastive.trainer.image_text_inputs import image_text_inputs
+from keras_contrastive.trainer.keras_internals import replace_layer
 from keras_contrastive.validation import check_ids
+from keras_contrastive.validation import check_images
 from keras_contrastive.validation import check_positive_int
+from keras_contrastive.validation import value_range_of
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class CLIPModel(PretrainedCLIP, ContrastiveModel):
-    """CLIP: images and texts as vectors of one space.
+    """CLIP: images and texts as vectors in one space.
 
     Two encoders, each followed by a linear projection without bias and L2
-    normalisation, are trained so that an image and its text are more similar
+    normalization, are trained so that an image and its text are more similar
     than the image and any other text of the batch. The scale of the
-    similarities, one over the temperature, is learned too. What comes out
-    classifies images by the mere names of classes and finds images by a
+    similarities, one over the temperature, is learned too. The trained model
+    classifies images using only the names of classes and finds images for a
     sentence.
 
     A tower whose `trainable` is `False` before `compile` is locked: neither
@@ -41,19 +45,20 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
     Args:
         image_encoder: Keras model or layer, images to vectors `(batch, dim)`:
             `models.VisionTransformer`, `models.ResNet50`, a
-            `models.pooled(backbone)`, your own.
+            `models.pooled(backbone)` or your own.
         text_encoder: Keras model or layer, tokens to vectors `(batch, dim)`:
-            `models.TextTransformer`, a `models.pooled(backbone)`, your own.
+            `models.TextTransformer`, a `models.pooled(backbone)` or your own.
         projection_dim: Int, dimension of the common space.
         augmenter: Layer that turns a batch of images into a batch of randomly
-            changed images, of the size the image encoder takes. With
+            changed images of the size that the image encoder takes. With
             `training=False` it must not change them, except for resizing.
             Defaults to CLIP's, a `RandomResizedCrop` of 90 to 100 % of the
             area.
-        logit_scale: A `layers.LogitScale`. Defaults to one that starts where
-            the compiled loss says: at its temperature, and for SigLIP its
-            bias.
-        **kwargs: Those of `keras.Model`.
+        logit_scale: A `layers.LogitScale`. Defaults to one that `compile`
+            adapts to the loss: it starts at the loss's temperature, and has a
+            bias if the loss has one. Once trained, the scale keeps its value
+            when the model is compiled with another loss.
+        **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
         inputs: A dict with `"images"`, `"texts"` or both; a tuple
@@ -65,15 +70,13 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         training: Whether the encoders run in training mode.
 
     Returns:
-        A dict with `"image_embeddings"` and `"text_embeddings"`, those of
-        which there is an input: float32 of shape `(batch, projection_dim)`,
-        rows of norm 1.
+        A dict with `"image_embeddings"`, `"text_embeddings"` or both, one for
+        each input: float32 of shape `(batch, projection_dim)`, rows of norm 1.
 
     `fit` and `evaluate` take dicts `{"images": ..., "texts": ...}`, or pairs
     `(images, texts)`, as arrays, `tf.data.Dataset`, `PyDataset` or torch
     `DataLoader`. A dict may hold `"image_ids"`, integers of shape `(batch,)`:
-    captions of one image, which has one id, are then not each other's
-    negatives. An
+    captions with the same image id are then not each other's negatives. An
     encoder that does not know its output shape before its first call needs
     the dict.
 
@@ -81,14 +84,14 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
     `logit_scale`, which should rise from 14.3 and rarely reach 100, CLIP's
     bound; with a bias also `logit_bias`.
 
-    Pretrained weights: `CLIPModel.from_checkpoint`, of OpenAI, open_clip or
-    transformers, and `CLIPModel.from_preset`, of keras-hub; back with
-    `save_checkpoint`.
+    `CLIPModel.from_checkpoint` loads pretrained weights of OpenAI, open_clip
+    or transformers, `CLIPModel.from_preset` those of keras-hub, and
+    `save_checkpoint` saves a checkpoint.
 
     Raises:
         ValueError: If an encoder's output is not of rank 2, the images are not
             RGB images of rank 4, texts are missing, or there is no augmenter
-            and the image encoder does not say what size it takes.
+            and the image encoder does not say what image size it takes.
 
     Example:
 
@@ -145,9 +148,9 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         self.text_tower = Tower(
             text_encoder, projection_dim, "int32", self.dtype_policy, "text"
         )
-        # Last, as where `compile` makes it: files rely on the order.
-        self.logit_scale = logit_scale
-        self._starts_as_loss_says = logit_scale is None
+        # Created last: saved files rely on the order.
+        self._has_default_scale = logit_scale is None
+        self.logit_scale = LogitScale() if logit_scale is None else logit_scale
 
     @property
     def image_encoder(self):
@@ -160,8 +163,8 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
     def encode_image(self, images: Any, training: bool = False) -> Any:
         """Embeddings of a batch of images.
 
-        For many images use `predict({"images": images})`, which goes through
-        them in batches.
+        For many images use `predict({"images": images})`, which processes them
+        in batches.
 
         Args:
             images: As in a call of the model.
@@ -173,14 +176,14 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         """
         check_images(images)
         views = self.augmenter(images, training=training)
-        self.look_at(images)
+        self.warn_of_bad_inputs(images)
         return self.image_tower(views, training=training)
 
     def encode_text(self, texts: Any, training: bool = False) -> Any:
         """Embeddings of a batch of texts.
 
-        For many texts use `predict({"texts": texts})`, which goes through them
-        in batches.
+        For many texts use `predict({"texts": texts})`, which processes them in
+        batches.
 
         Args:
             texts: What the text encoder takes.
@@ -204,7 +207,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         return outputs
 
     def look_at_texts(self, texts: Any) -> None:
-        """Raises for unknown ids in a direct call, where there are values."""
+        """Raises for unknown ids in a direct call with concrete values."""
         if self.is_direct:
             check_token_ids(texts, self.text_encoder)
 
@@ -263,34 +266,58 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             embeddings["image_ids"] = views["image_ids"]
         return embeddings
 
-    def contrastive_loss(
-        self, embeddings: Any, sample_weight: Any = None
-    ) -> Any:
+    def compute_losses(
+        self,
+        embeddings: Any,
+        targets: Any = None,
+        y: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> dict[str, Any]:
         offers = {
             "logit_scale": self.logit_scale.scale,
             "logit_bias": self.logit_scale.bias,
             "image_ids": embeddings.get("image_ids"),
         }
         taken = parameters(self.loss).intersection(offers)
-        return self.loss(
+        loss = self.loss(
             *embeddings["pair"],
             sample_weight=sample_weight,
             **{name: offers[name] for name in taken},
         )
+        return {"loss": loss}
 
-    # What else differs from other methods.
+    # Other differences from the base class.
 
     def compile(
         self,
         optimizer: Any = "adam",
         loss: Any = None,
-        *args: Any,
-        **kwargs: Any,
+        metrics: Any = None,
+        microbatch_size: int | None = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         loss = loss_object(loss, self.named_losses)
-        if self._starts_as_loss_says and "logit_scale" in parameters(loss):
-            self.logit_scale = scale_for(loss, self.logit_scale)
-        super().compile(optimizer, loss, *args, **kwargs)
+        if self._has_default_scale:
+            with distribution.scope_of(self):
+                scale = scale_for_loss(loss, self.logit_scale)
+                if scale is not self.logit_scale:
+                    replace_layer(self, "logit_scale", scale)
+        super().compile(
+            optimizer,
+            loss,
+            metrics,
+            microbatch_size,
+            weighted_metrics,
+            run_eagerly,
+            steps_per_execution,
+            jit_compile,
+            auto_scale_loss,
+        )
 
     compile.__doc__ = ContrastiveModel.compile.__doc__
 
@@ -338,8 +365,8 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             return logs
         logs["logit_scale"] = self.logit_scale.scale
         if self.logit_scale.bias is not None:
-            # A value of its own: JAX deletes that of the variable, which it
-            # replaces in the next step.
+            # A copy: JAX deletes the variable's own value when it replaces it
+            # in the next step.
             logs["logit_bias"] = 1.0 * ops.convert_to_tensor(
                 self.logit_scale.bias
             )
@@ -363,10 +390,8 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         for name, tower in towers.items():
             if not tower.built:
                 tower.build(shapes.get(name))
-        if self.logit_scale is None:
-            self.logit_scale = LogitScale()
         self.built = True
-        self.leave_undecayed()
+        self.exclude_from_weight_decay()
 
     def build_from_encoders(self) -> None:
         towers = self.image_tower, self.text_tower
@@ -374,7 +399,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             self.build(None)
 
     def load_weights(self, *args: Any, **kwargs: Any) -> None:
-        has_default_scale = self._starts_as_loss_says and not self.compiled
+        has_default_scale = self._has_default_scale and not self.compiled
         try:
             super().load_weights(*args, **kwargs)
         except ValueError as error:

@@ -4,75 +4,73 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
-from keras_contrastive.metrics.bad_values import not_ids
-from keras_contrastive.metrics.bad_values import without_end
-from keras_contrastive.metrics.batch_health import ENDS
-from keras_contrastive.metrics.batch_health import LOSS
-from keras_contrastive.metrics.batch_health import TOKENS
-from keras_contrastive.metrics.batch_health import BatchHealth
+from keras_contrastive.callbacks.default_callbacks import default_callbacks
 from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
-from keras_contrastive.models import train_step
-from keras_contrastive.models.checked_entries import CheckedEntries
-from keras_contrastive.models.compile_arguments import compile_from
-from keras_contrastive.models.compile_arguments import loss_object
-from keras_contrastive.models.compile_arguments import metric_objects
-from keras_contrastive.models.compile_arguments import portable_config
-from keras_contrastive.models.compile_arguments import usable_jit_compile
-from keras_contrastive.models.keeps_random_state import KeepsRandomState
-from keras_contrastive.models.keeps_values import KeepsValues
-from keras_contrastive.models.replica_checks import check_replicas_can
-from keras_contrastive.models.spans_replicas import SpansReplicas
-from keras_contrastive.models.watched_values import finite
-from keras_contrastive.models.watched_values import input_findings
-from keras_contrastive.models.watched_values import tokens_of
-from keras_contrastive.models.watched_values import vocabulary_size_of
-from keras_contrastive.models.watched_values import with_tokens
-from keras_contrastive.optimizers.weight_decay import leave_undecayed
+from keras_contrastive.trainer import bad_values
+from keras_contrastive.trainer.compile_arguments import compile_from
+from keras_contrastive.trainer.compile_arguments import loss_object
+from keras_contrastive.trainer.compile_arguments import metric_objects
+from keras_contrastive.trainer.compile_arguments import portable_config
+from keras_contrastive.trainer.compile_arguments import usable_jit_compile
+from keras_contrastive.trainer.keras_internals import all_layers
+from keras_contrastive.trainer.keras_internals import layer_losses
+from keras_contrastive.trainer.keras_internals import leave_undecayed
+from keras_contrastive.trainer.keras_internals import loss_tracker
+from keras_contrastive.trainer.replica_checks import check_replicas_can
+from keras_contrastive.trainer.step_metrics import StepMetrics
+from keras_contrastive.trainer.trainer import Trainer
+from keras_contrastive.trainer.training_statistics import ENDS
+from keras_contrastive.trainer.training_statistics import LOSS
+from keras_contrastive.trainer.training_statistics import TOKENS
 from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class ContrastiveModel(
-    SpansReplicas,
-    CheckedEntries,
-    KeepsRandomState,
-    KeepsValues,
-    keras.Model,
-):
-    """Base of the contrastive models: views -> embeddings -> loss.
+class ContrastiveModel(Trainer):
+    """Base of the contrastive models: views -> embeddings -> losses.
 
-    A method is three functions of a batch. A subclass writes the first two,
-    and the third where the compiled loss on the pair is not all of it:
+    A method consists of five functions of a batch. A subclass implements the
+    first two and, if it needs them, the others:
 
-    * `make_views(x, training)`: the data to the views of it. Cheap, without
-      gradient, the whole batch.
-    * `embed(views, training)`: the views to a dict with, under `"pair"`, two
+    * `make_views(x, training)`: maps the data to views. It is cheap, has no
+      gradient and receives the whole batch.
+    * `embed(views, training)`: maps the views to embeddings, in any structure
+      of tensors whose first axis is the batch. It is expensive and, apart from
+      batch statistics, treats each example independently: with
+      `microbatch_size` it receives a part of the batch.
+    * `embed_targets(views, training)`: a second branch without gradient, such
+      as a momentum teacher, in any structure. By default there is none.
+    * `compute_losses(embeddings, targets, y, sample_weight, training)`: a dict
+      of named scalars for the whole batch. Their sum is differentiated, and
+      each is logged. By default the compiled loss of `embeddings["pair"]`, two
       float tensors of shape `(batch, dim)`, row i of one being the positive of
-      row i of the other. Expensive, each example by itself up to batch
-      statistics: with `microbatch_size` it gets a part of the batch.
-    * `contrastive_loss(embeddings, sample_weight)`: the embeddings of the
-      whole batch to a scalar.
+      row i of the other.
+    * `after_update(embeddings, targets)`: runs once per step, after the
+      optimizer, to update moving averages, queues or centers. By default it
+      does nothing.
 
-    It names its losses in `named_losses`, a dict of classes of which the first
-    is the default. What `call` returns is for `predict`; the loss does not see
-    it. To be saved, a subclass needs a `get_config`; those arguments that it
-    serialises, since they are Keras objects, it names in `parts`, and
-    `from_config` restores them.
+    `named_losses` is a dict of loss classes; the first is the default of
+    `compile`. `loss_names` are the keys of what `compute_losses` returns.
+    `call` is for `predict`; the losses do not see its result. To be saved, a
+    subclass needs a `get_config`. Its `parts` lists the arguments that are
+    Keras objects: `get_config` serializes them and `from_config` restores
+    them.
 
-    This class owns `compile` and the train and test steps over them, once for
-    the three backends. Beside the loss it watches what goes wrong silently in
-    contrastive learning. NaN inputs and images out of range (those that
-    `make_views` passes to `watch`), unknown token ids (`watch_tokens`), a NaN
-    loss and a batch of one stop training with a `ValueError`, see
-    `callbacks.TrainingHealth`; `evaluate` and `predict` warn of such inputs.
-    Collapsing embeddings are warned of at the end of the epoch.
+    This class implements `compile` and the train and test steps on all three
+    backends. Each of the five functions can read `optimizer.iterations`.
+    The class also detects silent failures of contrastive learning. NaN inputs
+    and images out of range (those that `make_views` passes to `watch`), unknown
+    token ids (`watch_tokens`), a NaN loss and a batch of one stop training with
+    a `ValueError`, see `callbacks.TrainingHealth`; `evaluate` and `predict`
+    warn of such inputs. Collapsed embeddings are reported at the end of the
+    epoch.
 
-    A subclass may also override `unpack_data(data)`, `default_metrics()`,
-    `undecayed_variables()`, `build_from_encoders()` and
-    `embedding_like(outputs)`; see there.
+    A subclass may also override `metric_inputs(embeddings, targets)`,
+    `default_metrics()`, `unpack_data(data)`, `undecayed_variables()` and
+    `build_from_encoders()`; see their docstrings.
 
     Args:
-        **kwargs: Those of `keras.Model`.
+        **kwargs: Arguments of `keras.Model`.
 
     Raises:
         NotImplementedError: In a step, if `make_views` or `embed` is missing.
@@ -114,150 +112,233 @@ class ContrastiveModel(
 
     Reference:
         Gao et al., 2021, Scaling Deep Contrastive Learning Batch Size under
-        Memory Limited Setup, for the split of `embed` and `contrastive_loss`.
+        Memory Limited Setup, for the split into `embed` and `compute_losses`.
     """
 
     named_losses = {}
     # Arguments of the constructor that are Keras objects.
     parts = ()
-    # That of `compile`.
-    microbatch_size = None
+    # Set by `compile`.
+    step_metrics = None
 
-    def __init__(self, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.health = BatchHealth()
-
-    # The three functions of a method.
+    # The five functions of a method.
 
     def make_views(self, x: Any, training: bool) -> Any:
-        """The data to the views of it, in any structure of tensors."""
+        """The views of the data, in any structure of tensors."""
         raise NotImplementedError(
             f"{type(self).__name__} must implement `make_views(x, training)`."
         )
 
     def embed(self, views: Any, training: bool) -> Any:
-        """The views to a dict with two embeddings under `"pair"`."""
+        """The embeddings of the views, in any structure of tensors."""
         raise NotImplementedError(
             f"{type(self).__name__} must implement `embed(views, training)`."
         )
 
-    def contrastive_loss(
-        self, embeddings: Any, sample_weight: Any = None
-    ) -> Any:
-        """The compiled loss of the pair of embeddings, a scalar."""
-        return self.loss(*embeddings["pair"], sample_weight=sample_weight)
+    def embed_targets(self, views: Any, training: bool) -> Any:
+        """The targets of the branch without gradient, `None` by default."""
+        return None
 
-    # What else a method may have its own way.
+    def compute_losses(
+        self,
+        embeddings: Any,
+        targets: Any = None,
+        y: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> dict[str, Any]:
+        """The losses of the whole batch, as a dict of named scalars.
+
+        Args:
+            embeddings: The result of `embed`, for all examples of the batch.
+            targets: The result of `embed_targets`.
+            y: The labels, if the data has any.
+            sample_weight: Optional float tensor of shape `(batch,)`.
+            training: Whether the model trains.
+
+        Returns:
+            Dict of scalars with the keys `loss_names`. An entry `"loss"` is
+            logged as the loss; without one, the sum of all losses is logged.
+            Each is a scalar as a `keras.losses.Loss` returns it: under
+            `tf.distribute` Keras divides it by the number of replicas, so a
+            constant must not be added.
+        """
+        loss = self.loss(*embeddings["pair"], sample_weight=sample_weight)
+        return {"loss": loss}
+
+    def after_update(self, embeddings: Any, targets: Any) -> None:
+        """Updates state that gradients do not, once per training step."""
+
+    # Other functions that a method may define.
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """The keys of the dict that `compute_losses` returns."""
+        return ("loss",)
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether the method has a branch without gradient."""
+        return type(self).embed_targets is not ContrastiveModel.embed_targets
+
+    @property
+    def uses_compiled_loss(self) -> bool:
+        """Whether the method needs a loss in `compile`."""
+        is_default = (
+            type(self).compute_losses is ContrastiveModel.compute_losses
+        )
+        return is_default or bool(self.named_losses)
 
     def draw_views(self, x: Any) -> Any:
-        """The data with all random numbers of its views, for `finish_views`.
+        """Draws the random numbers of the views; `finish_views` applies them.
 
-        A step in microbatches calls it in place of `make_views(x,
-        training=True)`, and `finish_views` on a part of what it returns, so
-        that there are never the views of the whole batch. A subclass that
-        overrides `make_views` alone has them all made at once.
+        With microbatches, a step calls it instead of `make_views(x,
+        training=True)`, and then calls `finish_views` on parts of its result,
+        so that the views of the whole batch never exist at once. If a subclass
+        overrides `make_views` alone, all views are made at once.
 
         Args:
             x: The data.
 
         Returns:
-            Any structure of tensors with the batch as first axis. Defaults to
+            Any structure of tensors with the batch as first axis. By default
             the views.
         """
         return self.make_views(x, training=True)
 
     def finish_views(self, drawn: Any) -> Any:
-        """The views of those examples that `drawn` has, without randomness."""
+        """The views of the examples in `drawn`, without randomness."""
         return drawn
 
     def unpack_data(self, data: Any) -> Any:
-        """What the data yields, as `(x, y, sample_weight)`."""
+        """A batch of the data as `(x, y, sample_weight)`."""
         return keras.utils.unpack_x_y_sample_weight(data)
 
-    def named_parts(self, x: Any, y: Any) -> dict[str, Any]:
-        """What `fit` is given, with the names that errors use."""
-        return {"x": x, "y": y}
+    def metric_inputs(self, embeddings: Any, targets: Any) -> tuple:
+        """The tensors that `metrics` are updated with, each `(batch, dim)`.
 
-    def check_host_batch(self, data: Any) -> None:
-        """Raises for a batch with values that a backend would change.
-
-        It gets each batch as the data yields it: on JAX before its values
-        become 32 bits wide.
+        Their spread also shows whether the embeddings have collapsed.
         """
+        return tuple(embeddings["pair"])
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
-        """The metrics of the pair of embeddings, where `compile` names none."""
+        """The metrics of the embeddings, if `compile` names none."""
         return [ContrastiveAccuracy()]
 
     def undecayed_variables(self) -> list:
-        """Those that no weight decay of the optimizer shall touch."""
+        """The variables excluded from the optimizer's weight decay."""
         return []
 
     def build_from_encoders(self) -> None:
-        """Builds the model, where its encoders say what they take and give."""
+        """Builds the model, if its encoders know their input and output.
 
-    def embedding_like(self, outputs: Any) -> Any:
-        """A tensor of an embedding's shape, from what `call` returned."""
-        return keras.tree.flatten(outputs)[0]
+        By default it is built if all of its layers are.
+        """
+        _, *layers = all_layers(self)
+        if layers and all(layer.built for layer in layers):
+            self.built = True
 
-    @property
-    def value_range(self):
-        """Range of float images, where it is known."""
-        return None
+    # Checks of the data, called by `make_views`.
 
     def watch(self, inputs: Any, training: bool = True) -> Any:
-        """Looks for unusable inputs, which are then reported.
+        """Records unusable inputs, to be reported after the step.
 
         Args:
-            inputs: Any structure of tensors. Where `value_range` is known, the
+            inputs: Any structure of tensors. If `value_range` is known, the
                 first of them are images.
             training: Whether the inputs are trained on.
 
         Returns:
-            The inputs. In training they have zeros for NaN, to protect the
-            weights; the error comes after the step.
+            The inputs. In training, NaN is replaced by zeros to protect the
+            weights; the error is raised after the step.
         """
-        for kind, *values in input_findings(inputs, self.value_range):
+        findings = bad_values.input_findings(inputs, self.value_range)
+        for kind, *values in findings:
             self.health.record(kind, *values)
-        return finite(inputs) if training else inputs
+        return bad_values.finite(inputs) if training else inputs
 
     def watch_tokens(self, texts: Any, encoder: Any) -> Any:
-        """Looks for token ids that a text encoder does not know.
+        """Records token ids that a text encoder does not know.
 
         Args:
             texts: A tensor of token ids, or a dict with `"token_ids"`. Other
-                inputs are left alone.
-            encoder: The text encoder, which says with `vocabulary_size` how
-                many ids it knows, and with `end_id` which one each text must
-                have.
+                inputs are returned unchanged.
+            encoder: The text encoder. Its `vocabulary_size` is the number of
+                ids it knows, its `end_id` the id that each text must contain.
 
         Returns:
-            The texts, with the id 0 for unknown ids.
+            The texts, with unknown ids replaced by 0.
         """
-        tokens = tokens_of(texts)
+        tokens = bad_values.tokens_of(texts)
         if tokens is None:
             return texts
         end_id = getattr(encoder, "end_id", None)
         if end_id is not None:
-            missing = without_end(tokens, end_id)
+            missing = bad_values.without_end(tokens, end_id)
             self.health.record(ENDS, missing, expected=end_id)
-        size = vocabulary_size_of(encoder)
+        size = bad_values.vocabulary_size_of(encoder)
         if size is None:
             return texts
-        unknown, low, high = not_ids(tokens, size)
+        unknown, low, high = bad_values.not_ids(tokens, size)
         bad = ops.any(unknown, axis=1)
         self.health.record(TOKENS, bad, low, high, size)
-        return with_tokens(texts, ops.where(unknown, 0, tokens))
+        tokens = ops.where(unknown, 0, tokens)
+        return bad_values.with_tokens(texts, tokens)
 
-    def watched_loss(self, *args: Any, **kwargs: Any) -> Any:
-        """`compute_loss`, and a look whether it is finite."""
-        loss = self.compute_loss(*args, **kwargs)
-        bad = ops.logical_not(ops.isfinite(ops.reshape(loss, (1,))))
-        is_infinite = ops.cast(ops.logical_not(ops.isnan(loss)), "float32")
+    # Parts of a step that are the same on all backends.
+
+    def total_loss(
+        self,
+        embeddings: Any,
+        targets: Any,
+        y: Any,
+        sample_weight: Any,
+        training: bool,
+    ) -> Any:
+        """Logs the losses and returns their sum, a scalar."""
+        losses = self.compute_losses(
+            embeddings, targets, y, sample_weight, training
+        )
+        if set(losses) != set(self.step_metrics.loss_names):
+            raise ValueError(
+                "`compute_losses` must return a dict with the keys "
+                "`loss_names`. Received: "
+                f"{sorted(losses)} from {type(self).__name__}, whose "
+                f"loss_names are {sorted(self.step_metrics.loss_names)}"
+            )
+        of_layers = sum(layer_losses(self))
+        total = sum(losses.values()) + of_layers
+        shown = losses["loss"] + of_layers if "loss" in losses else total
+        batch_size = ops.shape(keras.tree.flatten(embeddings)[0])[0]
+        unscaled = {k: distribution.unscale_loss(v) for k, v in losses.items()}
+        self.step_metrics.update_losses(
+            unscaled, distribution.unscale_loss(shown), batch_size
+        )
+        bad = ops.logical_not(ops.isfinite(ops.reshape(total, (1,))))
+        is_infinite = ops.cast(ops.logical_not(ops.isnan(total)), "float32")
         self.health.record(LOSS, bad, is_infinite)
-        return loss
+        return total
 
-    # What Keras asks of a model.
+    def update_metrics(
+        self, embeddings: Any, targets: Any, sample_weight: Any
+    ) -> None:
+        """Updates the compiled metrics and the statistics of embeddings."""
+        inputs = self.metric_inputs(embeddings, targets)
+        self.health.update_embeddings(*inputs)
+        self.step_metrics.update_metrics(inputs, sample_weight)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        metrics = super().metrics
+        if self.step_metrics is None:
+            return metrics
+        # The first metric of Keras is that of the loss.
+        return [*self.step_metrics.all(), *metrics[1:]]
+
+    # The interface of Keras models.
+
+    def built_in_callbacks(self, callbacks: Any, x: Any) -> Any:
+        return default_callbacks(callbacks, x, self)
 
     def compile(
         self,
@@ -265,12 +346,13 @@ class ContrastiveModel(
         loss: Any = None,
         metrics: Any = None,
         microbatch_size: int | None = None,
+        weighted_metrics: Any = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Configures training; every argument has a default that trains.
+        """Configures training; the defaults of all arguments can train.
 
         Args:
             optimizer: A Keras optimizer or its name. Defaults to `"adam"`.
@@ -279,60 +361,68 @@ class ContrastiveModel(
                 float tensors of shape `(batch, dim)`. Defaults to the loss of
                 the method's paper.
             metrics: A metric object or a list of them, which are updated
-                with `(first, second)` too. Defaults to those of the method;
-                an empty list for none.
+                with the same two tensors. Defaults to the metrics of the
+                method; pass an empty list for none.
             microbatch_size: Int, how many examples are embedded at a time in
-                training, a divisor of the batch (of each replica's, under a
-                distribution). The loss and its gradient are those of the
-                whole batch, at the memory of the activations of one
-                microbatch, for one more forward pass (Gao et al., 2021,
+                training, a divisor of the batch size (of each replica's, under
+                a distribution). The loss and its gradient are those of the
+                whole batch. Only the activations of one microbatch are in
+                memory, at the cost of one more forward pass (Gao et al., 2021,
                 Scaling Deep Contrastive Learning Batch Size under Memory
-                Limited Setup). Dropout draws the same in both passes. Batch
-                statistics are those of a microbatch. `None`, the default,
+                Limited Setup). Dropout draws the same units in both passes.
+                Batch statistics are those of a microbatch. `None`, the default,
                 embeds the batch at once.
+            weighted_metrics: As `metrics`, for metrics that also take
+                `sample_weight`.
             run_eagerly: As in `keras.Model.compile`.
             steps_per_execution: As in `keras.Model.compile`.
-            jit_compile: As in `keras.Model.compile`. On PyTorch `True` warns
-                and stands for `False`: torch.compile would trace the step for
+            jit_compile: As in `keras.Model.compile`. On PyTorch, `True` warns
+                and acts as `False`: torch.compile would trace the step for
                 minutes and gain nothing.
             auto_scale_loss: As in `keras.Model.compile`.
 
         Raises:
             ValueError: If an argument is not of the right kind: a loss of
-                labels, a metric by its name, a size that is no integer.
+                labels, a metric by its name, or a size that is not an integer.
         """
-        loss = loss_object(loss, self.named_losses)
+        if loss is not None or self.uses_compiled_loss:
+            loss = loss_object(loss, self.named_losses)
         if microbatch_size is not None:
             microbatch_size = check_positive_int(
                 "microbatch_size", microbatch_size
             )
         check_positive_int("steps_per_execution", steps_per_execution)
-        with distribution.scope_of(self):
-            check_replicas_can(optimizer, steps_per_execution, jit_compile)
         if metrics is None:
             metrics = self.default_metrics()
-        metrics = metric_objects(metrics)
-        # Keras is not told of the loss: it would call it on labels and
-        # predictions, of which there are none.
-        super().compile(
-            optimizer=optimizer,
-            metrics=metrics,
-            run_eagerly=run_eagerly,
-            steps_per_execution=steps_per_execution,
-            jit_compile=usable_jit_compile(jit_compile),
-            auto_scale_loss=auto_scale_loss,
-        )
-        self.loss = loss
-        self.microbatch_size = microbatch_size
-        self._jit_compile_argument = jit_compile
-        # Not in the constructor, after which a subclass may add state of its
-        # own; not in `fit`, before which callbacks may restore a checkpoint.
-        if not self.built:
-            self.build_from_encoders()
-        self.leave_undecayed()
+        metrics = metric_objects("metrics", metrics)
+        weighted_metrics = metric_objects("weighted_metrics", weighted_metrics)
+        with distribution.scope_of(self):
+            check_replicas_can(optimizer, steps_per_execution, jit_compile)
+            # Keras does not receive the loss and the metrics: it would call
+            # them on labels and predictions, which do not exist here.
+            super().compile(
+                optimizer=optimizer,
+                run_eagerly=run_eagerly,
+                steps_per_execution=steps_per_execution,
+                jit_compile=usable_jit_compile(jit_compile),
+                auto_scale_loss=auto_scale_loss,
+            )
+            self.step_metrics = StepMetrics(
+                loss_tracker(self), self.loss_names, metrics, weighted_metrics
+            )
+            self.loss = loss
+            self.microbatch_size = microbatch_size
+            self._jit_compile_argument = jit_compile
+            # Not in the constructor, since a subclass may add its own state
+            # after it. Not in `fit`, since callbacks may restore a checkpoint
+            # before it.
+            if not self.built:
+                self.build_from_encoders()
+        self.exclude_from_weight_decay()
 
-    def leave_undecayed(self) -> None:
-        # Needs the variables and the optimizer, whichever comes last.
+    def exclude_from_weight_decay(self) -> None:
+        """Excludes `undecayed_variables` from the optimizer's weight decay."""
+        # Takes effect once both the variables and the optimizer exist.
         if self.built and self.compiled and not self.optimizer.built:
             leave_undecayed(self.optimizer, self.undecayed_variables())
 
@@ -359,51 +449,6 @@ class ContrastiveModel(
 
     def compile_from_config(self, config: dict) -> None:
         compile_from(self, config)
-
-    def train_step(self, *args: Any) -> Any:
-        # Where no `fit` did so, in a loop of `train_on_batch` for one.
-        self.start_equal()
-        return train_step.train_step(self, *args)
-
-    def test_step(self, *args: Any) -> Any:
-        self.start_equal()
-        return train_step.test_step(self, *args)
-
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The scalar to differentiate; `y_pred` is what `embed` returned.
-
-        It also updates the tracker behind `logs["loss"]` with the contrastive
-        loss and the layers' own losses, leaving out what a subclass adds.
-        """
-        loss = self.contrastive_loss(y_pred, sample_weight)
-        for layer_loss in self.losses:
-            loss = loss + self._aggregate_additional_loss(layer_loss)
-        self._loss_tracker.update_state(
-            distribution.unscale_loss(loss),
-            sample_weight=ops.shape(y_pred["pair"][0])[0],
-        )
-        return loss
-
-    def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
-    ) -> Any:
-        if isinstance(y_pred, dict) and "pair" in y_pred:
-            pair = y_pred["pair"]
-            self.health.update_embeddings(*pair)
-        else:
-            # Keras builds the metrics on what `call` returns, once before
-            # training, where only shapes matter.
-            pair = (self.embedding_like(y_pred),) * 2
-        if self._compile_metrics is not None:
-            self._compile_metrics.update_state(*pair, sample_weight)
-        return self.get_metrics_result()
 
     @classmethod
     def from_config(cls, config: dict) -> Any:

@@ -3,68 +3,69 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_contrastive import distribution
+from keras_contrastive.layers.image_augmentation.default_augmenters import (
+    simclr_augmenter,
+)
 from keras_contrastive.layers.multi_view import MultiView
 from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.losses.nt_xent_loss import NTXentLoss
-from keras_contrastive.metrics.bad_values import not_ids
-from keras_contrastive.metrics.batch_health import LABELS
-from keras_contrastive.models.checks import check_images
-from keras_contrastive.models.checks import check_label_form
-from keras_contrastive.models.checks import check_labels
-from keras_contrastive.models.checks import check_representation
-from keras_contrastive.models.checks import is_pair
-from keras_contrastive.models.checks import known_shape
-from keras_contrastive.models.checks import value_range_of
 from keras_contrastive.models.contrastive_model import ContrastiveModel
-from keras_contrastive.models.default_augmenters import simclr_augmenter
-from keras_contrastive.models.watched_values import vocabulary_size_of
+from keras_contrastive.trainer.bad_values import not_ids
+from keras_contrastive.trainer.bad_values import vocabulary_size_of
+from keras_contrastive.trainer.training_statistics import LABELS
+from keras_contrastive.validation import check_images
+from keras_contrastive.validation import check_label_form
+from keras_contrastive.validation import check_labels
 from keras_contrastive.validation import check_positive_int
+from keras_contrastive.validation import check_representation
+from keras_contrastive.validation import is_pair
+from keras_contrastive.validation import known_shape
+from keras_contrastive.validation import value_range_of
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class SimCLRModel(ContrastiveModel):
-    """SimCLR: representations of images from unlabelled images.
+    """SimCLR: representations of images from unlabeled images.
 
-    Of images by default, and of whatever else there is an encoder and an
-    augmenter for: signals, sentences, rows of a table.
+    The examples are images by default. With a suitable encoder and augmenter
+    they may be signals, sentences or rows of a table.
 
     Each image is augmented into two views. Encoder and projector turn a view x
     into the representation `h = encoder(x)` and the projection
-    `z = projector(h)`, and the loss asks z of one view to find z of the other
-    among the whole batch. Both views go through in one pass, so that a
-    BatchNorm cannot tell them apart. After training, h is what you use: it is
-    what `predict` returns.
+    `z = projector(h)`. For the z of one view, the loss must find the z of the
+    other view among the whole batch. Both views are encoded in one pass, so
+    that a BatchNorm cannot tell them apart. After training, use h, which
+    `predict` returns.
 
-    Optionally a linear probe learns the labels from h while the encoder
-    trains, through a stopped gradient, so that the encoder never sees a label:
-    a cheap look at the quality of h in every epoch.
+    Optionally, a linear probe learns the labels from h while the encoder
+    trains. Its gradient does not reach the encoder, so the encoder never sees a
+    label. The probe is a cheap measure of the quality of h in every epoch.
 
     Args:
         encoder: Keras model or layer, images `(batch, height, width, 3)`, or
-            what else the augmenter gives, to vectors `(batch, dim)`:
+            other outputs of the augmenter, to vectors `(batch, dim)`:
             `models.ResNet18`, a `keras.applications` model with
-            `pooling="avg"`, your own.
+            `pooling="avg"` or your own.
         projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
             to `ProjectionHead(dim, 128)`.
         augmenter: Layer that turns a batch of images into a batch of randomly
             changed images, or a `MultiView` of such layers. With
             `training=False` it must not change them, except for resizing.
             Defaults to `simclr_augmentation` for the size the encoder takes,
-            `"cifar10"` up to 96 pixels and `"imagenet"` above.
-            `keras.layers.Identity()` where the encoder's dropout alone makes
-            the views differ.
+            `"cifar10"` up to 96 pixels and `"imagenet"` above. Use
+            `keras.layers.Identity()` if only the encoder's dropout makes the
+            views differ.
         probe: Layer `(batch, dim)` to `(batch, num_classes)` logits, trained
-            on the labels. Defaults to a Dense layer where `num_classes` is
-            given, and to no probe where it is not.
+            on the labels. Defaults to a Dense layer if `num_classes` is given,
+            and to no probe otherwise.
         num_classes: Int, number of classes for the default probe.
-        **kwargs: Those of `keras.Model`.
+        **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
         x: Images of shape `(batch, height, width, 3)`: uint8 in [0, 255], or
             floats in the augmenter's `value_range`, [0, 1] by default. They
-            are resized to the augmenter's size. With an augmenter that is not
-            of images: whatever it takes, a tensor or a dict of tensors.
+            are resized to the augmenter's size. With an augmenter of other
+            data: whatever it takes, a tensor or a dict of tensors.
         training: Whether the encoder runs in training mode.
 
     Returns:
@@ -72,20 +73,20 @@ class SimCLRModel(ContrastiveModel):
 
     `fit` and `evaluate` take images, or `(images, labels)` with int labels of
     shape `(batch,)`, as arrays, `tf.data.Dataset`, `PyDataset` or torch
-    `DataLoader`. In place of the images they also take a tuple of two batches
-    of views that were made elsewhere, `((view_a, view_b), labels)`; the
-    augmenter then leaves them as they are. So inputs of several parts come as
-    a dict, not as a tuple. `evaluate` returns the loss and metrics on two
-    freshly augmented views, with the encoder in inference mode.
+    `DataLoader`. Instead of the images they also take a tuple of two batches of
+    views that were made elsewhere, `((view_a, view_b), labels)`, which the
+    augmenter leaves unchanged. Inputs of several parts must therefore be a
+    dict, not a tuple. `evaluate` returns the loss and metrics on two freshly
+    augmented views, with the encoder in inference mode.
 
     The logs hold `loss`, which is the contrastive loss alone,
     `contrastive_accuracy`, and with a probe `probe_loss` and `probe_accuracy`.
 
     Raises:
-        ValueError: If the encoder's output is not of rank 2, the images are
-            not RGB images of rank 4 and the augmenter is one of images, there
-            is a probe but no labels, or there is no augmenter and the encoder
-            does not say what size of images it takes.
+        ValueError: If the encoder's output is not of rank 2, the augmenter is
+            one of images but the inputs are not RGB images of rank 4, there is
+            a probe but no labels, or there is no augmenter and the encoder does
+            not say what image size it takes.
 
     Example:
 
@@ -156,10 +157,19 @@ class SimCLRModel(ContrastiveModel):
             self.probe_objective = keras.losses.SparseCategoricalCrossentropy(
                 from_logits=True
             )
-            self.probe_loss = keras.metrics.Mean(name="probe_loss")
             self.probe_accuracy = keras.metrics.SparseCategoricalAccuracy(
                 name="probe_accuracy"
             )
+
+    @property
+    def augmenter(self) -> Any:
+        """The augmenter of all views, or a list of one for each view."""
+        return self.multi_view.augmenter
+
+    def __dir__(self):
+        # Keras saves a layer under the first attribute that holds it, and
+        # saved files hold the augmenter under `multi_view`.
+        return [name for name in super().__dir__() if name != "augmenter"]
 
     @property
     def _augmenter(self):
@@ -174,7 +184,7 @@ class SimCLRModel(ContrastiveModel):
         return [] if self.probe is None else self.probe.trainable_variables
 
     def make_views(self, x: Any, training: bool) -> Any:
-        """Two augmented views; in evaluation too, or there is no loss."""
+        """Two augmented views, also in evaluation: the loss needs them."""
         if is_pair(x):
             views = [self._prepare(self._watch(v, training)) for v in x]
         else:
@@ -217,15 +227,16 @@ class SimCLRModel(ContrastiveModel):
         if is_pair(x):
             x = x[0]
         prepared = self._prepare(x)
-        self.look_at(x)
+        self.warn_of_bad_inputs(x)
         return self.encoder(prepared, training=training)
 
     def representation_model(self) -> keras.Model:
         """The encoder as a model of pixels, for models of your own.
 
-        `encoder` takes what the augmenter gives, floats in its `value_range`.
-        This model takes pixels from 0 to 255 and brings them there first. It
-        shares the weights of the encoder, and neither augments nor resizes.
+        `encoder` takes the augmenter's outputs, floats in its `value_range`.
+        This model takes pixels from 0 to 255 and converts them to that range
+        first. It shares the weights of the encoder, and neither augments nor
+        resizes.
 
         Returns:
             A `keras.Sequential` model: images in [0, 255], uint8 or floats, of
@@ -241,7 +252,7 @@ class SimCLRModel(ContrastiveModel):
             )
         low, high = self.value_range
         shape = known_shape(self.encoder, "input_shape") or (None,) * 3 + (3,)
-        # As exact as the augmenter is, under every policy.
+        # As precise as the augmenter, under every dtype policy.
         rescale = keras.layers.Rescaling(
             (high - low) / 255, low, name="rescale", dtype="float32"
         )
@@ -261,7 +272,7 @@ class SimCLRModel(ContrastiveModel):
 
     @property
     def num_classes(self):
-        """How many classes the probe tells apart, `None` if not known."""
+        """The number of classes of the probe, `None` if not known."""
         units = getattr(self.probe, "units", None)
         shape = known_shape(self.probe, "output_shape")
         return shape[-1] if units is None and shape else units
@@ -271,7 +282,7 @@ class SimCLRModel(ContrastiveModel):
         return self.watch(x, training)
 
     def _prepare(self, x):
-        """The inputs as the encoder takes them, not augmented."""
+        """Converts the inputs to the encoder's format, without augmentation."""
         self._check(x)
         return self.multi_view.prepare(x)
 
@@ -279,28 +290,26 @@ class SimCLRModel(ContrastiveModel):
         if self.value_range is not None:  # an augmenter of images
             check_images(x)
 
-    def compute_loss(
+    def compute_losses(
         self,
-        x: Any = None,
+        embeddings: Any,
+        targets: Any = None,
         y: Any = None,
-        y_pred: Any = None,
         sample_weight: Any = None,
         training: bool = True,
-    ) -> Any:
-        if self.probe is not None:
-            # First, since `losses` holds those that the probe adds.
-            h = ops.concatenate(y_pred["representations"], axis=0)
-            logits = self.probe(ops.stop_gradient(h), training=training)
-        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+    ) -> dict[str, Any]:
+        losses = super().compute_losses(embeddings, sample_weight=sample_weight)
         if self.probe is None:
-            return loss
+            return losses
         if y is None:
             raise ValueError(
                 "The data must be (images, labels) for a model with a probe. "
                 "Received: images without labels. Pass the labels, or build "
                 "the model with probe=None and num_classes=None."
             )
-        count = ops.shape(y_pred["representations"][0])[0]
+        h = ops.concatenate(embeddings["representations"], axis=0)
+        logits = self.probe(ops.stop_gradient(h), training=training)
+        count = ops.shape(embeddings["representations"][0])[0]
         y, usable = self._watch_labels(y, count, logits.shape[-1])
         labels = ops.concatenate([y, y], axis=0)
         if sample_weight is not None:
@@ -308,32 +317,29 @@ class SimCLRModel(ContrastiveModel):
         sample_weight = ops.concatenate([usable, usable], axis=0)
         self.probe_accuracy.update_state(labels, logits, sample_weight)
         probe_loss = self.probe_objective(labels, logits, sample_weight)
-        self.probe_loss.update_state(
-            distribution.unscale_loss(probe_loss),
-            sample_weight=ops.shape(labels)[0],
-        )
-        return loss + probe_loss
+        return {**losses, "probe_loss": probe_loss}
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        return ("loss",) if self.probe is None else ("loss", "probe_loss")
 
     def named_parts(self, x: Any, y: Any) -> dict[str, Any]:
         name = "x" if self.value_range is None else "images"
         return {name: x, "labels": y}
 
     def _watch_labels(self, y, count, num_classes):
-        """Labels as integers, and 1 for each that can be, 0 for the others."""
+        """Labels as integers, and 1 for each valid label, 0 for the others."""
         check_label_form(y)
         y = ops.reshape(y, (-1,))
         given = ops.shape(y)[0]
         bad, low, high = not_ids(y[:count], num_classes)
         if not isinstance(given, int):
-            # One-hot labels, in a graph for labels of any shape.
+            # One-hot labels; in a graph, labels of any shape.
             bad = ops.logical_or(bad, ops.not_equal(given, count))
             y = y[:count]
         self.health.record(LABELS, bad, low, high, num_classes)
         labels = ops.cast(ops.where(bad, 0, y), "int32")
         return labels, ops.cast(ops.logical_not(bad), "float32")
-
-    def embedding_like(self, outputs: Any) -> Any:
-        return self.projector(outputs)
 
     def build(self, input_shape: Any) -> None:
         output_shape = known_shape(self.encoder, "output_shape")
@@ -348,7 +354,7 @@ class SimCLRModel(ContrastiveModel):
         if self.probe is not None:
             self.probe(h)
         self.built = True
-        self.leave_undecayed()
+        self.exclude_from_weight_decay()
 
     def build_from_encoders(self) -> None:
         if known_shape(self.encoder, "output_shape") is not None:

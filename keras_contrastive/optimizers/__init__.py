@@ -1,4 +1,4 @@
-"""Optimizers, learning-rate rules, and what weight decay leaves out."""
+"""Optimizers, learning-rate rules, and exclusions from weight decay."""
 
 from keras_contrastive.optimizers.lars import LARS
 from keras_contrastive.optimizers.learning_rate import scaled_learning_rate

@@ -18,10 +18,10 @@ class LARS(keras.optimizers.Optimizer):
     w <- w - v
     ```
 
-    Weights of rank 0 or 1 (biases, the gains and offsets of normalisation
-    layers) take part in neither weight decay nor adaptation, as in SimCLR, and
-    neither does what `exclude` matches or `exclude_from_weight_decay()` was
-    told: they are trained by plain momentum SGD.
+    Weights of rank 0 or 1 (biases, the gains and offsets of normalization
+    layers) are excluded from weight decay and adaptation, as in SimCLR. So are
+    the variables that `exclude` matches or that were passed to
+    `exclude_from_weight_decay()`. They are trained by plain momentum SGD.
 
     Args:
         learning_rate: A float, a `keras.optimizers.schedules` schedule or a
@@ -32,7 +32,7 @@ class LARS(keras.optimizers.Optimizer):
         trust_coefficient: Float, `c` above. Defaults to 0.001.
         exclude: Optional sequence of regular expressions; a variable whose
             `path` one of them matches (`re.search`) is excluded too.
-        **kwargs: Those of `keras.optimizers.Optimizer`: `clipnorm`,
+        **kwargs: Arguments of `keras.optimizers.Optimizer`: `clipnorm`,
             `global_clipnorm`, `use_ema`, `gradient_accumulation_steps`, `name`
             and others.
 
@@ -84,7 +84,7 @@ class LARS(keras.optimizers.Optimizer):
                 f"Received: trust_coefficient={trust_coefficient}"
             )
         # Keras' own `weight_decay` is decoupled from the gradient, so the base
-        # class is not told of ours.
+        # class does not receive ours.
         super().__init__(
             learning_rate=learning_rate, weight_decay=None, name=name, **kwargs
         )
@@ -98,7 +98,7 @@ class LARS(keras.optimizers.Optimizer):
             return
         super().build(variables)
         self.velocities = self.add_optimizer_variables(variables, "velocity")
-        # Decided here, on Keras variables: `update_step` is given TensorFlow's
+        # Decided here, on Keras variables: `update_step` receives TensorFlow's
         # own, which have no path.
         self._adapted = [self._adapts(variable) for variable in variables]
 
@@ -128,7 +128,7 @@ class LARS(keras.optimizers.Optimizer):
     def _trust(self, weight, gradient):
         weight_norm, gradient_norm = _norm(weight), _norm(gradient)
         usable = ops.logical_and(weight_norm > 0, gradient_norm > 0)
-        # A division that is not taken must not be by zero either.
+        # Avoid a division by zero even where its result is not used.
         ratio = weight_norm / ops.where(usable, gradient_norm, 1.0)
         trust = ops.where(usable, self.trust_coefficient * ratio, 1.0)
         return ops.cast(trust, gradient.dtype)

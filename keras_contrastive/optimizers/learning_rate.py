@@ -7,7 +7,7 @@ def scaled_learning_rate(batch_size: int, rule: str = "linear") -> float:
     """Peak learning rate for LARS by SimCLR's rules.
 
     `"linear"`: `0.3 * batch_size / 256`. `"sqrt"`: `0.075 * sqrt(batch_size)`,
-    the better one for small batches and few epochs. They meet at 4096.
+    better for small batches and few epochs. They are equal at 4096.
 
     Args:
         batch_size: Int, images per step over all devices.
@@ -49,8 +49,8 @@ def warmup_cosine(
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """Linear warmup to `peak`, then half a cosine down to 0.
 
-    Keras' own `CosineDecay` with its arguments put the way the papers state
-    the schedule.
+    It is Keras' own `CosineDecay`, with arguments as in the papers'
+    description of the schedule.
 
     Args:
         peak: Float, the highest learning rate.

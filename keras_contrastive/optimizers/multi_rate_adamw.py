@@ -8,17 +8,17 @@ import keras
 class MultiRateAdamW(keras.optimizers.AdamW):
     """AdamW in which some weights learn faster or slower than others.
 
-    To fine-tune a pretrained model: what was trained before takes small steps,
-    what is new takes large ones.
+    Use it to fine-tune a pretrained model: pretrained weights take small
+    steps, new weights take large ones.
 
     Args:
         learning_rate: A float, a `keras.optimizers.schedules` schedule or a
             callable, for all weights.
         multipliers: Dict from regular expressions to positive factors. The
-            first that is found in a variable's `path` (`re.search`) multiplies
-            its learning rate. Weight decay, which is decoupled from the
-            gradient, goes by `learning_rate` alone.
-        **kwargs: Those of `keras.optimizers.AdamW`.
+            factor of the first expression found in a variable's `path`
+            (`re.search`) multiplies its learning rate. Weight decay, which is
+            decoupled from the gradient, uses `learning_rate` alone.
+        **kwargs: Arguments of `keras.optimizers.AdamW`.
 
     Raises:
         ValueError: If a factor is not positive; in `build`, if an expression
@@ -65,7 +65,7 @@ class MultiRateAdamW(keras.optimizers.AdamW):
                     f"the path of a variable. Received: {pattern!r} for "
                     f"{sorted({v.path for v in variables})[:5]}"
                 )
-        # Decided here, on Keras variables: `update_step` is given TensorFlow's
+        # Decided here, on Keras variables: `update_step` receives TensorFlow's
         # own, which have no path.
         self._factors = [self._factor_of(variable) for variable in variables]
 

@@ -1,8 +1,10 @@
-"""Which variables weight decay leaves alone."""
+"""Excludes variables from weight decay."""
 
 import re
 
 import keras
+
+from keras_contrastive.trainer.keras_internals import leave_undecayed
 
 _LEARNED_TOKENS = re.compile(r"position|class_token|class_embedding|cls_token")
 
@@ -10,19 +12,19 @@ _LEARNED_TOKENS = re.compile(r"position|class_token|class_embedding|cls_token")
 def exclude_from_weight_decay(
     model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None
 ) -> None:
-    """Leaves what is no matrix of weights out of an optimizer's weight decay.
+    """Excludes all but weight matrices from an optimizer's weight decay.
 
-    These are the variables of rank 0 or 1 (biases, gains of normalisation
+    It excludes the variables of rank 0 or 1 (biases, gains of normalization
     layers, the logit scale), and position embeddings and class tokens by their
-    names. Decay pulls a weight towards 0, which regularises a matrix, but for
-    a gain, a bias or a temperature 0 is no more likely a value than another.
+    names. Decay pulls a weight toward 0. This regularizes a matrix, but 0 is
+    not a more likely value than others for a gain, a bias or a temperature.
 
-    Call it once the model has its variables and before training. It adds to
-    what the optimizer was told to leave out before.
+    Call it once the model has its variables and before training. Variables
+    that the optimizer already excludes stay excluded.
 
     Args:
-        model: A model or layer that is built; a `ContrastiveModel` is, after
-            `compile`, where its encoders are.
+        model: A model or layer that is built; after `compile`, a
+            `ContrastiveModel` is built if its encoders are.
         optimizer: The optimizer. Defaults to the one that the model is
             compiled with.
 
@@ -66,25 +68,3 @@ def exclude_from_weight_decay(
             if len(variable.shape) < 2 or _LEARNED_TOKENS.search(variable.path)
         ],
     )
-
-
-def leave_undecayed(optimizer, variables):
-    """Adds `variables` to those that the optimizer's decay leaves out.
-
-    `Optimizer.exclude_from_weight_decay` forgets what it was told before.
-    """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    known = getattr(optimizer, "_exclude_from_weight_decay", set())
-    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
-    optimizer.exclude_from_weight_decay(var_list=list(variables))
-    optimizer._exclude_from_weight_decay.update(known)
-    optimizer._exclude_from_weight_decay_pattern = pattern
-
-
-def is_decayed(optimizer, variable):
-    """Whether the optimizer's weight decay applies to the variable."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    # From Keras 3.16 `_use_weight_decay` needs an optimizer that is built.
-    if hasattr(optimizer, "_is_excluded_from_weight_decay"):
-        return not optimizer._is_excluded_from_weight_decay(variable)
-    return optimizer._use_weight_decay(variable)

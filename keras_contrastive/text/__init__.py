@@ -1,4 +1,4 @@
-"""Captions to token ids."""
+"""Tokenizers: convert captions to token ids."""
 
 from keras_contrastive.text.caption_tokenizer import CaptionTokenizer
 from keras_contrastive.text.clip_tokenizer import clip_tokenizer

@@ -1,4 +1,4 @@
-"""A vocabulary of one's own, kept by the `tokenizers` library."""
+"""A tokenizer with its own vocabulary, based on the `tokenizers` library."""
 
 import os
 from collections.abc import Iterable
@@ -14,23 +14,23 @@ PAD, START, END = SPECIAL_TOKENS = ("[pad]", "[start]", "[end]")
 
 
 class CaptionTokenizer:
-    """Captions to token ids, with a vocabulary of one's own.
+    """Converts captions to token ids with its own vocabulary.
 
-    Made by `keras_contrastive.text.train_tokenizer` or `load`. A caption
+    `keras_contrastive.text.train_tokenizer` and `load` create one. A caption
     becomes `[start] tokens [end] [pad] ...` of `context_length` ids; one that
-    is too long loses tokens in front of `[end]`. Text is lower-cased,
-    NFC-normalised and stripped of superfluous white space. Tokens are pairs of
-    bytes, merged as often as the training captions taught: every string of any
-    script has an encoding, and `"[end]"` written in a caption is text like any
-    other.
+    is too long loses tokens before `[end]`. Text is lower-cased,
+    NFC-normalized and stripped of superfluous white space. Tokens are merged
+    pairs of bytes, as learned from the training captions: every string of any
+    script has an encoding, and `"[end]"` written in a caption is ordinary
+    text.
 
     Needs `pip install "keras_contrastive[text]"`, the `tokenizers` library of
-    Hugging Face. Neither TensorFlow nor the network is needed.
+    Hugging Face. It requires neither TensorFlow nor network access.
 
     Args:
-        tokenizer: the `tokenizers.Tokenizer` that does the work, packing
-            included: with a fixed padding, a truncation of the same length and
-            the three special tokens `[pad]`, `[start]` and `[end]`.
+        tokenizer: the `tokenizers.Tokenizer` that encodes and packs: with a
+            fixed padding, a truncation of the same length and the three
+            special tokens `[pad]`, `[start]` and `[end]`.
 
     Example:
 
@@ -91,7 +91,7 @@ class CaptionTokenizer:
         return ids.reshape(-1, self.context_length)
 
     def decode(self, ids: Any) -> list[str] | str:
-        """The captions of token ids, normalised and without special tokens.
+        """Converts token ids to normalized captions without special tokens.
 
         Args:
             ids: integers of shape `(n, length)`, or `(length,)` for one.
@@ -106,12 +106,12 @@ class CaptionTokenizer:
         return [text.strip() for text in texts]
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes one `.json` file, which `tokenizers` can read as well."""
+        """Writes one `.json` file, which `tokenizers` can also read."""
         self._tokenizer.save(os.fspath(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "CaptionTokenizer":
-        """The tokenizer that `save` has written to `path`."""
+        """The tokenizer that `save` wrote to `path`."""
         try:
             text = Path(path).read_text(encoding="utf-8-sig")
             tokenizer = import_tokenizers().Tokenizer.from_str(text)

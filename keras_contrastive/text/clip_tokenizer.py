@@ -13,8 +13,8 @@ from keras_contrastive.text.caption_tokenizer import import_tokenizers
 from keras_contrastive.text.packed_tokenizer import PackedTokenizer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
-# The words of CLIP's code: its two names, contractions, letters, single digits,
-# the rest.
+# The words of CLIP's code: the names of its two special tokens, contractions,
+# letters, single digits, the rest.
 _WORDS = (
     r"<\|startoftext\|>|<\|endoftext\|>"
     r"|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
@@ -29,13 +29,13 @@ def clip_tokenizer(
 ) -> PackedTokenizer:
     """The tokenizer of a CLIP checkpoint, from its files.
 
-    Ids are those of transformers' `CLIPTokenizer` and of open_clip's and
-    OpenAI's `SimpleTokenizer`. The three differ in what they mend in a text
-    before: the latter two call ftfy, which makes curly quotes straight and
-    repairs characters that were decoded wrongly, and resolve HTML entities.
+    The ids are those of transformers' `CLIPTokenizer` and of open_clip's and
+    OpenAI's `SimpleTokenizer`. The three differ in how they clean a text: the
+    latter two call ftfy, which straightens curly quotes and repairs
+    incorrectly decoded characters, and resolve HTML entities.
 
-    The names of special tokens, such as `<|endoftext|>`, are those tokens in a
-    text too, as in transformers; the encoder reads a text at the first end.
+    The names of special tokens in a text, such as `<|endoftext|>`, become those
+    tokens, as in transformers; the encoder pools at the first end token.
 
     Needs `pip install "keras_contrastive[checkpoints]"`.
 
@@ -46,16 +46,16 @@ def clip_tokenizer(
             `bpe_simple_vocab_16e6.txt.gz`.
         context_length: Int, number of ids that a text is packed into. Defaults
             to that of the folder's model, or CLIP's 77.
-        fix_text: Whether to mend texts as open_clip and OpenAI's code do,
-            rather than not, as transformers.
+        fix_text: Whether to clean texts as open_clip and OpenAI's code do;
+            `False` leaves them unchanged, as transformers does.
 
     Returns:
         A `PackedTokenizer`: strings to an int32 array `(n, context_length)`.
-        `end_id` is where the text encoder reads a text.
+        The text encoder pools at `end_id`.
 
     Raises:
         ValueError: If `path` has no vocabulary, or one without CLIP's tokens,
-            or open_clip would use its tokenizer otherwise.
+            or if open_clip would use its tokenizer differently.
 
     Example:
 
@@ -157,7 +157,7 @@ def _from_merges(path):
     if path.suffix == ".gz":
         content = gzip.decompress(content)
     merges = _pairs(content.decode("utf-8").split("\n")[1 : _NUM_MERGES + 1])
-    # Bytes that are printable characters stand for themselves; ids go by them.
+    # Printable bytes stand for themselves; they determine the order of ids.
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     characters = [chr(code) for code in [*printable, *range(256, 324)]]
     tokens = [
@@ -205,7 +205,7 @@ def _byte_pair_encoding(vocabulary, merges):
 
 
 def _added_tokens(folder):
-    """Content to id and settings of the tokens that the files add, by id."""
+    """Added tokens of the files: content to id and settings, sorted by id."""
     added = read_json(folder / "added_tokens.json") or {}
     tokens = {token: (added[token], {}) for token in added}
     file = "tokenizer_config.json"
@@ -221,7 +221,7 @@ def _added_tokens(folder):
 
 
 def _special_tokens(folder):
-    """Name to string of the special tokens, those that the files name."""
+    """Names to strings of the special tokens that the files name."""
     names = {
         **(read_json(folder / "special_tokens_map.json") or {}),
         **(read_json(folder / "tokenizer_config.json") or {}),

@@ -1,4 +1,4 @@
-"""Tokenizers of other libraries, packed for a text tower."""
+"""Packs the ids of other libraries' tokenizers for a text tower."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -12,20 +12,20 @@ from keras_contrastive.text.texts import to_strings
 class PackedTokenizer:
     """Packs the ids of any tokenizer: `start, tokens, end, pad, ...`.
 
-    For vocabularies of pretrained text towers, with the tokenizer of whatever
-    library has it. A caption that is too long loses tokens in front of the end.
+    It serves pretrained text towers, with the tokenizer of any library. A
+    caption that is too long loses tokens before the end token.
 
     Args:
         tokenize: callable that takes a list of n strings and returns n
             sequences of ids, without padding. It may add start and end or not.
         context_length: int, at least 3: number of ids that a caption is packed
-            into, start and end included.
-        start_id: int, the id in front of the first token.
-        end_id: int, the id behind the last token, where the text tower pools.
-        keep_special: bool, whether start and end ids that `tokenize` returns
-            are tokens of the caption, rather than the start and end that it
-            has added, which are left out by default.
-        pad_id: int, the id that fills up. May equal `end_id`, as in OpenAI's
+            into, including start and end.
+        start_id: int, the id before the first token.
+        end_id: int, the id after the last token, where the text tower pools.
+        keep_special: bool, whether start and end ids returned by `tokenize`
+            are tokens of the caption. By default they are taken for the start
+            and end that it has added, and are removed.
+        pad_id: int, the padding id. It may equal `end_id`, as in OpenAI's
             CLIP: a text tower that pools at an id takes the first one.
 
     Example:
@@ -112,6 +112,6 @@ class PackedTokenizer:
             )
         if self.keep_special:
             return ids
-        # Whether the tokenizer adds start and end itself, or finds the names
-        # of these tokens in a caption: there is one of each in the result.
+        # The result has one start and one end, even if the tokenizer adds them
+        # itself or finds the names of these tokens in a caption.
         return ids[(ids != self.start_id) & (ids != self.end_id)]

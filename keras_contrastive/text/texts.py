@@ -1,4 +1,4 @@
-"""What a tokenizer takes for text."""
+"""Converts the inputs of tokenizers to strings."""
 
 from collections.abc import Iterable
 
@@ -8,8 +8,8 @@ import numpy as np
 def to_strings(texts: str | bytes | Iterable, name: str = "texts") -> list[str]:
     """`texts` as a list of strings that any tokenizer can encode.
 
-    A single string is a batch of one; bytes, as TensorFlow has them, are taken
-    for UTF-8. Half a surrogate pair, which has no encoding, becomes "?".
+    A single string is a batch of one; bytes, as in TensorFlow, are decoded as
+    UTF-8. Half a surrogate pair, which has no encoding, becomes "?".
 
     Raises:
         ValueError: if an item is neither a string nor bytes.

@@ -1,4 +1,4 @@
-"""A vocabulary from captions."""
+"""Learns a vocabulary from captions."""
 
 from collections.abc import Iterable
 
@@ -21,22 +21,22 @@ def train_tokenizer(
 ) -> CaptionTokenizer:
     """Learns a vocabulary from captions, by byte pair encoding.
 
-    Starting from single bytes, the most frequent pair of neighbours within a
-    word becomes a token of its own, until the vocabulary is full or no pair is
-    left that occurs twice. The same captions, in whatever order, give the same
-    vocabulary. Learn from the training captions only; a hundred thousand of
-    them take some seconds.
+    Starting from single bytes, the most frequent pair of adjacent tokens within
+    a word becomes a new token, until the vocabulary is full or no remaining
+    pair occurs twice. The same captions give the same vocabulary in any order.
+    Learn from the training captions only; a hundred thousand of them take a few
+    seconds.
 
     Ids 0, 1 and 2 are the padding, the start and the end of a caption.
 
     Args:
-        captions: iterable of strings, or of lists of strings where an image has
+        captions: iterable of strings, or of lists of strings if an image has
             several captions.
-        vocabulary_size: int, at least 259: the largest number of tokens. With
-            few captions there will be fewer: see
+        vocabulary_size: int, at least 259: the maximum number of tokens. A few
+            captions give fewer tokens: see
             `CaptionTokenizer.vocabulary_size`.
         context_length: int, at least 3: number of ids a caption is packed into,
-            start and end included. CLIP's is 77; captions of one sentence fit
+            including start and end. CLIP's is 77; captions of one sentence fit
             into 32, at less than half the cost.
 
     Returns:
@@ -95,7 +95,7 @@ def _untrained_tokenizer():
             normalizers.Strip(),
         ]
     )
-    # With a space in front the first word is the token it is elsewhere.
+    # With a space before it, the first word has the same token as elsewhere.
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(
         add_prefix_space=True
     )
@@ -104,7 +104,7 @@ def _untrained_tokenizer():
 
 
 def _train(tokenizer, captions, vocabulary_size):
-    """Returns the number of captions."""
+    """Trains the tokenizer and returns the number of captions."""
     tokenizers = import_tokenizers()
     count = 0
 

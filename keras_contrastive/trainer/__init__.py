@@ -1,1 +1,1 @@
-"""The machinery of training that the models share."""
+"""The training machinery that the models share."""

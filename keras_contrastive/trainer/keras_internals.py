@@ -1,25 +1,178 @@
-"""Private names of Keras, as they are in versions 3.15.0 and 3.15.1."""
+"""Every private name of Keras that the package uses.
 
+Each was checked in Keras 3.15.0 and 3.15.1, and in the source of 3.16. No
+other module uses private names of Keras
+(`tests/trainer/test_keras_internals.py`).
+"""
+
+import contextlib
+import functools
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-# Attaches a mask to a tensor inside `call`, as Keras' own `Masking` does: a
-# layer that keeps other tokens in each call has no `compute_mask` to do it.
+# Attaches a mask to a tensor inside `call`, as Keras' own `Masking` does. A
+# layer that keeps different tokens in each call cannot use `compute_mask`.
 # Keras 3.16 has it under this path only.
 from keras.src.backend.common.masking import set_keras_mask as set_keras_mask
 
+# Returns the operations of the backend that owns a tensor.
+from keras.src.utils.backend_utils import DynamicBackend as DynamicBackend
+from keras.src.utils.backend_utils import in_tf_graph as in_tf_graph
+from keras.src.utils.jax_utils import (
+    is_in_jax_tracing_scope as is_in_jax_tracing_scope,
+)
+
+try:
+    from keras.src.layers.preprocessing.data_layer import DataLayer as DataLayer
+except ImportError:  # Its name up to Keras 3.11.
+    pass
+
+# Keras 3.16 sums metrics over torch.distributed by itself.
+KERAS_SUMS_METRICS = hasattr(keras.Model, "_initialize_ddp")
+
+_STATE_GROUPS = (
+    "trainable_variables",
+    "non_trainable_variables",
+    "optimizer_variables",
+    "metrics_variables",
+)
+
+
+class HookedModel(keras.Model):
+    """A `keras.Model` that completes some private hooks of Keras."""
+
+    def _get_jax_state(self, purge_model_variables=False, **groups):
+        # Keras removes the values from the variables before the first step
+        # and restores those that the last step returned. If the first step
+        # fails there are none, and `jax_state_sync` restores these instead.
+        state = super()._get_jax_state(
+            purge_model_variables=purge_model_variables, **groups
+        )
+        if purge_model_variables:
+            names = [name for name in _STATE_GROUPS if groups.get(name)]
+            self._jax_state = dict(zip(names, state, strict=True))
+        return state
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Only TensorFlow's trainer has this method. It builds the model on the
+        # mean of the replicas' batches, which fails with several workers.
+        first_batch = self.first_replica_batch(iterator)
+        if first_batch is not None:
+            iterator, data_batch = None, first_batch
+        super()._maybe_symbolic_build(iterator, data_batch)
+
+    def first_replica_batch(self, iterator: Any) -> Any:
+        """The batch to build the model on, `None` to let Keras choose."""
+
+
+def restore_state(model: keras.Model) -> None:
+    """Restores, on JAX, the values from before a failed step."""
+    if keras.backend.backend() == "jax":
+        model.jax_state_sync()
+
+
+def symbolic_build(model: keras.Model, data_batch: Any) -> None:
+    """Builds, on a batch, everything that the first step would build."""
+    model._symbolic_build(data_batch=data_batch)
+
+
+def set_initial_epoch(model: keras.Model, epoch: int | None) -> None:
+    """Sets the epoch that `fit` starts with; `None` for its argument."""
+    model._initial_epoch = epoch
+
+
+def loss_tracker(model: keras.Model) -> keras.metrics.Mean:
+    """The metric behind `logs["loss"]`."""
+    return model._loss_tracker
+
+
+def layer_losses(model: keras.Model) -> list[Any]:
+    """Regularization losses and `add_loss` losses of layers, as scalars."""
+    return [model._aggregate_additional_loss(loss) for loss in model.losses]
+
 
 def clear_losses(model: keras.Model) -> None:
-    """Forgets the losses that the layers added in earlier calls."""
+    """Clears the losses that the layers added in earlier calls."""
     model._clear_losses()
 
 
 def all_layers(model: keras.Model) -> list[Any]:
-    """The model, its layers and theirs."""
+    """The model and all of its layers, nested ones too."""
     return model._flatten_layers()
 
 
 def layers_with_losses(model: keras.Model) -> list[Any]:
     """The layers that added a loss, apart from regularizers of weights."""
     return [layer for layer in all_layers(model) if layer._get_own_losses()]
+
+
+def replace_layer(parent: keras.Layer, name: str, layer: keras.Layer) -> None:
+    """Replaces a layer attribute, even if the parent is already built."""
+    tracker = parent._tracker
+    is_locked, message = tracker.locked, tracker._lock_violation_msg
+    tracker.unlock()
+    tracker.untrack(getattr(parent, name))
+    setattr(parent, name, layer)
+    if is_locked:
+        tracker.lock(message)
+
+
+def seed_generators(layer: keras.Layer) -> list[Any]:
+    """The random states that a layer holds itself."""
+    return getattr(layer, "_seed_generators", [])
+
+
+def is_private_module(name: str) -> bool:
+    """Whether a config's class path exists on this backend only."""
+    return name.startswith("keras.src.backend.")
+
+
+def interpolate_positions(layer: Any, positions: Any, **sizes: Any) -> Any:
+    """Position embeddings, resized by a `DINOV2Embedding` of keras-hub."""
+    return layer._interpolate_position_embeddings(positions, **sizes)
+
+
+def leave_undecayed(optimizer: Any, variables: list) -> None:
+    """Adds `variables` to those excluded from the optimizer's weight decay.
+
+    `Optimizer.exclude_from_weight_decay` forgets earlier exclusions.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    known = getattr(optimizer, "_exclude_from_weight_decay", set())
+    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    optimizer.exclude_from_weight_decay(var_list=list(variables))
+    optimizer._exclude_from_weight_decay.update(known)
+    optimizer._exclude_from_weight_decay_pattern = pattern
+
+
+def is_decayed(optimizer: Any, variable: Any) -> bool:
+    """Whether the optimizer's weight decay applies to the variable."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    # From Keras 3.16 `_use_weight_decay` needs an optimizer that is built.
+    if hasattr(optimizer, "_is_excluded_from_weight_decay"):
+        return not optimizer._is_excluded_from_weight_decay(variable)
+    return optimizer._use_weight_decay(variable)
+
+
+def compute_dtypes(model: keras.Model) -> set[str]:
+    """The compute dtypes of a model's layers, nested ones too."""
+    return {layer.compute_dtype for layer in all_layers(model)}
+
+
+@contextlib.contextmanager
+def jit_options(options: dict[str, Any]) -> Iterator[None]:
+    """A context in which Keras compiles JAX steps with XLA options.
+
+    Args:
+        options: The `compiler_options` of `jax.jit`.
+    """
+    from keras.src.backend.jax import trainer
+
+    jit = trainer.jit
+    trainer.jit = functools.partial(jit, compiler_options=options)
+    try:
+        yield
+    finally:
+        trainer.jit = jit

@@ -1,4 +1,4 @@
-"""The matrix that figures of images and texts show."""
+"""The similarity matrix for figures of images and texts."""
 
 import numpy as np
 

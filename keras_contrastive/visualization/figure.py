@@ -1,4 +1,4 @@
-"""What the plots share: a figure without a display, and what to show on it."""
+"""Helpers of the plots: figures without a display, and their contents."""
 
 import textwrap
 from pathlib import Path
@@ -6,17 +6,17 @@ from pathlib import Path
 import keras
 import numpy as np
 
-# Properties of a text of the user's: `$`, `_` and backslashes begin no formula.
+# Properties of users' texts: `$`, `_` and backslashes do not start a formula.
 AS_WRITTEN = {"parse_math": False, "usetex": False}
 
 
 def new_figure(width, height, layout="constrained"):
-    """A `matplotlib.figure.Figure` of this size in inches.
+    """A `matplotlib.figure.Figure` of the given size in inches.
 
-    With `layout="none"` the parts stay where `add_box` and its like put them.
+    With `layout="none"` the parts stay where `add_box` and others put them.
 
-    It belongs to no `pyplot` state and needs no display. Matplotlib is
-    imported here, when something is plotted, and not with the package.
+    The figure does not use `pyplot` state and needs no display. Matplotlib is
+    imported here, when plotting, and not with the package.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -31,7 +31,7 @@ def new_figure(width, height, layout="constrained"):
 
 
 def add_box(figure, left, top, width, height):
-    """Axes of this place and size in inches, from the top left corner."""
+    """Axes at this position, of this size, in inches from the top left."""
     figure_width, figure_height = figure.get_size_inches()
     return figure.add_axes(
         (
@@ -44,7 +44,7 @@ def add_box(figure, left, top, width, height):
 
 
 def add_picture(figure, picture, left, top, size):
-    """A picture in a square of `size` inches, in its own proportions."""
+    """A picture in a square of `size` inches, keeping its proportions."""
     axes = add_box(figure, left, top, size, size)
     axes.imshow(picture, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
@@ -53,7 +53,7 @@ def add_picture(figure, picture, left, top, size):
 
 
 def add_text(figure, text, left, top, **kwargs):
-    """Text at this place in inches, from the top left corner."""
+    """Text at this position, in inches from the top left corner."""
     width, height = figure.get_size_inches()
     return figure.text(
         left / width, 1 - top / height, text, **AS_WRITTEN, **kwargs
@@ -61,8 +61,8 @@ def add_text(figure, text, left, top, **kwargs):
 
 
 def add_legend(parent, handles, names, **kwargs):
-    """A legend of a figure or of axes, with the names as they are written."""
-    # Matplotlib leaves out what begins with an underscore: names come later.
+    """A legend of a figure or of axes, with the names shown literally."""
+    # Matplotlib omits names that begin with an underscore: set them afterwards.
     legend = parent.legend(handles, [" "] * len(names), **kwargs)
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set(text=name, **AS_WRITTEN)
@@ -70,7 +70,7 @@ def add_legend(parent, handles, names, **kwargs):
 
 
 def wrap(text, width, max_lines=4):
-    """Breaks a text into lines of `width` characters, and cuts it if long."""
+    """Breaks a text into lines of `width` characters; truncates long texts."""
     lines = textwrap.wrap(one_line(text), width)
     if len(lines) > max_lines:
         last = lines[max_lines - 1][: width - 2].rstrip()
@@ -79,7 +79,7 @@ def wrap(text, width, max_lines=4):
 
 
 def one_line(text):
-    """A text with single spaces, of characters that UTF-8 has."""
+    """A text with single spaces, and only characters that UTF-8 can encode."""
     if not isinstance(text, bytes):
         # File names may hold halves of characters.
         text = str(text).encode("utf-8", "replace")
@@ -87,14 +87,14 @@ def one_line(text):
 
 
 def save_figure(figure, path):
-    """Saves it where a path is given, in a new folder if need be."""
+    """Saves the figure if a path is given, and creates missing folders."""
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150)
 
 
 def to_numpy(array):
-    """A NumPy array of any tensor; half precision becomes float32."""
+    """Converts any tensor to a NumPy array; half precision becomes float32."""
     if not isinstance(array, np.ndarray):
         array = keras.ops.convert_to_numpy(array)
     if array.dtype.name in ("bfloat16", "float16"):
@@ -103,10 +103,10 @@ def to_numpy(array):
 
 
 def to_pictures(name, images):
-    """Images as matplotlib shows them.
+    """Converts images to the format that matplotlib shows.
 
     Args:
-        name: what to call them in an error.
+        name: name of the images in an error.
         images: `(n, height, width, 3)`, or with 1 channel: uint8, or floats
             from 0 to 1.
 
@@ -120,7 +120,7 @@ def to_pictures(name, images):
             f"channel. Received: shape {images.shape}"
         )
     if images.dtype != np.uint8:
-        # Also catches NaN, which fails every comparison.
+        # Also detects NaN, which fails every comparison.
         if not np.all((images >= -1e-3) & (images <= 1 + 1e-3)):
             raise ValueError(
                 f"`{name}` must be uint8 or have values from 0 to 1. Received: "

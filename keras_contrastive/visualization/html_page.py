@@ -27,10 +27,10 @@ def html_page(path, title, settings, numbers, pictures) -> Path:
     """Writes the page.
 
     Args:
-        path: of the file.
+        path: path of the file.
         title: string.
-        settings: dict of what was chosen.
-        numbers: dict of what was measured.
+        settings: dict of the settings of the run.
+        numbers: dict of the measured numbers.
         pictures: dict of `matplotlib.figure.Figure`s, by their headings.
     """
     parts = [

@@ -1,4 +1,4 @@
-"""Map of embeddings in the plane."""
+"""Plots a map of embeddings in the plane."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,14 +15,14 @@ from keras_contrastive.visualization.figure import wrap
 from keras_contrastive.visualization.project_to_plane import METHODS
 from keras_contrastive.visualization.project_to_plane import project_to_plane
 
-# Petroff's ten colours (arXiv:2107.02270), made to be told apart with any
-# colour vision. Beyond ten classes the marker changes.
+# Petroff's ten colors (arXiv:2107.02270), designed to be distinguishable with
+# any color vision. Beyond ten classes the marker changes.
 PALETTE = (
     *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
     *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
 )
 MARKERS = "os^DvP"
-NEUTRAL = PALETTE[8]  # grey, where there are no classes
+NEUTRAL = PALETTE[8]  # gray, where there are no classes
 LEGEND_ROWS = 20
 NAME_CHARACTERS = 30  # of a class, in the legend
 THUMBNAIL_INCHES = 0.42
@@ -37,28 +37,28 @@ def plot_embeddings(
     method: str = "pca",
     path: str | Path | None = None,
 ) -> Any:
-    """Draws embeddings as points in the plane, coloured by class.
+    """Draws embeddings as points in the plane, colored by class.
 
     Args:
         features: array or tensor of floats, shape `(n, d)`, with `n >= 2` and
-            `d >= 2`. They are drawn as they are: normalise them first where
-            only their direction matters.
-        labels: array or tensor of integers, shape `(n,)`: the classes. Colours
+            `d >= 2`. They are drawn unchanged: normalize them first if only
+            their direction matters.
+        labels: array or tensor of integers, shape `(n,)`: the classes. Colors
             and markers repeat after 60 classes.
         class_names: the name of class 0, of class 1, and so on. Defaults to
             the numbers.
         images: array or tensor, shape `(n, height, width, 3)`, uint8 or floats
-            from 0 to 1: some are drawn on their points, so that none overlap.
+            from 0 to 1: some are drawn on their points, without overlaps.
         method: `"pca"`; `"tsne"`, with scikit-learn installed; or `"umap"`,
             with umap-learn installed.
-        path: where to save the figure, as PNG, PDF or whatever its suffix
-            says. Missing folders are created. Defaults to not saving it.
+        path: where to save the figure, as PNG, PDF or any format given by its
+            suffix. Missing folders are created. Defaults to not saving it.
 
     Returns:
         The `matplotlib.figure.Figure`.
 
     Raises:
-        ImportError: if matplotlib or what `method` needs isn't installed.
+        ImportError: if matplotlib or the package of `method` isn't installed.
         ValueError: if an argument has a wrong shape, length or range, or if
             features aren't finite.
 
@@ -100,7 +100,7 @@ def plot_embeddings(
     axes.set_ylabel(axis_labels[1])
     axes.spines[["top", "right"]].set_visible(False)
     if method != "pca":
-        # The scales of t-SNE and UMAP mean nothing.
+        # The scales of t-SNE and UMAP have no meaning.
         axes.set(xticks=[], yticks=[])
     if images is not None:
         draw_thumbnails(axes, points, labels, images)
@@ -166,7 +166,7 @@ def scatter(axes, points, labels, faint):
         axes.scatter(*points.T, s=size, c=NEUTRAL, alpha=alpha, linewidths=0)
         return
     markers = np.array([marker_of(label) for label in labels])
-    # In random order, for no class to lie on top of the others.
+    # In random order, so that no class is drawn on top of the others.
     order = np.random.default_rng(0).permutation(len(points))
     for marker in np.unique(markers):
         group = order[markers[order] == marker]
@@ -184,7 +184,7 @@ def draw_thumbnails(axes, points, labels, images):
     from matplotlib.offsetbox import AnnotationBbox
     from matplotlib.offsetbox import OffsetImage
 
-    # Lay the figure out, to know where on it the points are.
+    # Compute the layout of the figure to find the positions of the points.
     axes.figure.draw_without_rendering()
     positions = axes.transData.transform(points) / axes.figure.dpi
     width = THUMBNAIL_INCHES + THUMBNAIL_FRAME_INCHES

@@ -1,4 +1,4 @@
-"""Curves of a training run."""
+"""Plots the curves of a training run."""
 
 import csv
 import os
@@ -21,8 +21,8 @@ PANEL_HEIGHT = 3.2
 COLUMNS = 2
 TITLE_CHARACTERS = 50
 LABEL_CHARACTERS = 34
-# Title, label of the axis, and a pattern of the logs that belong there; the
-# first that fits.
+# Title, axis label, and a pattern of the logs in the panel; the first pattern
+# that matches is used.
 PANELS = (
     ("Temperature", "temperature", "logit_scale"),
     ("Bias of the logits", "bias", "logit_bias"),
@@ -39,18 +39,18 @@ FIRST = "Loss"
 
 
 def plot_history(history: Any, path: str | Path | None = None) -> Any:
-    """Draws the logs of `fit`, a panel for each kind of number.
+    """Draws the logs of `fit`, with a panel for each kind of number.
 
-    Loss; accuracy and recall; alignment; uniformity; effective rank;
-    temperature, which is one over `logit_scale`; learning rate; each where it
-    was logged. Logs that are none of these have a panel of their own. Epochs in
-    which a number was not measured (NaN) are passed over.
+    The panels are loss; accuracy and recall; alignment; uniformity; effective
+    rank; temperature, which is one over `logit_scale`; and learning rate, if
+    they were logged. Any other log has its own panel. Epochs in which a number
+    was not measured (NaN) are skipped.
 
     Args:
-        history: what `fit` returned; a dict of a list for each log; or the
+        history: the result of `fit`; a dict with a list for each log; or the
             path of the file that `keras.callbacks.CSVLogger` wrote.
-        path: where to save the figure, as PNG, PDF or whatever its suffix
-            says. Missing folders are created. Defaults to not saving it.
+        path: where to save the figure, as PNG, PDF or any format given by its
+            suffix. Missing folders are created. Defaults to not saving it.
 
     Returns:
         The `matplotlib.figure.Figure`.
@@ -79,7 +79,7 @@ def plot_history(history: Any, path: str | Path | None = None) -> Any:
     columns = min(COLUMNS, len(titles))
     rows = -(-len(titles) // columns)
     figure = new_figure(columns * PANEL_WIDTH, rows * PANEL_HEIGHT)
-    # For a legend to be nearer to its own panel than to the next one.
+    # So that a legend is closer to its own panel than to the next one.
     figure.get_layout_engine().set(h_pad=0.15)
     grid = figure.subplots(rows, columns, squeeze=False).flatten()
     for axes, (title, label) in zip(grid, titles, strict=False):
@@ -130,11 +130,11 @@ def read_csv(path):
 
 
 def _number(row, name, path, line):
-    # CSVLogger writes NA for what an epoch did not log.
+    # CSVLogger writes NA for values that an epoch did not log.
     if row[name] in ("NA", "", None):
         return float("nan")
     try:
-        # More values than names: which is whose, nobody knows.
+        # More values than names: the names of the values are unknown.
         return float(None if None in row else row[name])
     except (TypeError, ValueError) as error:
         raise ValueError(
@@ -165,7 +165,7 @@ def draw_curves(axes, curves):
             values[epochs - 1],
             color=colour,
             label=name,
-            # A single epoch makes no line.
+            # A single epoch gives no line.
             marker="o" if len(epochs) <= 20 else None,
             markersize=4,
         )
@@ -173,7 +173,7 @@ def draw_curves(axes, curves):
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if len(curves) > 1:
-        # Below, where it cannot lie on a curve.
+        # Below the panel, where the legend cannot cover a curve.
         add_legend(
             axes,
             lines,

@@ -1,4 +1,4 @@
-"""What a search finds: images for texts, or texts for images."""
+"""Plots search results: images for texts, or texts for images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from keras_contrastive.visualization.figure import wrap
 
 RIGHT = "#1a7f37"
 NEUTRAL = "#717581"
-MARGIN = 0.2  # inches, like all that follow
+MARGIN = 0.2  # inches, like the sizes below
 PICTURE = 1.3
 GAP = 0.12
 LINE = 0.19
@@ -41,7 +41,7 @@ def plot_retrieval(
     queries: Sequence[int] | None = None,
     path: str | Path | None = None,
 ) -> Any:
-    """Shows what a search by cosine similarity finds, the best first.
+    """Shows the results of a search by cosine similarity, best first.
 
     Each row is a query: a text and the `k` images most similar to it, or an
     image and the `k` texts most similar to it, with their similarities.
@@ -50,19 +50,19 @@ def plot_retrieval(
         images: array or tensor, shape `(n, height, width, 3)`: uint8, or
             floats from 0 to 1.
         texts: list of m strings; long ones wrap.
-        image_embeddings: array or tensor, shape `(n, d)`. Need not be
-            normalised.
+        image_embeddings: array or tensor, shape `(n, d)`. They need not be
+            normalized.
         text_embeddings: array or tensor, shape `(m, d)`.
-        k: int, how many finds to show of each query.
+        k: int, how many results to show for each query.
         direction: `"text_to_image"`: texts are queries; or
             `"image_to_text"`.
         image_index: ints, shape `(m,)`: `image_index[j]` is the image of text
-            j. Marks the right finds. Defaults to no marks.
+            j. Marks the correct results. Defaults to no marks.
         queries: ints, which rows of the texts, or of the images, to search
-            for. Defaults to the first 8. All images and all texts can be
-            found, whatever the queries.
-        path: where to save the figure, as PNG, PDF or whatever its suffix
-            says. Missing folders are created. Defaults to not saving it.
+            for. Defaults to the first 8. The search covers all images or all
+            texts, whatever the queries.
+        path: where to save the figure, as PNG, PDF or any format given by its
+            suffix. Missing folders are created. Defaults to not saving it.
 
     Returns:
         The `matplotlib.figure.Figure`.
@@ -121,7 +121,7 @@ def plot_retrieval(
 
 
 class Row(NamedTuple):
-    """A query, what it finds, how similar that is and whether it is right."""
+    """A query, its results, their similarities and whether they are correct."""
 
     query: int
     finds: np.ndarray
@@ -146,7 +146,7 @@ def check_queries(queries, length):
 
 
 def draw_images(rows, images, texts):
-    """A text on the left, the images found on the right."""
+    """Draws a text on the left and the images found on the right."""
     num_finds = len(rows[0].finds)
     pitch = PICTURE + LINE + GAP
     figure = new_figure(
@@ -184,7 +184,7 @@ def draw_images(rows, images, texts):
 
 
 def draw_texts(rows, images, texts):
-    """An image on the left, the texts found on the right."""
+    """Draws an image on the left and the texts found on the right."""
     captions = [
         [
             wrap(texts[find], CAPTION_CHARACTERS, max_lines=2).split("\n")

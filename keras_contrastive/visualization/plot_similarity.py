@@ -1,4 +1,4 @@
-"""Heat map of the similarities of images and texts."""
+"""Plots a heat map of the similarities of images and texts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +18,8 @@ from keras_contrastive.visualization.figure import to_pictures
 from keras_contrastive.visualization.figure import wrap
 
 COLOUR_MAP = "Blues"
-FRAME = "#bd1f01"  # of the right pairs
-MARGIN = 0.15  # inches, like all that follow
+FRAME = "#bd1f01"  # of the correct pairs
+MARGIN = 0.15  # inches, like the sizes below
 CAPTION_CHARACTERS = 34
 CHARACTER = 0.08
 LINE = 0.17
@@ -37,21 +37,21 @@ def plot_similarity(
 ) -> Any:
     """Draws the cosine similarity of every text to every image.
 
-    A column is an image, a row a text. A good model has its highest values
-    where an image and its text meet.
+    Columns are images, rows are texts. A good model has its highest values
+    where an image meets its text.
 
     Args:
-        image_embeddings: array or tensor, shape `(n, d)`. Need not be
-            normalised.
+        image_embeddings: array or tensor, shape `(n, d)`. They need not be
+            normalized.
         text_embeddings: array or tensor, shape `(m, d)`.
         images: array or tensor, shape `(n, height, width, 3)`, uint8 or floats
             from 0 to 1, to be shown along the top. Defaults to their numbers.
         texts: list of m strings, to be shown along the left; long ones wrap.
             Defaults to their numbers.
         image_index: ints, shape `(m,)`: `image_index[j]` is the image of text
-            j. Frames the right pairs. Defaults to no frames.
-        path: where to save the figure, as PNG, PDF or whatever its suffix
-            says. Missing folders are created. Defaults to not saving it.
+            j. Frames the correct pairs. Defaults to no frames.
+        path: where to save the figure, as PNG, PDF or any format given by its
+            suffix. Missing folders are created. Defaults to not saving it.
 
     Returns:
         The `matplotlib.figure.Figure`.
@@ -135,7 +135,7 @@ def plot_similarity(
 
 
 def spaced(number, inches):
-    """Positions of tick labels that don't overlap, given each one's room."""
+    """Positions of tick labels that don't overlap, given the space of each."""
     return range(0, number, int(np.ceil(0.22 / inches)))
 
 

@@ -1,4 +1,4 @@
-"""Grid of images and their augmented views."""
+"""Plots a grid of images and their augmented views."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -20,21 +20,21 @@ def plot_views(
     num_images: int = 8,
     path: str | Path | None = None,
 ) -> Any:
-    """Shows images beside their augmented views, one image a row.
+    """Shows images beside their augmented views, one image per row.
 
-    Look at this before a long training: views should differ in what the
-    representation is to ignore and agree in what it is to keep.
+    Check this figure before a long training: views should differ in what the
+    representation should ignore and agree in what it should keep.
 
     Args:
         images: array or tensor, shape `(n, height, width, 3)` (or 1 channel):
             uint8, or floats from 0 to 1.
         views: either a list of batches of views, each with one view per image,
             as `MultiView` returns them; or a layer or function that makes such
-            a list, or a single batch, of the images. A layer is called with
+            a list, or a single batch, from the images. A layer is called with
             `training=True`.
-        num_images: int, how many images to show, the first ones.
-        path: where to save the figure, as PNG, PDF or whatever its suffix
-            says. Missing folders are created. Defaults to not saving it.
+        num_images: int, how many of the first images to show.
+        path: where to save the figure, as PNG, PDF or any format given by its
+            suffix. Missing folders are created. Defaults to not saving it.
 
     Returns:
         The `matplotlib.figure.Figure`.

@@ -1,4 +1,4 @@
-"""Two coordinates for every embedding."""
+"""Projects embeddings to two coordinates."""
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def pca(features, num_components=2):
         num_components: int.
 
     Returns:
-        `(scores, explained)`: `(n, num_components)`, and the share of the
+        `(scores, explained)`: `(n, num_components)`, and the fraction of the
         variance that each component explains, `(num_components,)`.
     """
     centred = features - features.mean(axis=0)
@@ -57,7 +57,7 @@ def tsne(features):
         raise ImportError(
             "`method='tsne'` needs scikit-learn: pip install scikit-learn."
         ) from error
-    # Scikit-learn wants fewer neighbours than there are points.
+    # Scikit-learn requires fewer neighbors than points.
     perplexity = min(30.0, (len(features) - 1) / 3)
     return TSNE(
         init="pca", perplexity=perplexity, random_state=0

@@ -1,4 +1,4 @@
-"""A finished run on one page."""
+"""Summarizes a finished run on one page."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from keras_contrastive.visualization.plot_retrieval import plot_retrieval
 from keras_contrastive.visualization.plot_similarity import plot_similarity
 from keras_contrastive.visualization.plot_views import plot_views
 
-SHOWN = 6  # images, where a picture shows some
+SHOWN = 6  # number of images in a picture that shows a few
 NEIGHBOURS = 20
 
 
@@ -38,36 +38,36 @@ def report(
 ) -> Path:
     """Writes a self-contained HTML page of a finished run.
 
-    It shows what the model sees (views), what it learnt (a map of the
-    embeddings; for CLIP also similarities and what a search finds) and how (the
-    curves of `fit`), with the numbers. Pictures are inside the file, which
-    refers to nothing else and follows the reader's light or dark theme.
+    It shows the model's inputs (views), what it learned (a map of the
+    embeddings; for CLIP also similarities and search results), the curves of
+    `fit`, and the measured numbers. The pictures are inside the file, which
+    references no other files and follows the reader's light or dark theme.
 
     Args:
         model: a trained `SimCLRModel` or `CLIPModel`.
-        images: array, shape `(n, height, width, 3)`, as `fit` takes them:
-            best of a validation set. One or two thousand are many; a single
-            one has no map and no neighbors.
-        path: of the `.html` file. Missing folders are created.
-        history: what `plot_history` takes. Defaults to no curves.
-        labels: array of integers, shape `(n,)`: colours the map, and adds the
-            accuracy of kNN, of every second image among the others.
+        images: array, shape `(n, height, width, 3)`, as `fit` takes them,
+            preferably from a validation set. One or two thousand are plenty; a
+            single one has no map and no neighbors.
+        path: path of the `.html` file. Missing folders are created.
+        history: the history for `plot_history`. Defaults to no curves.
+        labels: array of integers, shape `(n,)`: colors the map, and adds the
+            kNN accuracy of every second image among the others.
         class_names: the names of the classes.
         captions: list of m strings, for a `CLIPModel`.
         image_index: ints, shape `(m,)`: the image of each caption. Defaults to
-            one caption an image, in order.
-        tokenizer: callable from a list of strings to what the text encoder
-            takes; needed with `captions`.
+            one caption per image, in order.
+        tokenizer: callable from a list of strings to the inputs of the text
+            encoder; needed with `captions`.
         settings: names and values to list, such as those of the command line.
-        title: of the page.
+        title: title of the page.
 
     Returns:
         The path.
 
     Raises:
         ImportError: if matplotlib isn't installed.
-        ValueError: if there are captions for a model without texts, or without
-            a tokenizer, or an argument does not fit the pictures.
+        ValueError: if there are captions for a model without texts, or captions
+            without a tokenizer, or an argument does not fit the pictures.
 
     Example:
         ```python
@@ -104,7 +104,7 @@ def report(
     numbers["effective rank of the embeddings"] = effective_rank(embeddings)
     numbers["dimensions of the embeddings"] = embeddings.shape[1]
     pictures["Views"] = plot_views(images[:SHOWN], views_of(model))
-    if len(images) > 1:  # One has no neighbours.
+    if len(images) > 1:  # A single image has no neighbors.
         if labels is not None:
             numbers["kNN accuracy, among these images"] = neighbours_agree(
                 embeddings, np.asarray(labels)
@@ -129,7 +129,7 @@ def report(
 
 
 def views_of(model):
-    """A function that makes two views as the model does in training."""
+    """A function that makes two views as in the model's training."""
     if hasattr(model, "multi_view"):
         return model.multi_view
 
@@ -145,7 +145,7 @@ def unit(embeddings):
 
 
 def neighbours_agree(embeddings, labels):
-    """kNN accuracy of every second image, among the others."""
+    """kNN accuracy of every second image among the others."""
     k = min(NEIGHBOURS, len(embeddings) // 2)
     predicted = knn_classify(
         embeddings[::2], labels[::2], embeddings[1::2], k=k

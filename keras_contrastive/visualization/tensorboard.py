@@ -1,4 +1,4 @@
-"""What TensorBoard shows beside the scalars of Keras' own callback."""
+"""Writes figures and embeddings for TensorBoard."""
 
 import io
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from keras_contrastive.visualization.plot_embeddings import check_labels
 from keras_contrastive.visualization.plot_embeddings import check_length
 
 SPRITE = 64  # pixels of a thumbnail
-LARGEST_SPRITE = 8192  # pixels of a side of what the projector can show
-# Starts the configuration, and is followed by all files written so far.
+LARGEST_SPRITE = 8192  # pixels per side that the projector can show
+# First text of the configuration, followed by all files written so far.
 WRITER = "# Written by keras_contrastive:"
 CONFIG_FILE = "projector_config.pbtxt"
 CONFIG = """\
@@ -30,13 +30,15 @@ embeddings {
 def write_tensorboard_figure(
     log_dir: str | Path, figure: Any, tag: str, step: int = 0
 ) -> None:
-    """Writes a figure where TensorBoard's tab of images finds it.
+    """Writes a figure for the images tab of TensorBoard.
 
     Args:
-        log_dir: folder that TensorBoard reads, that of
-            `keras.callbacks.TensorBoard` say.
-        figure: a `matplotlib.figure.Figure`, such as `plot_views` returns.
-        tag: what to call it. Figures of one tag have a slider over the steps.
+        log_dir: folder that TensorBoard reads, such as that of
+            `keras.callbacks.TensorBoard`.
+        figure: a `matplotlib.figure.Figure`, such as the result of
+            `plot_views`.
+        tag: name of the figure. Figures with the same tag have a slider over
+            the steps.
         step: int.
 
     Raises:
@@ -83,19 +85,19 @@ def write_tensorboard_projector(
     class_names: Sequence[str] | None = None,
     images: Any = None,
 ) -> None:
-    """Writes embeddings where TensorBoard's projector finds them.
+    """Writes embeddings for TensorBoard's projector.
 
-    The projector turns them in three dimensions, by PCA, t-SNE or UMAP, and
-    shows the neighbours of a point. Needs neither TensorFlow nor TensorBoard to
-    write, and replaces what an earlier call has written, but no other files.
+    The projector shows them in three dimensions, by PCA, t-SNE or UMAP, and
+    shows the neighbors of a point. Writing requires neither TensorFlow nor
+    TensorBoard. A call replaces the files of earlier calls, but no other files.
 
     Args:
         log_dir: folder that TensorBoard reads.
         features: array or tensor of floats, shape `(n, d)`.
-        labels: array or tensor of integers, shape `(n,)`: colours the points.
+        labels: array or tensor of integers, shape `(n,)`: colors the points.
         class_names: the names of the classes.
         images: array or tensor, shape `(n, height, width, 3)`, uint8 or floats
-            from 0 to 1: drawn in place of the points. At most 16,384.
+            from 0 to 1: drawn instead of the points. At most 16,384.
 
     Raises:
         ImportError: if there are images and Pillow isn't installed.
@@ -140,7 +142,7 @@ def write_tensorboard_projector(
     log_dir = Path(log_dir)
     files |= check_files_are_ours(log_dir, files)
     log_dir.mkdir(parents=True, exist_ok=True)
-    # First, so that whatever is written is known to be ours.
+    # Written first, so that all later files are known to be ours.
     written = " ".join([WRITER, *sorted(files)])
     (log_dir / CONFIG_FILE).write_text(f"{written}\n{CONFIG % config}")
     np.savetxt(log_dir / "embeddings.tsv", features, fmt="%.6g", delimiter="\t")
@@ -151,10 +153,10 @@ def write_tensorboard_projector(
 
 
 def check_files_are_ours(log_dir, files):
-    """Raises if one of the files is there, and no earlier call wrote it.
+    """Raises if one of the files exists and no earlier call wrote it.
 
     Returns:
-        A set of the names of the files that earlier calls have written.
+        A set of the names of the files that earlier calls wrote.
     """
     config, ours = log_dir / CONFIG_FILE, set()
     if config.is_file():
@@ -177,7 +179,7 @@ def check_files_are_ours(log_dir, files):
 
 
 def make_sprite(images):
-    """The images in rows on a square picture, as the projector wants them."""
+    """The images in rows on a square picture, as the projector requires."""
     side = int(np.ceil(np.sqrt(len(images))))
     if side * SPRITE > LARGEST_SPRITE:
         raise ValueError(

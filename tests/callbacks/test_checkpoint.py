@@ -13,7 +13,7 @@ import keras_contrastive as kc
 from keras_contrastive.callbacks.checkpoint_files import CheckpointFiles
 from tests.callbacks import runs
 from tests.callbacks.kill_training import kill_and_restart
-from tests.models.encoders.marks import slow_on_jax
+from tests.encoders.marks import slow_on_jax
 
 EPOCHS = 3
 FIRST = "epoch-000000-step-000000000"

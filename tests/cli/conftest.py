@@ -13,7 +13,7 @@ def make_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def make(number, name="pictures", image_size=24, captions=None):
-        data = kc.datasets.shapes(number, image_size, label="colour")
+        data = kc.datasets.shapes(number, image_size, label="color")
         folder = tmp_path / name
         rows = [("image", "caption")]
         for index in range(number):

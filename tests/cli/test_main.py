@@ -13,7 +13,7 @@ from keras_contrastive.cli.defaults import choose_settings
 from keras_contrastive.cli.main import build_parser
 from keras_contrastive.cli.main import main
 from keras_contrastive.cli.run_folder import RunFolder
-from tests.models.encoders.marks import slow_on_jax
+from tests.encoders.marks import slow_on_jax
 
 for package in ("PIL", "matplotlib", "tokenizers"):
     pytest.importorskip(package)

@@ -9,7 +9,7 @@ import pytest
 
 from keras_contrastive.cli.images import max_bad_fraction
 from keras_contrastive.cli.main import main
-from tests.models.encoders.marks import slow_on_jax
+from tests.encoders.marks import slow_on_jax
 
 pytestmark = pytest.mark.one_backend
 

@@ -15,7 +15,7 @@ def captions_of(number):
 
 
 def write_photograph(path, number, size=(24, 20)):
-    """One colour, by which `number_of` knows it again."""
+    """One color, by which `number_of` knows it again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.full((*size, 3), 10 * number, "uint8")
     Image.fromarray(pixels).save(path, quality=95)

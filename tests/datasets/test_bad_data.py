@@ -13,9 +13,9 @@ pytest.importorskip("webdataset")
 Image = pytest.importorskip("PIL.Image")
 
 import keras_contrastive as kc  # noqa: E402
-from keras_contrastive.datasets.captioned_image import as_captioned_image  # noqa: E402
-from keras_contrastive.datasets.flickr30k_files import SPLIT_FILE  # noqa: E402
-from keras_contrastive.datasets.image_files import load_image  # noqa: E402
+from keras_contrastive.datasets.files.image_files import load_image  # noqa: E402
+from keras_contrastive.datasets.pipeline.records import as_captioned_image  # noqa: E402
+from keras_contrastive.datasets.published.flickr30k_files import SPLIT_FILE  # noqa: E402
 from tests.datasets import photographs  # noqa: E402
 from tests.fuzz.readers import archive  # noqa: E402
 from tests.fuzz.readers import encoded  # noqa: E402
@@ -408,7 +408,7 @@ def test_malformed_sizes(tmp_path, content):
 
 def test_a_huge_member_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "keras_contrastive.datasets.shard_reader.MAX_BYTES", 999
+        "keras_contrastive.datasets.shards.shard_reader.MAX_BYTES", 999
     )
     members = [("a.png", encoded("BMP", size=(40, 40))), *pair("b")]
     with pytest.warns(UserWarning, match="0.tar/a.png: .*larger than"):

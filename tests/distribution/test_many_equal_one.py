@@ -1,6 +1,7 @@
 """Training on many devices is training on one, on the same global batches.
 
-Losses and metrics of ten steps of SimCLR and CLIP, the weights afterwards,
+Losses and metrics of ten steps of SimCLR, CLIP and the methods of
+docs/adding_a_method.md, the weights afterwards,
 `evaluate` and `predict`, each strategy in processes of its own.
 """
 
@@ -30,7 +31,11 @@ def test_the_run_trains(on_one_device):
 
 
 # More of the same in one process, and more processes than cores.
-SLOW = {"MirroredStrategy, 4 replicas", "torchrun, 4 processes"}
+SLOW = {
+    "MirroredStrategy, 4 replicas",
+    "ModelParallel, 4 x 2 devices",
+    "torchrun, 4 processes",
+}
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,28 @@ def make_clip(kc, keras, **compile_arguments):
     return model
 
 
+def make_own(name):
+    """A method of docs/adding_a_method.md: a teacher, and a queue or none."""
+
+    def make(kc, keras, **compile_arguments):
+        from tests.models import own_methods
+
+        layers = keras.layers
+        encoder = keras.Sequential(
+            [
+                keras.Input((12, 12, 3)),
+                layers.Conv2D(8, 3, strides=2, activation="relu"),
+                layers.GlobalAveragePooling2D(),
+            ]
+        )
+        whole = kc.layers.RandomResizedCrop(12, 12, scale=(1, 1), ratio=(1, 1))
+        model = getattr(own_methods, name)(encoder, whole)
+        model.compile(keras.optimizers.SGD(0.01), **compile_arguments)
+        return model
+
+    return make
+
+
 def data_of(np, rank, world_size):
     """The arguments `x` and `y` of `fit`, of both methods."""
     rng = np.random.default_rng(0)
@@ -109,7 +131,12 @@ def data_of(np, rank, world_size):
         rank, world_size, *views, labels, texts, image_ids
     )
     clip = {"images": a, "texts": texts, "image_ids": image_ids}
-    return {"simclr": ((a, b), labels), "clip": (clip, None)}
+    return {
+        "simclr": ((a, b), labels),
+        "clip": (clip, None),
+        "moco": (a, None),
+        "byol": (a, None),
+    }
 
 
 def start_from_known_weights(model, np):
@@ -120,6 +147,18 @@ def start_from_known_weights(model, np):
             scale = np.prod(variable.shape[:-1]) ** -0.5
             values = scale * rng.normal(size=tuple(variable.shape))
             variable.assign(values.astype("float32"))
+    if hasattr(model, "teacher"):
+        # A bias that has no gradient but rounding is compared too.
+        for variable in model.trainable_variables:
+            if len(variable.shape) == 1:
+                values = rng.uniform(0.5, 1.5, variable.shape)
+                variable.assign(values.astype("float32"))
+        source = model.student if hasattr(model, "student") else model.online
+        model.teacher.copy_weights(source)
+    if hasattr(model, "queue"):
+        values = rng.normal(size=(model.queue.size, model.queue.dim))
+        values /= np.linalg.norm(values, axis=1, keepdims=True)
+        model.queue.weights[0].assign(values.astype("float32"))
 
 
 def run(args):
@@ -143,7 +182,12 @@ def run(args):
         devices = 1 if keras.backend.backend() == "jax" else args.devices
         own = BATCH // args.world_size // devices
         compile_arguments["microbatch_size"] = own // args.microbatches
-    for method, make in (("simclr", make_simclr), ("clip", make_clip)):
+    for method, make in (
+        ("simclr", make_simclr),
+        ("clip", make_clip),
+        ("moco", make_own("MoCoModel")),
+        ("byol", make_own("BYOLModel")),
+    ):
         keras.utils.set_random_seed(0)
         model = make(kc, keras, **compile_arguments)
         if not model.built:

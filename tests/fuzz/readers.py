@@ -14,16 +14,16 @@ import warnings
 import numpy as np
 from PIL import Image
 
-from keras_contrastive.datasets.caption_files import read_table
-from keras_contrastive.datasets.faults import Faults
-from keras_contrastive.datasets.flickr30k_files import SPLIT_FILE
-from keras_contrastive.datasets.flickr30k_files import Flickr30kFiles
-from keras_contrastive.datasets.flickr30k_files import read_captions
-from keras_contrastive.datasets.flickr30k_files import read_splits
-from keras_contrastive.datasets.image_files import load_image
-from keras_contrastive.datasets.shard_files import count_examples
-from keras_contrastive.datasets.shard_reader import ShardReader
-from keras_contrastive.datasets.text_lines import read_lines
+from keras_contrastive.datasets.bad_records import BadRecords
+from keras_contrastive.datasets.files.caption_files import read_table
+from keras_contrastive.datasets.files.image_files import load_image
+from keras_contrastive.datasets.files.text_lines import read_lines
+from keras_contrastive.datasets.published.flickr30k_files import SPLIT_FILE
+from keras_contrastive.datasets.published.flickr30k_files import Flickr30kFiles
+from keras_contrastive.datasets.published.flickr30k_files import read_captions
+from keras_contrastive.datasets.published.flickr30k_files import read_splits
+from keras_contrastive.datasets.shards.shard_files import count_examples
+from keras_contrastive.datasets.shards.shard_reader import ShardReader
 
 
 def read_image(content, folder):
@@ -56,10 +56,10 @@ def read_caption_table(content, folder):
     path = folder / "captions.csv"
     path.write_bytes(content)
     images = [folder / f"{n}.png" for n in range(4)]
-    faults = Faults("lines cannot be used", 0, 0.99)
-    captions = read_table(path, folder, images, faults)
-    faults.check()
-    lines = [text for _, text in read_lines(path, faults)]
+    bad_records = BadRecords("lines cannot be used", 0, 0.99)
+    captions = read_table(path, folder, images, bad_records)
+    bad_records.check()
+    lines = [text for _, text in read_lines(path, bad_records)]
     text = _without_marks_and_spaces("".join(lines))
     for image, several in captions.items():
         assert image in images
@@ -93,8 +93,8 @@ def read_shard(content, folder):
 def examples_of(shards):
     """An epoch of the shards, in order."""
     count = count_examples(shards)
-    faults = Faults("examples cannot be read", count + 10, 0.99)
-    reader = ShardReader(shards, (4, 4), None, 0, 0, 1, 0, 1, faults)
+    bad_records = BadRecords("examples cannot be read", count + 10, 0.99)
+    reader = ShardReader(shards, (4, 4), None, 0, 0, 1, 0, 1, bad_records)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return list(itertools.islice(reader.read(0), count))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 pytest.importorskip("webdataset")
 Image = pytest.importorskip("PIL.Image")
 
-from keras_contrastive.datasets.captioned_image import as_captioned_image  # noqa: E402
+from keras_contrastive.datasets.pipeline.records import as_captioned_image  # noqa: E402
 from tests.fuzz import readers  # noqa: E402
 
 pytestmark = pytest.mark.one_backend

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from keras_contrastive import layers
-from tests.layers.augmentation.helpers import LAYERS
-from tests.layers.augmentation.helpers import to_numpy
+from tests.layers.image_augmentation.helpers import LAYERS
+from tests.layers.image_augmentation.helpers import to_numpy
 
 
 def augmenter(side=12):

@@ -4,7 +4,7 @@ import pytest
 
 from keras_contrastive import distribution
 from keras_contrastive.layers.random_state import RandomState
-from tests.layers.augmentation.helpers import to_numpy
+from tests.layers.image_augmentation.helpers import to_numpy
 
 
 def draws(state, count=3):

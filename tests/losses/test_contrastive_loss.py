@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
-from keras_contrastive.losses.contrastive_loss import check_embedding_pair
-from keras_contrastive.losses.contrastive_loss import check_one_per_example
+from keras_contrastive.losses.embedding_loss import check_embedding_pair
+from keras_contrastive.losses.embedding_loss import check_one_per_example
 from tests.losses.helpers import views
 
 

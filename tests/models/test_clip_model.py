@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
-from keras_contrastive.optimizers.weight_decay import is_decayed
+from keras_contrastive.trainer.keras_internals import is_decayed
 from tests import oracles
 from tests.autodiff import value_and_gradients
 from tests.models.helpers import END
@@ -378,9 +378,39 @@ def test_says_what_is_wrong_with_the_arguments():
         kc.CLIPModel(anysize, text_encoder())
     with pytest.raises(ValueError, match="`loss` must be 'clip', 'siglip' or"):
         clip(compile={"loss": "softmax"})
-    model = clip()
-    with pytest.raises(ValueError, match="must start where the model did"):
-        model.compile(loss="siglip")
+
+
+def test_compiled_again_with_another_loss():
+    """The scale is there before `compile`, and is kept once it is trained."""
+    images, texts = images_and_texts()
+    data = {"x": images, "y": texts, "verbose": 0}
+    model = kc.CLIPModel(encoder(), text_encoder(), 8)
+    assert float(model.logit_scale.scale) == pytest.approx(1 / 0.07)
+    model.compile(loss="siglip")
+    assert float(model.logit_scale.scale) == pytest.approx(10)
+    assert float(model.logit_scale.bias) == pytest.approx(-10)
+    model.compile(loss="clip")
+    assert float(model.logit_scale.scale) == pytest.approx(1 / 0.07)
+    assert set(model.fit(**data).history) >= {"logit_scale"}
+    trained = float(model.logit_scale.scale)
+    assert trained != pytest.approx(1 / 0.07, rel=1e-5)
+    for loss in ("clip", "siglip"):
+        model.compile(loss=loss)
+        assert float(model.logit_scale.scale) == pytest.approx(trained)
+    before = float(model.logit_scale.bias)
+    assert "logit_bias" in model.fit(**data).history
+    assert float(model.logit_scale.bias) != before
+    variables = [v.path for v in model.trainable_variables]
+    assert len(variables) == len(set(variables))
+    assert sum("logit_scale" in path for path in variables) == 2
+
+
+def test_a_scale_of_the_users_stays():
+    scale = kc.layers.LogitScale(0.2)
+    model = kc.CLIPModel(encoder(), text_encoder(), 8, logit_scale=scale)
+    for loss in ("clip", "siglip"):
+        model.compile(loss=loss)
+        assert model.logit_scale is scale
 
 
 @pytest.mark.parametrize(

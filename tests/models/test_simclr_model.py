@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
-from keras_contrastive.optimizers.weight_decay import is_decayed
+from keras_contrastive.trainer.keras_internals import is_decayed
 from tests.autodiff import value_and_gradients
 from tests.models.helpers import KINDS_OF_DATA
 from tests.models.helpers import SIZE
@@ -331,8 +331,8 @@ def test_defaults_follow_the_encoder():
 
 def test_learns_what_the_labels_name():
     """Beats its own random start by a wide margin, without a label."""
-    train = kc.datasets.shapes(1024, image_size=32, seed=0, label="colour")
-    test = kc.datasets.shapes(512, image_size=32, seed=1, label="colour")
+    train = kc.datasets.shapes(1024, image_size=32, seed=0, label="color")
+    test = kc.datasets.shapes(512, image_size=32, seed=1, label="color")
     conv = {"kernel_size": 3, "strides": 2, "padding": "same"}
     backbone = keras.Sequential([keras.Input((32, 32, 3))])
     for filters in (16, 32, 64):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
-from keras_contrastive.optimizers.weight_decay import is_decayed
+from keras_contrastive.trainer.keras_internals import is_decayed
 
 
 def model(optimizer=None):

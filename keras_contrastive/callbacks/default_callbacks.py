@@ -1,0 +1,38 @@
+import keras
+
+from keras_contrastive.callbacks.training_health import TrainingHealth
+from keras_contrastive.trainer.epoch_position import StartEpoch
+from keras_contrastive.trainer.initial_weights import EqualStart
+
+
+def default_callbacks(callbacks, data, model):
+    """Adds the built-in callbacks of `fit` to the user's.
+
+    Args:
+        callbacks: The user's argument of `fit`: a list of callbacks, a single
+            callback, a `keras.callbacks.CallbackList` or `None`.
+        data: The `x` of `fit`.
+        model: The model.
+
+    Returns:
+        A list. If the user passed a `CallbackList`, it is wrapped in another
+        one and not changed.
+    """
+    params = getattr(callbacks, "params", None) or {}
+    is_container = isinstance(callbacks, keras.callbacks.CallbackList)
+    user = keras.tree.flatten(callbacks or [])
+    # First, so that callbacks that inspect bad weights run after it.
+    health = [c for c in user if isinstance(c, TrainingHealth)]
+    others = [c for c in user if c not in health]
+    if not any(_has_health(callback) for callback in user):
+        health = [TrainingHealth()]
+    added = [*health, *others, EqualStart(), StartEpoch(data)]
+    if not is_container:
+        return added
+    return keras.callbacks.CallbackList(added, model=model, **params)
+
+
+def _has_health(callback):
+    if isinstance(callback, keras.callbacks.CallbackList):
+        return any(_has_health(inner) for inner in callback.callbacks)
+    return isinstance(callback, TrainingHealth)

@@ -1,0 +1,82 @@
+"""The bad records of a data set: files, rows, lines or examples."""
+
+import threading
+import warnings
+
+EXAMPLES = 5  # bad records that a message names
+
+
+class BadRecords:
+    """Counts bad records, names them in one warning, and raises on too many.
+
+    A few damaged files among ten thousand should not stop a training run, but
+    nobody should train on what is left of a broken download. Safe to use from
+    several threads.
+
+    Args:
+        what: Completes "2 of 11 ...", such as `"images cannot be read"`.
+        total: Int, the number of records.
+        max_fraction: Float in [0, 1), the largest fraction that may be bad.
+
+    Attributes:
+        reasons: Dict from the names of the bad records to what is wrong.
+    """
+
+    def __init__(self, what: str, total: int, max_fraction: float):
+        self.what = what
+        self.total = total
+        self.max_fraction = max_fraction
+        self.reasons = {}
+        self._warned = 0
+        self._lock = threading.Lock()
+
+    def __len__(self):
+        return len(self.reasons)
+
+    def add(self, name: str, reason: str = ""):
+        """Adds a bad record. Each name counts once."""
+        with self._lock:
+            self.reasons.setdefault(name, reason)
+
+    def check(self):
+        """Raises a `ValueError` if there are too many."""
+        if len(self) > self.max_fraction * self.total:
+            raise ValueError(
+                f"{self._description(0)}\nThat is more than "
+                f"`max_bad_fraction`={self.max_fraction} allows."
+            )
+
+    def warn(self, consequence: str, stacklevel: int = 2):
+        """Warns of the bad records that no earlier warning has counted."""
+        with self._lock:
+            start, self._warned = self._warned, len(self)
+        if start < len(self):
+            warnings.warn(
+                f"{self._description(start)}\n{consequence}",
+                stacklevel=stacklevel + 1,
+            )
+
+    def _description(self, start):
+        with self._lock:
+            reasons = list(self.reasons.items())
+        lines = [
+            f"- {name}: {reason}" if reason else f"- {name}"
+            for name, reason in reasons[start : start + EXAMPLES]
+        ]
+        if len(reasons) > start + EXAMPLES:
+            lines.append(f"- and {len(reasons) - start - EXAMPLES} more")
+        count = f"{len(reasons)} of {self.total} {self.what}:"
+        return "\n".join([count, *lines])
+
+
+def check_max_bad_fraction(max_bad_fraction: float):
+    """Raises a `ValueError` unless it is a fraction in [0, 1)."""
+    try:
+        valid = 0 <= max_bad_fraction < 1
+    except TypeError:
+        valid = False
+    if not valid:
+        raise ValueError(
+            "`max_bad_fraction` must be at least 0 and less than 1. "
+            f"Received: max_bad_fraction={max_bad_fraction!r}"
+        )

@@ -1,0 +1,122 @@
+"""Captions of images, from a table or from a text file beside each image."""
+
+import os
+from pathlib import Path
+
+from keras_contrastive.datasets.bad_records import BadRecords
+from keras_contrastive.datasets.files.file_lookup import FileLookup
+from keras_contrastive.datasets.files.table_rows import read_rows
+from keras_contrastive.datasets.files.text_lines import read_lines
+
+
+def read_texts(
+    images: list[Path], texts: list[Path], bad_records: BadRecords
+) -> dict[Path, list[str]]:
+    """Reads the lines of `dog.txt` as the captions of `dog.jpg`.
+
+    Args:
+        images: List of `Path`s of images.
+        texts: List of `Path`s of `.txt` files.
+        bad_records: Counts bad lines.
+
+    Returns:
+        A dict from images to their captions, without images that have none.
+    """
+    lookup = FileLookup(texts)
+    found = {}
+    for image in images:
+        path = lookup.find(image.with_suffix(".txt"))
+        if path is None:
+            continue
+        lines = [line.strip() for _, line in read_lines(path, bad_records)]
+        if any(lines):
+            found[image] = [line for line in lines if line]
+    return found
+
+
+def read_table(
+    path: Path, folder: Path, images: list[Path], bad_records: BadRecords
+) -> dict[Path, list[str]]:
+    """Reads captions from a file of comma- or tab-separated values.
+
+    Args:
+        path: Path of the file: `.tsv` has tabs, any other suffix commas.
+        folder: Folder that paths in the file are relative to.
+        images: List of `Path`s of the folder's images.
+        bad_records: Counts bad lines.
+
+    Returns:
+        A dict from images to their captions, without images that have none.
+
+    Raises:
+        ValueError: If there are no columns `image` and `caption`, or too many
+            lines are not UTF-8.
+    """
+    lines = list(read_lines(path, bad_records))
+    bad_records.check()
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    rows = read_rows(lines, delimiter)
+    header = next((row.fields for row in rows), [])
+    header = [name.strip() for name in header]
+    if header.count("image") != 1 or header.count("caption") != 1:
+        raise ValueError(
+            "`captions` must have a first row with the names image and "
+            f"caption. Received: {header} in {path}"
+        )
+    lookup = FileLookup(images)
+    found = {}
+    for row in rows:
+        try:
+            name, caption = _image_and_caption(row, header, delimiter)
+            image = _find(name, lookup, folder, path.parent)
+        except ValueError as error:
+            bad_records.add(f"{path}, line {row.number}", str(error))
+            continue
+        if caption:
+            found.setdefault(image, []).append(caption)
+    return found
+
+
+def _image_and_caption(row, header, delimiter):
+    if row.error:
+        raise ValueError(row.error)
+    fields, surplus = row.fields, len(row.fields) - len(header)
+    if surplus > 0 and len(header) == 2 and not row.quoted:
+        # Two columns: the caption is the rest of the row, commas included.
+        place = header.index("caption")
+        end = place + surplus + 1
+        caption = delimiter.join(fields[place:end])
+        fields = [*fields[:place], caption, *fields[end:]]
+    elif (
+        surplus > 0
+        or surplus < 0
+        and not {"image", "caption"} <= set(header[: len(fields)])
+    ):
+        raise ValueError(
+            f"{len(fields)} columns, and not {len(header)} as in the first "
+            f"row: {delimiter.join(fields)[:80]}"
+        )
+    named = dict(zip(header, fields, strict=False))
+    return named["image"], named["caption"].strip()
+
+
+def _find(name, lookup, folder, captions_folder):
+    """The image that `name` refers to; the likeliest folder comes first."""
+    names = dict.fromkeys((name, name.strip(), name.strip().replace("\\", "/")))
+    starts = (folder, captions_folder, os.curdir)
+    paths = [
+        os.path.join(start, os.path.expanduser(each))
+        for start in starts
+        for each in names
+    ]
+    image = lookup.find(paths[0]) or lookup.find(*paths)
+    if image is None:
+        # `folder` and `name` may contain different symbolic links to it.
+        real = os.path.realpath(folder)
+        inside = [
+            os.path.relpath(os.path.realpath(path), real) for path in paths
+        ]
+        image = lookup.find(*(os.path.join(folder, each) for each in inside))
+    if image is None:
+        raise ValueError(f"there is no image {name!r} in {folder}")
+    return image

@@ -1,0 +1,92 @@
+"""The images and texts of a folder, and a count of other files."""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_contrastive.datasets.files.image_files import HEIF_HINT
+from keras_contrastive.datasets.files.image_files import HEIF_SUFFIXES
+from keras_contrastive.datasets.files.image_files import SUFFIXES
+from keras_contrastive.datasets.files.image_files import reads_heif
+
+# Common files beside images. Nobody expects them to be read as images.
+COMPANIONS = {
+    *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".xml", ".yaml", ".yml"),
+    *(".md", ".rst", ".html", ".log", ".py", ".ipynb", ".db", ".ini"),
+    *(".npy", ".npz", ".keras", ".h5"),
+}
+KINDS = 5  # suffixes of skipped files that a message lists
+
+
+class FolderScan(NamedTuple):
+    """The result of `scan_folder`. Paths are relative to the folder.
+
+    Attributes:
+        images: Sorted list of `Path`s of images.
+        texts: List of `Path`s of `.txt` files.
+        skipped: `Counter` of the suffixes of files that may be images in
+            formats that are not supported.
+    """
+
+    images: list[Path]
+    texts: list[Path]
+    skipped: Counter
+
+    def describe_skipped(self) -> str:
+        """The number of skipped files of each suffix, with a hint."""
+        kinds = [
+            f"{count} {suffix}"
+            + (f" ({HEIF_HINT})" if suffix in HEIF_SUFFIXES else "")
+            for suffix, count in self.skipped.most_common(KINDS)
+        ]
+        rest = self.skipped.total() - sum(
+            count for _, count in self.skipped.most_common(KINDS)
+        )
+        return ", ".join(kinds + [f"{rest} others"] * bool(rest))
+
+
+def scan_folder(folder: Path) -> FolderScan:
+    """Lists the files of a folder and its subfolders by kind.
+
+    Follows links to folders, except those that lead back to a folder above.
+    Ignores hidden files and folders.
+    """
+    suffixes = SUFFIXES + HEIF_SUFFIXES * reads_heif()
+    scan = FolderScan([], [], Counter())
+
+    def count_unreadable(error):
+        scan.skipped["folders without permission to read"] += 1
+
+    for place, folders, names in os.walk(
+        folder, followlinks=True, onerror=count_unreadable
+    ):
+        place = Path(place)
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".")
+            and not _leads_back(place / name, folder)
+        ]
+        for name in names:
+            path = (place / name).relative_to(folder)
+            suffix = path.suffix.lower()
+            if name.startswith("."):
+                continue
+            if suffix in suffixes:
+                scan.images.append(path)
+            elif suffix == ".txt":
+                scan.texts.append(path)
+            elif suffix not in COMPANIONS:
+                scan.skipped[suffix or "without a suffix"] += 1
+    scan.images.sort()
+    return scan
+
+
+def _leads_back(path, folder):
+    """Whether a link leads to a folder that contains the link."""
+    if not path.is_symlink():
+        return False
+    target = path.resolve()
+    above = [each for each in path.parents if each.is_relative_to(folder)]
+    return any(each.resolve().is_relative_to(target) for each in above)

@@ -1,0 +1,273 @@
+"""Decodes and resizes image files."""
+
+import functools
+import io
+import os
+import stat
+
+import numpy as np
+
+from keras_contrastive.datasets.files.jpeg_files import decode_small_jpeg
+
+# Formats of pixels only. EPS is a program, which Pillow runs in Ghostscript.
+FORMATS = {
+    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM"),
+    *("TIFF", "WEBP"),
+}
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif"),
+    *(".gif", ".tif", ".tiff", ".bmp", ".dib", ".jp2", ".j2k", ".jpf", ".jpx"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # as telephones write them
+HEIF_HINT = "reading HEIC needs `pip install pillow-heif`"
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+
+_ORIENTATION = 0x0112  # EXIF tag: how the camera was held
+_TRANSPOSITIONS = {  # from EXIF orientations to what turns them upright
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+
+
+def load_image(
+    source: str | os.PathLike | bytes, image_size: int | tuple[int, int]
+) -> np.ndarray:
+    """Decodes an image and resizes it without distortion.
+
+    The largest centered region of the target's aspect ratio is resized with
+    bicubic, antialiased interpolation. For a square size this equals the
+    preprocessing that CLIP is evaluated with: resize the short side, crop the
+    center.
+
+    Photographs are turned upright by their EXIF orientation. Grayscale,
+    palette, CMYK and 16-bit images become RGB, transparent pixels become white,
+    and an animation yields its first frame. A JPEG much larger than the target
+    is decoded at a fraction of its resolution, which is several times faster
+    and still antialiased.
+
+    Decoding needs Pillow (`pip install "keras_contrastive[datasets]"`), which
+    releases Python's lock, so that several threads can decode. Where simplejpeg
+    is installed, it decodes JPEG files of up to 128x128 pixels, because Pillow
+    takes longer to open them than to decode them. Both use libjpeg-turbo, and
+    pixels differ by at most one level between its versions. HEIC needs
+    `pip install pillow-heif` as well.
+
+    Args:
+        source: Path of a file, or its bytes: JPEG, PNG, WebP, AVIF, HEIC, GIF,
+            TIFF, BMP, JPEG 2000 or PNM, if Pillow was built with support for
+            it.
+        image_size: int or `(height, width)` of the result, in pixels.
+
+    Returns:
+        A uint8 array of shape `(height, width, 3)`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not an image, is damaged, has pixels of
+            floats, or more pixels than twice `PIL.Image.MAX_IMAGE_PIXELS`,
+            about 179 million. The limit protects the memory from small files
+            that decompress to a huge size.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+    from keras_contrastive.datasets.files.image_files import load_image
+
+    keras.utils.save_img("wide.png", np.zeros((60, 90, 3)), scale=False)
+    assert load_image("wide.png", 32).shape == (32, 32, 3)
+    assert load_image("wide.png", (32, 64)).shape == (32, 64, 3)
+    ```
+    """
+    image_module = import_pillow()
+    height, width = check_image_size(image_size)
+    if isinstance(source, bytes | bytearray | memoryview):
+        name, content = "The image", bytes(source)
+    else:
+        name = f"The image {os.fspath(source)!r}"
+        content = _read_file(source, name)
+    try:
+        pixels = decode_small_jpeg(content, height, width)
+        if pixels is not None:
+            if pixels.shape == (height, width, 3):
+                return pixels
+            return _crop_and_scale(
+                image_module, image_module.fromarray(pixels), height, width
+            )
+        with image_module.open(
+            io.BytesIO(content), formats=_formats()
+        ) as image:
+            _decode_small(image, height, width)
+            return _resize(image_module, image, height, width)
+    # On damaged files the decoders raise OSError, SyntaxError, struct.error,
+    # IndexError, ... depending on the format and the kind of damage.
+    except Exception as error:
+        reason = str(error).partition("<_io")[0].strip()
+        heif = content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS
+        if heif and not reads_heif():
+            reason = f"{reason}; {HEIF_HINT}"
+        raise ValueError(
+            f"{name} cannot be decoded ({len(content)} bytes): {reason}"
+        ) from error
+
+
+def _read_file(path, name):
+    # Half the system calls of `open`, which take most of the time for small
+    # files. With O_NONBLOCK, opening a pipe does not wait for a writer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            # Reading from a pipe or a device might never end.
+            raise ValueError(f"{name} is not a file.")
+        content = os.read(descriptor, status.st_size)
+        while len(content) < status.st_size:
+            more = os.read(descriptor, status.st_size - len(content))
+            if not more:
+                break
+            content += more
+        return content
+    finally:
+        os.close(descriptor)
+
+
+def resize_image(image, image_size: int | tuple[int, int]) -> np.ndarray:
+    """Resizes an open Pillow image as `load_image` does."""
+    return _resize(import_pillow(), image, *check_image_size(image_size))
+
+
+def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    """Returns `image_size` as `(height, width)`, or raises."""
+    size = image_size
+    if isinstance(size, int | np.integer):
+        size = (size, size)
+    try:
+        height, width = (int(side) for side in size)
+        valid = (height, width) == tuple(size) and min(height, width) >= 1
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise ValueError(
+            "`image_size` must be a positive integer or a pair of them, "
+            f"(height, width). Received: {image_size!r}"
+        )
+    return height, width
+
+
+@functools.cache
+def _formats():
+    image_module = import_pillow()
+    image_module.init()
+    if reads_heif():
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    return sorted(FORMATS.intersection(image_module.OPEN))
+
+
+@functools.cache
+def reads_heif() -> bool:
+    """Whether pillow-heif is installed."""
+    try:
+        import pillow_heif  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def import_pillow():
+    """Returns the module `PIL.Image`."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError(
+            "Reading image files needs Pillow. Install it with "
+            '`pip install "keras_contrastive[datasets]"`.'
+        ) from error
+    return Image
+
+
+def _decode_small(image, height, width):
+    # The decoder may halve the resolution while each side keeps twice the
+    # pixels of the target. Below that, its box filter would show in the result.
+    stored_height, stored_width = _as_stored(image, height, width)
+    shrink = max(
+        2 * stored_height / image.height, 2 * stored_width / image.width
+    )
+    image.draft(
+        None, (_ceil(image.width * shrink), _ceil(image.height * shrink))
+    )
+
+
+def _resize(image_module, image, height, width):
+    image.load()
+    # Read after loading: some decoders, such as TIFF's, turn the picture while
+    # they load it, and remove the tag.
+    orientation = _orientation(image)
+    height, width = _as_stored(image, height, width)
+    image = _to_8_bits(image_module, image)
+    return _crop_and_scale(image_module, image, height, width, orientation)
+
+
+def _crop_and_scale(image_module, image, height, width, orientation=1):
+    """`height` and `width` refer to the picture before it is turned."""
+    scale = min(image.height / height, image.width / width)
+    # Rounding must not move the region over an edge.
+    top = max((image.height - scale * height) / 2, 0)
+    left = max((image.width - scale * width) / 2, 0)
+    right, bottom = left + scale * width, top + scale * height
+    image = image.resize(
+        (width, height),
+        image_module.Resampling.BICUBIC,
+        box=(left, top, min(right, image.width), min(bottom, image.height)),
+    )
+    if image.mode == "RGBA":
+        white = image_module.new("RGBA", image.size, "white")
+        image = image_module.alpha_composite(white, image)
+    image = image.convert("RGB")
+    # Turning the small image is cheaper than turning the large one.
+    transposition = _TRANSPOSITIONS.get(orientation)
+    if transposition is not None:
+        image = image.transpose(image_module.Transpose[transposition])
+    return np.array(image)
+
+
+def _ceil(number):
+    return int(-(-number // 1))
+
+
+def _as_stored(image, height, width):
+    """The stored height and width of an image that is upright afterwards."""
+    quarter_turn = 5 <= _orientation(image) <= 8
+    return (width, height) if quarter_turn else (height, width)
+
+
+def _orientation(image):
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # the pixels may be intact where metadata are damaged
+        return 1
+
+
+def _to_8_bits(image_module, image):
+    """Converts to a mode that can be interpolated: L, RGB or RGBA."""
+    if image.mode.startswith("I"):
+        # `convert` would clip at 255 instead of scaling 16 bits to 8.
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError("its pixels are integers of more than 16 bits")
+        return image_module.fromarray((values // 256).astype("uint8"))
+    if image.mode == "F":
+        # The file does not define which number is white.
+        raise ValueError("its pixels are floats")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        return image.convert("RGBA")
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")

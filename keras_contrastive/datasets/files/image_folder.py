@@ -1,0 +1,213 @@
+"""Folders of images, with classes or captions."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_contrastive.datasets.bad_records import BadRecords
+from keras_contrastive.datasets.bad_records import check_max_bad_fraction
+from keras_contrastive.datasets.captioned_image import CaptionedImage
+from keras_contrastive.datasets.files.caption_files import read_table
+from keras_contrastive.datasets.files.caption_files import read_texts
+from keras_contrastive.datasets.files.folder_scan import scan_folder
+from keras_contrastive.datasets.files.image_files import SUFFIXES
+
+CAPTION_FILES = ("captions.csv", "captions.tsv")
+
+
+class ImageFolder(NamedTuple):
+    """The result of `image_folder`.
+
+    Attributes:
+        paths: Sorted list of n `Path`s.
+        labels: Int array, shape `(n,)`, or `None` without subfolders.
+        class_names: List of the subfolders' names, or `None`.
+
+    Example:
+        ```python
+        import keras
+        import numpy as np
+        import keras_contrastive as kc
+
+        keras.utils.save_img("some_photographs.png", np.zeros((8, 8, 3)))
+        folder = kc.datasets.image_folder(".")
+        print(folder.paths, folder.labels)
+        ```
+    """
+
+    paths: list[Path]
+    labels: np.ndarray | None
+    class_names: list[str] | None
+
+
+def image_folder(folder: str | os.PathLike) -> ImageFolder:
+    """Finds the images of a folder, and their classes.
+
+    Searches subfolders at any depth. The subfolders of `folder` are the
+    classes if there are at least two and every image is in one of them.
+
+    Images are recognized by suffix, in upper or lower case: .jpg, .png, .webp,
+    .avif, .gif, .tif, .bmp, .jp2, .ppm and their variants, and .heic if
+    pillow-heif is installed. A warning counts other files by suffix, except
+    texts, tables and the like. Hidden files and folders are ignored, links to
+    folders are followed.
+
+    Args:
+        folder: Path of a folder.
+
+    Returns:
+        A named tuple of `paths`, `labels` and `class_names`.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no image in it.
+
+    Example:
+        ```python
+        import os
+        import keras
+        import numpy as np
+        import keras_contrastive as kc
+
+        for name in ("cats", "dogs"):
+            os.makedirs(f"animals/{name}")
+            keras.utils.save_img(f"animals/{name}/1.png", np.zeros((8, 8, 3)))
+        folder = kc.datasets.image_folder("animals")
+        assert folder.class_names == ["cats", "dogs"]
+        assert folder.labels.tolist() == [0, 1]
+        ```
+    """
+    folder, scan = _scan(folder)
+    paths = [folder / path for path in scan.images]
+    classes = sorted({path.parts[0] for path in scan.images})
+    if len(classes) < 2 or any(len(path.parts) == 1 for path in scan.images):
+        return ImageFolder(paths, None, None)
+    labels = np.array([classes.index(path.parts[0]) for path in scan.images])
+    return ImageFolder(paths, labels, classes)
+
+
+def captioned_folder(
+    folder: str | os.PathLike,
+    captions: str | os.PathLike | None = None,
+    max_bad_fraction: float = 0.01,
+) -> list[CaptionedImage]:
+    """Finds the images of a folder and their captions.
+
+    Captions are rows of a `.csv` or `.tsv` file with the columns `image` and
+    `caption`, named in the first row: the path of an image and one caption. An
+    image with several captions has several rows. Paths are absolute, or
+    relative to `folder`, to the folder of the captions file or to the current
+    folder. Slashes, accents and case may be those of another system. Without
+    such a file, the lines of `dog.txt` are the captions of `dog.jpg`.
+
+    Text is UTF-8. In a `.csv` file, put captions with commas in quotation
+    marks; without other columns, unquoted commas are read as part of the
+    caption. In a `.tsv` file, quotation marks are ordinary characters, and a
+    caption cannot span lines.
+
+    Lines that cannot be parsed, such as those with unmatched quotation marks,
+    and rows whose image does not exist are left out and named in a warning, up
+    to `max_bad_fraction`. Images without a caption are left out and counted in
+    a warning.
+
+    Args:
+        folder: Path of a folder, as for `image_folder`.
+        captions: Path of the file. Defaults to `captions.csv` or
+            `captions.tsv` in the folder, or the `.txt` files if neither
+            exists.
+        max_bad_fraction: Float, the largest fraction of lines of captions that
+            may be left out.
+
+    Returns:
+        A list of `CaptionedImage(image, captions, image_id)`, for
+        `ImageTextDataset` and `load_image_text`.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or file, or no image.
+        ValueError: If the file lacks these columns, no image has a caption, or
+            too many lines are bad; the message names some of them.
+
+    Example:
+        ```python
+        import os
+        from pathlib import Path
+        import keras
+        import numpy as np
+        import keras_contrastive as kc
+
+        os.makedirs("album")
+        keras.utils.save_img("album/1.png", np.zeros((8, 8, 3)))
+        Path("album/captions.csv").write_text(
+            'image,caption\\n1.png,"a cat, asleep"\\n1.png,night\\n'
+        )
+        (record,) = kc.datasets.captioned_folder("album")
+        assert record.captions == ("a cat, asleep", "night")
+        ```
+    """
+    check_max_bad_fraction(max_bad_fraction)
+    folder, scan = _scan(folder)
+    paths = [folder / path for path in scan.images]
+    bad_records = BadRecords(
+        "lines of captions cannot be used", 0, max_bad_fraction
+    )
+    if captions is None:
+        captions = _caption_file(folder)
+    if captions is None:
+        texts = [folder / path for path in scan.texts]
+        found = read_texts(paths, texts, bad_records)
+    else:
+        captions = Path(captions).expanduser()
+        if not captions.is_file():
+            raise FileNotFoundError(
+                f"`captions` must be a file. Received: {captions}"
+            )
+        found = read_table(captions, folder, paths, bad_records)
+    bad_records.check()
+    bad_records.warn("They are left out.")
+    uncaptioned = BadRecords("images have no caption", len(paths), 1)
+    for path in paths:
+        if path not in found:
+            uncaptioned.add(str(path))
+    if not found:
+        raise ValueError(
+            "`folder` must hold captions: captions.csv, captions.tsv, or the "
+            f"file dog.txt beside dog.jpg. Received: {folder}, with none in it"
+        )
+    uncaptioned.warn("They are left out.")
+    return [
+        CaptionedImage(path, tuple(found[path]), index)
+        for index, path in enumerate(paths)
+        if path in found
+    ]
+
+
+def _scan(folder):
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"`folder` must be a folder. Received: {folder}"
+        )
+    scan = scan_folder(folder)
+    skipped = scan.describe_skipped()
+    if not scan.images:
+        beside = f" (but {skipped})" if skipped else ""
+        raise FileNotFoundError(
+            f"`folder` must hold images ({', '.join(SUFFIXES)}). "
+            f"Received: {folder}, with none in it{beside}"
+        )
+    if skipped:
+        warnings.warn(
+            f"{folder} holds files that are not read as images: {skipped}. "
+            f"They are skipped, beside {len(scan.images)} images.",
+            stacklevel=3,
+        )
+    return folder, scan
+
+
+def _caption_file(folder):
+    files = {
+        path.name.lower(): path for path in folder.iterdir() if path.is_file()
+    }
+    return next((files[name] for name in CAPTION_FILES if name in files), None)

@@ -1,0 +1,126 @@
+"""Images in any form: paths, bytes, Pillow images and arrays."""
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_contrastive.datasets.arguments import short_repr
+from keras_contrastive.datasets.files.image_files import import_pillow
+from keras_contrastive.datasets.files.image_files import load_image
+from keras_contrastive.datasets.files.image_files import resize_image
+
+# Pillow decodes an opened image in place, when it is first used.
+_pillow_lock = threading.Lock()
+
+
+def read_image(image: Any, image_size: int | tuple[int, int]) -> np.ndarray:
+    """Reads and resizes an image in any form, as `load_image` does for files.
+
+    Args:
+        image: One of:
+
+            - The path of a file, or its bytes.
+            - A dict of `"bytes"` and `"path"`, either of which may be `None`,
+              as in Hugging Face's data sets with `decode=False`.
+            - A Pillow image.
+            - An array or tensor of shape `(height, width)` or `(height, width,
+              channels)` with 1 channel, 2 (gray and alpha), 3 or 4 (RGB and
+              alpha): uint8, bool, uint16 (65535 is white), other integers
+              from 0 to 255, or floats from 0 to 1.
+        image_size: Int or `(height, width)` of the result, in pixels.
+
+    Returns:
+        A uint8 array of shape `(height, width, 3)`.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If the image has another form, or is damaged.
+    """
+    if isinstance(image, Mapping):
+        image = _content(image)
+    if isinstance(image, os.PathLike):
+        image = os.fsdecode(image)
+    if isinstance(image, str | bytes | bytearray | memoryview):
+        return load_image(image, image_size)
+    pillow = import_pillow()
+    if isinstance(image, pillow.Image):
+        image = _decoded(image)
+    else:
+        image = pillow.fromarray(_pixels(image))
+    return resize_image(image, image_size)
+
+
+def _content(image):
+    """The bytes of a dict of `"bytes"` and `"path"`, or else the path."""
+    if not {"bytes", "path"}.issuperset(image):
+        raise _no_image(image)
+    content = image.get("bytes")
+    content = image.get("path") if content is None else content
+    if content is None:
+        raise _no_image(image)
+    return content
+
+
+def _decoded(image):
+    """A decoded copy of a Pillow image, safe to use in this thread."""
+    if image.mode == "I" and image.format is None:
+        # Images of this mode that come from a file are known to have 16 bits.
+        raise ValueError(
+            "A Pillow image of 32-bit integers doesn't say which one is white. "
+            "Make it an array of uint8 or uint16. Received: mode='I'"
+        )
+    try:
+        with _pillow_lock:
+            return image.copy()
+    except Exception as error:  # of any type, depending on the damage
+        raise ValueError(
+            f"The image {image!r} cannot be decoded: {error}"
+        ) from error
+
+
+def _pixels(image):
+    """Converts an array to a shape and dtype that Pillow accepts."""
+    try:
+        if keras.ops.is_tensor(image):
+            image = keras.ops.convert_to_numpy(image)
+        array = np.asarray(image)
+    except Exception as error:  # raised by another library's array
+        raise _no_image(image) from error
+    shape = array.shape
+    if array.ndim == 3 and shape[-1] == 1:
+        array = array[..., 0]
+    valid = array.ndim == 2 or array.ndim == 3 and shape[-1] in (2, 3, 4)
+    if not valid or not array.size:
+        raise _no_image(image)
+    if array.dtype == "uint8":
+        return array
+    if array.dtype == "uint16":
+        return (array // 256).astype("uint8")
+    kind = array.dtype.kind
+    if kind not in "biuf":
+        raise _no_image(image)
+    if kind == "f":
+        array = np.rint(255 * array)
+        expected = "floats from 0 to 1"
+    else:
+        array = 255 * array if kind == "b" else array
+        expected = "uint8, uint16, or other integers from 0 to 255"
+    if not np.all((array >= 0) & (array <= 255)):  # False for NaN, too
+        raise ValueError(
+            f"The values of an image must be {expected}. "
+            f"Received: {short_repr(image)}, with others"
+        )
+    return array.astype("uint8")
+
+
+def _no_image(image):
+    return ValueError(
+        "An image must be the path of a file, the bytes of one, a dict of "
+        "'bytes' and 'path', a Pillow image, or an array of shape (height, "
+        "width) or (height, width, channels) with 1 to 4 channels. "
+        f"Received: {short_repr(image)}"
+    )

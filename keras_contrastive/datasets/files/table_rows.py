@@ -1,0 +1,78 @@
+"""Rows of comma- or tab-separated values, even with unmatched quotes."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_contrastive.datasets.files.image_files import HEIF_SUFFIXES
+from keras_contrastive.datasets.files.image_files import SUFFIXES
+
+
+class Row(NamedTuple):
+    """A row of a table.
+
+    Attributes:
+        number: Int, number of the row's first line.
+        fields: List of strings.
+        quoted: Whether a field is in quotation marks.
+        error: Why the row cannot be parsed, or `None`.
+    """
+
+    number: int
+    fields: list[str]
+    quoted: bool
+    error: str | None
+
+
+def read_rows(lines: list[tuple[int, str]], delimiter: str) -> Iterator[Row]:
+    """Splits lines into fields, and skips blank lines.
+
+    In comma-separated values, a field in quotation marks may contain commas and
+    continue on the next lines. An unmatched quotation mark costs only its own
+    line: a field must not swallow following lines that look like rows of
+    images. In tab-separated values, quotation marks are ordinary characters.
+
+    Args:
+        lines: List of pairs of a line's number and its text.
+        delimiter: A comma or a tab.
+    """
+    start = 0
+    while start < len(lines):
+        number, text = lines[start]
+        fields, count, error = text.split(delimiter), 1, None
+        quoted = delimiter != "\t" and any(
+            field.lstrip(" ").startswith('"') for field in fields
+        )
+        if quoted:
+            try:
+                fields, count = _quoted_fields(lines, start, delimiter)
+            except csv.Error as reason:
+                error = f"not to be split into columns ({reason}): {text[:80]}"
+        if any(field.strip() for field in fields):
+            yield Row(number, fields, quoted, error)
+        start += count
+
+
+def _quoted_fields(lines, start, delimiter):
+    """The fields of a row, and the number of lines that it takes."""
+    reader = csv.reader(
+        # A space after the closing quotation mark would be an error.
+        (lines[i][1].rstrip(" ") + "\n" for i in range(start, len(lines))),
+        delimiter=delimiter,
+        skipinitialspace=True,
+        strict=True,
+    )
+    fields = next(reader)
+    for _, text in lines[start + 1 : start + reader.line_num]:
+        if _looks_like_a_row(text, delimiter):
+            raise csv.Error("a quotation mark has no partner")
+    return fields, reader.line_num
+
+
+def _looks_like_a_row(text, delimiter):
+    fields = [field.strip(' "') for field in text.split(delimiter)]
+    return len(fields) > 1 and any(
+        Path(field).suffix.lower() in SUFFIXES + HEIF_SUFFIXES
+        for field in fields
+    )

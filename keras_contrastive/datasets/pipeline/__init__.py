@@ -1,0 +1,1 @@
+"""Records to batches of arrays: order, decoding, tokens, read-ahead."""

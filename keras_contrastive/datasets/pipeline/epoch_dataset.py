@@ -1,0 +1,24 @@
+"""Data sets whose batches depend on the epoch."""
+
+import abc
+
+import keras
+
+
+class EpochDataset(keras.utils.PyDataset, abc.ABC):
+    """A `PyDataset` whose batches depend on the epoch that it counts.
+
+    Keras does not tell a data set which epoch `fit` starts with.
+    `ContrastiveModel.fit` sets `epoch` where a run starts at a later epoch
+    than 0, by `initial_epoch` or from a checkpoint. From there on the data set
+    counts by itself.
+    """
+
+    @property
+    @abc.abstractmethod
+    def epoch(self) -> int:
+        """The epoch of the next batches, counted from 0. Can be set."""
+
+    @epoch.setter
+    @abc.abstractmethod
+    def epoch(self, epoch: int): ...

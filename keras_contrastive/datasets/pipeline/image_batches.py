@@ -1,0 +1,116 @@
+"""Records to arrays of images, in threads."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from keras_contrastive.datasets.bad_records import BadRecords
+from keras_contrastive.datasets.files.image_sources import read_image
+from keras_contrastive.datasets.pipeline.records import describe
+from keras_contrastive.datasets.pipeline.records import take_record
+
+CHUNK = 16  # images that a thread decodes at a time
+
+
+class ImageBatches:
+    """Reads, decodes and resizes the images of a batch.
+
+    Args:
+        records: Sequence of records of any form.
+        parse: Function `(record, index)` that returns the record in the data
+            set's own form, which has an attribute `image`, or raises a
+            `ValueError`.
+        image_size: `(height, width)`.
+        cache: Whether to keep the resized images in memory.
+        workers: Int, number of threads.
+        bad_records: `BadRecords` that counts what cannot be read.
+        argument: Name of the argument that holds the records, for messages.
+    """
+
+    def __init__(
+        self,
+        records: Sequence,
+        parse: Callable,
+        image_size: tuple[int, int],
+        cache: bool,
+        workers: int,
+        bad_records: BadRecords,
+        argument: str,
+    ):
+        self.records = records
+        self.parse = parse
+        self.image_size = image_size
+        self.bad_records = bad_records
+        self.argument = argument
+        self._unreadable = set()
+        self._pool = ThreadPoolExecutor(workers, "decode")
+        # The system provides memory only when it is first written to.
+        shape = (len(records), *image_size, 3)
+        self._cache = np.empty(shape, "uint8") if cache else None
+        self._cached = np.zeros(len(records), bool)
+
+    def load(
+        self,
+        indices: np.ndarray,
+        substitutes: Callable[[int], Iterator[int]],
+    ) -> tuple[np.ndarray, list[tuple[int, object]]]:
+        """Loads the images of a batch, bad records replaced.
+
+        Args:
+            indices: Int array, shape `(batch,)`.
+            substitutes: Function of a position in the batch. Returns the
+                indices to try where the record at this position is bad.
+
+        Returns:
+            `(images, records)`: uint8 array of shape `(batch, height, width,
+            3)`, and for each image the index of its record and the parsed
+            record.
+        """
+        images = np.empty((len(indices), *self.image_size, 3), "uint8")
+
+        def load_chunk(start):
+            chunk = []
+            for position in range(start, min(start + CHUNK, len(indices))):
+                image, index, record = self._first_readable(
+                    indices[position], substitutes(position)
+                )
+                images[position] = image
+                chunk.append((index, record))
+            return chunk
+
+        chunks = self._pool.map(load_chunk, range(0, len(indices), CHUNK))
+        return images, [each for chunk in chunks for each in chunk]
+
+    def check(self):
+        """Raises a `ValueError` if the first records are bad, and too many."""
+        self._first_readable(0, iter(range(1, len(self.records))))
+
+    def _first_readable(self, index, substitutes):
+        index = int(index)
+        while True:
+            if index not in self._unreadable:
+                record = None
+                try:
+                    record = take_record(self.records, index, self.argument)
+                    record = self.parse(record, index)
+                    return self._image(record, index), index, record
+                except (OSError, ValueError) as error:
+                    self._unreadable.add(index)
+                    name = describe(record, index, self.argument)
+                    self.bad_records.add(name, str(error)[:400])
+            # Even for a record that another batch found to be bad: the error
+            # of a batch that was read ahead is lost if nobody asks for it.
+            self.bad_records.check()
+            index = next(substitutes)
+
+    def _image(self, record, index):
+        if self._cached[index]:
+            return self._cache[index]
+        image = read_image(record.image, self.image_size)
+        if self._cache is not None:
+            self._cache[index] = image
+            self._cached[index] = True
+        return image

@@ -1,0 +1,158 @@
+"""Batches of images without captions."""
+
+import os
+from collections.abc import Iterator
+from collections.abc import Sequence
+from collections.abc import Set
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_contrastive.datasets.arguments import short_repr
+from keras_contrastive.datasets.files.image_folder import ImageFolder
+from keras_contrastive.datasets.files.image_folder import image_folder
+from keras_contrastive.datasets.pipeline.epoch_sampling import EpochSample
+from keras_contrastive.datasets.pipeline.record_dataset import RecordDataset
+from keras_contrastive.datasets.pipeline.records import ImageRecord
+from keras_contrastive.datasets.pipeline.records import as_image_record
+from keras_contrastive.datasets.pipeline.records import check_image_column
+from keras_contrastive.datasets.pipeline.sequences import as_sequence
+
+
+class ImageDataset(RecordDataset):
+    """Image files for `SimCLRModel.fit`, on every backend.
+
+    Each batch is a uint8 array of shape `(batch_size, height, width, 3)`.
+
+    **Order.** In each epoch every image comes once, in an order that depends on
+    `seed` and the epoch alone: a second run sees what the first one saw. The
+    argument `shuffle` of `fit` has no effect.
+
+    **Size.** Images are decoded, resized and batched in threads, some batches
+    ahead of the training step. The short side is resized with antialiasing and
+    the center is cropped. Random crops are the job of the model's augmenter:
+    an `image_size` a tenth larger than the encoder's input, say, leaves it
+    room.
+
+    **Bad images.** An image that cannot be read is replaced by another one of
+    the epoch, so that shapes stay static. At the end of an epoch one warning
+    names the images that were found to be bad.
+
+    **Epochs.** `epoch` counts the epochs from 0. Keras does not tell a data set
+    which epoch `fit` starts with, neither with `fit(initial_epoch=10)` nor
+    when a callback resumes a run. The `fit` of this package's models does. In
+    other models, the callback that `follow_epochs()` returns makes a run in
+    parts see the batches of a run in one piece: `fit(dataset,
+    callbacks=[dataset.follow_epochs()])`. In a loop of your own, set
+    `dataset.epoch` before each iteration.
+
+    Args:
+        images: A folder, whose images `image_folder` finds; or a sequence of
+            images or of dicts with an image as `"image"`. An image is the path
+            of a file, the bytes of one, a dict of `"bytes"` and `"path"`, a
+            Pillow image, or an array of shape `(height, width)` or `(height,
+            width, channels)`: gray or RGB, with alpha or not; uint8, uint16
+            (65535 is white), other integers from 0 to 255, bool or floats from
+            0 to 1. Such sequences are lists, arrays of shape `(n, height,
+            width, channels)`, data sets of Hugging Face and their columns
+            (`dataset["image"]`), and columns of a DataFrame. The sequence is
+            read from several threads.
+        batch_size: Int, at least 1.
+        image_size: Int or `(height, width)`, in pixels.
+        shuffle: Whether each epoch has a new order.
+        seed: Int, not negative.
+        drop_remainder: Whether to leave out, in each epoch, the last images if
+            they do not fill a batch. Otherwise the last batch is smaller.
+        cache: Whether to keep the resized images in memory: 12 kB each at
+            64×64 pixels, 150 kB at 224×224.
+        workers: Int, number of threads that decode. Defaults to the number of
+            cores.
+        max_queue_size: Int, number of batches prepared ahead.
+        max_bad_fraction: Float, the largest fraction of images that may be
+            unreadable.
+
+    Raises:
+        FileNotFoundError: As `image_folder`.
+        ValueError: If an argument is invalid, or too many of the first images
+            are bad; while iterating, if too many images are bad.
+
+    Example:
+        ```python
+        import keras
+        import numpy as np
+        import keras_contrastive as kc
+
+        for name in ("1.png", "2.png"):
+            keras.utils.save_img(name, np.zeros((40, 60, 3)))
+        dataset = kc.datasets.ImageDataset(".", batch_size=2, image_size=32)
+        assert dataset[0].shape == (2, 32, 32, 3)
+        ```
+    """
+
+    argument = "images"
+
+    def __init__(
+        self,
+        images: str | os.PathLike | Sequence,
+        batch_size: int,
+        image_size: int | tuple[int, int],
+        *,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_remainder: bool = True,
+        cache: bool = False,
+        workers: int | None = None,
+        max_queue_size: int = 4,
+        max_bad_fraction: float = 0.01,
+    ):
+        super().__init__(
+            _image_sequence(images),
+            batch_size,
+            image_size,
+            shuffle=shuffle,
+            seed=seed,
+            drop_remainder=drop_remainder,
+            cache=cache,
+            workers=workers,
+            max_queue_size=max_queue_size,
+            max_bad_fraction=max_bad_fraction,
+        )
+
+    def _parse_record(self, record: Any, index: int) -> ImageRecord:
+        return as_image_record(record)
+
+    def _make_batch(
+        self,
+        images: np.ndarray,
+        records: list[tuple[int, ImageRecord]],
+        sample: EpochSample,
+    ) -> np.ndarray:
+        return images
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return super().__getitem__(index)
+
+
+def _image_sequence(images):
+    if isinstance(images, str | os.PathLike):
+        if Path(images).is_file():
+            raise ValueError(
+                "`images` must be a folder or a sequence. "
+                f"Received: the file {os.fspath(images)!r}"
+            )
+        return image_folder(images).paths
+    if isinstance(images, ImageFolder):
+        return images.paths
+    if isinstance(images, Iterator | Set):
+        return list(images)
+    images = as_sequence("images", images, ("image",))
+    # Otherwise the rows of a single image would pass for gray images.
+    shape = images.shape if hasattr(images, "dtype") else ()
+    if len(shape) == 2 or (len(shape) == 3 and shape[-1] <= 4):
+        raise ValueError(
+            "`images` must have the shape (n, height, width, channels) or "
+            f"(n, height, width). Received: {short_repr(images)}"
+        )
+    check_image_column(images)
+    return images

@@ -1,0 +1,172 @@
+"""Batches of images and captions."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_contrastive.datasets.captioned_image import CaptionedImage
+from keras_contrastive.datasets.pipeline.checked_tokenizer import (
+    CheckedTokenizer,
+)
+from keras_contrastive.datasets.pipeline.epoch_sampling import EpochSample
+from keras_contrastive.datasets.pipeline.record_dataset import RecordDataset
+from keras_contrastive.datasets.pipeline.records import as_captioned_image
+from keras_contrastive.datasets.pipeline.records import check_caption_columns
+from keras_contrastive.datasets.pipeline.sequences import as_sequence
+
+
+class ImageTextDataset(RecordDataset):
+    """Images with captions for `CLIPModel.fit`, on every backend.
+
+    Each batch is a dict of NumPy arrays:
+
+    - `"images"`: uint8, shape `(batch_size, height, width, 3)`;
+    - `"texts"`: what `tokenizer` makes of a list of `batch_size` captions, an
+      array or a dict of arrays;
+    - `"image_ids"`: int32, shape `(batch_size,)`, equal for the same image.
+
+    In each epoch every image comes once, with one of its captions. The order
+    and the choice of captions depend on `seed` and the epoch alone: a second
+    run sees what the first one saw. The argument `shuffle` of `fit` has no
+    effect.
+
+    Images are decoded, resized and batched in threads, some batches ahead of
+    the training step. The short side is resized with antialiasing and the
+    center is cropped, as CLIP is evaluated. Random crops are the job of the
+    model's augmenter: an `image_size` a tenth larger than the encoder's input,
+    say, leaves it room.
+
+    A record whose image cannot be read, or that has no usable caption, is
+    replaced by another one of the epoch, caption and id included, so that
+    shapes stay static. At the end of an epoch one warning names the records
+    that were found to be bad.
+
+    `epoch` and `follow_epochs()`, for runs in parts, are those of
+    `ImageDataset`.
+
+    Args:
+        records: A sequence, with `len` and integer indices, of
+            `CaptionedImage`s or of dicts with `"image"`, `"captions"` and
+            optionally `"image_id"`. It is read from several threads. Data sets
+            of Hugging Face and TensorFlow Datasets' `as_data_source` are
+            such sequences; DataFrames with these columns work as well. An
+            image has any of the forms that `ImageDataset` accepts.
+        tokenizer: Callable from a list of strings to an integer array of shape
+            `(batch, length)`, or a dict of such arrays, with the same length
+            in every batch.
+        batch_size: Int, at least 1.
+        image_size: Int or `(height, width)`, in pixels.
+        shuffle: Whether each epoch has a new order.
+        seed: Int, not negative.
+        caption: `"random"`, or `"first"` for the same caption in every epoch,
+            which suits a validation loss.
+        drop_remainder: Whether to leave out, in each epoch, the last images if
+            they do not fill a batch. Otherwise the last batch is smaller.
+        cache: Whether to keep the resized images in memory: 12 kB each at
+            64×64 pixels, 150 kB at 224×224.
+        workers: Int, number of threads that decode. Defaults to the number of
+            cores.
+        max_queue_size: Int, number of batches prepared ahead.
+        max_bad_fraction: Float, the largest fraction of records that may be
+            unreadable.
+
+    Raises:
+        ValueError: If an argument is invalid, or too many of the first records
+            are bad; while iterating, if `tokenizer` returns something else, or
+            too many records are bad.
+
+    Example:
+        ```python
+        import keras
+        import numpy as np
+        import keras_contrastive as kc
+
+        keras.utils.save_img("dog.jpg", np.zeros((60, 80, 3)))
+        records = [
+            {"image": "dog.jpg", "captions": ["a dog", "a black dog"]},
+            {"image": np.ones((70, 50, 3), "uint8"), "captions": ["night"]},
+        ]
+
+        def tokenizer(captions):
+            codes = [[ord(letter) for letter in text] for text in captions]
+            return keras.utils.pad_sequences(codes, 16, padding="post")
+
+        dataset = kc.datasets.ImageTextDataset(
+            records, tokenizer, batch_size=2, image_size=32
+        )
+        batch = dataset[0]
+        assert batch["images"].shape == (2, 32, 32, 3)
+        assert batch["texts"].shape == (2, 16)
+        ```
+    """
+
+    argument = "records"
+
+    def __init__(
+        self,
+        records: Sequence,
+        tokenizer: Callable,
+        batch_size: int,
+        image_size: int | tuple[int, int],
+        shuffle: bool = True,
+        seed: int = 0,
+        caption: str = "random",
+        drop_remainder: bool = True,
+        cache: bool = False,
+        workers: int | None = None,
+        max_queue_size: int = 4,
+        max_bad_fraction: float = 0.01,
+    ):
+        records = as_sequence("records", records, ("image", "captions"))
+        check_caption_columns(records)
+        if not callable(tokenizer):
+            raise ValueError(
+                "`tokenizer` must be callable on a list of strings. "
+                f"Received: tokenizer={tokenizer!r}"
+            )
+        if caption not in ("random", "first"):
+            raise ValueError(
+                "`caption` must be 'random' or 'first'. "
+                f"Received: caption={caption!r}"
+            )
+        super().__init__(
+            records,
+            batch_size,
+            image_size,
+            shuffle=shuffle,
+            seed=seed,
+            drop_remainder=drop_remainder,
+            cache=cache,
+            workers=workers,
+            max_queue_size=max_queue_size,
+            max_bad_fraction=max_bad_fraction,
+        )
+        self._tokenizer = CheckedTokenizer(tokenizer)
+        self._caption = caption
+
+    def _parse_record(self, record: Any, index: int) -> CaptionedImage:
+        return as_captioned_image(record, index)
+
+    def _make_batch(
+        self,
+        images: np.ndarray,
+        records: list[tuple[int, CaptionedImage]],
+        sample: EpochSample,
+    ) -> dict[str, Any]:
+        captions = [
+            self._choose(record.captions, sample.uniform[index])
+            for index, record in records
+        ]
+        image_ids = [record.image_id for _, record in records]
+        return {
+            "images": images,
+            "texts": self._tokenizer(captions),
+            "image_ids": np.array(image_ids, "int32"),
+        }
+
+    def _choose(self, captions, uniform):
+        if self._caption == "first":
+            return captions[0]
+        return captions[int(uniform * len(captions))]

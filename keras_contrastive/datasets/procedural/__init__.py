@@ -1,0 +1,1 @@
+"""Data computed by formulas: scenes of shapes and waveforms."""

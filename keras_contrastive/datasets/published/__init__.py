@@ -1,0 +1,1 @@
+"""Readers of published data sets: CIFAR-10 and Flickr30k."""

@@ -1,0 +1,184 @@
+from typing import Any
+
+import keras
+from keras import layers
+
+from keras_contrastive.encoders.checks import check_sizes
+from keras_contrastive.encoders.checks import check_transformer
+from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
+from keras_contrastive.layers.transformer.end_token_pooling import (
+    EndTokenPooling,
+)
+from keras_contrastive.layers.transformer.end_token_pooling import check_end
+from keras_contrastive.layers.transformer.position_embedding import (
+    PositionEmbedding,
+)
+from keras_contrastive.layers.transformer.token_embedding import TokenEmbedding
+from keras_contrastive.layers.transformer.token_embedding import (
+    check_vocabulary,
+)
+from keras_contrastive.layers.transformer.transformer_block import (
+    TransformerBlock,
+)
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class TextTransformer(FunctionalEncoder):
+    """CLIP's text encoder: maps each text's token ids to one vector.
+
+    It has token embeddings, learned position embeddings, pre-norm blocks with
+    a causal mask, and a LayerNorm of the features at the first `end_id` of each
+    row: the only position that has seen all of the text and no padding. Tokens
+    after the end token therefore have no effect, and no mask is needed.
+
+    The defaults are the text encoder of CLIP's ViT-B models. For a corpus of
+    captions of the size of Flickr30k, a quarter of it is enough.
+
+    Each row must have an end token. If a row lacks it, a call outside of
+    training raises. So does `check_tokens`, which checks the data before
+    training, and `models.CLIPModel` stops training. Otherwise such a row is
+    pooled at its last position.
+
+    Args:
+        vocabulary_size: Int, the number of ids of the tokenizer.
+        end_id: Int, the id of the end token; or `None` to pool each text at
+            its highest id without checks, as CLIP's first code does.
+        context_length: Int, the maximum number of tokens of a text, including
+            the end token.
+        width: Int, dimension of the features.
+        num_layers: Int, number of blocks.
+        num_heads: Int, attention heads; divides `width`.
+        mlp_ratio: Float, width of the MLPs' hidden layer over `width`.
+        activation: Activation of the MLPs, `"gelu"` or, for weights derived
+            from OpenAI's, `"quick_gelu"`: `x sigmoid(1.702 x)`.
+        layer_norm_epsilon: Float, added to the variances of the LayerNorms.
+        dropout: Float in [0, 1), fraction of units dropped from the outputs of
+            attention and MLP of each block, in training.
+        name: Name of the model.
+        **kwargs: Arguments of `keras.Model`, such as `dtype`.
+
+    Call arguments:
+        tokens: Int tensor of shape `(batch, length)`, `length` at most
+            `context_length`.
+        training: Whether to drop units.
+
+    Returns:
+        Float tensor of shape `(batch, width)`.
+
+    Raises:
+        ValueError: If a size is below 1, `width` is not a multiple of
+            `num_heads`, or `end_id` is not in the vocabulary; in a call, if
+            there are too many tokens, a token is not in the vocabulary, or a
+            row has no end token.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    encoder = kc.models.TextTransformer(
+        vocabulary_size=100, end_id=2, context_length=8,
+        width=32, num_layers=2, num_heads=2,
+    )
+    tokens = np.array([[1, 17, 23, 2, 0, 0], [1, 5, 2, 0, 0, 0]])
+    encoder.check_tokens(tokens)
+    print(encoder(tokens).shape)
+    ```
+
+    Reference:
+        Radford et al., 2021, Learning Transferable Visual Models From Natural
+        Language Supervision, section 2.4.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        end_id: int | None,
+        context_length: int = 77,
+        width: int = 512,
+        num_layers: int = 12,
+        num_heads: int = 8,
+        mlp_ratio: float = 4.0,
+        activation: str = "gelu",
+        layer_norm_epsilon: float = 1e-5,
+        dropout: float = 0.0,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        check_sizes(
+            vocabulary_size=vocabulary_size, context_length=context_length
+        )
+        check_transformer(
+            width,
+            num_layers,
+            num_heads,
+            mlp_ratio,
+            activation,
+            layer_norm_epsilon,
+            dropout,
+        )
+        if end_id is not None and not 0 <= end_id < vocabulary_size:
+            raise ValueError(
+                "`end_id` must be an id of the vocabulary, in "
+                f"[0, {vocabulary_size}). Received: end_id={end_id}"
+            )
+        dtype = kwargs.get("dtype")
+
+        tokens = keras.Input((None,), dtype="int32", name="tokens")
+        x = TokenEmbedding(
+            vocabulary_size,
+            width,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+            name="token_embedding",
+            dtype=dtype,
+        )(tokens)
+        x = PositionEmbedding(
+            context_length, name="position_embedding", dtype=dtype
+        )(x)
+        for block in range(num_layers):
+            x = TransformerBlock(
+                num_heads,
+                depth=num_layers,
+                mlp_ratio=mlp_ratio,
+                activation=activation,
+                layer_norm_epsilon=layer_norm_epsilon,
+                causal=True,
+                dropout=dropout,
+                name=f"block{block + 1}",
+                dtype=dtype,
+            )(x)
+        x = EndTokenPooling(end_id, name="pool", dtype=dtype)(x, tokens)
+        # Applied to the pooled token only: the result is the same.
+        outputs = layers.LayerNormalization(
+            epsilon=layer_norm_epsilon, name="final_norm", dtype=dtype
+        )(x)
+        super().__init__(tokens, outputs, name=name, **kwargs)
+
+        self.vocabulary_size = vocabulary_size
+        self.end_id = end_id
+        self.context_length = context_length
+        self.width = width
+        self.num_layers = num_layers
+        self.num_heads = num_heads
+        self.mlp_ratio = mlp_ratio
+        self.activation = activation
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.dropout = dropout
+
+    def check_tokens(self, tokens: Any) -> None:
+        """Raises if the encoder cannot take these tokens.
+
+        Args:
+            tokens: Array of ints of shape `(rows, length)`.
+
+        Raises:
+            ValueError: As in a call.
+        """
+        if len(tokens.shape) != 2 or tokens.shape[1] > self.context_length:
+            raise ValueError(
+                "`tokens` must be of shape (rows, length) with length at most "
+                f"{self.context_length}. Received: {tuple(tokens.shape)}"
+            )
+        check_vocabulary(tokens, self.vocabulary_size)
+        check_end(tokens, self.end_id)

@@ -1,0 +1,224 @@
+from typing import Any
+
+import keras
+from keras import layers
+
+from keras_contrastive.encoders.checks import check_share
+from keras_contrastive.encoders.checks import check_sizes
+from keras_contrastive.encoders.checks import check_transformer
+from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
+from keras_contrastive.layers.conv2d import Conv2D
+from keras_contrastive.layers.patch_dropout import PatchDropout
+from keras_contrastive.layers.transformer.class_token import ClassToken
+from keras_contrastive.layers.transformer.position_embedding import (
+    PositionEmbedding,
+)
+from keras_contrastive.layers.transformer.transformer_block import (
+    TransformerBlock,
+)
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class VisionTransformer(FunctionalEncoder):
+    """CLIP's vision transformer: maps images to one vector each.
+
+    It has a patch embedding by a convolution without bias, a class token,
+    learned position embeddings, a LayerNorm, pre-norm blocks, and a LayerNorm
+    of the class token. ViT-B/32 is `VisionTransformer(32, 768, 12, 12)`,
+    ViT-B/16 is `VisionTransformer(16, 768, 12, 12)`, and ViT-L/14 is
+    `VisionTransformer(14, 1024, 24, 16)`.
+
+    Args:
+        patch_size: Int, height and width of a patch; divides those of the
+            image.
+        width: Int, dimension of the features.
+        num_layers: Int, number of blocks.
+        num_heads: Int, attention heads; divides `width`.
+        mlp_ratio: Float, width of the MLPs' hidden layer over `width`.
+        activation: Activation of the MLPs, `"gelu"` or, for weights derived
+            from OpenAI's, `"quick_gelu"`: `x sigmoid(1.702 x)`.
+        layer_norm_epsilon: Float, added to the variances of the LayerNorms.
+        input_shape: Tuple `(height, width, channels)` of ints.
+        mean: Tuple of floats, one per channel, which are first subtracted from
+            the images, or `None`. Requires `std`.
+        std: Tuple of positive floats, by which the result is divided.
+        pooling: `"cls"`: the class token; `"mean"`: the mean over the patches,
+            after a LayerNorm, without a class token.
+        patch_dropout: Float in [0, 1), fraction of the patches dropped in
+            training, see `layers.PatchDropout`. The class token is always kept.
+        dropout: Float in [0, 1), fraction of units dropped from the outputs of
+            attention and MLP of each block, in training.
+        name: Name of the model.
+        **kwargs: Arguments of `keras.Model`, such as `dtype`.
+
+    Call arguments:
+        images: Float tensor of shape `(batch, height, width, channels)`.
+        training: Whether to drop patches and units.
+
+    Returns:
+        Float tensor of shape `(batch, width)`.
+
+    Raises:
+        ValueError: If a size is below 1, `width` is not a multiple of
+            `num_heads`, the image is not a multiple of `patch_size`, `mean` and
+            `std` are not one number per channel, or `pooling` is unknown.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    encoder = kc.models.VisionTransformer(
+        patch_size=8, width=32, num_layers=2, num_heads=2,
+        input_shape=(32, 32, 3), patch_dropout=0.5,
+    )
+    print(encoder(np.ones((2, 32, 32, 3))).shape)
+    ```
+
+    Reference:
+        Radford et al., 2021, Learning Transferable Visual Models From Natural
+        Language Supervision, section 2.4; Dosovitskiy et al., 2021, An Image
+        is Worth 16x16 Words.
+    """
+
+    def __init__(
+        self,
+        patch_size: int,
+        width: int,
+        num_layers: int,
+        num_heads: int,
+        mlp_ratio: float = 4.0,
+        activation: str = "gelu",
+        layer_norm_epsilon: float = 1e-5,
+        input_shape: tuple[int, int, int] = (224, 224, 3),
+        mean: tuple[float, float, float] | None = None,
+        std: tuple[float, float, float] | None = None,
+        pooling: str = "cls",
+        patch_dropout: float = 0.0,
+        dropout: float = 0.0,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        check_sizes(patch_size=patch_size)
+        check_transformer(
+            width,
+            num_layers,
+            num_heads,
+            mlp_ratio,
+            activation,
+            layer_norm_epsilon,
+            dropout,
+        )
+        check_share(patch_dropout=patch_dropout)
+        if pooling not in ("cls", "mean"):
+            raise ValueError(
+                '`pooling` must be "cls" or "mean". '
+                f"Received: pooling={pooling!r}"
+            )
+        input_shape = tuple(input_shape)
+        if len(input_shape) != 3 or any(
+            size is None or size < patch_size or size % patch_size
+            for size in input_shape[:2]
+        ):
+            raise ValueError(
+                "`input_shape` must be (height, width, channels), height and "
+                f"width multiples of `patch_size`. Received: "
+                f"input_shape={input_shape}, patch_size={patch_size}"
+            )
+        mean, std = _check_statistics(mean, std, input_shape[2])
+        dtype = kwargs.get("dtype")
+        rows, columns = (size // patch_size for size in input_shape[:2])
+        has_class_token = pooling == "cls"
+
+        def norm(name):
+            return layers.LayerNormalization(
+                epsilon=layer_norm_epsilon, name=name, dtype=dtype
+            )
+
+        x = images = keras.Input(input_shape, name="images")
+        if mean is not None:
+            x = layers.Normalization(
+                mean=mean,
+                variance=[deviation**2 for deviation in std],
+                name="normalization",
+                dtype=dtype,
+            )(x)
+        x = Conv2D(
+            width,
+            patch_size,
+            strides=patch_size,
+            use_bias=False,
+            data_format="channels_last",
+            # Uniform in +-fan_in^-1/2, as in CLIP's code.
+            kernel_initializer=keras.initializers.VarianceScaling(
+                1 / 3, "fan_in", "uniform"
+            ),
+            name="patch_embedding",
+            dtype=dtype,
+        )(x)
+        x = layers.Reshape((rows * columns, width), dtype=dtype)(x)
+        if has_class_token:
+            x = ClassToken(name="class_token", dtype=dtype)(x)
+        x = PositionEmbedding(
+            rows * columns + has_class_token,
+            name="position_embedding",
+            dtype=dtype,
+        )(x)
+        if patch_dropout:
+            x = PatchDropout(
+                patch_dropout,
+                num_prefix_tokens=int(has_class_token),
+                name="patch_dropout",
+                dtype=dtype,
+            )(x)
+        x = norm("initial_norm")(x)
+        for block in range(num_layers):
+            x = TransformerBlock(
+                num_heads,
+                depth=num_layers,
+                mlp_ratio=mlp_ratio,
+                activation=activation,
+                layer_norm_epsilon=layer_norm_epsilon,
+                dropout=dropout,
+                name=f"block{block + 1}",
+                dtype=dtype,
+            )(x)
+        if has_class_token:
+            outputs = norm("final_norm")(x[:, 0])
+        else:
+            x = norm("final_norm")(x)
+            outputs = layers.GlobalAveragePooling1D(
+                data_format="channels_last", name="pool", dtype=dtype
+            )(x)
+        super().__init__(images, outputs, name=name, **kwargs)
+
+        self.patch_size = patch_size
+        self.width = width
+        self.num_layers = num_layers
+        self.num_heads = num_heads
+        self.mlp_ratio = mlp_ratio
+        self.activation = activation
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.mean = mean
+        self.std = std
+        self.pooling = pooling
+        self.patch_dropout = patch_dropout
+        self.dropout = dropout
+
+
+def _check_statistics(mean, std, channels):
+    if mean is None and std is None:
+        return None, None
+    if (
+        mean is None
+        or std is None
+        or not len(mean) == len(std) == channels
+        or min(std) <= 0
+    ):
+        raise ValueError(
+            "`mean` and `std` must both be given, one number per channel, "
+            f"those of `std` positive. Received: mean={mean}, std={std}, "
+            f"with {channels} channels"
+        )
+    return tuple(map(float, mean)), tuple(map(float, std))

@@ -1,0 +1,1 @@
+"""Exports models to the formats of other programs."""

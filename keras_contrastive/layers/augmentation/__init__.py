@@ -1,1 +1,0 @@
-"""Augmentation layers, one a file."""

@@ -1,0 +1,50 @@
+"""Gray and hue."""
+
+# ITU-R BT.601, as in Pillow; they sum to 1, so that gray values do not change.
+LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
+
+
+def luminance(images):
+    """The gray image, `0.299 R + 0.587 G + 0.114 B`, channels last."""
+    red, green, blue = LUMINANCE_WEIGHTS
+    return red * images[..., 0] + green * images[..., 1] + blue * images[..., 2]
+
+
+def rotate_hue(backend, planes, turn):
+    """Shifts the hue by a fraction of the circle; keeps saturation and value.
+
+    With value `v = max(R, G, B)` and chroma `c = v - min(R, G, B)`, a channel
+    whose primary lies at distance `d` from the hue (in turns, at most 1/2) is
+
+    `v - c clip(6 d - 1, 0, 1)`
+
+    Args:
+        backend: The Keras backend module that owns the tensors.
+        planes: Tensor of shape `(batch, 3, pixels)`, a plane per channel:
+            operations across the channels are slow on an axis of length 3.
+        turn: Tensor of shape `(batch, 1)`, in turns of the hue circle.
+
+    Returns:
+        Tensor of shape `(batch, 3, pixels)`.
+    """
+    ops = backend.numpy
+    red, green, blue = (planes[:, channel] for channel in range(3))
+    value = ops.maximum(ops.maximum(red, green), blue)
+    chroma = value - ops.minimum(ops.minimum(red, green), blue)
+    sextant = ops.where(
+        value == red,
+        green - blue,
+        ops.where(
+            value == green, blue - red + 2 * chroma, red - green + 4 * chroma
+        ),
+    )
+    # Gray pixels have no hue; any finite value will do.
+    hue = sextant / ops.where(chroma > 0, 6 * chroma, 1.0) + turn
+
+    def channel(primary):
+        distance = hue - primary
+        distance = ops.abs(distance - ops.round(distance))
+        return value - chroma * ops.clip(6 * distance - 1, 0, 1)
+
+    planes = [channel(primary) for primary in (0, 1 / 3, 2 / 3)]
+    return ops.stack(planes, axis=1)

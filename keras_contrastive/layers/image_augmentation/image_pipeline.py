@@ -1,0 +1,179 @@
+"""Runs several augmentation layers in one pass over the images."""
+
+import sys
+from typing import Any
+
+import keras
+
+from keras_contrastive.fused import fused
+from keras_contrastive.layers.image_augmentation.image_layer import ImageLayer
+from keras_contrastive.layers.image_augmentation.image_layer import (
+    RandomImageLayer,
+)
+from keras_contrastive.layers.image_augmentation.random_apply import RandomApply
+
+# Number of values of an image from which a batch does not fit into the cache.
+LARGE_IMAGE = 2**16
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class ImagePipeline(keras.layers.Pipeline):
+    """A faster `keras.layers.Pipeline` of augmentation layers.
+
+    The result is that of the layers applied one after the other. All layers
+    draw first, for the whole batch; then the images are transformed. On
+    TensorFlow, one program compiled by XLA transforms them. On a CPU, large
+    images are transformed one by one, since a batch of them would be written
+    to memory and read back in each operation.
+
+    Args:
+        layers: List of this package's augmentation layers with one
+            `value_range`. Not `RandomApply`, which draws while it transforms.
+        name: Name of the layer.
+        dtype: Dtype or policy of the views. Defaults to that of the last layer.
+
+    Call arguments:
+        images: Tensor of shape `(batch, height, width, channels)` or
+            `(height, width, channels)`.
+        training: Boolean, whether to augment. Default `True`.
+
+    Returns:
+        Float tensor, the output of the last layer.
+
+    Raises:
+        ValueError: `layers` does not hold such layers, or the input is not of
+            rank 3 or 4.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    augment = kc.layers.ImagePipeline(
+        [kc.layers.RandomFlip(0.5), kc.layers.RandomGrayscale(0.2)]
+    )
+    views = augment(np.random.rand(4, 32, 32, 3))
+    ```
+    """
+
+    draws_first = True
+
+    def __init__(self, layers: Any, name: str | None = None, dtype: Any = None):
+        layers = list(layers)
+        _check(layers)
+        super().__init__(layers, name=name)
+        self.dtype_policy = layers[-1].dtype_policy if dtype is None else dtype
+        self.chain = _Chain(layers, self.dtype_policy)
+        self.built = self.chain.built
+
+    def build(self, input_shape: Any) -> None:
+        self.chain.build(input_shape)
+
+    def call(self, images: Any, training: bool = True) -> Any:
+        return self.chain(images, training=training)
+
+    def draw_transformation(self, images: Any) -> Any:
+        """The draws of a call for a batch; only its shape matters."""
+        return self.chain.draw_transformation(images)
+
+    def transform(self, images: Any, transformation: Any) -> Any:
+        """A call on rows of a batch, with the same rows of its draws."""
+        return self.chain.transform(images, transformation)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return self.chain.compute_output_shape(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        dtype = keras.dtype_policies.serialize(self.dtype_policy)
+        return {**super().get_config(), "dtype": dtype}
+
+
+class _Chain(ImageLayer):
+    """The layers of a pipeline as one layer."""
+
+    def __init__(self, layers, dtype):
+        super().__init__(layers[0].value_range, dtype=dtype)
+        self.layers = layers
+        for layer in layers:
+            layer.backend = self.backend  # so that they follow into tf.data
+        self.built = all(layer.built for layer in layers)
+
+    def build(self, input_shape):
+        # The layers are never called, and calling is what would build them.
+        for layer in self.layers:
+            if not layer.built:
+                layer.build(input_shape)
+            # Keras has no shape for TensorFlow's tensors on another backend.
+            if input_shape is not None:
+                input_shape = layer.compute_output_shape(input_shape)
+
+    def get_random_transformation(self, images):
+        transformations = []
+        for layer in self.layers:
+            transformations.append(layer.get_random_transformation(images))
+            shape = layer.compute_output_shape(images.shape)[1:]
+            if shape != tuple(images.shape[1:]):
+                shape = (self.backend.shape(images)[0], *shape)
+                images = self.backend.numpy.broadcast_to(
+                    images[:, :1, :1], shape
+                )
+        return transformations
+
+    def transform_images(self, images, transformation):
+        if None in images.shape[1:]:
+            # XLA would recompile for each new size.
+            return self._transform_batch(images, transformation)
+        if not self._is_one_by_one(images):
+            return fused(self._transform_batch)(images, transformation)
+
+        def transform_one(arguments):
+            arguments = keras.tree.map_structure(lambda x: x[None], arguments)
+            return self._transform_batch(*arguments)[0]
+
+        return self.backend.core.map(
+            fused(transform_one), (images, transformation)
+        )
+
+    def _transform_batch(self, images, transformation):
+        for layer, own in zip(self.layers, transformation, strict=True):
+            images = layer.transform_images(images, own)
+        return images
+
+    def transform_images_at_inference(self, images):
+        for layer in self.layers:
+            images = layer.transform_images_at_inference(images)
+        return images
+
+    def _is_one_by_one(self, images):
+        height, width, channels = images.shape[1:]
+        if height * width * channels < LARGE_IMAGE:
+            return False
+        if self.backend.name == "torch":
+            return images.device.type == "cpu"
+        if self.backend.name == "jax":
+            return sys.modules["jax"].default_backend() == "cpu"
+        devices = sys.modules["tensorflow"].config.get_visible_devices()
+        return all(device.device_type == "CPU" for device in devices)
+
+    def compute_output_shape(self, input_shape):
+        for layer in self.layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+
+def _check(layers):
+    for layer in layers:
+        is_ours = isinstance(layer, RandomImageLayer)
+        if not is_ours or isinstance(layer, RandomApply):
+            raise ValueError(
+                "`layers` must be augmentation layers of keras_contrastive "
+                "other than RandomApply (`keras.layers.Pipeline` takes any). "
+                f"Received: layers={layers}"
+            )
+    if len({layer.value_range for layer in layers}) != 1:
+        raise ValueError(
+            "`layers` must be at least one layer, all with one `value_range`. "
+            f"Received: layers={layers}, with value_range="
+            f"{[layer.value_range for layer in layers]}"
+        )

@@ -1,0 +1,143 @@
+"""Random Gaussian blur."""
+
+from typing import Any
+
+import keras
+
+from keras_contrastive.layers.augmentation_arguments import check_interval
+from keras_contrastive.layers.augmentation_arguments import check_probability
+from keras_contrastive.layers.image_augmentation.filter_axis import filter_axis
+from keras_contrastive.layers.image_augmentation.image_layer import (
+    RandomImageLayer,
+)
+from keras_contrastive.validation import check_positive_int
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class RandomGaussianBlur(RandomImageLayer):
+    """Blurs each image by a Gaussian of random width, with a probability.
+
+    Both axes are filtered with the following weights, normalized to sum to 1:
+
+    `g(d) ~ exp(-d^2 / (2 sigma^2))`, `|d| <= (kernel_size - 1) / 2`
+
+    One `sigma` per image is drawn from U(`sigma`). The image is mirrored at
+    its borders (without repeating the border), repeatedly if the kernel is
+    larger than the image.
+
+    Args:
+        kernel_size: Odd integer, or a pair (height, width) of them, in pixels.
+        sigma: Pair of positive floats, the range of the standard deviation in
+            pixels.
+        probability: Float, the probability that an image is blurred.
+        value_range: `(0, 1)` or `(0, 255)`, the range of float images.
+            Integer images hold 0 to 255 and are converted to it.
+        seed: Integer, or `None` for a random one.
+
+    Call arguments:
+        images: Tensor of shape `(batch, height, width, channels)` or
+            `(height, width, channels)`.
+        training: Boolean, whether to blur. Default `True`.
+
+    Returns:
+        Float tensor of the shape of `images`.
+
+    Raises:
+        ValueError: An argument is out of range, or the input is not of rank 3
+            or 4.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    images = np.random.rand(4, 64, 64, 3)
+    blurred = kc.layers.RandomGaussianBlur(7, probability=0.5)(images)
+    ```
+
+    Reference:
+        Chen et al., "A Simple Framework for Contrastive Learning of Visual
+        Representations", appendix A.
+    """
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        sigma: tuple[float, float] = (0.1, 2.0),
+        probability: float = 1.0,
+        value_range: tuple[int, int] = (0, 1),
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(value_range=value_range, seed=seed, **kwargs)
+        self.kernel_size = _kernel_size(kernel_size)
+        self.sigma = check_interval("sigma", sigma, 0)
+        if self.sigma[0] == 0:
+            raise ValueError(
+                f"`sigma` must be positive. Received: sigma={sigma}"
+            )
+        self.probability = check_probability(probability)
+
+    def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
+        """Draws which images to blur, and how much.
+
+        Returns:
+            Dict of tensors of shape `(batch,)`: `"apply"`, boolean, and
+            `"sigma"`, float32, in pixels.
+        """
+        draws = self.draw(images, 2, seed)
+        low, high = self.sigma
+        return {
+            "apply": draws[:, 0] < self.probability,
+            "sigma": low + (high - low) * draws[:, 1],
+        }
+
+    def transform_images(self, images: Any, transformation: Any) -> Any:
+        """Blurs the chosen images."""
+
+        def blur(images):
+            for axis, kernel_size in zip((1, 2), self.kernel_size, strict=True):
+                size = self.backend.shape(images)[axis]
+                matrix = self._blur_matrix(transformation, kernel_size, size)
+                images = filter_axis(self.backend, images, matrix, axis)
+            return images
+
+        return self.transform_chosen(images, transformation["apply"], blur)
+
+    def _blur_matrix(self, transformation, kernel_size, size):
+        """The filter of one axis as matrices, shape `(batch, size, size)`."""
+        ops = self.backend.numpy
+        radius = kernel_size // 2
+        offset = ops.arange(-radius, radius + 1, dtype="float32")
+        sigma = transformation["sigma"][:, None]
+        kernel = ops.exp(-0.5 * ops.square(offset / sigma))
+        kernel = kernel / ops.sum(kernel, axis=1, keepdims=True)
+        # taps[k, i, x] = 1 where tap k of output pixel i falls on pixel x.
+        pixel = ops.arange(size, dtype="float32")
+        period = ops.maximum(2 * self.backend.cast(size, "float32") - 2, 1.0)
+        source = ops.mod(offset[:, None] + pixel[None], period)
+        source = ops.minimum(source, period - source)
+        taps = self.backend.cast(source[:, :, None] == pixel, "float32")
+        taps = ops.reshape(taps, (kernel_size, size * size))
+        return ops.reshape(ops.matmul(kernel, taps), (-1, size, size))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "kernel_size": self.kernel_size,
+            "sigma": self.sigma,
+            "probability": self.probability,
+        }
+
+
+def _kernel_size(kernel_size):
+    if isinstance(kernel_size, int):
+        kernel_size = (kernel_size, kernel_size)
+    sizes = tuple(check_positive_int("kernel_size", k) for k in kernel_size)
+    if len(sizes) != 2 or any(size % 2 == 0 for size in sizes):
+        raise ValueError(
+            "`kernel_size` must be an odd integer or a pair of them. "
+            f"Received: kernel_size={kernel_size}"
+        )
+    return sizes

@@ -1,0 +1,82 @@
+"""Random grayscale."""
+
+from typing import Any
+
+import keras
+
+from keras_contrastive.layers.augmentation_arguments import check_probability
+from keras_contrastive.layers.image_augmentation.color import luminance
+from keras_contrastive.layers.image_augmentation.image_layer import (
+    RandomImageLayer,
+)
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class RandomGrayscale(RandomImageLayer):
+    """Converts each image to gray with a probability.
+
+    The three channels become `0.299 R + 0.587 G + 0.114 B`.
+
+    Args:
+        probability: Float, the probability that an image becomes gray.
+        value_range: `(0, 1)` or `(0, 255)`, the range of float images.
+            Integer images hold 0 to 255 and are converted to it.
+        seed: Integer, or `None` for a random one.
+
+    Call arguments:
+        images: Tensor of shape `(batch, height, width, 3)` or
+            `(height, width, 3)`.
+        training: Boolean, whether to do anything. Default `True`.
+
+    Returns:
+        Float tensor of the shape of `images`.
+
+    Raises:
+        ValueError: An argument is out of range, or the input is not of rank 3
+            or 4 with three channels.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    images = np.random.rand(4, 32, 32, 3)
+    gray = kc.layers.RandomGrayscale(probability=0.2)(images)
+    ```
+
+    Reference:
+        Chen et al., "A Simple Framework for Contrastive Learning of Visual
+        Representations", appendix A.
+    """
+
+    requires_rgb = True
+
+    def __init__(
+        self,
+        probability: float,
+        value_range: tuple[int, int] = (0, 1),
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(value_range=value_range, seed=seed, **kwargs)
+        self.probability = check_probability(probability)
+
+    def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
+        """Draws which images become gray.
+
+        Returns:
+            Dict with `"apply"`, a boolean tensor of shape `(batch,)`.
+        """
+        return {"apply": self.draw(images, 1, seed)[:, 0] < self.probability}
+
+    def transform_images(self, images: Any, transformation: Any) -> Any:
+        """Makes the chosen images gray."""
+
+        def gray(images):
+            return self.backend.numpy.repeat(luminance(images)[..., None], 3, 3)
+
+        return self.transform_chosen(images, transformation["apply"], gray)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "probability": self.probability}

@@ -1,0 +1,130 @@
+"""The augmentations of the SimCLR paper."""
+
+import numpy as np
+
+from keras_contrastive.layers.image_augmentation.image_pipeline import (
+    ImagePipeline,
+)
+from keras_contrastive.layers.image_augmentation.random_color_jitter import (
+    RandomColorJitter,
+)
+from keras_contrastive.layers.image_augmentation.random_flip import RandomFlip
+from keras_contrastive.layers.image_augmentation.random_gaussian_blur import (
+    RandomGaussianBlur,
+)
+from keras_contrastive.layers.image_augmentation.random_grayscale import (
+    RandomGrayscale,
+)
+from keras_contrastive.layers.image_augmentation.random_resized_crop import (
+    RandomResizedCrop,
+)
+
+STRENGTHS = {"cifar10": 0.5, "imagenet": 1.0}
+
+
+def simclr_augmentation(
+    preset: str,
+    height: int,
+    width: int,
+    strength: float | None = None,
+    value_range: tuple[int, int] = (0, 1),
+    seed: int | None = None,
+) -> ImagePipeline:
+    """Builds the augmentation of SimCLR for one of its two datasets.
+
+    It applies to each image, in this order: random resized crop; horizontal
+    flip with probability 0.5; with probability 0.8, a color jitter of
+    brightness, contrast and saturation `0.8 s` and hue `0.2 s`, at strength
+    `s`; grayscale with probability 0.2; for `"imagenet"`, with probability 0.5,
+    a Gaussian blur with sigma from U(0.1, 2) and a kernel of a tenth of the
+    side.
+
+    | preset | `s` | blur |
+    |---|---|---|
+    | `"cifar10"` | 0.5 | no |
+    | `"imagenet"` | 1.0 | yes |
+
+    The paper uses bicubic resizing; the default here is bilinear, which
+    differs little.
+
+    Args:
+        preset: `"cifar10"` or `"imagenet"`.
+        height: Integer, height of the views in pixels.
+        width: Integer, width of the views in pixels.
+        strength: Float, the strength `s` of the color jitter. `None` takes
+            the preset's.
+        value_range: `(0, 1)` or `(0, 255)`, the range of float images and of
+            the views. Integer images hold 0 to 255 and are converted to it.
+        seed: Non-negative integer from which each layer's own seed is derived,
+            or `None` for random seeds.
+
+    Returns:
+        `ImagePipeline`, a `keras.layers.Pipeline`, that maps images of shape
+        `(batch, any height, any width, 3)`, or one image, to float images of
+        shape `(batch, height, width, 3)`. With `training=False` it only
+        resizes.
+
+    Raises:
+        ValueError: The preset is unknown, or an argument is out of range.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    images = np.random.randint(0, 256, (4, 32, 32, 3)).astype("uint8")
+    augment = kc.layers.simclr_augmentation("cifar10", 32, 32, seed=1)
+    views = augment(images)
+    print(views.shape)  # (4, 32, 32, 3)
+    ```
+
+    Reference:
+        Chen et al., "A Simple Framework for Contrastive Learning of Visual
+        Representations", appendices A and B.9.
+    """
+    if preset not in STRENGTHS:
+        raise ValueError(
+            f"`preset` must be one of {sorted(STRENGTHS)}. "
+            f"Received: preset={preset!r}"
+        )
+    if strength is None:
+        strength = STRENGTHS[preset]
+    seeds = _derive_seeds(seed, 5)
+
+    def shared():
+        return {"value_range": value_range, "seed": next(seeds)}
+
+    color, hue = 0.8 * strength, 0.2 * strength
+    layers = [
+        RandomResizedCrop(height, width, **shared()),
+        RandomFlip(0.5, **shared()),
+        RandomColorJitter(
+            color, color, color, hue, probability=0.8, **shared()
+        ),
+        RandomGrayscale(0.2, **shared()),
+    ]
+    if preset == "imagenet":
+        kernel_size = (_odd(height / 10), _odd(width / 10))
+        layers.append(
+            RandomGaussianBlur(kernel_size, probability=0.5, **shared())
+        )
+    return ImagePipeline(layers)
+
+
+def _derive_seeds(seed, count):
+    """An iterator over `count` unrelated seeds."""
+    if seed is None:
+        return iter([None] * count)
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(
+            f"`seed` must be a non-negative integer. Received: seed={seed}"
+        )
+    words = np.random.SeedSequence(seed).generate_state(count)
+    # Every backend's seed dtype holds 31 bits.
+    return iter([int(word) >> 1 for word in words])
+
+
+def _odd(size):
+    """The odd integer nearest to `size`, at least 1."""
+    return 2 * int(size // 2) + 1

@@ -1,0 +1,69 @@
+import keras
+
+from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.validation import check_representation
+from keras_contrastive.validation import known_shape
+
+
+class Tower(keras.layers.Layer):
+    """An encoder, a projection without bias and L2 normalization.
+
+    If the encoder is not trainable it is locked: it runs in inference mode, so
+    that its batch statistics do not change and no units are dropped.
+
+    Args:
+        encoder: Keras model or layer, inputs to vectors `(batch, dim)`.
+        projection_dim: Int, dimension of the embeddings.
+        example_dtype: Dtype of the inputs that build the encoder.
+        dtype: Dtype or policy of the projection.
+        name: Name of the layer; errors call the encoder
+            `name + "_encoder"`.
+
+    Call arguments:
+        inputs: The inputs of the encoder.
+        training: Whether the encoder runs in training mode.
+
+    Returns:
+        Float32 tensor of shape `(batch, projection_dim)`, rows of norm 1.
+    """
+
+    def __init__(self, encoder, projection_dim, example_dtype, dtype, name):
+        super().__init__(dtype=dtype, name=name)
+        self.encoder = encoder
+        self.example_dtype = example_dtype
+        # Initial standard deviation d^-1/2 for features of dimension d.
+        self.projection = keras.layers.Dense(
+            projection_dim,
+            use_bias=False,
+            kernel_initializer=keras.initializers.VarianceScaling(
+                1.0, "fan_in", "untruncated_normal"
+            ),
+            name="projection",
+            dtype=dtype,
+        )
+        if self.encoder_output_shape is not None:
+            self._check(self.encoder_output_shape)
+
+    @property
+    def encoder_output_shape(self):
+        """Shape of the features, None before the encoder knows it."""
+        return known_shape(self.encoder, "output_shape")
+
+    def build(self, input_shape):
+        features_shape = self.encoder_output_shape
+        if features_shape is None:
+            inputs = keras.tree.map_shape_structure(
+                lambda shape: keras.KerasTensor(shape, self.example_dtype),
+                input_shape,
+            )
+            features_shape = self.encoder(inputs).shape
+        self.projection.build(features_shape)
+
+    def call(self, inputs, training=False):
+        training = training and self.encoder.trainable
+        features = self.encoder(inputs, training=training)
+        self._check(features.shape)
+        return l2_normalize(self.projection(features))
+
+    def _check(self, shape):
+        check_representation(shape, f"{self.name}_encoder")

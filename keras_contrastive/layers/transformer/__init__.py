@@ -1,0 +1,1 @@
+"""Layers of the transformer encoders in `encoders`."""

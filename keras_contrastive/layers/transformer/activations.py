@@ -1,0 +1,14 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+def quick_gelu(x):
+    """`x sigmoid(1.702 x)`: close to GELU, used to train OpenAI's CLIP.
+
+    Weights trained with one of the two are wrong with the other.
+    """
+    return x * ops.sigmoid(1.702 * x)
+
+
+ACTIVATIONS = {"gelu": keras.activations.gelu, "quick_gelu": quick_gelu}

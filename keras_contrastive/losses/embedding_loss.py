@@ -1,0 +1,114 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class EmbeddingLoss(keras.losses.Loss):
+    """Base of losses of embeddings: passes arguments unchanged and reduces.
+
+    A subclass implements one formula in `call`, as one loss per example, shape
+    `(batch,)`: only then does Keras scale it correctly under `tf.distribute`.
+    The result is float32 under every dtype policy.
+
+    Args:
+        name: Name of the loss.
+        reduction: How Keras reduces the losses of a batch.
+
+    Call arguments:
+        y_true: The first argument of `call`, a tensor of shape `(batch, dim)`
+            or, for a loss of labels, `(batch,)`. It is not cast.
+        y_pred: The second, float tensor of shape `(batch, dim)`.
+        sample_weight: Optional float tensor of shape `(batch,)`.
+        **kwargs: Passed to `call` unchanged.
+
+    Returns:
+        A scalar; with `reduction=None` the result of `call`, shape `(batch,)`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+    from keras import ops
+
+    class CosineDistance(kc.losses.EmbeddingLoss):
+        def call(self, z_a, z_b):
+            z_a, z_b = map(kc.losses.l2_normalize, (z_a, z_b))
+            return 1 - ops.sum(z_a * z_b, axis=-1)
+
+    z = np.random.normal(size=(8, 16)).astype("float32")
+    print(float(CosineDistance()(z, z)))
+    ```
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+    ):
+        super().__init__(name=name, reduction=reduction, dtype="float32")
+
+    def __call__(self, y_true, y_pred, sample_weight=None, **kwargs):
+        """Reduces the losses of `call`, which receives `kwargs` unchanged.
+
+        Keras' own `__call__` takes two arguments and converts both to floats:
+        it cannot take a learnable scale, and it would round labels.
+        """
+        with keras.name_scope(self.name):
+            losses = self.call(
+                ops.convert_to_tensor(y_true),
+                ops.convert_to_tensor(y_pred),
+                **kwargs,
+            )
+        reduce = _Reduction(self.name, self.reduction, self.dtype)
+        return reduce(losses, losses, sample_weight)
+
+
+class _Reduction(keras.losses.Loss):
+    """Keras' reduction, applied to losses that are already computed."""
+
+    def call(self, y_true, y_pred):
+        return y_pred
+
+
+def check_embedding_pair(first, second, names):
+    """Raises unless `first` and `second` are `(batch, d)` of the same shape."""
+    shapes = tuple(first.shape), tuple(second.shape)
+    for name, shape in zip(names, shapes, strict=True):
+        check_embeddings(name, shape)
+    # A dimension is None if a graph does not know it yet.
+    if any(a != b for a, b in zip(*shapes, strict=True) if a and b):
+        raise ValueError(
+            f"`{names[0]}` and `{names[1]}` must have the same shape: row i "
+            "of one is the positive of row i of the other. Received: "
+            f"{names[0]}.shape={shapes[0]}, {names[1]}.shape={shapes[1]}"
+        )
+
+
+def check_embeddings(name, shape):
+    """Raises unless a tensor's `shape` is `(batch, dim)`."""
+    if len(shape) != 2:
+        raise ValueError(
+            f"`{name}` must be embeddings of shape (batch, dim), one "
+            f"vector per example. Received: {name}.shape={tuple(shape)}"
+        )
+
+
+def check_one_per_example(name, values, batch_size):
+    """Raises unless `values` has the shape `(batch,)`, as far as known."""
+    shape = tuple(values.shape)
+    if len(shape) != 1 or (shape[0] and batch_size and shape[0] != batch_size):
+        raise ValueError(
+            f"`{name}` must hold one value per example, shape "
+            f"({batch_size},). Received: {name}.shape={shape}"
+        )
+
+
+def check_scalar(name, value):
+    """Raises unless `value` is a number or a tensor of one number."""
+    shape = tuple(getattr(value, "shape", ()))
+    if shape != ():
+        raise ValueError(
+            f"`{name}` must be a scalar. Received: {name}.shape={shape}; "
+            "weights of examples are given by keyword, sample_weight=..."
+        )

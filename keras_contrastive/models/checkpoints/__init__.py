@@ -1,1 +1,0 @@
-"""CLIP checkpoints of other libraries, as files and as our models."""

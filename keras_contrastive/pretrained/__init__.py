@@ -1,0 +1,1 @@
+"""CLIP checkpoints of other libraries: files, and conversion to models."""

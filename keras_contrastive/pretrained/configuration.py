@@ -1,0 +1,75 @@
+"""Settings from a checkpoint's `.json` files that its weights do not hold."""
+
+from typing import NamedTuple
+
+from keras_contrastive.json_files import TOKEN_ID
+from keras_contrastive.json_files import value_of
+
+# The values in CLIP's code, and the defaults of both peers.
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+# CLIP's own vocabulary, whose highest id is the end token.
+VOCABULARY_SIZE = 49408
+
+
+class Configuration(NamedTuple):
+    """Arguments of the parts of a `CLIPModel`, except the sizes of weights.
+
+    Attributes:
+        image: Dict of arguments of `VisionTransformer`.
+        text: Dict of arguments of `TextTransformer`.
+        augmenter: Dict of arguments of `RandomResizedCrop`.
+    """
+
+    image: dict
+    text: dict
+    augmenter: dict
+
+
+def height_and_width(size):
+    """Converts an int, a pair or a dict of `height` and `width` to a pair."""
+    if isinstance(size, dict):
+        size = size["height"], size["width"]
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width
+
+
+def end_at_highest_id(vocabulary_size):
+    """The `end_id` of a text encoder that pools at the highest id of a text.
+
+    In CLIP's own vocabulary that is the end token. If tokens were added, it
+    depends on the text: `None`.
+    """
+    known = vocabulary_size == VOCABULARY_SIZE
+    return vocabulary_size - 1 if known else None
+
+
+def end_id_of(settings, name, default, vocabulary_size, place):
+    """The end token id given in a file."""
+    end_id = value_of(settings, name, default, TOKEN_ID, place)
+    if end_id >= vocabulary_size:
+        raise ValueError(
+            f"`{name}` of {place} must be an id of the vocabulary, below "
+            f"vocab_size={vocabulary_size}. Received: {name}={end_id}"
+        )
+    return end_id
+
+
+def check_setting(file, section, settings, expected):
+    """Raises for settings of a file that would make it a different model.
+
+    Args:
+        file: Name of the file.
+        section: The section of the file with the settings.
+        settings: Dict of the settings.
+        expected: Dict from names to allowed values. A setting that is not in
+            the file has the library's default, which is allowed.
+    """
+    for name, values in expected.items():
+        if name in settings and settings[name] not in values:
+            possible = f"one of {values}" if values else "unset"
+            raise ValueError(
+                f"`{name}` of {section} in {file} must be {possible}, which "
+                "is what our encoders can represent. Received: "
+                f"{name}={settings[name]!r}"
+            )

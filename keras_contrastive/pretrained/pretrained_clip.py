@@ -1,0 +1,139 @@
+"""Loads and saves pretrained CLIP weights."""
+
+import os
+from typing import Any
+
+from keras_contrastive.pretrained.clip_checkpoint import load_checkpoint
+from keras_contrastive.pretrained.clip_checkpoint import save_checkpoint
+from keras_contrastive.pretrained.clip_preset import load_preset
+
+
+class PretrainedCLIP:
+    """Mixin of `CLIPModel`: weights in the formats of other libraries."""
+
+    @classmethod
+    def from_checkpoint(
+        cls, path: str | os.PathLike, augmenter: Any = None
+    ) -> Any:
+        """Loads a checkpoint of OpenAI's code, open_clip or transformers.
+
+        The encoders are a `VisionTransformer` and a `TextTransformer` with the
+        checkpoint's sizes, activation (GELU or QuickGELU), LayerNorm epsilon
+        and end token. The image encoder normalizes images as the files specify,
+        so that the model takes the same inputs as every `CLIPModel`: uint8
+        images or floats in [0, 1]. Nothing is downloaded.
+        `kc.text.clip_tokenizer(path)` loads the tokenizer of the files.
+
+        Needs `pip install "keras_contrastive[checkpoints]"`.
+
+        Args:
+            path: A folder, or the file of weights in it:
+
+                - `model.safetensors`, also in several parts, with
+                  `config.json` and `preprocessor_config.json`: transformers'
+                  `CLIPModel`;
+                - `open_clip_model.safetensors`, or any one `.safetensors`
+                  file, with `open_clip_config.json`: open_clip's;
+                - a `.safetensors` file of the tensors of OpenAI's code, which
+                  needs no other file.
+            augmenter: As in `CLIPModel`. Defaults to a `RandomResizedCrop` of
+                90 to 100 % of the area. With `training=False` it does what the
+                files specify: it resizes the short side by a bicubic filter
+                and crops the center, or squeezes the image.
+
+        Returns:
+            A `CLIPModel`, not compiled. Its `logit_scale` is the checkpoint's.
+
+        Raises:
+            ValueError: If the checkpoint is a pickle, its image tower is not a
+                vision transformer, or its configuration is missing or cannot
+                be represented by our encoders.
+
+        Example:
+
+        ```python
+        import keras_contrastive as kc
+
+        model = kc.CLIPModel(
+            kc.models.VisionTransformer(16, 32, 1, 2, input_shape=(32, 32, 3)),
+            kc.models.TextTransformer(100, 99, width=32, num_layers=1),
+            projection_dim=16,
+        )
+        model.save_checkpoint("clip")
+        model = kc.CLIPModel.from_checkpoint("clip")
+        ```
+
+        Reference:
+            Radford et al., 2021, Learning Transferable Visual Models From
+            Natural Language Supervision.
+        """
+        return load_checkpoint(cls, path, augmenter)
+
+    def save_checkpoint(
+        self, path: str | os.PathLike, format: str = "transformers"
+    ) -> None:
+        """Writes weights and configuration in the format of another library.
+
+        These formats do not store dropout, the optimizer, or the augmenter
+        except for how it resizes images. Use `save` to resume training. Copy
+        the files of the tokenizer yourself.
+
+        Needs `pip install "keras_contrastive[checkpoints]"`.
+
+        Args:
+            path: Folder, created if it does not exist. Both formats may share
+                one.
+            format: `"transformers"`, for its `CLIPModel.from_pretrained(path)`
+                and `CLIPImageProcessor.from_pretrained(path)`; or
+                `"open_clip"`, for
+                `open_clip.create_model_and_transforms("local-dir:" + path)`.
+
+        Raises:
+            ValueError: If the encoders are not a `VisionTransformer` with
+                `pooling="cls"` and a `TextTransformer`, if the library cannot
+                represent the model (the message says why), or if `path` holds
+                a checkpoint that this method did not write.
+        """
+        save_checkpoint(self, path, format)
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str,
+        mean: tuple[float, float, float] | None = None,
+        std: tuple[float, float, float] | None = None,
+        augmenter: Any = None,
+    ) -> Any:
+        """Loads CLIP, MetaCLIP 2 or SigLIP with weights from keras-hub.
+
+        The encoders are keras-hub's, with their intended pooling. Images are
+        normalized as the preset's image converter specifies, so that the model
+        takes uint8 images or floats in [0, 1]. If a vision encoder was saved
+        without positions (its `position_ids` are all zero), they are
+        set.
+
+        SigLIP's towers end without a projection; here each is followed by one
+        that starts as the identity and is trained with the rest. The tokenizer
+        is keras-hub's, see `kc.text.PackedTokenizer`.
+
+        Needs `pip install "keras_contrastive[hub]"`.
+
+        Args:
+            preset: Name of a preset, which is downloaded, or a local folder.
+            mean: Tuple of three floats on the scale of [0, 1], for a preset
+                without an image converter.
+            std: Tuple of three positive floats, likewise.
+            augmenter: As in `CLIPModel`. Defaults to a `RandomResizedCrop` of
+                90 to 100 % of the area that resizes by CLIP's antialiased
+                bicubic filter, and crops the center if the preset's converter
+                does.
+
+        Returns:
+            A `CLIPModel`, not compiled, with the preset's logit scale and, for
+            SigLIP, its bias.
+
+        Raises:
+            ValueError: If the preset is of another kind of model, or if it has
+                no image converter and `mean` and `std` are not given.
+        """
+        return load_preset(cls, preset, mean, std, augmenter)

@@ -1,0 +1,82 @@
+"""Removes wrapper prefixes from the names of a checkpoint's tensors."""
+
+import re
+
+# Modules of PyTorch's DistributedDataParallel and of torch.compile.
+_WRAPPERS = {"module", "_orig_mod"}
+_IMAGE_TOWER = re.compile(
+    r"(.*\.)?(vision_model\.embeddings|visual)\.class_embedding"
+)
+_TOWERS = {
+    "image": (
+        "vision_model.embeddings.class_embedding",
+        "visual.class_embedding",
+        "embeddings.class_embedding",
+    ),
+    "text": (
+        "text_model.embeddings.token_embedding.weight",
+        "token_embedding.weight",
+        "text.token_embedding.weight",
+        "embeddings.token_embedding.weight",
+    ),
+}
+_OTHER_TOWER = {"image": "text", "text": "vis"}
+
+
+def unwrapped(tensors: dict) -> dict:
+    """The tensors by the names of an unwrapped CLIP.
+
+    Raises:
+        ValueError: If they are a LoRA adapter, a single tower, or a CLIP among
+            other tensors.
+    """
+    adapters = [name for name in tensors if ".lora_" in name]
+    if adapters:
+        raise ValueError(
+            "`path` must be a checkpoint of a whole CLIP. Received: the "
+            f"weights of a LoRA adapter, such as {adapters[0]!r}; merge it "
+            "into its model first, with peft's `merge_and_unload`."
+        )
+    plain = {}
+    for name, tensor in tensors.items():
+        parts = [part for part in name.split(".") if part not in _WRAPPERS]
+        if ".".join(parts) in plain:
+            raise ValueError(
+                "The checkpoint must hold one CLIP. Received: tensors of "
+                f"several, such as {'.'.join(parts)!r} and {name!r}"
+            )
+        plain[".".join(parts)] = tensor
+    plain = _without_prefix(plain)
+    _check_towers(plain)
+    return plain
+
+
+def _without_prefix(tensors):
+    """Removes the common prefix before the names of a CLIP."""
+    matches = map(_IMAGE_TOWER.fullmatch, tensors)
+    prefixes = sorted({match[1] or "" for match in matches if match})
+    if not prefixes or prefixes == [""]:
+        return tensors
+    others = [n for n in tensors if not n.startswith(prefixes[0])]
+    if others or len(prefixes) > 1:
+        raise ValueError(
+            "The checkpoint must hold one CLIP and nothing else. Received: "
+            f"tensors of one below {prefixes}, and besides {others[:5]}; save "
+            "the CLIP alone."
+        )
+    return {n.removeprefix(prefixes[0]): t for n, t in tensors.items()}
+
+
+def _check_towers(tensors):
+    for tower, marks in _TOWERS.items():
+        has_other = any(n.startswith(_OTHER_TOWER[tower]) for n in tensors)
+        others = [m for t, ms in _TOWERS.items() if t != tower for m in ms]
+        if not tensors.keys().isdisjoint(marks) and not (
+            has_other or tensors.keys() & others
+        ):
+            raise ValueError(
+                "`path` must be a checkpoint of a whole CLIP, of both towers. "
+                f"Received: the {tower} tower alone, as transformers' "
+                "CLIPVisionModel and CLIPTextModel save one, with or without "
+                "projection"
+            )

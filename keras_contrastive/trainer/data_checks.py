@@ -1,0 +1,160 @@
+"""Checks the data of `fit` and the other entry points before any step."""
+
+import contextlib
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_contrastive import distribution
+from keras_contrastive.validation import is_text
+
+_CAPTIONS = (
+    " With several captions an image, repeat each image once for each of them "
+    "(np.repeat(images, captions_per_image, axis=0)) and give `image_ids`, or "
+    "choose one caption an image."
+)
+
+
+def check_arrays(parts: dict[str, Any]) -> None:
+    """Raises if arrays differ in length or do not hold numbers.
+
+    Args:
+        parts: Dict from the name of each part of the data, such as
+            `"images"`, to a structure of arrays, or `None`.
+
+    Raises:
+        ValueError: If an array holds texts or objects, or if the lengths
+            differ.
+    """
+    rows = {}
+    for name, part in parts.items():
+        leaves = keras.tree.flatten(part)
+        if any(map(is_text, leaves)):
+            raise ValueError(_no_numbers(name, part))
+        if any(isinstance(leaf, (int, float)) for leaf in leaves):
+            raise ValueError(
+                f"`{name}` must be an array. Received: a "
+                f"{type(part).__name__} of numbers; use np.array({name})"
+            )
+        sizes = {leaf.shape[0] for leaf in leaves if _has_rows(leaf)}
+        if sizes:
+            rows[name] = sizes
+    if len(set().union(*rows.values())) > 1:
+        received = ", ".join(
+            f"{name} of {' and '.join(map(str, sorted(sizes)))} rows"
+            for name, sizes in rows.items()
+        )
+        advice = _CAPTIONS if {"images", "texts"} <= set(rows) else ""
+        raise ValueError(
+            f"{_listed(rows)} must have the same number of rows, one for each "
+            f"example. Received: {received}.{advice}"
+        )
+
+
+def _listed(names):
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _has_rows(leaf):
+    shape = getattr(leaf, "shape", None)
+    # Not an array, or a length that is unknown in a graph.
+    return shape is not None and len(shape) > 0 and shape[0] is not None
+
+
+def _no_numbers(name, part):
+    expected = {
+        "texts": "token ids, integers; turn strings into them with the "
+        "tokenizer that the text encoder was made for, such as "
+        "keras_contrastive.text.CaptionTokenizer",
+        "labels": "integers from 0 to num_classes - 1; turn names into them "
+        "with names, labels = np.unique(names, return_inverse=True)",
+        "image_ids": "integers; turn names into them with "
+        "np.unique(names, return_inverse=True)[1]",
+    }.get(name, "arrays of numbers")
+    first = next(filter(is_text, keras.tree.flatten(part)))
+    if not isinstance(first, (str, bytes)):
+        first = f"an array of dtype {first.dtype}"
+    return f"`{name}` must be {expected}. Received: {first!r}"
+
+
+def is_arrays(data: Any) -> bool:
+    """Whether data consists of arrays rather than a dataset of batches."""
+    leaves = keras.tree.flatten(data)
+    return bool(leaves) and all(
+        leaf is None
+        or hasattr(leaf, "shape")
+        or is_text(leaf)
+        or isinstance(leaf, (int, float))
+        for leaf in leaves
+    )
+
+
+def check_microbatches(arguments: dict, microbatch_size: int | None) -> None:
+    """Raises if a batch of `fit` is known not to divide into microbatches.
+
+    Args:
+        arguments: Dict of the arguments of `fit`.
+        microbatch_size: The argument of `compile`.
+
+    Raises:
+        ValueError: If it does not divide the batch size or the size of the
+            last batch.
+    """
+    # With several replicas, only the step knows the batch of each replica.
+    if microbatch_size is None or distribution.num_replicas() > 1:
+        return
+    for size in _batch_sizes(arguments):
+        if size % microbatch_size:
+            raise ValueError(not_divided(microbatch_size, size))
+
+
+_NOT_DIVIDED = "`microbatch_size` must divide the batch"
+
+
+def not_divided(microbatch_size: int, batch: Any) -> str:
+    """The message for a batch that does not divide into microbatches."""
+    return (
+        f"{_NOT_DIVIDED}. Received: microbatch_size={microbatch_size} with a "
+        f"batch of {batch}. Choose a batch size that it divides, and leave out "
+        "a last batch that is smaller: drop_remainder=True in tf.data, "
+        "drop_last=True in a DataLoader, fewer rows of arrays."
+    )
+
+
+@contextlib.contextmanager
+def errors_of_graphs():
+    """Converts errors raised in a TensorFlow graph to `ValueError`."""
+    try:
+        yield
+    except Exception as error:
+        text = str(error)
+        if isinstance(error, ValueError) or _NOT_DIVIDED not in text:
+            raise
+        text = text[text.index(_NOT_DIVIDED) :]
+        raise ValueError(text[: text.index("arrays.") + 7]) from None
+
+
+def _batch_sizes(arguments):
+    """The sizes of the batches, as far as they are known."""
+    x = arguments.get("x")
+    if hasattr(x, "element_spec"):
+        specs = keras.tree.flatten(x.element_spec)
+        sizes = {s.shape[0] for s in specs if s.shape.rank}
+        return sizes - {None}
+    if hasattr(x, "drop_last") and getattr(x, "batch_size", None):
+        try:
+            rows = len(x.sampler)
+        except TypeError:
+            return {x.batch_size}
+        batch_size, is_last_dropped = x.batch_size, x.drop_last
+    elif is_arrays(x):
+        rows = int(keras.tree.flatten(x)[0].shape[0])
+        rows = int(np.floor(rows * (1 - arguments.get("validation_split", 0))))
+        batch_size, is_last_dropped = arguments.get("batch_size") or 32, False
+    else:
+        return set()
+    steps = arguments.get("steps_per_epoch")
+    if is_last_dropped or (steps and steps * batch_size <= rows):
+        return {batch_size}
+    return {min(batch_size, rows), rows % batch_size} - {0}

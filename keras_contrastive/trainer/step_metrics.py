@@ -1,0 +1,56 @@
+from typing import Any
+
+import keras
+
+
+class StepMetrics:
+    """The losses and metrics that a compiled model logs.
+
+    It is not a layer, list or dict: a model tracks those, and Keras does not
+    let a built model gain any, although it may be compiled again.
+
+    Args:
+        loss: Mean metric behind `logs["loss"]`.
+        loss_names: Names of all losses that a method computes.
+        metrics: Metrics of embeddings.
+        weighted_metrics: Metrics of embeddings that take sample weights.
+    """
+
+    def __init__(self, loss, loss_names, metrics, weighted_metrics):
+        self.loss = loss
+        self.loss_names = tuple(loss_names)
+        self.other_losses = {
+            name: keras.metrics.Mean(name=name)
+            for name in loss_names
+            if name != loss.name
+        }
+        self.metrics = list(metrics)
+        self.weighted_metrics = list(weighted_metrics)
+
+    def all(self) -> list[keras.metrics.Metric]:
+        """All of them, in the order of the logs."""
+        return [
+            self.loss,
+            *self.metrics,
+            *self.weighted_metrics,
+            *self.other_losses.values(),
+        ]
+
+    def update_losses(self, losses: dict, total: Any, batch_size: Any) -> None:
+        """Adds the losses of a batch to their means over the examples.
+
+        Args:
+            losses: Dict with a scalar for each of `loss_names`.
+            total: Scalar that is logged as the loss.
+            batch_size: Number of examples in the batch.
+        """
+        self.loss.update_state(total, sample_weight=batch_size)
+        for name, tracker in self.other_losses.items():
+            tracker.update_state(losses[name], sample_weight=batch_size)
+
+    def update_metrics(self, arguments: tuple, sample_weight: Any) -> None:
+        """Updates the metrics with the arguments that a method passes."""
+        for metric in self.metrics:
+            metric.update_state(*arguments)
+        for metric in self.weighted_metrics:
+            metric.update_state(*arguments, sample_weight=sample_weight)

@@ -1,0 +1,338 @@
+import contextlib
+import inspect
+from typing import Any
+
+import keras
+
+from keras_contrastive import distribution
+from keras_contrastive.trainer import reports
+from keras_contrastive.trainer import steps
+from keras_contrastive.trainer.bad_values import dtype_of
+from keras_contrastive.trainer.bad_values import input_findings
+from keras_contrastive.trainer.correct_bfloat16 import correct_bfloat16
+from keras_contrastive.trainer.data_checks import check_arrays
+from keras_contrastive.trainer.data_checks import check_microbatches
+from keras_contrastive.trainer.data_checks import errors_of_graphs
+from keras_contrastive.trainer.data_checks import is_arrays
+from keras_contrastive.trainer.initial_weights import start_equal
+from keras_contrastive.trainer.keras_internals import KERAS_SUMS_METRICS
+from keras_contrastive.trainer.keras_internals import HookedModel
+from keras_contrastive.trainer.keras_internals import all_layers
+from keras_contrastive.trainer.keras_internals import restore_state
+from keras_contrastive.trainer.random_states import load_random_states
+from keras_contrastive.trainer.random_states import save_random_states
+from keras_contrastive.trainer.replica_checks import check_batches_divide
+from keras_contrastive.trainer.training_statistics import Finding
+from keras_contrastive.trainer.training_statistics import TrainingStatistics
+from keras_contrastive.validation import check_weights_of_examples
+
+
+class Trainer(HookedModel):
+    """A `keras.Model` that checks its data, replicas and random states.
+
+    It adds what Keras' loops leave out. Each entry point (`fit`, `evaluate`,
+    `predict` and the three `..._on_batch`)
+
+    - enters the scope of the strategy that the model was created under, since
+      the usual script has left that scope by then;
+    - checks arrays before any step: lengths, dtypes, ids and labels, and that
+      replicas and microbatches can share the batches;
+    - reports bad values that the steps recorded in `health` on the device.
+      Training raises, at the latest at the end of the epoch, see
+      `callbacks.TrainingHealth`; the others raise or warn at their end.
+
+    Replicas start from equal weights, variables keep their values when a step
+    fails, and model files hold all random states.
+    """
+
+    # Attributes of Keras.
+    train_function: Any
+    test_function: Any
+    predict_function: Any
+
+    # The argument of `compile`.
+    microbatch_size = None
+    # Whether `start_equal` was called.
+    started_equal = False
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.health = TrainingStatistics()
+
+    # A model describes its data by overriding these.
+
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        """Range of float images, `None` if it is not known."""
+        return None
+
+    def named_parts(self, x: Any, y: Any) -> dict[str, Any]:
+        """The data of `fit`, under the names that errors use."""
+        return {"x": x, "y": y}
+
+    def check_values(self, x: Any, y: Any, sample_weight: Any) -> None:
+        """Raises for labels or ids in arrays that the model cannot use."""
+        check_weights_of_examples(sample_weight)
+
+    def check_host_batch(self, data: Any) -> None:
+        """Raises for a batch with values that a backend would change.
+
+        It receives each batch as the data yields it: on JAX, before its values
+        are cast to 32 bits.
+        """
+
+    def inspect(self, data: Any) -> None:
+        """Records the bad values in a batch of `predict`."""
+
+    def built_in_callbacks(self, callbacks: Any, x: Any) -> Any:
+        """The callbacks of `fit`: the user's and those that the model adds."""
+        return callbacks
+
+    # The entry points of Keras.
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        with distribution.scope_of(self), errors_of_graphs():
+            call = self._check_call("fit", args, kwargs)
+            check_microbatches(call.arguments, self.microbatch_size)
+            call.arguments["callbacks"] = self.built_in_callbacks(
+                call.arguments.get("callbacks"), call.arguments.get("x")
+            )
+            return super().fit(*call.args[1:], **call.kwargs)
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        with distribution.scope_of(self), errors_of_graphs():
+            call = self._check_call("train_on_batch", args, kwargs)
+            # All examples form one batch.
+            size = {"batch_size": 2**62}
+            check_microbatches({**call.arguments, **size}, self.microbatch_size)
+            # Keras resets the metrics first.
+            results = super().train_on_batch(*args, **kwargs)
+            reports.check_step(self, self.health.summary())
+        return results
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        with self._inference("evaluate", args, kwargs, "the evaluation"):
+            return super().evaluate(*args, **kwargs)
+
+    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        with self._inference("test_on_batch", args, kwargs, "this batch"):
+            return super().test_on_batch(*args, **kwargs)
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        with self._inference("predict", args, kwargs, "the prediction"):
+            return super().predict(*args, **kwargs)
+
+    def predict_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        with self._inference("predict_on_batch", args, kwargs, "this batch"):
+            return super().predict_on_batch(*args, **kwargs)
+
+    @contextlib.contextmanager
+    def _inference(self, method, args, kwargs, where):
+        """Runs checks before and after an entry point that does not train."""
+        predicts = method.startswith("predict")
+        with distribution.scope_of(self):
+            self._check_call(method, args, kwargs)
+            with self.health.set_aside():
+                try:
+                    with self._built_by_shapes(predicts):
+                        yield
+                finally:
+                    restore_state(self)
+                # A single process may call `predict`.
+                seen = self.health.summary(of_process=predicts)
+        reports.report_inference(
+            seen["findings"], where, is_step=method.endswith("on_batch")
+        )
+
+    def _check_call(self, method, args, kwargs):
+        """Checks the data and returns the bound arguments of a Keras method."""
+        call = _SIGNATURES[method].bind(self, *args, **kwargs)
+        get = call.arguments.get
+        # Within `fit`, Keras evaluates on data that `fit` has checked.
+        if method == "fit" or (
+            method == "evaluate" and "_use_cached_eval_dataset" not in kwargs
+        ):
+            check_batches_divide(call.arguments)
+        if get("sample_weight") is not None and get("y") is None:
+            raise ValueError(
+                "`sample_weight` must come with `y`: Keras drops the weights "
+                "of data without targets. Received: y=None. Give the texts as "
+                "`y` to a model of images and texts, zeros to one that needs "
+                "no labels."
+            )
+        self._check_data(get("x"), get("y"), get("sample_weight"))
+        validation = get("validation_data")
+        if isinstance(validation, (tuple, list)):
+            self._check_data(*validation[:3])
+        elif validation is not None:
+            self._check_data(validation)
+        return call
+
+    def _check_data(self, x, y=None, sample_weight=None):
+        if is_arrays(x):
+            parts = self.named_parts(x, y)
+            check_arrays({**parts, "sample_weight": sample_weight})
+            self.check_host_batch((x, y))
+        # If several processes each hold a part of the data, one would raise
+        # while the others wait for it. The steps find bad values instead.
+        if distribution.num_replicas() == 1:
+            self.check_values(x, y, sample_weight)
+
+    # Steps, and the functions that Keras compiles from them.
+
+    def train_step(self, *args: Any) -> Any:
+        # `fit` has done this already; a loop of `train_on_batch` has not.
+        self.start_equal()
+        return steps.train_step(self, *args)
+
+    def test_step(self, *args: Any) -> Any:
+        self.start_equal()
+        return steps.test_step(self, *args)
+
+    def start_equal(self) -> None:
+        """Makes the replicas start from equal weights, unless they have."""
+        if not self.started_equal:
+            start_equal(self)
+
+    def predict_step(self, *args: Any) -> Any:
+        if keras.backend.backend() != "jax":
+            self.inspect(args[-1])
+            with self._within_step():
+                return super().predict_step(*args)
+        from keras_contrastive.distribution.single_view import whole
+
+        with self._within_step():
+            outputs, state = super().predict_step(*args)
+        # If several processes share a batch, Keras cannot read the parts of
+        # the other processes.
+        return whole(outputs), state
+
+    def make_train_function(self, force: bool = False) -> None:
+        is_new = force or self.train_function is None
+        with correct_bfloat16(self):
+            super().make_train_function(force)
+        if is_new and keras.backend.backend() == "jax":
+            from keras_contrastive.trainer.jax import with_batches
+
+            self.train_function = with_batches(
+                self.train_function, self._checked_batches
+            )
+
+    def make_test_function(self, force: bool = False) -> None:
+        is_new = force or self.test_function is None
+        with correct_bfloat16(self):
+            super().make_test_function(force)
+        if is_new and keras.backend.backend() == "jax":
+            from keras_contrastive.trainer.jax import with_batches
+            from keras_contrastive.trainer.jax import with_iterations
+
+            self.test_function = with_batches(
+                self.test_function,
+                lambda batches: with_iterations(
+                    self, self._checked_batches(batches)
+                ),
+            )
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        is_new = force or self.predict_function is None
+        with correct_bfloat16(self):
+            super().make_predict_function(force)
+        if is_new and keras.backend.backend() == "jax":
+            from keras_contrastive.trainer.jax import inspected_batches
+            from keras_contrastive.trainer.jax import with_batches
+
+            self.predict_function = with_batches(
+                self.predict_function, inspected_batches(self)
+            )
+        return self.predict_function
+
+    def _checked_batches(self, batches):
+        for batch in batches:
+            self.check_host_batch(batch)
+            yield batch
+
+    def first_replica_batch(self, iterator: Any) -> Any:
+        if iterator is None or distribution.num_replicas() == 1:
+            return None
+        from keras_contrastive.distribution.tensorflow import first_batch
+
+        return first_batch(iterator)
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        if KERAS_SUMS_METRICS:
+            return super().get_metrics_result()
+        with distribution.sums_over_replicas(self.metrics_variables):
+            return super().get_metrics_result()
+
+    # Calls of the model.
+
+    # Whether a call is outside a step. A step inspects its batch itself.
+    is_direct = True
+    # Whether the next call only builds the model.
+    _builds = False
+
+    @contextlib.contextmanager
+    def _within_step(self):
+        """A context in which calls are part of a step."""
+        before, self.is_direct = self.is_direct, False
+        try:
+            yield
+        finally:
+            self.is_direct = before
+
+    @contextlib.contextmanager
+    def _built_by_shapes(self, predicts):
+        """A context in which `predict` builds the model without running it.
+
+        On JAX, Keras builds a model by calling it on the first batch, which
+        runs it operation by operation.
+        """
+        if predicts and keras.backend.backend() == "jax":
+            self._builds = not all(layer.built for layer in all_layers(self))
+        try:
+            yield
+        finally:
+            self._builds = False
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._builds:
+            self._builds = False
+            inputs = keras.tree.map_structure(
+                lambda x: keras.KerasTensor(x.shape, dtype_of(x)), inputs
+            )
+        return super().__call__(inputs, *args, **kwargs)
+
+    def warn_of_bad_inputs(self, inputs: Any) -> None:
+        """Warns of bad values in a direct call with concrete values."""
+        if not self.is_direct:
+            return
+        findings = {
+            kind: Finding.of_batch(*values)
+            for kind, *values in input_findings(inputs, self.value_range)
+        }
+        found = {kind: each for kind, each in findings.items() if each}
+        reports.report_inference(found, "this call", is_step=True)
+
+    # Files.
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        save_random_states(self, store)
+
+    def load_own_variables(self, store: Any) -> None:
+        super().load_own_variables(load_random_states(self, store))
+
+
+_SIGNATURES = {}
+for _name in (
+    "fit",
+    "evaluate",
+    "predict",
+    "train_on_batch",
+    "test_on_batch",
+    "predict_on_batch",
+):
+    _keras_method = getattr(keras.Model, _name)
+    _SIGNATURES[_name] = inspect.signature(_keras_method)
+    getattr(Trainer, _name).__doc__ = _keras_method.__doc__
+del _name, _keras_method
