@@ -9,7 +9,7 @@ from keras_contrastive.trainer import reports
 from keras_contrastive.trainer import steps
 from keras_contrastive.trainer.bad_values import dtype_of
 from keras_contrastive.trainer.bad_values import input_findings
-from keras_contrastive.trainer.correct_bfloat16 import correct_bfloat16
+from keras_contrastive.trainer.correct_bfloat16 import CorrectBfloat16
 from keras_contrastive.trainer.data_checks import check_arrays
 from keras_contrastive.trainer.data_checks import check_microbatches
 from keras_contrastive.trainer.data_checks import errors_of_graphs
@@ -27,7 +27,7 @@ from keras_contrastive.trainer.training_statistics import TrainingStatistics
 from keras_contrastive.validation import check_weights_of_examples
 
 
-class Trainer(HookedModel):
+class Trainer(CorrectBfloat16, HookedModel):
     """A `keras.Model` that checks its data, replicas and random states.
 
     It adds what Keras' loops leave out. Each entry point (`fit`, `evaluate`,
@@ -153,13 +153,6 @@ class Trainer(HookedModel):
             method == "evaluate" and "_use_cached_eval_dataset" not in kwargs
         ):
             check_batches_divide(call.arguments)
-        if get("sample_weight") is not None and get("y") is None:
-            raise ValueError(
-                "`sample_weight` must come with `y`: Keras drops the weights "
-                "of data without targets. Received: y=None. Give the texts as "
-                "`y` to a model of images and texts, zeros to one that needs "
-                "no labels."
-            )
         self._check_data(get("x"), get("y"), get("sample_weight"))
         validation = get("validation_data")
         if isinstance(validation, (tuple, list)):
@@ -169,6 +162,13 @@ class Trainer(HookedModel):
         return call
 
     def _check_data(self, x, y=None, sample_weight=None):
+        if sample_weight is not None and y is None:
+            raise ValueError(
+                "`sample_weight` must come with `y`: Keras drops the weights "
+                "of data without targets. Received: y=None. Give the texts as "
+                "`y` to a model of images and texts, zeros to one that needs "
+                "no labels."
+            )
         if is_arrays(x):
             parts = self.named_parts(x, y)
             check_arrays({**parts, "sample_weight": sample_weight})
@@ -209,8 +209,7 @@ class Trainer(HookedModel):
 
     def make_train_function(self, force: bool = False) -> None:
         is_new = force or self.train_function is None
-        with correct_bfloat16(self):
-            super().make_train_function(force)
+        super().make_train_function(force)
         if is_new and keras.backend.backend() == "jax":
             from keras_contrastive.trainer.jax import with_batches
 
@@ -220,8 +219,7 @@ class Trainer(HookedModel):
 
     def make_test_function(self, force: bool = False) -> None:
         is_new = force or self.test_function is None
-        with correct_bfloat16(self):
-            super().make_test_function(force)
+        super().make_test_function(force)
         if is_new and keras.backend.backend() == "jax":
             from keras_contrastive.trainer.jax import with_batches
             from keras_contrastive.trainer.jax import with_iterations
@@ -235,8 +233,7 @@ class Trainer(HookedModel):
 
     def make_predict_function(self, force: bool = False) -> Any:
         is_new = force or self.predict_function is None
-        with correct_bfloat16(self):
-            super().make_predict_function(force)
+        super().make_predict_function(force)
         if is_new and keras.backend.backend() == "jax":
             from keras_contrastive.trainer.jax import inspected_batches
             from keras_contrastive.trainer.jax import with_batches

@@ -249,4 +249,7 @@ def test_weighted_metrics_get_the_weights():
     ]
     with pytest.raises(ValueError, match="`sample_weight` must come with"):
         model.evaluate(IMAGES[:8], sample_weight=weight, verbose=0)
+    validation = (IMAGES[:8], None, weight)
+    with pytest.raises(ValueError, match="`sample_weight` must come with"):
+        model.fit(IMAGES[:8], validation_data=validation, verbose=0)
     assert logs[0]["alignment"] != pytest.approx(logs[1]["alignment"])

@@ -82,7 +82,7 @@ class ShardBatches(EpochDataset):
         self._recent = {}
 
     def __getitem__(self, index: int) -> dict:
-        # TensorFlow may start to read anew while it still reads ahead.
+        # TensorFlow may start the next read while it still reads ahead.
         with self._lock:
             if self._position == len(self):
                 self._start_epoch(self._epoch + 1)

@@ -76,7 +76,7 @@ class ShardReader:
         """
         shards = list(self.shards)
         if self.shuffle_buffer:
-            # Before the shards are divided: each epoch divides them anew.
+            # Before the shards are divided: each epoch divides them again.
             random.Random(f"{self.seed}, {epoch}").shuffle(shards)
         shards = shards[self.host_index :: self.num_hosts]
         rng = random.Random(f"{self.seed}, {epoch}, {self.host_index}")
