@@ -327,6 +327,20 @@ class ContrastiveModel(Trainer):
         self.health.update_embeddings(*inputs)
         self.step_metrics.update_metrics(inputs, sample_weight)
 
+    def needs_metrics_built(self) -> bool:
+        return (
+            self.step_metrics is not None
+            and self.step_metrics.may_lack_variables
+        )
+
+    def build_metrics(self, data: Any) -> None:
+        x, _, sample_weight = self.unpack_data(data)
+        views = self.make_views(x, training=False)
+        targets = self.embed_targets(views, training=False)
+        embeddings = self.embed(views, training=False)
+        self.update_metrics(embeddings, targets, sample_weight)
+        self.step_metrics.built = True
+
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         metrics = super().metrics

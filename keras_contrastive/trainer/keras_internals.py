@@ -12,6 +12,9 @@ from typing import Any
 
 import keras
 
+# Runs a function on tensors without values.
+from keras.src.backend import compute_output_spec as compute_output_spec
+
 # Attaches a mask to a tensor inside `call`, as Keras' own `Masking` does. A
 # layer that keeps different tokens in each call cannot use `compute_mask`.
 # Keras 3.16 has it under this path only.
@@ -63,8 +66,41 @@ class HookedModel(keras.Model):
             iterator, data_batch = None, first_batch
         super()._maybe_symbolic_build(iterator, data_batch)
 
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        # Keras builds the metrics that it was given itself, but it does not
+        # know those of `compile` here, see `ContrastiveModel.compile`.
+        needs_metrics = self.needs_metrics_built()
+        if needs_metrics and data_batch is None:
+            data_batch = _first_batch(iterator)
+        super()._symbolic_build(iterator, data_batch)
+        if needs_metrics:
+            shapes = keras.tree.map_structure(_shape_of, data_batch)
+            compute_output_spec(self.build_metrics, shapes)
+
+    def needs_metrics_built(self) -> bool:
+        """Whether metrics may create variables when they are first updated."""
+        return False
+
+    def build_metrics(self, data: Any) -> None:
+        """Updates the metrics once, with tensors that only have a shape."""
+
     def first_replica_batch(self, iterator: Any) -> Any:
         """The batch to build the model on, `None` to let Keras choose."""
+
+
+def _first_batch(iterator):
+    """The first batch of Keras' iterator of an epoch."""
+    for _, _, batches in iterator:
+        return (
+            batches[0] if isinstance(batches, (list, tuple)) else next(batches)
+        )
+
+
+def _shape_of(tensor):
+    if tensor is None:
+        return None
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    return keras.KerasTensor(tensor.shape, dtype)
 
 
 def restore_state(model: keras.Model) -> None:

@@ -26,6 +26,22 @@ class StepMetrics:
         }
         self.metrics = list(metrics)
         self.weighted_metrics = list(weighted_metrics)
+        self.built = False
+
+    @property
+    def may_lack_variables(self) -> bool:
+        """Whether a metric may create variables when it is first updated.
+
+        On JAX and under a strategy of TensorFlow, all variables must exist
+        before the first step. On PyTorch only a checkpoint needs them, and a
+        symbolic step takes seconds: a metric that has some has all of them.
+        """
+        if self.built:
+            return False
+        given = [*self.metrics, *self.weighted_metrics]
+        if keras.backend.backend() != "torch":
+            return bool(given)
+        return not all(metric.variables for metric in given)
 
     def all(self) -> list[keras.metrics.Metric]:
         """All of them, in the order of the logs."""

@@ -27,11 +27,11 @@ def optimizer():
 
 
 def simclr_run():
-    """Microbatches, probe, moving average, schedule and dropout."""
+    """Microbatches, probe, moving average, schedule, dropout, late metric."""
     model = simclr(
         encoder(dropout=0.3),
         optimizer(),
-        {"microbatch_size": 4},
+        {"microbatch_size": 4, "metrics": [kc.metrics.EffectiveRank()]},
         num_classes=4,
     )
     return model, {"x": IMAGES, "y": LABELS, "batch_size": 8}

@@ -1,0 +1,76 @@
+"""Metrics that create variables when they are first updated."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from tests.models.helpers import encoder
+from tests.models.helpers import images_and_labels
+
+IMAGES, _ = images_and_labels()
+
+
+class PartlyBuilt(keras.metrics.Metric):
+    """Has one variable from the start, and one of the embeddings' width."""
+
+    def __init__(self, name="partly_built"):
+        super().__init__(name=name)
+        self.count = self.add_weight(initializer="zeros", name="count")
+        self.sums = None
+
+    def update_state(self, z_a, z_b, sample_weight=None):
+        if self.sums is None:
+            self.sums = self.add_weight(
+                shape=(z_a.shape[1],), initializer="zeros", name="sums"
+            )
+        size = keras.ops.cast(keras.ops.shape(z_a)[0], "float32")
+        self.count.assign_add(size)
+        self.sums.assign(self.sums + size)
+
+    def result(self):
+        return keras.ops.mean(self.sums) / self.count
+
+
+def late_metrics():
+    return [kc.metrics.EffectiveRank(), PartlyBuilt()]
+
+
+def compiled(**metrics):
+    model = kc.SimCLRModel(encoder(), kc.layers.ProjectionHead(8, 4))
+    model.compile(**metrics)
+    return model
+
+
+ENTRIES = {
+    "fit": lambda model: model.fit(IMAGES, batch_size=8, verbose=0).history,
+    "evaluate": lambda model: model.evaluate(
+        IMAGES, batch_size=8, verbose=0, return_dict=True
+    ),
+    "train_on_batch": lambda model: model.train_on_batch(
+        IMAGES, return_dict=True
+    ),
+    "test_on_batch": lambda model: model.test_on_batch(
+        IMAGES, return_dict=True
+    ),
+}
+
+
+@pytest.mark.parametrize("argument", ["metrics", "weighted_metrics"])
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_late_variables(entry, argument):
+    model = compiled(**{argument: late_metrics()})
+    assert model.built
+    for _ in range(2):
+        logs = ENTRIES[entry](model)
+        assert 1 <= np.ravel(logs["effective_rank"])[-1] <= 4
+        assert np.ravel(logs["partly_built"])[-1] == 1
+
+
+def test_metrics_start_at_zero_after_the_build():
+    model = compiled(metrics=late_metrics())
+    logs = model.test_on_batch(IMAGES[:8], return_dict=True)
+    (count,) = (m.count for m in model.metrics if m.name == "partly_built")
+    assert float(count) == 8
+    assert np.isfinite(logs["loss"])
+    assert not model.health.summary()["findings"]
