@@ -158,7 +158,12 @@ OPTIMIZERS = {
     },
 }
 # Tested by their own files: with data, and with encoders of either kind.
-MODELS = {"CLIPModel", "ContrastiveModel", "SimCLRModel"}
+MODELS = {
+    "CLIPModel",
+    "ContrastiveModel",
+    "JointEmbeddingModel",
+    "SimCLRModel",
+}
 
 
 def test_every_public_class_is_here():

@@ -122,9 +122,8 @@ class TrainingHealth(keras.callbacks.Callback):
                 f"The embeddings have collapsed in {self._epoch}: "
                 "those of all examples are nearly the same point (spread "
                 f"{seen['spread']:.3g}; 1 fills the sphere, 0 is one point). "
-                "The representation learns nothing from here. Usual causes: a "
-                "learning rate too high, views that differ in nothing, a loss "
-                "without negatives, weights that became NaN.",
+                "The representation learns nothing from here. Usual causes: "
+                f"{self.model.collapse_causes}.",
                 stacklevel=2,
             )
 

@@ -12,6 +12,7 @@ from keras_contrastive.encoders import pooled
 from keras_contrastive.export.export_onnx import export_onnx
 from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.contrastive_model import ContrastiveModel
+from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
 from keras_contrastive.models.simclr_model import SimCLRModel
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "CLIPModel",
     "ContrastiveModel",
     "ConvNet",
+    "JointEmbeddingModel",
     "ResNet",
     "ResNet18",
     "ResNet34",

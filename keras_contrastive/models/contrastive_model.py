@@ -54,7 +54,7 @@ class ContrastiveModel(Trainer):
     `call` is for `predict`; the losses do not see its result. To be saved, a
     subclass needs a `get_config`. Its `parts` lists the arguments that are
     Keras objects: `get_config` serializes them and `from_config` restores
-    them.
+    them. `collapse_causes` completes the warning of collapsed embeddings.
 
     This class implements `compile` and the train and test steps on all three
     backends. Each of the five functions can read `optimizer.iterations`.
@@ -66,8 +66,8 @@ class ContrastiveModel(Trainer):
     epoch.
 
     A subclass may also override `metric_inputs(embeddings, targets)`,
-    `default_metrics()`, `unpack_data(data)`, `undecayed_variables()` and
-    `build_from_encoders()`; see their docstrings.
+    `default_loss()`, `default_metrics()`, `unpack_data(data)`,
+    `undecayed_variables()` and `build_from_encoders()`; see their docstrings.
 
     Args:
         **kwargs: Arguments of `keras.Model`.
@@ -118,6 +118,11 @@ class ContrastiveModel(Trainer):
     named_losses = {}
     # Arguments of the constructor that are Keras objects.
     parts = ()
+    # What most often collapses the embeddings, for a warning.
+    collapse_causes = (
+        "a learning rate too high, views that differ in nothing, a loss "
+        "without negatives, weights that became NaN"
+    )
     # Set by `compile`.
     step_metrics = None
 
@@ -220,6 +225,13 @@ class ContrastiveModel(Trainer):
         Their spread also shows whether the embeddings have collapsed.
         """
         return tuple(embeddings["pair"])
+
+    def default_loss(self) -> keras.losses.Loss | None:
+        """The loss of `compile(loss=None)`.
+
+        By default `None`: the first of `named_losses`, with its defaults.
+        """
+        return None
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
         """The metrics of the embeddings, if `compile` names none."""
@@ -400,7 +412,7 @@ class ContrastiveModel(Trainer):
                 labels, a metric by its name, or a size that is not an integer.
         """
         if loss is not None or self.uses_compiled_loss:
-            loss = loss_object(loss, self.named_losses)
+            loss = loss_object(loss or self.default_loss(), self.named_losses)
         if microbatch_size is not None:
             microbatch_size = check_positive_int(
                 "microbatch_size", microbatch_size

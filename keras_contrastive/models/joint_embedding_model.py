@@ -1,0 +1,411 @@
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_contrastive.layers.image_augmentation.default_augmenters import (
+    simclr_augmenter,
+)
+from keras_contrastive.layers.multi_view import MultiView
+from keras_contrastive.layers.projection_head import ProjectionHead
+from keras_contrastive.models.contrastive_model import ContrastiveModel
+from keras_contrastive.trainer.bad_values import not_ids
+from keras_contrastive.trainer.bad_values import vocabulary_size_of
+from keras_contrastive.trainer.training_statistics import LABELS
+from keras_contrastive.validation import check_images
+from keras_contrastive.validation import check_label_form
+from keras_contrastive.validation import check_labels
+from keras_contrastive.validation import check_positive_int
+from keras_contrastive.validation import check_representation
+from keras_contrastive.validation import is_pair
+from keras_contrastive.validation import known_shape
+from keras_contrastive.validation import value_range_of
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class JointEmbeddingModel(ContrastiveModel):
+    """Base of the methods that embed views of one example with one encoder.
+
+    It holds what `SimCLRModel` and its relatives have in common: the views of
+    an augmenter, the encoder and the projector, `h = encoder(x)` and
+    `z = projector(h)`, the checks of images and labels, and an optional online
+    probe, a linear classifier that learns the labels from h without a gradient
+    to the encoder. `predict` returns h.
+
+    A method adds its `named_losses`, and overrides what differs:
+
+    * `default_projector(dim)` makes the projector for an encoder of width
+      `dim`.
+    * `make_multi_view(augmenter)` makes the layer of views.
+    * `embed(views, training)` returns a dict: by default `"pair"`, the z of the
+      two views, and `"representations"`, a list of the h of each view. Use
+      `encode_views` for an h and z of all views, encoded as one batch, so that
+      a BatchNorm cannot tell the views apart.
+    * `compute_losses` returns the method's losses, by default the compiled loss
+      of the pair, and `probe_losses(embeddings["representations"], ...)`.
+    * `build_encoders(x)` and `build_heads(h)` build what the method adds, and
+      `get_config` describes it.
+
+    Args:
+        encoder: Keras model or layer, outputs of the augmenter to vectors
+            `(batch, dim)`.
+        projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
+            to `default_projector(dim)`, here `ProjectionHead(dim, 128)`.
+        augmenter: Layer that turns a batch of examples into a batch of randomly
+            changed examples, or a `MultiView` of such layers. Defaults to
+            `simclr_augmentation` for the size of images that the encoder
+            takes.
+        probe: Layer `(batch, dim)` to `(batch, num_classes)` logits, trained
+            on the labels. Defaults to a Dense layer if `num_classes` is given,
+            and to no probe otherwise.
+        num_classes: Int, number of classes for the default probe.
+        **kwargs: Arguments of `keras.Model`.
+
+    Call arguments:
+        x: Images, or what else the augmenter takes. As in `SimCLRModel`.
+        training: Whether the encoder runs in training mode.
+
+    Returns:
+        The representation h, float tensor of shape `(batch, dim)`.
+
+    Raises:
+        ValueError: As in `SimCLRModel`.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_contrastive as kc
+
+    class OneWayModel(kc.models.JointEmbeddingModel):
+        # The first view looks for the second, not the second for the first.
+        named_losses = {"nt_xent": kc.losses.NTXentLoss}
+
+        def compute_losses(
+            self, embeddings, targets, y, sample_weight, training
+        ):
+            first, second = embeddings["pair"]
+            loss = self.loss(first, keras.ops.stop_gradient(second))
+            h = embeddings["representations"]
+            probe = self.probe_losses(h, y, sample_weight, training)
+            return {"loss": loss, **probe}
+
+    data = kc.datasets.shapes(64, image_size=32, label="color")
+    model = OneWayModel(kc.models.ConvNet(8, 2, (32, 32, 3)), num_classes=8)
+    model.compile()
+    model.fit(data.images, data.labels, batch_size=32, verbose=0)
+    ```
+
+    Reference:
+        Chen et al., 2020, A Simple Framework for Contrastive Learning of
+        Visual Representations, section 2, for the parts and their names.
+    """
+
+    parts = ("encoder", "projector", "augmenter", "probe")
+
+    def __init__(
+        self,
+        encoder: keras.Layer,
+        projector: keras.Layer | None = None,
+        augmenter: Any = None,
+        probe: keras.Layer | None = None,
+        num_classes: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        output_shape = known_shape(encoder, "output_shape")
+        if output_shape is not None:
+            check_representation(output_shape)
+        if projector is None:
+            if output_shape is None:
+                raise ValueError(
+                    "`projector` can only be left out for an encoder whose "
+                    "output shape is known. Received: projector=None with "
+                    f"encoder={encoder!r}; pass a "
+                    "keras_contrastive.layers.ProjectionHead."
+                )
+            projector = self.default_projector(output_shape[-1])
+        if augmenter is None:
+            augmenter = simclr_augmenter(encoder)
+        if num_classes is not None:
+            num_classes = check_positive_int("num_classes", num_classes)
+        if probe is None and num_classes is not None:
+            probe = keras.layers.Dense(num_classes, dtype="float32")
+        self.encoder = encoder
+        self.projector = projector
+        self.multi_view = self.make_multi_view(augmenter)
+        self.probe = probe
+        if probe is not None:
+            self.probe_objective = keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True
+            )
+            self.probe_accuracy = keras.metrics.SparseCategoricalAccuracy(
+                name="probe_accuracy"
+            )
+
+    def default_projector(self, dim: int) -> keras.Layer:
+        """The projector for representations of width `dim`."""
+        return ProjectionHead(dim, 128, dtype=self.dtype_policy)
+
+    def make_multi_view(self, augmenter: Any) -> keras.Layer:
+        """The layer that makes the views with the argument `augmenter`."""
+        multi_view = (
+            augmenter
+            if isinstance(augmenter, MultiView)
+            else MultiView(augmenter, num_views=2)
+        )
+        if multi_view.num_views != 2:
+            raise ValueError(
+                "`augmenter` must make 2 views. Received: a MultiView with "
+                f"num_views={multi_view.num_views}"
+            )
+        return multi_view
+
+    @property
+    def augmenter(self) -> Any:
+        """The augmenter of all views, or a list of one for each view."""
+        return self.multi_view.augmenter
+
+    def __dir__(self):
+        # Keras saves a layer under the first attribute that holds it, and
+        # saved files hold the augmenter under `multi_view`.
+        return [name for name in super().__dir__() if name != "augmenter"]
+
+    @property
+    def _augmenter(self):
+        """The augmenter of the first view, which also prepares images."""
+        return self.multi_view.augmenters[0]
+
+    @property
+    def value_range(self):
+        return value_range_of(self._augmenter)
+
+    def undecayed_variables(self) -> list:
+        return [] if self.probe is None else self.probe.trainable_variables
+
+    def make_views(self, x: Any, training: bool) -> Any:
+        """Two augmented views, also in evaluation: the loss needs them."""
+        if is_pair(x):
+            views = [self._prepare(self._watch(v, training)) for v in x]
+        else:
+            views = self.multi_view(self._watch(x, training), training=True)
+        return [self.watch_tokens(view, self.encoder) for view in views]
+
+    def draw_views(self, x: Any) -> Any:
+        if is_pair(x) or not self.multi_view.draws_first:
+            return {"views": self.make_views(x, training=True)}
+        x = self._watch(x, training=True)
+        return {
+            "examples": x,
+            "transformations": self.multi_view.draw_transformations(x),
+        }
+
+    def finish_views(self, drawn: Any) -> Any:
+        if "views" in drawn:
+            return drawn["views"]
+        return self.multi_view.transform(**drawn)
+
+    def inspect(self, data: Any) -> None:
+        x, _, _ = self.unpack_data(data)
+        x = self._watch(x[0] if is_pair(x) else x, training=False)
+        if vocabulary_size_of(self.encoder) is not None:
+            self.watch_tokens(self._prepare(x), self.encoder)
+
+    def encode_views(self, views: Any, training: bool) -> tuple[Any, Any]:
+        """The h and the z of all views, encoded as one batch.
+
+        Args:
+            views: List of views, each a structure of tensors whose first axis
+                is the batch.
+            training: Whether encoder and projector run in training mode.
+
+        Returns:
+            Two float tensors of shapes `(views * batch, dim)` and
+            `(views * batch, projection_dim)`: the rows of the first view, then
+            those of the second.
+        """
+        together = keras.tree.map_structure(
+            lambda *parts: ops.concatenate(parts, axis=0), *views
+        )
+        h = self.encoder(together, training=training)
+        check_representation(h.shape)
+        return h, self.projector(h, training=training)
+
+    def embed(self, views: Any, training: bool) -> Any:
+        h, z = self.encode_views(views, training)
+        return {
+            "pair": ops.split(z, 2, axis=0),
+            "representations": ops.split(h, 2, axis=0),
+        }
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        if is_pair(x):
+            x = x[0]
+        prepared = self._prepare(x)
+        self.warn_of_bad_inputs(x)
+        return self.encoder(prepared, training=training)
+
+    def representation_model(self) -> keras.Model:
+        """The encoder as a model of pixels, for models of your own.
+
+        `encoder` takes the augmenter's outputs, floats in its `value_range`.
+        This model takes pixels from 0 to 255 and converts them to that range
+        first. It shares the weights of the encoder, and neither augments nor
+        resizes.
+
+        Returns:
+            A `keras.Sequential` model: images in [0, 255], uint8 or floats, of
+            the shape `(batch, height, width, 3)` that the encoder takes, to h.
+
+        Raises:
+            ValueError: If the augmenter is not one of images.
+        """
+        if self.value_range is None:
+            raise ValueError(
+                "`representation_model` needs an augmenter of images, with a "
+                f"`value_range`. Received: augmenter={self._augmenter!r}"
+            )
+        low, high = self.value_range
+        shape = known_shape(self.encoder, "input_shape") or (None,) * 3 + (3,)
+        # As precise as the augmenter, under every dtype policy.
+        rescale = keras.layers.Rescaling(
+            (high - low) / 255, low, name="rescale", dtype="float32"
+        )
+        return keras.Sequential(
+            [
+                keras.Input(shape[1:], name="pixels"),
+                rescale,
+                self.encoder,
+            ],
+            name="representation",
+        )
+
+    def check_values(self, x: Any, y: Any, sample_weight: Any) -> None:
+        super().check_values(x, y, sample_weight)
+        if self.probe is not None:
+            check_labels(y, self.num_classes)
+
+    @property
+    def num_classes(self):
+        """The number of classes of the probe, `None` if not known."""
+        units = getattr(self.probe, "units", None)
+        shape = known_shape(self.probe, "output_shape")
+        return shape[-1] if units is None and shape else units
+
+    def _watch(self, x, training):
+        self._check(x)
+        return self.watch(x, training)
+
+    def _prepare(self, x):
+        """Converts the inputs to the encoder's format, without augmentation."""
+        self._check(x)
+        return self.multi_view.prepare(x)
+
+    def _check(self, x):
+        if self.value_range is not None:  # an augmenter of images
+            check_images(x)
+
+    def compute_losses(
+        self,
+        embeddings: Any,
+        targets: Any = None,
+        y: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> dict[str, Any]:
+        losses = super().compute_losses(embeddings, sample_weight=sample_weight)
+        h = embeddings["representations"]
+        return {**losses, **self.probe_losses(h, y, sample_weight, training)}
+
+    def probe_losses(
+        self, representations: Any, y: Any, sample_weight: Any, training: bool
+    ) -> dict[str, Any]:
+        """The loss of the probe, whose gradient does not reach the encoder.
+
+        Args:
+            representations: List of the h of each view, `(batch, dim)`.
+            y: The labels.
+            sample_weight: Optional float tensor of shape `(batch,)`.
+            training: Whether the model trains.
+
+        Returns:
+            Dict with the scalar `"probe_loss"`, empty without a probe.
+        """
+        if self.probe is None:
+            return {}
+        if y is None:
+            raise ValueError(
+                "The data must be (images, labels) for a model with a probe. "
+                "Received: images without labels. Pass the labels, or build "
+                "the model with probe=None and num_classes=None."
+            )
+        h = ops.concatenate(representations, axis=0)
+        logits = self.probe(ops.stop_gradient(h), training=training)
+        count = ops.shape(representations[0])[0]
+        y, usable = self._watch_labels(y, count, logits.shape[-1])
+        if sample_weight is not None:
+            usable = usable * ops.reshape(sample_weight, (-1,))
+        num_views = len(representations)
+        labels = ops.concatenate([y] * num_views, axis=0)
+        sample_weight = ops.concatenate([usable] * num_views, axis=0)
+        self.probe_accuracy.update_state(labels, logits, sample_weight)
+        loss = self.probe_objective(labels, logits, sample_weight)
+        return {"probe_loss": loss}
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        return ("loss",) if self.probe is None else ("loss", "probe_loss")
+
+    def named_parts(self, x: Any, y: Any) -> dict[str, Any]:
+        name = "x" if self.value_range is None else "images"
+        return {name: x, "labels": y}
+
+    def _watch_labels(self, y, count, num_classes):
+        """Labels as integers, and 1 for each valid label, 0 for the others."""
+        check_label_form(y)
+        y = ops.reshape(y, (-1,))
+        given = ops.shape(y)[0]
+        bad, low, high = not_ids(y[:count], num_classes)
+        if not isinstance(given, int):
+            # One-hot labels; in a graph, labels of any shape.
+            bad = ops.logical_or(bad, ops.not_equal(given, count))
+            y = y[:count]
+        self.health.record(LABELS, bad, low, high, num_classes)
+        labels = ops.cast(ops.where(bad, 0, y), "int32")
+        return labels, ops.cast(ops.logical_not(bad), "float32")
+
+    def build(self, input_shape: Any) -> None:
+        output_shape = known_shape(self.encoder, "output_shape")
+        if output_shape is None:
+            if is_pair(input_shape):
+                input_shape = input_shape[0]
+            x = keras.tree.map_shape_structure(keras.KerasTensor, input_shape)
+            output_shape = self.build_encoders(self._prepare(x))
+        check_representation(output_shape)
+        self.build_heads(keras.KerasTensor(output_shape))
+        self.built = True
+        self.exclude_from_weight_decay()
+
+    def build_encoders(self, x: Any) -> Any:
+        """Builds encoders that do not know their input; returns h's shape."""
+        return self.encoder(x).shape
+
+    def build_heads(self, h: Any) -> None:
+        """Builds the layers that follow the encoder, whose output is `h`."""
+        self.projector(h)
+        if self.probe is not None:
+            self.probe(h)
+
+    def build_from_encoders(self) -> None:
+        if known_shape(self.encoder, "output_shape") is not None:
+            self.build(None)
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "encoder": serialize(self.encoder),
+            "projector": serialize(self.projector),
+            "augmenter": serialize(self.multi_view),
+            "probe": serialize(self.probe),
+        }
