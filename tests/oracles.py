@@ -88,3 +88,40 @@ def supcon_rows(labels, embeddings, temperature, form):
         else:
             rows.append(-np.log(np.mean(p)))
     return np.array(rows)
+
+
+def swav_codes(scores, epsilon, iterations):
+    """Algorithm 1 of SwAV for one view, the scores of shape (N, K)."""
+    codes = np.exp(scores.astype("float64") / epsilon)
+    codes /= codes.sum()
+    n, k = codes.shape
+    for _ in range(iterations):
+        for j in range(k):
+            codes[:, j] /= codes[:, j].sum() * k
+        for i in range(n):
+            codes[i] /= codes[i].sum() * n
+    return codes * n
+
+
+def _cross_entropies_of_others(targets, scores, temperature):
+    """Mean of H(target, view) over each view but the target's own, (N,)."""
+    scores = scores.astype("float64") / temperature
+    terms = []
+    for t in range(targets.shape[1]):
+        for v in range(scores.shape[1]):
+            if v != t:
+                p = np.exp(scores[:, v]).T / np.exp(scores[:, v]).sum(1)
+                terms.append(-(targets[:, t] * np.log(p.T)).sum(axis=1))
+    return np.mean(terms, axis=0)
+
+
+def swav_rows(codes, scores, temperature):
+    """SwAV's loss of each image (eq. 1 and 2), over all pairs of views."""
+    return _cross_entropies_of_others(codes, scores, temperature)
+
+
+def dino_rows(teacher, student, center, temperature, student_temperature=0.1):
+    """DINO's loss of each image (algorithm 1), over all pairs of views."""
+    p = np.exp((teacher.astype("float64") - center) / temperature)
+    p /= p.sum(axis=-1, keepdims=True)
+    return _cross_entropies_of_others(p, student, student_temperature)

@@ -26,6 +26,7 @@ IMAGES, SIGNALS, VECTORS = (2, 8, 8, 3), (2, 8, 3), (4, 6)
 # Arguments, none at its default, and the shape of the input.
 LAYERS = {
     "BatchNormalization": ({"momentum": 0.5, "epsilon": 1e-3}, IMAGES),
+    "Center": ({"dim": 6, "momentum": 0.5}, VECTORS),
     "Dropout": ({"rate": 0.5, "seed": 1}, SIGNALS),
     "ImagePipeline": (
         {"layers": [kc.layers.RandomFlip(), kc.layers.RandomGrayscale(0.5)]},
@@ -50,6 +51,7 @@ LAYERS = {
         },
         VECTORS,
     ),
+    "Prototypes": ({"num_prototypes": 5}, VECTORS),
     "RandomApply": (
         {
             "layer": keras.layers.Rescaling(-1.0, 1.0),
@@ -122,16 +124,31 @@ LAYERS = {
         IMAGES,
     ),
 }
-# Tested by their own files: with the layer that they copy, and by their state.
-STATEFUL = {"FeatureQueue", "MomentumEncoder"}
+# Tested by their own files: with the layers that they hold, and by their state.
+STATEFUL = {"FeatureQueue", "MomentumEncoder", "MultiCrop"}
 _LOSS = {"block_size": 2, "gather": False, "name": "loss", "reduction": "sum"}
 LOSSES = {
     "CLIPLoss": {"temperature": 0.3, **_LOSS},
     "ContrastiveLoss": {"temperature": 0.3, **_LOSS},
+    "DINOLoss": {
+        "student_temperature": 0.3,
+        "teacher_temperature": (0.1, 0.2),
+        "warmup_steps": 5,
+        "name": "loss",
+        "reduction": "sum",
+    },
     "EmbeddingLoss": {"name": "loss", "reduction": "sum"},
     "NTXentLoss": {"temperature": 0.3, **_LOSS},
     "SigLIPLoss": {"temperature": 0.3, "bias": -2.0, **_LOSS},
     "SupConLoss": {"temperature": 0.3, "form": "in", **_LOSS},
+    "SwAVLoss": {
+        "temperature": 0.3,
+        "epsilon": 0.1,
+        "iterations": 2,
+        "gather": False,
+        "name": "loss",
+        "reduction": "sum",
+    },
 }
 # Without a formula.
 BASES = ("ContrastiveLoss", "EmbeddingLoss")
@@ -205,7 +222,12 @@ def test_layer(name):
     arguments, shape = LAYERS[name]
     layer_class = getattr(kc.layers, name)
     assert_keeps(layer_class(**arguments), arguments)
-    has_weights = name in ("BatchNormalization", "LogitScale", "ProjectionHead")
+    has_weights = name in (
+        "BatchNormalization",
+        "LogitScale",
+        "ProjectionHead",
+        "Prototypes",
+    )
     TestCase().run_layer_test(
         layer_class,
         arguments,
@@ -253,7 +275,7 @@ def test_layer_under_dtype_policies(name):
                     assert_of(spec.dtype, x)
                     assert tuple(x.shape) == tuple(spec.shape)
                     assert np.isfinite(to_numpy(x).astype("float32")).all()
-        is_float32 = name == "LogitScale"
+        is_float32 = name in ("Center", "LogitScale")
         expected = "float32" if is_float32 else layer.variable_dtype
         assert {w.dtype for w in layer.weights} <= {expected}
 
@@ -302,6 +324,10 @@ def call_loss(loss, dtype="float32"):
     z = ops.convert_to_tensor(examples(VECTORS), dtype)
     if isinstance(loss, kc.losses.SupConLoss):
         return loss(np.array([0, 1, 0, 1]), z)
+    if isinstance(loss, (kc.losses.DINOLoss, kc.losses.SwAVLoss)):
+        views = ops.reshape(z, (4, 2, 3))
+        step = {"step": 2} if isinstance(loss, kc.losses.DINOLoss) else {}
+        return loss(views, views, **step)
     return loss(z, ops.flip(z, axis=0))
 
 

@@ -1,8 +1,15 @@
 """Keras layers for contrastive learning."""
 
 from keras_contrastive.layers.batch_normalization import BatchNormalization
+from keras_contrastive.layers.center import Center
 from keras_contrastive.layers.dropout import Dropout
 from keras_contrastive.layers.feature_queue import FeatureQueue
+from keras_contrastive.layers.image_augmentation.byol_augmentation import (
+    byol_augmentation,
+)
+from keras_contrastive.layers.image_augmentation.dino_augmentation import (
+    dino_augmentation,
+)
 from keras_contrastive.layers.image_augmentation.image_pipeline import (
     ImagePipeline,
 )
@@ -26,11 +33,16 @@ from keras_contrastive.layers.image_augmentation.random_solarize import (
 from keras_contrastive.layers.image_augmentation.simclr_augmentation import (
     simclr_augmentation,
 )
+from keras_contrastive.layers.image_augmentation.swav_augmentation import (
+    swav_augmentation,
+)
 from keras_contrastive.layers.logit_scale import LogitScale
 from keras_contrastive.layers.momentum_encoder import MomentumEncoder
+from keras_contrastive.layers.multi_crop import MultiCrop
 from keras_contrastive.layers.multi_view import MultiView
 from keras_contrastive.layers.patch_dropout import PatchDropout
 from keras_contrastive.layers.projection_head import ProjectionHead
+from keras_contrastive.layers.prototypes import Prototypes
 from keras_contrastive.layers.signal_augmentation.random_signal_crop import (
     RandomSignalCrop,
 )
@@ -46,14 +58,17 @@ from keras_contrastive.layers.signal_augmentation.random_signal_scale import (
 
 __all__ = [
     "BatchNormalization",
+    "Center",
     "Dropout",
     "FeatureQueue",
     "ImagePipeline",
     "LogitScale",
     "MomentumEncoder",
+    "MultiCrop",
     "MultiView",
     "PatchDropout",
     "ProjectionHead",
+    "Prototypes",
     "RandomApply",
     "RandomColorJitter",
     "RandomFlip",
@@ -65,5 +80,8 @@ __all__ = [
     "RandomSignalMask",
     "RandomSignalScale",
     "RandomSolarize",
+    "byol_augmentation",
+    "dino_augmentation",
     "simclr_augmentation",
+    "swav_augmentation",
 ]

@@ -1,22 +1,13 @@
 """The augmentations of the SimCLR paper."""
 
-import numpy as np
-
 from keras_contrastive.layers.image_augmentation.image_pipeline import (
     ImagePipeline,
 )
-from keras_contrastive.layers.image_augmentation.random_color_jitter import (
-    RandomColorJitter,
+from keras_contrastive.layers.image_augmentation.view_pipeline import (
+    check_preset,
 )
-from keras_contrastive.layers.image_augmentation.random_flip import RandomFlip
-from keras_contrastive.layers.image_augmentation.random_gaussian_blur import (
-    RandomGaussianBlur,
-)
-from keras_contrastive.layers.image_augmentation.random_grayscale import (
-    RandomGrayscale,
-)
-from keras_contrastive.layers.image_augmentation.random_resized_crop import (
-    RandomResizedCrop,
+from keras_contrastive.layers.image_augmentation.view_pipeline import (
+    view_pipeline,
 )
 
 STRENGTHS = {"cifar10": 0.5, "imagenet": 1.0}
@@ -83,48 +74,20 @@ def simclr_augmentation(
         Chen et al., "A Simple Framework for Contrastive Learning of Visual
         Representations", appendices A and B.9.
     """
-    if preset not in STRENGTHS:
-        raise ValueError(
-            f"`preset` must be one of {sorted(STRENGTHS)}. "
-            f"Received: preset={preset!r}"
-        )
+    check_preset(preset)
     if strength is None:
         strength = STRENGTHS[preset]
-    seeds = _derive_seeds(seed, 5)
-
-    def shared():
-        return {"value_range": value_range, "seed": next(seeds)}
-
-    color, hue = 0.8 * strength, 0.2 * strength
-    layers = [
-        RandomResizedCrop(height, width, **shared()),
-        RandomFlip(0.5, **shared()),
-        RandomColorJitter(
-            color, color, color, hue, probability=0.8, **shared()
-        ),
-        RandomGrayscale(0.2, **shared()),
-    ]
-    if preset == "imagenet":
-        kernel_size = (_odd(height / 10), _odd(width / 10))
-        layers.append(
-            RandomGaussianBlur(kernel_size, probability=0.5, **shared())
-        )
-    return ImagePipeline(layers)
+    return view_pipeline(
+        height,
+        width,
+        seed,
+        scale=(0.08, 1.0),
+        jitter=simclr_jitter(strength),
+        value_range=value_range,
+        blur=0.5 if preset == "imagenet" else 0.0,
+    )
 
 
-def _derive_seeds(seed, count):
-    """An iterator over `count` unrelated seeds."""
-    if seed is None:
-        return iter([None] * count)
-    if not isinstance(seed, int) or seed < 0:
-        raise ValueError(
-            f"`seed` must be a non-negative integer. Received: seed={seed}"
-        )
-    words = np.random.SeedSequence(seed).generate_state(count)
-    # Every backend's seed dtype holds 31 bits.
-    return iter([int(word) >> 1 for word in words])
-
-
-def _odd(size):
-    """The odd integer nearest to `size`, at least 1."""
-    return 2 * int(size // 2) + 1
+def simclr_jitter(strength):
+    """Strength of brightness, contrast, saturation and hue."""
+    return tuple(strength * x for x in (0.8, 0.8, 0.8, 0.2))

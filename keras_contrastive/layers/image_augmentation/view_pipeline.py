@@ -1,0 +1,88 @@
+"""The steps that the augmentations of the papers have in common."""
+
+import numpy as np
+
+from keras_contrastive.layers.image_augmentation.image_pipeline import (
+    ImagePipeline,
+)
+from keras_contrastive.layers.image_augmentation.random_color_jitter import (
+    RandomColorJitter,
+)
+from keras_contrastive.layers.image_augmentation.random_flip import RandomFlip
+from keras_contrastive.layers.image_augmentation.random_gaussian_blur import (
+    RandomGaussianBlur,
+)
+from keras_contrastive.layers.image_augmentation.random_grayscale import (
+    RandomGrayscale,
+)
+from keras_contrastive.layers.image_augmentation.random_resized_crop import (
+    RandomResizedCrop,
+)
+from keras_contrastive.layers.image_augmentation.random_solarize import (
+    RandomSolarize,
+)
+
+PRESETS = ("cifar10", "imagenet")
+
+
+def view_pipeline(
+    height, width, seed, *, scale, jitter, value_range, blur=0.0, solarize=0.0
+):
+    """Crop, flip, color jitter, grayscale, blur and solarization.
+
+    Args:
+        height: Integer, height of the view in pixels.
+        width: Integer, width of the view in pixels.
+        seed: Integer or `None`, as in `derive_seeds`.
+        scale: Pair of floats, the range of the crop's area.
+        jitter: Strength of brightness, contrast, saturation and hue.
+        value_range: `(0, 1)` or `(0, 255)`.
+        blur: Probability of the Gaussian blur.
+        solarize: Probability of solarization.
+    """
+    seeds = derive_seeds(seed, 6)
+
+    def shared():
+        return {"value_range": value_range, "seed": next(seeds)}
+
+    layers = [
+        RandomResizedCrop(height, width, scale, **shared()),
+        RandomFlip(0.5, **shared()),
+        RandomColorJitter(*jitter, probability=0.8, **shared()),
+        RandomGrayscale(0.2, **shared()),
+    ]
+    if blur:
+        kernel_size = (odd(height / 10), odd(width / 10))
+        layers.append(
+            RandomGaussianBlur(kernel_size, probability=blur, **shared())
+        )
+    if solarize:
+        layers.append(RandomSolarize(0.5, solarize, **shared()))
+    return ImagePipeline(layers)
+
+
+def check_preset(preset):
+    """Raises unless `preset` is one of `PRESETS`."""
+    if preset not in PRESETS:
+        raise ValueError(
+            f"`preset` must be one of {sorted(PRESETS)}. "
+            f"Received: preset={preset!r}"
+        )
+
+
+def derive_seeds(seed, count):
+    """An iterator over `count` unrelated seeds."""
+    if seed is None:
+        return iter([None] * count)
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(
+            f"`seed` must be a non-negative integer. Received: seed={seed}"
+        )
+    words = np.random.SeedSequence(seed).generate_state(count)
+    # Every backend's seed dtype holds 31 bits.
+    return iter([int(word) >> 1 for word in words])
+
+
+def odd(size):
+    """The odd integer nearest to `size`, at least 1."""
+    return 2 * int(size // 2) + 1

@@ -1,0 +1,105 @@
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_contrastive.losses.embedding_loss import EmbeddingLoss
+from keras_contrastive.losses.embedding_loss import check_positive
+from keras_contrastive.losses.sinkhorn import sinkhorn
+from keras_contrastive.losses.view_pairs import check_view_pairs
+from keras_contrastive.losses.view_pairs import cross_entropy_of_other_views
+from keras_contrastive.validation import check_positive_int
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class SwAVLoss(EmbeddingLoss):
+    """Swapped prediction of cluster assignments, the loss of SwAV.
+
+    A score is the cosine of an embedding and a prototype, see
+    `layers.Prototypes`. The scores `s_t` of a global view t become a code
+    `q_t`, a distribution over the K prototypes. Each other view v of the same
+    image, global or local, must predict it:
+
+    `loss = -mean_{t, v != t} sum_k q_tk log softmax(s_v / temperature)_k`
+
+    The codes of the N images of a batch come from the Sinkhorn-Knopp
+    algorithm, which starts from `Q = exp(s / epsilon)` and in each iteration
+    divides the column of a prototype by its sum over the images, then the row
+    of an image by its sum over the prototypes. All prototypes are thus used
+    about equally, so that the embeddings cannot collapse. No gradient flows
+    through a code. The batch should not be much smaller than K.
+
+    The computation is in float32, that of the codes in logarithms.
+
+    Args:
+        temperature: Positive number, divides the scores that predict. Defaults
+            to 0.1.
+        epsilon: Positive number, the smoothness of the codes. Defaults to 0.05.
+        iterations: Int, the number of Sinkhorn iterations. Defaults to 3.
+        gather: Whether the codes are those of the batch of all replicas, so
+            that the loss over many devices equals that of one device on the
+            whole batch. Defaults to `True`.
+        name: Name of the loss.
+        reduction: Keras reduction of the losses per example.
+
+    Call arguments:
+        targets: Float tensor of shape `(batch, global_views, prototypes)`: the
+            scores that become codes.
+        scores: Float tensor of shape `(batch, views, prototypes)`: the scores
+            of all views, the global views first.
+        sample_weight: Optional float tensor of shape `(batch,)`.
+
+    Returns:
+        A scalar; with `reduction=None` one loss per image, shape `(batch,)`.
+
+    Raises:
+        ValueError: If `temperature` or `epsilon` is not positive, `iterations`
+            is not a positive integer, or the scores are not of rank 3, differ
+            in batch or prototypes, or are of less than two views.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    scores = np.random.uniform(-1, 1, size=(16, 4, 8))  # 4 views, 8 prototypes
+    loss = kc.losses.SwAVLoss()
+    print(float(loss(scores[:, :2], scores)))
+    ```
+
+    Reference:
+        Caron et al., 2020, Unsupervised Learning of Visual Features by
+        Contrasting Cluster Assignments, eq. 1 to 5 and section 3.2.
+    """
+
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        epsilon: float = 0.05,
+        iterations: int = 3,
+        gather: bool = True,
+        name: str | None = "swav_loss",
+        reduction: str | None = "sum_over_batch_size",
+    ):
+        super().__init__(name=name, reduction=reduction)
+        self.temperature = check_positive("temperature", temperature)
+        self.epsilon = check_positive("epsilon", epsilon)
+        self.iterations = check_positive_int("iterations", iterations)
+        self.gather = gather
+
+    def call(self, targets: Any, scores: Any) -> Any:
+        check_view_pairs(targets, scores, names=("targets", "scores"))
+        targets = ops.cast(ops.stop_gradient(targets), "float32")
+        scores = ops.cast(scores, "float32")
+        codes = sinkhorn(targets, self.epsilon, self.iterations, self.gather)
+        return cross_entropy_of_other_views(codes, scores / self.temperature)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "temperature": self.temperature,
+            "epsilon": self.epsilon,
+            "iterations": self.iterations,
+            "gather": self.gather,
+        }
