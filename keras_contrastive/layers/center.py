@@ -77,8 +77,9 @@ class Center(keras.layers.Layer):
     def update(self, outputs: Any) -> None:
         """Moves the center toward the mean of a batch."""
         self._check(outputs)
-        outputs = ops.cast(ops.stop_gradient(outputs), "float32")
-        mean = ops.mean(ops.reshape(outputs, (-1, self.dim)), axis=0)
+        outputs = ops.cast(ops.convert_to_tensor(outputs), "float32")
+        outputs = ops.reshape(ops.stop_gradient(outputs), (-1, self.dim))
+        mean = ops.mean(outputs, axis=0)
         mean = distribution.mean_over_replicas(mean)
         value = mean + self.momentum * (self.value - mean)
         distribution.assign_equal([self._center], [value])

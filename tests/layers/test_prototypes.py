@@ -33,7 +33,7 @@ def test_frozen_prototypes_pass_the_gradient_on(frozen, rng):
     def loss(z, kernel):
         with keras.StatelessScope([(layer.kernel, kernel)]):
             scores = layer(z, frozen=keras.ops.convert_to_tensor(frozen))
-        return keras.ops.sum(scores * upstream)
+        return keras.ops.sum(keras.ops.multiply(scores, upstream))
 
     def slow(z, kernel):
         z, columns = oracles.normalize(z), oracles.normalize(kernel.T)
