@@ -125,3 +125,75 @@ def dino_rows(teacher, student, center, temperature, student_temperature=0.1):
     p = np.exp((teacher.astype("float64") - center) / temperature)
     p /= p.sum(axis=-1, keepdims=True)
     return _cross_entropies_of_others(p, student, student_temperature)
+
+
+def dcl_rows(z_a, z_b, temperature, sigma=None):
+    """DCL of all 2N rows, by the sum over the other images; DCLW by `sigma`."""
+    z = normalize(np.concatenate([z_a, z_b]).astype("float64"))
+    n = len(z_a)
+    pairs = np.array([z[i] @ z[i + n] for i in range(n)])
+    weights = np.ones(n)
+    if sigma is not None:
+        factors = [np.exp(pair / sigma) for pair in pairs]
+        weights = 2 - np.array(factors) / np.mean(factors)
+    rows = []
+    for i in range(2 * n):
+        others = [k for k in range(2 * n) if k % n != i % n]
+        logits = np.array([z[i] @ z[k] / temperature for k in others])
+        negatives = logits.max() + np.log(np.exp(logits - logits.max()).sum())
+        positive = weights[i % n] * pairs[i % n] / temperature
+        rows.append(negatives - positive)
+    return np.array(rows)
+
+
+def barlow_twins(z_a, z_b, weight):
+    """Eq. 1 and 2, with the biased deviation and epsilon of BatchNorm."""
+    a, b = (
+        (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5)
+        for z in (z_a.astype("float64"), z_b.astype("float64"))
+    )
+    n, dim = a.shape
+    loss = 0.0
+    for i in range(dim):
+        for j in range(dim):
+            c = sum(a[k, i] * b[k, j] for k in range(n)) / n
+            loss += (1 - c) ** 2 if i == j else weight * c**2
+    return loss
+
+
+def vicreg_rows(z_a, z_b, invariance, variance, covariance):
+    """Eq. 1 to 6, with the means of the authors' code."""
+    z_a, z_b = z_a.astype("float64"), z_b.astype("float64")
+    n, dim = z_a.shape
+    of_batch = 0.0
+    for z in (z_a, z_b):
+        z = z - z.mean(0)
+        c = sum(np.outer(row, row) for row in z) / (n - 1)
+        hinges = [max(0, 1 - np.sqrt(c[j, j] + 1e-4)) for j in range(dim)]
+        of_batch += variance / 2 * np.mean(hinges)
+        squares = [
+            c[i, j] ** 2 for i in range(dim) for j in range(dim) if i != j
+        ]
+        of_batch += covariance * np.sum(squares) / dim
+    return invariance * ((z_a - z_b) ** 2).mean(1) + of_batch
+
+
+def lejepa_rows(views, directions, weight, t, num_global_views=None):
+    """LeJEPA, with the integral of Epps and Pulley by a sum over `t`.
+
+    `t` are the points of the trapezoidal rule, from the negative to the
+    positive limit.
+    """
+    views = [view.astype("float64") for view in views]
+    n = len(views[0])
+    center = np.mean(views[:num_global_views], axis=0)
+    distances = np.mean([((v - center) ** 2).mean(1) for v in views], axis=0)
+    statistics = []
+    for view in views:
+        for direction in directions.astype("float64").T:
+            x = view @ direction
+            empirical = np.array([np.exp(1j * s * x).mean() for s in t])
+            gaussian = np.exp(-(t**2) / 2)
+            integrand = np.abs(empirical - gaussian) ** 2 * gaussian
+            statistics.append(n * np.trapezoid(integrand, t))
+    return (1 - weight) * distances + weight * np.mean(statistics)

@@ -127,7 +127,9 @@ LAYERS = {
 # Tested by their own files: with the layers that they hold, and by their state.
 STATEFUL = {"FeatureQueue", "MomentumEncoder", "MultiCrop"}
 _LOSS = {"block_size": 2, "gather": False, "name": "loss", "reduction": "sum"}
+_OF_BATCH = {k: v for k, v in _LOSS.items() if k != "block_size"}
 LOSSES = {
+    "BarlowTwinsLoss": {"offdiagonal_weight": 0.1, **_OF_BATCH},
     "CLIPLoss": {"temperature": 0.3, **_LOSS},
     "ContrastiveLoss": {"temperature": 0.3, **_LOSS},
     "DINOLoss": {
@@ -137,7 +139,20 @@ LOSSES = {
         "name": "loss",
         "reduction": "sum",
     },
+    "DecoupledNTXentLoss": {
+        "temperature": 0.3,
+        "weight_sigma": 0.4,
+        **_LOSS,
+    },
     "EmbeddingLoss": {"name": "loss", "reduction": "sum"},
+    "LeJEPALoss": {
+        "regularization_weight": 0.1,
+        "num_slices": 8,
+        "num_points": 5,
+        "max_frequency": 2.0,
+        "num_global_views": 1,
+        **_OF_BATCH,
+    },
     "NTXentLoss": {"temperature": 0.3, **_LOSS},
     "SigLIPLoss": {"temperature": 0.3, "bias": -2.0, **_LOSS},
     "SupConLoss": {"temperature": 0.3, "form": "in", **_LOSS},
@@ -148,6 +163,12 @@ LOSSES = {
         "gather": False,
         "name": "loss",
         "reduction": "sum",
+    },
+    "VICRegLoss": {
+        "invariance": 2.0,
+        "variance": 3.0,
+        "covariance": 4.0,
+        **_OF_BATCH,
     },
 }
 # Without a formula.

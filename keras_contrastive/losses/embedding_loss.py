@@ -54,11 +54,12 @@ class EmbeddingLoss(keras.losses.Loss):
         Keras' own `__call__` takes two arguments and converts both to floats:
         it cannot take a learnable scale, and it would round labels.
         """
+        return self._reduced((y_true, y_pred), sample_weight, kwargs)
+
+    def _reduced(self, embeddings, sample_weight, kwargs):
         with keras.name_scope(self.name):
             losses = self.call(
-                ops.convert_to_tensor(y_true),
-                ops.convert_to_tensor(y_pred),
-                **kwargs,
+                *map(ops.convert_to_tensor, embeddings), **kwargs
             )
         reduce = _Reduction(self.name, self.reduction, self.dtype)
         return reduce(losses, losses, sample_weight)

@@ -42,7 +42,7 @@ def logsumexp_blocks(
         logit_scale: Scalar `s`.
         block_size: Int, keys per block, or `None` to choose it automatically.
         excluded: Optional int tensor of shape `(n,)`: index of a key that is
-            left out of the query's sum.
+            left out of the query's sum; or `(n, e)` for `e` such keys.
         groups: Optional pair of int tensors of shape `(n,)` and `(m,)`: the
             sum is then over the keys of the query's own group.
         of_columns: Whether to append the log-sum-exp of each column, `log sum_i
@@ -72,6 +72,11 @@ def logsumexp_blocks(
         excluded,
         groups,
     )
+
+
+def is_empty_sum(values):
+    """Whether values of `logsumexp_blocks` are those of sums of no terms."""
+    return values < HIDDEN / 10
 
 
 def softplus_blocks(queries, keys, logit_scale, logit_bias, block_size=None):
@@ -105,14 +110,15 @@ def _sum_rows(
     """Applies `sums` to the rows of the logits, with a custom gradient."""
     n, m = ops.shape(queries)[0], ops.shape(keys)[0]
     blocks = KeyBlocks(n, m, block_size)
+    columns = _columns(excluded)
 
     def logits_of(i, queries, keys, scale, bias):
         # Keras would give the number the dtype `floatx`: -inf in float16.
         hidden = ops.convert_to_tensor(HIDDEN, dtype="float32")
         logits = matmul(queries, ops.transpose(blocks.of(keys, i)))
         logits = blocks.hide(i, logits * scale + bias, hidden)
-        if excluded is not None:
-            is_out = blocks.key_index(i) == excluded[:, None]
+        for column in columns:
+            is_out = blocks.key_index(i) == column[:, None]
             logits = ops.where(is_out, hidden, logits)
         if groups is not None:
             is_in = groups[0][:, None] == blocks.of(groups[1], i)
@@ -158,6 +164,15 @@ def _sum_rows(
         for x in (logit_scale, logit_bias)
     )
     return run(queries, keys, scale, bias)
+
+
+def _columns(excluded):
+    """The columns of `excluded`, a list of tensors of shape `(n,)`."""
+    if excluded is None:
+        return []
+    if len(excluded.shape) == 1:
+        return [excluded]
+    return [excluded[:, i] for i in range(excluded.shape[1])]
 
 
 class _LogSumExp:

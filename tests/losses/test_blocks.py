@@ -24,6 +24,11 @@ def nt_xent(block_size):
     return lambda a, b: loss(a, b)
 
 
+def decoupled(block_size):
+    loss = kc.losses.DecoupledNTXentLoss(0.05, block_size=block_size)
+    return lambda a, b: loss(a, b)
+
+
 def clip(block_size, ids=None):
     loss = kc.losses.CLIPLoss(block_size=block_size)
     return lambda a, b, scale: loss(a, b, scale, image_ids=ids)
@@ -41,6 +46,7 @@ def supcon(block_size, form):
 
 CASES = {
     "nt_xent": nt_xent,
+    "decoupled": decoupled,
     "clip": clip,
     "clip with ids": lambda size: clip(size, IDS),
     "siglip": siglip,

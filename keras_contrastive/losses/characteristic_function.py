@@ -1,0 +1,69 @@
+"""Empirical characteristic functions of projections."""
+
+from keras import ops
+
+from keras_contrastive.fused import fused
+from keras_contrastive.losses.key_blocks import once_differentiable
+from keras_contrastive.losses.key_blocks import upstream_of
+from keras_contrastive.matmul import matmul
+
+
+def characteristic_function(z, directions, spacing, count):
+    """Mean cosine and sine of projections, at multiples of a frequency.
+
+    `1/N sum_n exp(i t_k <z_n, a_m>)` at `t_k = k spacing`, `k < count`.
+
+    The values at the next frequency follow from the last by a rotation, in the
+    forward pass and again in the backward pass. Memory is that of one
+    projection, `N m`, whatever the number of frequencies.
+
+    Args:
+        z: Float32 tensor of shape `(V, N, dim)`.
+        directions: Float32 tensor of shape `(dim, m)`, without gradient.
+        spacing: Float, the distance of two frequencies.
+        count: Int, the number of frequencies.
+
+    Returns:
+        Float32 tensor of shape `(2, count, V, m)`: real and imaginary parts.
+    """
+
+    @ops.custom_gradient
+    def run(z):
+        def forward():
+            parts = _powers(matmul(z, directions), spacing, count)
+            means = [[ops.mean(x, axis=1) for x in part] for part in parts]
+            return ops.stack([ops.stack(x) for x in zip(*means, strict=True)])
+
+        def gradient(*arguments, upstream=None):
+            upstream = upstream_of(arguments, upstream)
+
+            def backward():
+                total = 0.0
+                angle = matmul(z, directions)
+                powers = _powers(angle, spacing, count)
+                for k, (cosine, sine) in enumerate(powers):
+                    # One row for each view, the same for all its examples.
+                    by_cosine = upstream[0, k, :, None]
+                    by_sine = upstream[1, k, :, None]
+                    slope = by_sine * cosine - by_cosine * sine
+                    total = total + k * spacing * slope
+                n = ops.cast(ops.shape(z)[1], "float32")
+                return matmul(total / n, ops.transpose(directions))
+
+            return once_differentiable(fused(backward)())
+
+        return fused(forward)(), gradient
+
+    return run(z)
+
+
+def _powers(x, spacing, count):
+    """Yields `cos(k spacing x)` and `sin(k spacing x)` for `k < count`."""
+    cosine, sine = ops.ones_like(x), ops.zeros_like(x)
+    step = ops.cos(spacing * x), ops.sin(spacing * x)
+    for _ in range(count):
+        yield cosine, sine
+        cosine, sine = (
+            cosine * step[0] - sine * step[1],
+            sine * step[0] + cosine * step[1],
+        )
