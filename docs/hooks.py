@@ -41,7 +41,7 @@ def api_pages():
     packages = [n for n in kc.__all__ if inspect.ismodule(getattr(kc, n))]
     yield (
         "keras_contrastive",
-        "# keras_contrastive\n\n`SimCLRModel` and `CLIPModel` are those of "
+        "# keras_contrastive\n\nModels such as `SimCLRModel` are those of "
         "[models](models.md). The subpackages:\n\n"
         + "".join(
             f"- [{name}]({name}.md): {getattr(kc, name).__doc__}\n"

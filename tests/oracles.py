@@ -25,6 +25,29 @@ def nt_xent(z_a, z_b, temperature):
     return nt_xent_rows(z_a, z_b, temperature).mean()
 
 
+def negative_cosine_rows(predictions, targets):
+    """D of SimSiam eq. 1 for each row."""
+    p, t = (x.astype("float64") for x in (predictions, targets))
+    return np.array(
+        [-(normalize(a) @ normalize(b)) for a, b in zip(p, t, strict=True)]
+    )
+
+
+def queue_info_nce_rows(queries, keys, temperature, queue=None):
+    """MoCo eq. 1, each query's key first; v3's among all keys, without one."""
+    q, k = (normalize(x.astype("float64")) for x in (queries, keys))
+    rows = []
+    for i in range(len(q)):
+        if queue is None:
+            others = [k[j] for j in range(len(k)) if j != i]
+        else:
+            others = normalize(queue.astype("float64"))
+        logits = np.array([q[i] @ x for x in (k[i], *others)]) / temperature
+        top = logits.max()
+        rows.append(top + np.log(np.exp(logits - top).sum()) - logits[0])
+    return np.array(rows)
+
+
 def numeric_gradient(function, x, step=1e-5):
     """Central differences of a scalar function, one coordinate at a time."""
     x = np.array(x, dtype="float64")

@@ -154,6 +154,8 @@ LOSSES = {
         **_OF_BATCH,
     },
     "NTXentLoss": {"temperature": 0.3, **_LOSS},
+    "NegativeCosineSimilarity": {"name": "loss", "reduction": "sum"},
+    "QueueInfoNCELoss": {"temperature": 0.3, **_LOSS},
     "SigLIPLoss": {"temperature": 0.3, "bias": -2.0, **_LOSS},
     "SupConLoss": {"temperature": 0.3, "form": "in", **_LOSS},
     "SwAVLoss": {
@@ -197,10 +199,14 @@ OPTIMIZERS = {
 }
 # Tested by their own files: with data, and with encoders of either kind.
 MODELS = {
+    "BYOLModel",
     "CLIPModel",
     "ContrastiveModel",
     "JointEmbeddingModel",
+    "MoCoModel",
+    "NNCLRModel",
     "SimCLRModel",
+    "SimSiamModel",
 }
 
 

@@ -9,7 +9,11 @@ from keras_contrastive.losses.embedding_loss import EmbeddingLoss
 from keras_contrastive.losses.info_nce import info_nce
 from keras_contrastive.losses.lejepa_loss import LeJEPALoss
 from keras_contrastive.losses.logit_blocks import logsumexp_blocks
+from keras_contrastive.losses.negative_cosine_similarity import (
+    NegativeCosineSimilarity,
+)
 from keras_contrastive.losses.nt_xent_loss import NTXentLoss
+from keras_contrastive.losses.queue_info_nce_loss import QueueInfoNCELoss
 from keras_contrastive.losses.siglip_loss import SigLIPLoss
 from keras_contrastive.losses.supcon_loss import SupConLoss
 from keras_contrastive.losses.swav_loss import SwAVLoss
@@ -25,6 +29,8 @@ __all__ = [
     "EmbeddingLoss",
     "LeJEPALoss",
     "NTXentLoss",
+    "NegativeCosineSimilarity",
+    "QueueInfoNCELoss",
     "SigLIPLoss",
     "SupConLoss",
     "SwAVLoss",

@@ -10,22 +10,30 @@ from keras_contrastive.encoders import TextTransformer
 from keras_contrastive.encoders import VisionTransformer
 from keras_contrastive.encoders import pooled
 from keras_contrastive.export.export_onnx import export_onnx
+from keras_contrastive.models.byol_model import BYOLModel
 from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
+from keras_contrastive.models.moco_model import MoCoModel
+from keras_contrastive.models.nnclr_model import NNCLRModel
 from keras_contrastive.models.simclr_model import SimCLRModel
+from keras_contrastive.models.simsiam_model import SimSiamModel
 
 __all__ = [
+    "BYOLModel",
     "BagOfWords",
     "CLIPModel",
     "ContrastiveModel",
     "ConvNet",
     "JointEmbeddingModel",
+    "MoCoModel",
+    "NNCLRModel",
     "ResNet",
     "ResNet18",
     "ResNet34",
     "ResNet50",
     "SimCLRModel",
+    "SimSiamModel",
     "TextTransformer",
     "VisionTransformer",
     "export_onnx",

@@ -43,8 +43,8 @@ class JointEmbeddingModel(ContrastiveModel):
       a BatchNorm cannot tell the views apart.
     * `compute_losses` returns the method's losses, by default the compiled loss
       of the pair, and `probe_losses(embeddings["representations"], ...)`.
-    * `build_encoders(x)` and `build_heads(h)` build what the method adds, and
-      `get_config` describes it.
+    * `build_heads(h)` builds what the method adds, and `get_config` describes
+      it.
 
     Args:
         encoder: Keras model or layer, outputs of the augmenter to vectors
@@ -224,10 +224,7 @@ class JointEmbeddingModel(ContrastiveModel):
             `(views * batch, projection_dim)`: the rows of the first view, then
             those of the second.
         """
-        together = keras.tree.map_structure(
-            lambda *parts: ops.concatenate(parts, axis=0), *views
-        )
-        h = self.encoder(together, training=training)
+        h = self.encoder(join_views(views), training=training)
         check_representation(h.shape)
         return h, self.projector(h, training=training)
 
@@ -380,15 +377,11 @@ class JointEmbeddingModel(ContrastiveModel):
             if is_pair(input_shape):
                 input_shape = input_shape[0]
             x = keras.tree.map_shape_structure(keras.KerasTensor, input_shape)
-            output_shape = self.build_encoders(self._prepare(x))
+            output_shape = self.encoder(self._prepare(x)).shape
         check_representation(output_shape)
         self.build_heads(keras.KerasTensor(output_shape))
         self.built = True
         self.exclude_from_weight_decay()
-
-    def build_encoders(self, x: Any) -> Any:
-        """Builds encoders that do not know their input; returns h's shape."""
-        return self.encoder(x).shape
 
     def build_heads(self, h: Any) -> None:
         """Builds the layers that follow the encoder, whose output is `h`."""
@@ -409,3 +402,10 @@ class JointEmbeddingModel(ContrastiveModel):
             "augmenter": serialize(self.multi_view),
             "probe": serialize(self.probe),
         }
+
+
+def join_views(views: Any) -> Any:
+    """The views as one batch: the rows of the first, then of the second."""
+    return keras.tree.map_structure(
+        lambda *parts: ops.concatenate(parts, axis=0), *views
+    )

@@ -24,6 +24,7 @@ CASES = {
     "CLIPLoss with ids": lambda loss, a, b, ids: loss(a, b, image_ids=ids),
     "SigLIPLoss": lambda loss, a, b, ids: loss(a, b, 5.0, -2.0),
     "SigLIPLoss with ids": lambda loss, a, b, ids: loss(a, b, image_ids=ids),
+    "QueueInfoNCELoss": lambda loss, a, b, ids: loss(a, b),
     "SupConLoss": lambda loss, a, b, ids: loss(ids, a),
     "SupConLoss in": lambda loss, a, b, ids: loss(ids, a),
     "DecoupledNTXentLoss": lambda loss, a, b, ids: loss(a, b),

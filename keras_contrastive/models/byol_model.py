@@ -1,0 +1,173 @@
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_contrastive.layers.projection_head import ProjectionHead
+from keras_contrastive.layers.teacher import Teacher
+from keras_contrastive.losses.negative_cosine_similarity import (
+    NegativeCosineSimilarity,
+)
+from keras_contrastive.models.joint_embedding_model import join_views
+from keras_contrastive.models.predictor_model import PredictorModel
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class BYOLModel(PredictorModel):
+    """BYOL: a network predicts what a slow copy of itself sees.
+
+    The online network turns a view into `h = encoder(x)`, `z = projector(h)`
+    and `p = predictor(z)`. The teacher (the paper's target network), a momentum
+    copy of encoder and projector, turns it into `t`. Each view predicts the
+    teacher's embedding of the other:
+
+    `1/2 D(p_1, t_2) + 1/2 D(p_2, t_1)`
+
+    with `D` minus the cosine similarity. The paper's loss is `4 + 4` times
+    this. There are no negatives. What keeps the embeddings from collapsing is
+    the predictor together with the slow teacher, and in practice the BatchNorms
+    of the heads: keep them in heads of your own. The loss does not tell whether
+    they collapse; `fit` watches the spread of z and warns.
+
+    The teacher moves once a step, after the optimizer, toward the weights that
+    the optimizer has left: `t = m t + (1 - m) s`. It starts as a copy; after
+    new weights for `encoder`, call
+    `model.teacher.copy_weights(model.encoder, model.projector)`. With
+    `total_steps`, the momentum `m` rises to 1 along half a cosine. The
+    teacher's BatchNorms normalize by their own batch and keep moving statistics
+    of their own.
+
+    With `microbatch_size`, the gradient is that of the whole batch, but the
+    batch statistics are those of a microbatch: keep it large enough for a
+    BatchNorm, 32 or more.
+
+    Args:
+        encoder: Keras model or layer, as in `SimCLRModel`, whose output shape
+            is known and that has a `get_config` to be copied by.
+        projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
+            to `ProjectionHead(2 * dim, 256)`, the paper's for a ResNet-50.
+        augmenter: As in `SimCLRModel`. The paper's views are not symmetric: one
+            is always blurred, the other sometimes solarized. For that, pass a
+            list of two augmenters in a `MultiView`.
+        probe: As in `SimCLRModel`.
+        num_classes: As in `SimCLRModel`.
+        predictor: Layer from z to p, of the same width. Defaults to
+            `ProjectionHead(2 * dim, projection_dim)`.
+        momentum: Float in [0, 1], the teacher's momentum or its first value.
+            Defaults to 0.99, for some hundred epochs; the paper has 0.996 for
+            1000.
+        total_steps: Int, the number of steps until the momentum is 1, usually
+            those of the whole training, as in the paper. `None`, the default,
+            keeps it constant.
+        **kwargs: Arguments of `keras.Model`.
+
+    Call arguments:
+        x: Images or other inputs of the augmenter, as in `SimCLRModel`.
+        training: Whether the encoder runs in training mode.
+
+    Returns:
+        The representation h, float tensor of shape `(batch, dim)`.
+
+    `fit` and `evaluate` take the data that those of `SimCLRModel` take. The
+    logs hold `loss`, `contrastive_accuracy` (how often the z of the other view
+    is the most similar in the batch, which the loss does not ask for), and with
+    a probe `probe_loss` and `probe_accuracy`. `compile` takes
+    `loss="negative_cosine"` or a loss that is called as
+    `loss(predictions, targets)`.
+
+    Raises:
+        ValueError: As `SimCLRModel`, or if the encoder does not know its output
+            shape or has no config, `momentum` is not in [0, 1], or
+            `total_steps` is not a positive integer.
+
+    Example:
+
+    ```python
+    import keras_contrastive as kc
+
+    images = kc.datasets.shapes(64, image_size=32).images
+    encoder = kc.models.ConvNet(16, 3, (32, 32, 3))
+    model = kc.BYOLModel(encoder, total_steps=2)
+    model.compile()
+    model.fit(images, batch_size=32, verbose=0)
+    print(model.predict(images, verbose=0).shape)
+    ```
+
+    Reference:
+        Grill et al., 2020, Bootstrap Your Own Latent: A New Approach to
+        Self-Supervised Learning, section 3.
+    """
+
+    named_losses = {"negative_cosine": NegativeCosineSimilarity}
+    collapse_causes = (
+        "heads without BatchNorm, a predictor that is left out or too weak, a "
+        "teacher momentum too low, a learning rate too high, weights that "
+        "became NaN"
+    )
+
+    def __init__(
+        self,
+        encoder: keras.Layer,
+        projector: keras.Layer | None = None,
+        augmenter: Any = None,
+        probe: keras.Layer | None = None,
+        num_classes: int | None = None,
+        predictor: keras.Layer | None = None,
+        momentum: float = 0.99,
+        total_steps: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            encoder,
+            projector,
+            augmenter,
+            probe,
+            num_classes,
+            predictor,
+            **kwargs,
+        )
+        self.momentum = momentum
+        self.total_steps = total_steps
+        self.teacher = Teacher(
+            self.encoder, self.projector, momentum, total_steps
+        )
+
+    def default_projector(self, dim: int) -> keras.Layer:
+        return ProjectionHead(2 * dim, 256, dtype=self.dtype_policy)
+
+    def default_predictor(self, dim: int, projection_dim: int) -> keras.Layer:
+        return ProjectionHead(2 * dim, projection_dim, dtype=self.dtype_policy)
+
+    def embed_targets(self, views: Any, training: bool) -> Any:
+        targets = self.teacher(join_views(views), training=training)
+        return ops.split(targets, len(views), axis=0)
+
+    def compute_losses(
+        self,
+        embeddings: Any,
+        targets: Any = None,
+        y: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> dict[str, Any]:
+        (p_a, p_b), (t_a, t_b) = embeddings["predictions"], targets
+        loss = self.loss(p_a, t_b, sample_weight=sample_weight)
+        loss = loss + self.loss(p_b, t_a, sample_weight=sample_weight)
+        h = embeddings["representations"]
+        probe = self.probe_losses(h, y, sample_weight, training)
+        return {"loss": loss / 2, **probe}
+
+    def after_update(self, embeddings: Any, targets: Any) -> None:
+        self.teacher.update(self.encoder, self.projector)
+
+    def build_heads(self, h: Any) -> None:
+        super().build_heads(h)
+        self.teacher.projector(h)
+        self.teacher.copy_weights(self.encoder, self.projector)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "momentum": self.momentum,
+            "total_steps": self.total_steps,
+        }

@@ -1,0 +1,228 @@
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_contrastive.layers.feature_queue import FeatureQueue
+from keras_contrastive.layers.projection_head import ProjectionHead
+from keras_contrastive.layers.teacher import Teacher
+from keras_contrastive.losses.queue_info_nce_loss import QueueInfoNCELoss
+from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
+from keras_contrastive.models.joint_embedding_model import join_views
+from keras_contrastive.models.predictor_model import PredictorModel
+from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.trainer.compile_arguments import parameters
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class MoCoModel(PredictorModel):
+    """MoCo: a momentum teacher makes the keys, a queue keeps the negatives.
+
+    The student turns a view into `h = encoder(x)` and the query
+    `q = projector(h)`. The teacher, a momentum copy of both, turns the other
+    view into the key `k`. The query must find its key among the keys `n_j` of
+    earlier batches. With the cosine similarity and the temperature t:
+
+    `l_i = -log(exp(q_i . k_i / t)
+                / (exp(q_i . k_i / t) + sum_j exp(q_i . n_j / t)))`
+
+    This is MoCo v2, with `queue_size` negatives whatever the batch size. The
+    queries are those of the first view, the keys those of the second.
+
+    With `queue_size=None` it is MoCo v3: the negatives are the other keys of
+    the batch, `q = predictor(projector(h))`, and the loss is the mean over both
+    ways, the first view's queries with the second's keys and back. (The authors
+    multiply it by `4 t`.) It wants a large batch; see `microbatch_size` in
+    `compile`.
+
+    The teacher moves once a step, after the optimizer, toward the weights that
+    the optimizer has left: `t = m t + (1 - m) s`. Then the keys enter the
+    queue. The teacher starts as a copy; after new weights for `encoder`, call
+    `model.teacher.copy_weights(model.encoder, model.projector)`. With
+    `total_steps`, the momentum `m` rises to 1 along half a cosine, as in v3.
+
+    The paper shuffles the examples between devices, so that the batch
+    statistics of a device cannot tell a query which key is its own. Here the
+    statistics are those of the whole batch (`layers.BatchNormalization`) and
+    nothing needs to be shuffled. With `microbatch_size` they are those of a
+    microbatch, which also holds the keys of its queries: prefer encoders
+    without BatchNorm then, or large microbatches.
+
+    Args:
+        encoder: Keras model or layer, as in `SimCLRModel`, whose output shape
+            is known and that has a `get_config` to be copied by.
+        projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
+            to v2's, `ProjectionHead(dim, 128, use_batch_norm=False)`. For v3's
+            pass `ProjectionHead(4096, 256, output_batch_norm=True)`.
+        augmenter: As in `SimCLRModel`.
+        probe: As in `SimCLRModel`. With a queue it sees the first view alone.
+        num_classes: As in `SimCLRModel`.
+        predictor: Layer from z to q, of the same width. Defaults to none with a
+            queue, and to v3's `ProjectionHead(2 * dim, projection_dim)`
+            without.
+        queue_size: Int, the number of negatives, or `None` for none but those
+            of the batch. Defaults to 4096, for small datasets; the paper has
+            65,536 for ImageNet.
+        momentum: Float in [0, 1], the teacher's momentum or its first value.
+            Defaults to 0.99, for small datasets and v3; v2 has 0.999 for
+            ImageNet.
+        total_steps: Int, the number of steps until the momentum is 1, usually
+            those of the whole training. `None`, the default, keeps it constant.
+        **kwargs: Arguments of `keras.Model`.
+
+    Call arguments:
+        x: Images or other inputs of the augmenter, as in `SimCLRModel`.
+        training: Whether the encoder runs in training mode.
+
+    Returns:
+        The representation h, float tensor of shape `(batch, dim)`.
+
+    `fit` and `evaluate` take the data that those of `SimCLRModel` take. The
+    logs hold `loss`, `contrastive_accuracy`, here how often a query finds its
+    key among the keys of the batch, and with a probe `probe_loss` and
+    `probe_accuracy`. `compile` takes `loss="queue_info_nce"` or a loss that is
+    called as `loss(queries, keys)`, and with `queue=` if there is a queue. The
+    default has v2's temperature, 0.2.
+
+    Raises:
+        ValueError: As `SimCLRModel`, or if the encoder does not know its output
+            shape or has no config, `momentum` is not in [0, 1], or `queue_size`
+            or `total_steps` is not a positive integer.
+
+    Example:
+
+    ```python
+    import keras_contrastive as kc
+
+    images = kc.datasets.shapes(64, image_size=32).images
+    encoder = kc.models.ConvNet(16, 3, (32, 32, 3))
+    model = kc.MoCoModel(encoder, queue_size=64)  # v3: queue_size=None
+    model.compile()
+    model.fit(images, batch_size=32, verbose=0)
+    print(model.predict(images, verbose=0).shape)
+    ```
+
+    Reference:
+        He et al., 2020, Momentum Contrast for Unsupervised Visual
+        Representation Learning, section 3; Chen et al., 2020, Improved
+        Baselines with Momentum Contrastive Learning, for v2; Chen et al., 2021,
+        An Empirical Study of Training Self-Supervised Vision Transformers,
+        section 3, for v3.
+    """
+
+    named_losses = {"queue_info_nce": QueueInfoNCELoss}
+    collapse_causes = (
+        "a learning rate too high, a teacher momentum too low, views that "
+        "differ in nothing, weights that became NaN"
+    )
+
+    def __init__(
+        self,
+        encoder: keras.Layer,
+        projector: keras.Layer | None = None,
+        augmenter: Any = None,
+        probe: keras.Layer | None = None,
+        num_classes: int | None = None,
+        predictor: keras.Layer | None = None,
+        queue_size: int | None = 4096,
+        momentum: float = 0.99,
+        total_steps: int | None = None,
+        **kwargs: Any,
+    ):
+        if predictor is None and queue_size is not None:
+            predictor = keras.layers.Identity()
+        super().__init__(
+            encoder,
+            projector,
+            augmenter,
+            probe,
+            num_classes,
+            predictor,
+            **kwargs,
+        )
+        self.momentum = momentum
+        self.total_steps = total_steps
+        self.teacher = Teacher(
+            self.encoder, self.projector, momentum, total_steps
+        )
+        self.queue = None
+        if queue_size is not None:
+            self.queue = FeatureQueue(queue_size, self.projection_dim)
+
+    def default_projector(self, dim: int) -> keras.Layer:
+        return ProjectionHead(
+            dim, 128, use_batch_norm=False, dtype=self.dtype_policy
+        )
+
+    def default_predictor(self, dim: int, projection_dim: int) -> keras.Layer:
+        return ProjectionHead(2 * dim, projection_dim, dtype=self.dtype_policy)
+
+    def default_loss(self) -> keras.losses.Loss:
+        return QueueInfoNCELoss(temperature=0.2)
+
+    def default_metrics(self) -> list[keras.metrics.Metric]:
+        # Queries and keys are not of one network: a query may be closer to
+        # another query than to its key.
+        name = "contrastive_accuracy"
+        return [RetrievalRecall(1, "image_to_text", name=name)]
+
+    def metric_inputs(self, embeddings: Any, targets: Any) -> tuple:
+        return embeddings["predictions"][0], targets[-1]
+
+    def embed(self, views: Any, training: bool) -> Any:
+        # With a queue, one view makes the queries and the other the keys.
+        queries = views if self.queue is None else views[:1]
+        return super().embed(queries, training)
+
+    def embed_targets(self, views: Any, training: bool) -> Any:
+        views = views if self.queue is None else views[1:]
+        keys = self.teacher(join_views(views), training=training)
+        return ops.split(l2_normalize(keys), len(views), axis=0)
+
+    def compute_losses(
+        self,
+        embeddings: Any,
+        targets: Any = None,
+        y: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> dict[str, Any]:
+        queries, keys = embeddings["predictions"], targets
+        weight = {"sample_weight": sample_weight}
+        if self.queue is None:
+            loss = self.loss(queries[0], keys[1], **weight)
+            loss = (loss + self.loss(queries[1], keys[0], **weight)) / 2
+        else:
+            self._check_loss()
+            queue = self.queue.features
+            loss = self.loss(queries[0], keys[0], queue=queue, **weight)
+        h = embeddings["representations"]
+        probe = self.probe_losses(h, y, sample_weight, training)
+        return {"loss": loss, **probe}
+
+    def _check_loss(self):
+        if "queue" not in parameters(self.loss):
+            raise ValueError(
+                "`loss` must be a loss with an argument `queue`, such as "
+                "keras_contrastive.losses.QueueInfoNCELoss(), for a model with "
+                f"a queue. Received: loss={self.loss!r}; pass queue_size=None "
+                "to the model for other losses."
+            )
+
+    def after_update(self, embeddings: Any, targets: Any) -> None:
+        self.teacher.update(self.encoder, self.projector)
+        if self.queue is not None:
+            self.queue.enqueue(targets[0])
+
+    def build_heads(self, h: Any) -> None:
+        super().build_heads(h)
+        self.teacher.projector(h)
+        self.teacher.copy_weights(self.encoder, self.projector)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "queue_size": None if self.queue is None else self.queue.size,
+            "momentum": self.momentum,
+            "total_steps": self.total_steps,
+        }

@@ -1,0 +1,166 @@
+"""What every method of views can do: one entry of `METHODS` tests a model.
+
+The values of a loss, and what only one method has, are in
+`test_<method>_model.py`.
+"""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from tests.models.helpers import SIZE
+from tests.models.helpers import encoder
+from tests.models.helpers import images_and_labels
+from tests.models.helpers import to_numpy
+
+IMAGES, LABELS = images_and_labels(32)
+IMAGES = IMAGES.astype("float32") / 255
+
+# A class, and its arguments of a function that makes heads.
+METHODS = {
+    "simclr": (kc.SimCLRModel, lambda head: {}),
+    "moco": (kc.MoCoModel, lambda head: {"queue_size": 24}),
+    "moco_v3": (
+        kc.MoCoModel,
+        lambda head: {"queue_size": None, "predictor": head()},
+    ),
+    "byol": (
+        kc.BYOLModel,
+        lambda head: {"predictor": head(), "total_steps": 16},
+    ),
+    "simsiam": (kc.SimSiamModel, lambda head: {"predictor": head()}),
+    "nnclr": (
+        kc.NNCLRModel,
+        lambda head: {"predictor": head(), "queue_size": 24},
+    ),
+}
+ALL = pytest.mark.parametrize("method", METHODS)
+
+
+def make(method, batch_norm=True, **compile_arguments):
+    keras.utils.set_random_seed(1)
+    model_class, arguments = METHODS[method]
+    head = functools.partial(
+        kc.layers.ProjectionHead, 8, 4, use_batch_norm=batch_norm
+    )
+    model = model_class(
+        encoder(batch_norm),
+        head(),
+        kc.layers.RandomResizedCrop(SIZE, SIZE, scale=(0.5, 1.0), seed=3),
+        num_classes=4,
+        **arguments(head),
+    )
+    model.compile(keras.optimizers.SGD(0.1), **compile_arguments)
+    return model
+
+
+def weights_of(model):
+    return [to_numpy(v) for v in model.weights]
+
+
+@ALL
+def test_trains_evaluates_predicts_and_is_saved(method, tmp_path):
+    model = make(method)
+    history = model.fit(
+        IMAGES,
+        LABELS,
+        batch_size=8,
+        validation_data=(IMAGES, LABELS),
+        verbose=0,
+    ).history
+    names = {"loss", "contrastive_accuracy", "probe_loss", "probe_accuracy"}
+    assert set(history) == names | {f"val_{name}" for name in names}
+    assert np.isfinite([*history.values()]).all()
+    h = model.predict(IMAGES, batch_size=8, verbose=0)
+    np.testing.assert_allclose(
+        h, to_numpy(model.encoder(IMAGES)), rtol=1e-4, atol=1e-5
+    )
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    # Layers differ in what a file says of their build.
+    configs = [m.get_config() for m in (again, model)]
+    for part in model.parts:
+        assert all(config.pop(part) for config in configs)
+    assert configs[0] == configs[1]
+    for variable, old, new in zip(
+        model.weights, weights_of(model), weights_of(again), strict=True
+    ):
+        np.testing.assert_array_equal(old, new, err_msg=variable.path)
+    pixels = np.uint8(255 * IMAGES)
+    np.testing.assert_allclose(
+        to_numpy(again.representation_model()(pixels)),
+        to_numpy(model.encoder(pixels / np.float32(255))),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+# The base's, which test_contrastive_model.py runs on every backend.
+@pytest.mark.one_backend
+@ALL
+def test_microbatches_equal_the_whole(method):
+    results = []
+    for size in (None, 2):
+        # Batch statistics would be those of a microbatch.
+        model = make(method, batch_norm=False, microbatch_size=size)
+        history = model.fit(
+            IMAGES, LABELS, batch_size=8, epochs=2, shuffle=False, verbose=0
+        ).history
+        # Not the accuracies, which rounding can decide.
+        losses = history["loss"], history["probe_loss"]
+        results.append((*losses, *weights_of(model)))
+    for whole, parts in zip(*results, strict=True):
+        np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-5)
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends a run as a kill would, in the middle of an epoch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations == 6:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.one_backend
+@ALL
+def test_a_stopped_run_goes_on(method, tmp_path):
+    def run(folder, *callbacks):
+        model = make(method)
+        checkpoint = kc.callbacks.Checkpoint(folder, every_n_steps=1)
+        history = model.fit(
+            IMAGES,
+            LABELS,
+            batch_size=8,
+            epochs=3,
+            shuffle=False,
+            callbacks=[checkpoint, *callbacks],
+            verbose=0,
+        ).history
+        return history, weights_of(model)
+
+    history, weights = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", Stop())
+    again, others = run(tmp_path / "stopped")
+    assert again == history
+    for old, new in zip(weights, others, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("method", ["byol", "simsiam", "nnclr"])
+def test_the_warning_of_collapse_names_the_causes_of_the_method(method):
+    model = make(method)
+    # The projector's last layer, a Dense without BatchNorm.
+    kernel, bias = model.projector.weights[-2:]
+    kernel.assign(np.zeros(kernel.shape))
+    bias.assign(np.ones(bias.shape))
+    model.compile(keras.optimizers.SGD(0.0))
+    with pytest.warns(UserWarning) as caught:
+        model.fit(IMAGES, LABELS, batch_size=8, verbose=0)
+    messages = [str(each.message) for each in caught]
+    assert any(model.collapse_causes in message for message in messages)
+    assert model.collapse_causes != kc.SimCLRModel.collapse_causes
