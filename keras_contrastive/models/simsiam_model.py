@@ -72,7 +72,7 @@ class SimSiamModel(PredictorModel):
         kc.layers.ProjectionHead(64, 64, num_layers=3),
     )
     # The paper's rule: 0.05 for a batch of 256.
-    rate = kc.optimizers.scaled_learning_rate(0.05, batch_size=32)
+    rate = 0.05 * 32 / 256
     model.compile(keras.optimizers.SGD(rate, momentum=0.9))
     model.fit(images, batch_size=32, verbose=0)
     print(model.predict(images, verbose=0).shape)
