@@ -131,9 +131,14 @@ def check_representation(shape, name="encoder"):
 
 def is_pair(x):
     """Whether `x` is a pair of tensors or shapes, not a single one."""
+    return is_several(x) and len(x) == 2
+
+
+def is_several(x):
+    """Whether `x` is two or more tensors or shapes, not a single one."""
     return (
         isinstance(x, (list, tuple))
-        and len(x) == 2
+        and len(x) >= 2
         and not isinstance(x[0], (int, type(None)))
     )
 

@@ -94,7 +94,11 @@ def siglip_rows(images, texts, scale, bias, ids=None):
 
 
 def supcon_rows(labels, embeddings, temperature, form):
-    """L_out (eq. 2) or L_in (eq. 3) of each anchor, 0 without a positive."""
+    """L_out (eq. 2) or L_in (eq. 3) of each anchor, 0 without a positive.
+
+    Labels are numbers, or sets of them: positives share at least one.
+    """
+    sets = [x if isinstance(x, set) else {x} for x in labels]
     z = normalize(embeddings.astype("float64"))
     rows = []
     for i in range(len(z)):
@@ -102,7 +106,7 @@ def supcon_rows(labels, embeddings, temperature, form):
         logits = {a: z[i] @ z[a] / temperature for a in others}
         top = max(logits.values(), default=0)
         denominator = sum(np.exp(logit - top) for logit in logits.values())
-        positives = [a for a in others if labels[a] == labels[i]]
+        positives = [a for a in others if sets[a] & sets[i]]
         p = [np.exp(logits[a] - top) / denominator for a in positives]
         if not positives:
             rows.append(0.0)

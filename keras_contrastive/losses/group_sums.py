@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_contrastive.losses.accumulate import add_product
+from keras_contrastive.losses.groups import belong_together
 from keras_contrastive.losses.key_blocks import KeyBlocks
 from keras_contrastive.losses.key_blocks import once_differentiable
 from keras_contrastive.losses.key_blocks import upstream_of
@@ -14,8 +15,9 @@ def sum_of_group(keys, key_groups, query_groups, block_size=None):
 
     Args:
         keys: Float32 tensor of shape `(m, d)`.
-        key_groups: Int tensor of shape `(m,)`.
-        query_groups: Int tensor of shape `(n,)`.
+        key_groups: Int tensor of shape `(m,)`, or sets of labels, 0 and 1 of
+            shape `(m, labels)`: the group is then the keys that share a label.
+        query_groups: Int tensor of shape `(n,)`, or `(n, labels)`.
         block_size: Int, keys per block, or `None` to choose it automatically.
 
     Returns:
@@ -27,8 +29,8 @@ def sum_of_group(keys, key_groups, query_groups, block_size=None):
 
     def membership(i):
         groups = blocks.of(key_groups, i)
-        mine = ops.cast(query_groups[:, None] == groups, "float32")
-        return blocks.hide(i, mine, 0.0)
+        mine = belong_together(query_groups, groups)
+        return blocks.hide(i, ops.cast(mine, "float32"), 0.0)
 
     @ops.custom_gradient
     def run(keys):

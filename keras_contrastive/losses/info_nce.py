@@ -5,6 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_contrastive.losses.group_sums import sum_of_group
+from keras_contrastive.losses.groups import belong_to_themselves
 from keras_contrastive.losses.logit_blocks import logsumexp_blocks
 
 
@@ -108,11 +109,12 @@ def multi_positive_info_nce(
     Args:
         queries: Float32 tensor of shape `(n, d)`, normalized rows.
         keys: Float32 tensor of shape `(m, d)`, normalized rows.
-        query_groups: Int tensor of shape `(n,)`.
-        key_groups: Int tensor of shape `(m,)`.
+        query_groups: Int tensor of shape `(n,)`; or sets of labels, 0 and 1 of
+            shape `(n, labels)`: the group is then the keys that share a label.
+        key_groups: Int tensor of shape `(m,)`, or `(m, labels)`.
         logit_scale: Positive scalar `s`, one over the temperature.
-        excluded: Optional int tensor of shape `(n,)`: index of a key of the
-            query's group that is neither a positive nor in its denominator.
+        excluded: Optional int tensor of shape `(n,)`: index of the query's own
+            key, which is neither a positive nor in its denominator.
         average: `"log"` or `"likelihood"`.
         block_size: Int, keys per block of logits; `None` chooses the size.
 
@@ -126,8 +128,10 @@ def multi_positive_info_nce(
     """
     total, count = sum_of_group(keys, key_groups, query_groups, block_size)
     if excluded is not None:
-        total = total - ops.take(keys, excluded, axis=0)
-        count = count - 1
+        # A query without labels is not in its own group.
+        own = ops.cast(belong_to_themselves(query_groups), "float32")
+        total = total - own[:, None] * ops.take(keys, excluded, axis=0)
+        count = count - own
     divisor = ops.maximum(count, 1.0)
     denominator = logsumexp_blocks(
         queries, keys, logit_scale, block_size, excluded

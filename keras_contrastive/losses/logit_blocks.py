@@ -13,6 +13,7 @@ from keras import ops
 
 from keras_contrastive.fused import fused
 from keras_contrastive.losses.accumulate import add_product
+from keras_contrastive.losses.groups import belong_together
 from keras_contrastive.losses.key_blocks import KeyBlocks
 from keras_contrastive.losses.key_blocks import once_differentiable
 from keras_contrastive.losses.key_blocks import upstream_of
@@ -44,7 +45,9 @@ def logsumexp_blocks(
         excluded: Optional int tensor of shape `(n,)`: index of a key that is
             left out of the query's sum; or `(n, e)` for `e` such keys.
         groups: Optional pair of int tensors of shape `(n,)` and `(m,)`: the
-            sum is then over the keys of the query's own group.
+            sum is then over the keys of the query's own group. Or two float
+            tensors of 0 and 1, `(n, labels)` and `(m, labels)`: over the keys
+            that share a label with the query.
         of_columns: Whether to append the log-sum-exp of each column, `log sum_i
             exp(s q_i . k_j)`, from the same blocks of logits.
 
@@ -121,7 +124,7 @@ def _sum_rows(
             is_out = blocks.key_index(i) == column[:, None]
             logits = ops.where(is_out, hidden, logits)
         if groups is not None:
-            is_in = groups[0][:, None] == blocks.of(groups[1], i)
+            is_in = belong_together(groups[0], blocks.of(groups[1], i))
             logits = ops.where(is_in, logits, hidden)
         return logits
 

@@ -7,7 +7,6 @@ from keras import ops
 from keras_contrastive import distribution
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.embedding_loss import check_embeddings
-from keras_contrastive.losses.embedding_loss import check_one_per_example
 from keras_contrastive.losses.info_nce import multi_positive_info_nce
 from keras_contrastive.normalization import l2_normalize
 from keras_contrastive.validation import check_ids
@@ -18,7 +17,8 @@ from keras_contrastive.validation import is_text
 class SupConLoss(ContrastiveLoss):
     """Supervised contrastive loss: examples of a class attract each other.
 
-    The positives `P(i)` of an example are the others with its label. With the
+    The positives `P(i)` of an example are the others with its label or, for
+    sets of labels, the others that share at least one label with it. With the
     softmax of the cosine similarities over all other examples,
     `p_ip = exp(sim(i, p) / t) / sum_{a != i} exp(sim(i, a) / t)`:
 
@@ -51,7 +51,9 @@ class SupConLoss(ContrastiveLoss):
         reduction: Keras reduction of the losses per example.
 
     Call arguments:
-        labels: Int tensor of shape `(batch,)`.
+        labels: Int tensor of shape `(batch,)`; or a tensor of 0 and 1 of shape
+            `(batch, classes)`, with at least two classes: the set of labels of
+            each example, which may be empty.
         embeddings: Float tensor of shape `(batch, dim)`.
         sample_weight: Optional float tensor of shape `(batch,)`.
 
@@ -61,7 +63,7 @@ class SupConLoss(ContrastiveLoss):
     Raises:
         ValueError: If `temperature` or `block_size` is not positive, `form`
             unknown, the embeddings are not of rank 2, or `labels` does not hold
-            one integer per example.
+            one integer, or one row of 0 and 1, per example.
 
     Example:
 
@@ -99,7 +101,7 @@ class SupConLoss(ContrastiveLoss):
 
     def __call__(self, y_true, y_pred, sample_weight=None, **kwargs):
         # Before the conversion to tensors, which would round the labels.
-        y_true = _whole(y_true)
+        y_true = class_labels(y_true)
         return super().__call__(y_true, y_pred, sample_weight, **kwargs)
 
     def call(self, labels: Any, embeddings: Any) -> Any:
@@ -107,7 +109,9 @@ class SupConLoss(ContrastiveLoss):
         # Keras turns labels from arrays into a column.
         if len(labels.shape) == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
-        check_one_per_example("labels", labels, embeddings.shape[0])
+        _check_shape(labels, embeddings.shape[0])
+        if len(labels.shape) == 2:
+            labels = ops.cast(labels, "float32")
         queries = keys = l2_normalize(embeddings)
         key_labels = labels
         n = ops.shape(queries)[0]
@@ -131,8 +135,27 @@ class SupConLoss(ContrastiveLoss):
         return {**super().get_config(), "form": self.form}
 
 
-def _whole(labels):
-    """Converts labels from an array or list to integers."""
+def _check_shape(labels, batch_size):
+    """Raises unless `labels` is `(batch,)` or `(batch, classes)`."""
+    shape = tuple(labels.shape)
+    rows = shape[0] if shape else None
+    # A column of unknown width might hold integers.
+    is_set = len(shape) == 2 and shape[1] is not None
+    is_other_size = bool(rows and batch_size) and rows != batch_size
+    if is_other_size or not (len(shape) == 1 or is_set):
+        raise ValueError(
+            "`labels` must hold one integer per example, shape "
+            f"({batch_size},), or one row of 0 and 1 per example, shape "
+            f"({batch_size}, classes). Received: labels.shape={shape}"
+        )
+
+
+def class_labels(labels):
+    """Labels from an array or list as integers, sets of labels as floats.
+
+    Raises:
+        ValueError: If they are neither integers nor rows of 0 and 1.
+    """
     if not isinstance(labels, (np.ndarray, list, tuple)):
         return labels
     labels = np.asarray(labels)
@@ -142,6 +165,14 @@ def _whole(labels):
             "np.unique(names, return_inverse=True)[1]. Received: labels of "
             f"dtype {labels.dtype}"
         )
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        if not np.isin(labels, (0, 1)).all():
+            raise ValueError(
+                "`labels` of shape (batch, classes) must be sets of labels, "
+                "rows of 0 and 1. Received: labels that span "
+                f"[{labels.min()}, {labels.max()}], labels.shape={labels.shape}"
+            )
+        return labels.astype("float32")
     if labels.dtype.kind in "iu":
         check_ids("labels", labels.reshape(-1))
         return labels

@@ -66,8 +66,9 @@ class ContrastiveModel(Trainer):
     epoch.
 
     A subclass may also override `metric_inputs(embeddings, targets)`,
-    `default_loss()`, `default_metrics()`, `unpack_data(data)`,
-    `undecayed_variables()` and `build_from_encoders()`; see their docstrings.
+    `default_loss()`, `check_loss(loss)`, `default_metrics()`,
+    `unpack_data(data)`, `undecayed_variables()` and `build_from_encoders()`;
+    see their docstrings.
 
     Args:
         **kwargs: Arguments of `keras.Model`.
@@ -232,6 +233,9 @@ class ContrastiveModel(Trainer):
         By default `None`: the first of `named_losses`, with its defaults.
         """
         return None
+
+    def check_loss(self, loss: keras.losses.Loss) -> None:
+        """Raises for a loss of `compile` that this model cannot compute."""
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
         """The metrics of the embeddings, if `compile` names none."""
@@ -413,6 +417,7 @@ class ContrastiveModel(Trainer):
         """
         if loss is not None or self.uses_compiled_loss:
             loss = loss_object(loss or self.default_loss(), self.named_losses)
+            self.check_loss(loss)
         if microbatch_size is not None:
             microbatch_size = check_positive_int(
                 "microbatch_size", microbatch_size

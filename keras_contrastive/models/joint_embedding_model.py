@@ -185,14 +185,14 @@ class JointEmbeddingModel(ContrastiveModel):
 
     def make_views(self, x: Any, training: bool) -> Any:
         """Two augmented views, also in evaluation: the loss needs them."""
-        if is_pair(x):
+        if self._is_views(x):
             views = [self._prepare(self._watch(v, training)) for v in x]
         else:
             views = self.multi_view(self._watch(x, training), training=True)
         return [self.watch_tokens(view, self.encoder) for view in views]
 
     def draw_views(self, x: Any) -> Any:
-        if is_pair(x) or not self.multi_view.draws_first:
+        if self._is_views(x) or not self.multi_view.draws_first:
             return {"views": self.make_views(x, training=True)}
         x = self._watch(x, training=True)
         return {
@@ -207,7 +207,7 @@ class JointEmbeddingModel(ContrastiveModel):
 
     def inspect(self, data: Any) -> None:
         x, _, _ = self.unpack_data(data)
-        x = self._watch(x[0] if is_pair(x) else x, training=False)
+        x = self._watch(x[0] if self._is_views(x) else x, training=False)
         if vocabulary_size_of(self.encoder) is not None:
             self.watch_tokens(self._prepare(x), self.encoder)
 
@@ -236,7 +236,7 @@ class JointEmbeddingModel(ContrastiveModel):
         }
 
     def call(self, x: Any, training: bool = False) -> Any:
-        if is_pair(x):
+        if self._is_views(x):
             x = x[0]
         prepared = self._prepare(x)
         self.warn_of_bad_inputs(x)
@@ -288,6 +288,10 @@ class JointEmbeddingModel(ContrastiveModel):
         units = getattr(self.probe, "units", None)
         shape = known_shape(self.probe, "output_shape")
         return shape[-1] if units is None and shape else units
+
+    def _is_views(self, x):
+        """Whether inputs, or their shape, are views made elsewhere."""
+        return is_pair(x)
 
     def _watch(self, x, training):
         self._check(x)
@@ -374,7 +378,7 @@ class JointEmbeddingModel(ContrastiveModel):
     def build(self, input_shape: Any) -> None:
         output_shape = known_shape(self.encoder, "output_shape")
         if output_shape is None:
-            if is_pair(input_shape):
+            if self._is_views(input_shape):
                 input_shape = input_shape[0]
             x = keras.tree.map_shape_structure(keras.KerasTensor, input_shape)
             output_shape = self.encoder(self._prepare(x)).shape

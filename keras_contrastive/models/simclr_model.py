@@ -1,7 +1,20 @@
-import keras
+from typing import Any
 
+import keras
+from keras import ops
+
+from keras_contrastive.layers.multi_view import MultiView
+from keras_contrastive.losses.barlow_twins_loss import BarlowTwinsLoss
+from keras_contrastive.losses.decoupled_nt_xent_loss import DecoupledNTXentLoss
+from keras_contrastive.losses.lejepa_loss import LeJEPALoss
 from keras_contrastive.losses.nt_xent_loss import NTXentLoss
+from keras_contrastive.losses.supcon_loss import SupConLoss
+from keras_contrastive.losses.supcon_loss import class_labels
+from keras_contrastive.losses.vicreg_loss import VICRegLoss
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
+from keras_contrastive.trainer.compile_arguments import parameters
+from keras_contrastive.validation import is_float
+from keras_contrastive.validation import is_several
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -18,9 +31,23 @@ class SimCLRModel(JointEmbeddingModel):
     that a BatchNorm cannot tell them apart. After training, use h, which
     `predict` returns.
 
+    `compile(loss=...)` takes a loss object or one of these names:
+
+    * `"nt_xent"`, the default, and `"decoupled"`: a view must find its other
+      view among the batch.
+    * `"barlow_twins"` and `"vicreg"`: the views agree, and the dimensions are
+      uncorrelated. There are no negatives.
+    * `"lejepa"`: two or more views agree, and the embeddings are Gaussian.
+      `MultiView(augmenter, num_views)` makes more views; the metrics see the
+      first two.
+    * `"supcon"`: the views of all images of a class find each other. It needs
+      the labels: integers, or rows of 0 and 1 where an image has several, and
+      takes two or more views.
+
     Optionally, a linear probe learns the labels from h while the encoder
-    trains. Its gradient does not reach the encoder, so the encoder never sees a
-    label. The probe is a cheap measure of the quality of h in every epoch.
+    trains. Its gradient does not reach the encoder, which learns from labels
+    with `"supcon"` only. The probe is a cheap measure of the quality of h in
+    every epoch.
 
     Args:
         encoder: Keras model or layer, images `(batch, height, width, 3)`, or
@@ -53,11 +80,12 @@ class SimCLRModel(JointEmbeddingModel):
         The representation h, float tensor of shape `(batch, dim)`.
 
     `fit` and `evaluate` take images, or `(images, labels)` with int labels of
-    shape `(batch,)`, as arrays, `tf.data.Dataset`, `PyDataset` or torch
-    `DataLoader`. Instead of the images they also take a tuple of two batches of
-    views that were made elsewhere, `((view_a, view_b), labels)`, which the
-    augmenter leaves unchanged. Inputs of several parts must therefore be a
-    dict, not a tuple. `evaluate` returns the loss and metrics on two freshly
+    shape `(batch,)`, for `"supcon"` also `(batch, classes)`, as arrays,
+    `tf.data.Dataset`, `PyDataset` or torch `DataLoader`. Instead of the images
+    they also take a tuple of two batches of views that were made elsewhere,
+    `((view_a, view_b), labels)`, which the augmenter leaves unchanged, or more
+    than two if the loss takes them. Inputs of several parts must therefore be
+    a dict, not a tuple. `evaluate` returns the loss and metrics on two freshly
     augmented views, with the encoder in inference mode.
 
     The logs hold `loss`, which is the contrastive loss alone,
@@ -66,8 +94,9 @@ class SimCLRModel(JointEmbeddingModel):
     Raises:
         ValueError: If the encoder's output is not of rank 2, the augmenter is
             one of images but the inputs are not RGB images of rank 4, there is
-            a probe but no labels, or there is no augmenter and the encoder does
-            not say what image size it takes.
+            a probe or a loss of labels but no labels, there are more than two
+            views but a loss of two, or there is no augmenter and the encoder
+            does not say what image size it takes.
 
     Example:
 
@@ -88,4 +117,110 @@ class SimCLRModel(JointEmbeddingModel):
         Visual Representations.
     """
 
-    named_losses = {"nt_xent": NTXentLoss}
+    named_losses = {
+        "nt_xent": NTXentLoss,
+        "decoupled": DecoupledNTXentLoss,
+        "barlow_twins": BarlowTwinsLoss,
+        "vicreg": VICRegLoss,
+        "lejepa": LeJEPALoss,
+        "supcon": SupConLoss,
+    }
+
+    def make_multi_view(self, augmenter: Any) -> keras.Layer:
+        if not isinstance(augmenter, MultiView):
+            augmenter = MultiView(augmenter, num_views=2)
+        if augmenter.num_views < 2:
+            raise ValueError(
+                "`augmenter` must make at least 2 views. Received: a MultiView "
+                f"with num_views={augmenter.num_views}"
+            )
+        return augmenter
+
+    def _is_views(self, x):
+        return is_several(x)
+
+    def check_loss(self, loss: keras.losses.Loss) -> None:
+        _check_number_of_views(loss, self.multi_view.num_views)
+
+    def check_targets(self, y: Any) -> None:
+        if y is None and self._learns_from_labels:
+            raise ValueError(
+                "The data must be (images, labels) for a loss of labels, "
+                f"{type(self.loss).__name__}. Received: images without labels."
+            )
+
+    def check_host_batch(self, data: Any) -> None:
+        super().check_host_batch(data)
+        _, y, _ = self.unpack_data(data)
+        if self._learns_from_labels:
+            class_labels(y)
+
+    @property
+    def _learns_from_labels(self):
+        return self.compiled and "labels" in parameters(self.loss)
+
+    def embed(self, views: Any, training: bool) -> Any:
+        h, z = self.encode_views(views, training)
+        first, second, *others = ops.split(z, len(views), axis=0)
+        return {
+            "pair": [first, second],
+            "other_views": others,
+            "representations": ops.split(h, len(views), axis=0),
+        }
+
+    def compute_losses(
+        self,
+        embeddings: Any,
+        targets: Any = None,
+        y: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> dict[str, Any]:
+        # A subclass may embed the pair alone.
+        views = [*embeddings["pair"], *embeddings.get("other_views", [])]
+        h = embeddings["representations"]
+        return {
+            "loss": self._loss_of_views(views, y, sample_weight),
+            **self.probe_losses(h, y, sample_weight, training),
+        }
+
+    def _loss_of_views(self, views, y, sample_weight):
+        """The compiled loss of the z of each view."""
+        _check_number_of_views(self.loss, len(views))
+        if self._learns_from_labels:
+            self.check_targets(y)
+            labels = _class_of_each(y)
+            if sample_weight is not None:
+                sample_weight = ops.reshape(sample_weight, (-1,))
+                sample_weight = ops.concatenate([sample_weight] * len(views))
+            return self.loss(
+                ops.concatenate([labels] * len(views), axis=0),
+                ops.concatenate(views, axis=0),
+                sample_weight=sample_weight,
+            )
+        step = {}
+        if "step" in parameters(self.loss):
+            step = {"step": self.optimizer.iterations}
+        return self.loss(*views, sample_weight=sample_weight, **step)
+
+
+def _check_number_of_views(loss, count):
+    """Raises for more than two views, unless the loss takes any number."""
+    if count > 2 and not parameters(loss) & {"views", "labels"}:
+        raise ValueError(
+            f'`loss` must be one of {count} views, such as "lejepa", or the '
+            "`augmenter` make 2 views. Received: "
+            f"loss={loss!r}, a loss of two, with {count} views"
+        )
+
+
+def _class_of_each(y):
+    """Labels `(batch,)`, or sets of labels `(batch, classes)`."""
+    if len(y.shape) == 2 and y.shape[1] == 1:
+        y = ops.reshape(y, (-1,))
+    if len(y.shape) == 1 and is_float(y):
+        raise ValueError(
+            "The labels must be integers of shape (batch,), or rows of 0 and 1 "
+            f"of shape (batch, classes). Received: labels of dtype {y.dtype}"
+        )
+    return y

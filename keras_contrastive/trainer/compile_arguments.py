@@ -55,9 +55,9 @@ def _problem_of(loss):
     signature = inspect.signature(loss.call)
     if next(iter(signature.parameters), None) == "labels":
         return (
-            ", a loss of labels and embeddings. Use it in a model that is "
-            "compiled with labels, such as keras.Sequential([encoder, "
-            "projector])"
+            ", a loss of labels and embeddings. Use it in a SimCLRModel, or "
+            "in a Keras model of images and labels, such as "
+            "keras.Sequential([encoder, projector])"
         )
     try:
         signature.bind(None, None)

@@ -74,6 +74,9 @@ class Trainer(CorrectBfloat16, HookedModel):
         """Raises for labels or ids in arrays that the model cannot use."""
         check_weights_of_examples(sample_weight)
 
+    def check_targets(self, y: Any) -> None:
+        """Raises if arrays of `fit` or `evaluate` lack what the losses need."""
+
     def check_host_batch(self, data: Any) -> None:
         """Raises for a batch with values that a backend would change.
 
@@ -153,7 +156,12 @@ class Trainer(CorrectBfloat16, HookedModel):
             method == "evaluate" and "_use_cached_eval_dataset" not in kwargs
         ):
             check_batches_divide(call.arguments)
-        self._check_data(get("x"), get("y"), get("sample_weight"))
+        self._check_data(
+            get("x"),
+            get("y"),
+            get("sample_weight"),
+            has_losses=not method.startswith("predict"),
+        )
         validation = get("validation_data")
         if isinstance(validation, (tuple, list)):
             self._check_data(*validation[:3])
@@ -161,7 +169,7 @@ class Trainer(CorrectBfloat16, HookedModel):
             self._check_data(validation)
         return call
 
-    def _check_data(self, x, y=None, sample_weight=None):
+    def _check_data(self, x, y=None, sample_weight=None, has_losses=True):
         if sample_weight is not None and y is None:
             raise ValueError(
                 "`sample_weight` must come with `y`: Keras drops the weights "
@@ -172,6 +180,8 @@ class Trainer(CorrectBfloat16, HookedModel):
         if is_arrays(x):
             parts = self.named_parts(x, y)
             check_arrays({**parts, "sample_weight": sample_weight})
+            if has_losses:
+                self.check_targets(y)
             self.check_host_batch((x, y))
         # If several processes each hold a part of the data, one would raise
         # while the others wait for it. The steps find bad values instead.

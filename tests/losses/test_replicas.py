@@ -27,6 +27,7 @@ CASES = {
     "QueueInfoNCELoss": lambda loss, a, b, ids: loss(a, b),
     "SupConLoss": lambda loss, a, b, ids: loss(ids, a),
     "SupConLoss in": lambda loss, a, b, ids: loss(ids, a),
+    "SupConLoss sets": lambda loss, a, b, ids: loss(np.eye(9)[ids], a),
     "DecoupledNTXentLoss": lambda loss, a, b, ids: loss(a, b),
     "BarlowTwinsLoss": lambda loss, a, b, ids: loss(a, b),
     "VICRegLoss": lambda loss, a, b, ids: loss(a, b),

@@ -14,6 +14,11 @@ from tests.losses.helpers import views
 LABELS = np.array([4, 1, 4, 9, 1, 4])
 
 
+# Sets that overlap in a chain, one that shares nothing, and an empty one.
+SETS = [{0}, {0, 1}, {1, 2}, {4}, set(), {2}]
+ROWS = np.array([[i in labels for i in range(5)] for labels in SETS], int)
+
+
 @pytest.mark.parametrize("form", ["out", "in"])
 @pytest.mark.parametrize("temperature", [0.07, 1.0])
 def test_value_is_the_papers(form, temperature):
@@ -38,6 +43,33 @@ def test_gradient_is_the_papers(form):
         lambda z: oracles.supcon_rows(LABELS, z, 0.5, form).mean(), embeddings
     )
     np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["out", "in"])
+def test_positives_share_at_least_one_of_their_labels(form):
+    embeddings, _ = views(6, 4)
+    rows = oracles.supcon_rows(SETS, embeddings, 0.5, form)
+    loss = kc.losses.SupConLoss(0.5, form, block_size=4, reduction=None)
+    value, (gradient,) = value_and_gradients(
+        lambda z: keras.ops.mean(loss(ROWS, z)), embeddings
+    )
+    losses = keras.ops.convert_to_numpy(loss(ROWS.tolist(), embeddings))
+    np.testing.assert_allclose(losses, rows, rtol=1e-5, atol=1e-5)
+    assert losses[3] == losses[4] == 0
+    expected = oracles.numeric_gradient(
+        lambda z: oracles.supcon_rows(SETS, z, 0.5, form).mean(), embeddings
+    )
+    np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.one_backend
+def test_sets_of_one_label_are_labels():
+    embeddings, _ = views(6, 4)
+    loss = kc.losses.SupConLoss()
+    rows = np.eye(10)[LABELS]
+    expected = float(loss(LABELS, embeddings))
+    for labels in (rows, rows.astype(bool), keras.ops.convert_to_tensor(rows)):
+        assert float(loss(labels, embeddings)) == pytest.approx(expected)
 
 
 def test_two_views_of_unlabelled_images_are_nt_xent():
@@ -86,7 +118,7 @@ def test_rejects_bad_input():
         kc.losses.SupConLoss(form="both")
     with pytest.raises(ValueError, match=r"labels.shape=\(5,\)"):
         kc.losses.SupConLoss()(LABELS[:5], embeddings)
-    with pytest.raises(ValueError, match=r"labels.shape=\(6, 2\)"):
+    with pytest.raises(ValueError, match=r"rows of 0 and 1.*shape=\(6, 2\)"):
         kc.losses.SupConLoss()(np.stack([LABELS, LABELS], 1), embeddings)
     with pytest.raises(ValueError, match=r"embeddings.shape=\(6, 2, 2\)"):
         kc.losses.SupConLoss()(LABELS, embeddings.reshape(6, 2, 2))

@@ -143,16 +143,13 @@ def test_what_cannot_be_left_out():
         kc.SimCLRModel(any_size)
 
 
-def test_needs_two_views():
-    views = kc.layers.MultiView(keras.layers.RandomFlip("horizontal"), 3)
-    with pytest.raises(ValueError, match="2 views.*num_views=3"):
-        kc.SimCLRModel(encoder(), augmenter=views)
-
-
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"loss": "mse"}, "`loss` must be .nt_xent. or a keras.losses.Loss"),
+        (
+            {"loss": "mse"},
+            "`loss` must be .nt_xent., .*.supcon. or a keras.losses.Loss",
+        ),
         ({"metrics": ["accuracy"]}, "`metrics` must be keras.metrics.Metric"),
     ],
 )

@@ -20,7 +20,6 @@ class Queue(keras.losses.Loss):
 
 
 LOSSES = [
-    kc.losses.SupConLoss(),
     keras.losses.MeanSquaredError(),
     keras.losses.CategoricalCrossentropy(),
     keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -28,7 +27,7 @@ LOSSES = [
     lambda first, second: first,
     "mse",
     "categorical_crossentropy",
-    "supcon",
+    "triplet",
     kc.losses.NTXentLoss,
     kc.losses.NTXentLoss(reduction=None),
     Queue(),
@@ -42,6 +41,12 @@ def test_refuses_what_is_no_loss_of_two_embeddings(loss):
     for model in (NoNames(), simclr(), clip()):
         with pytest.raises(ValueError, match="`loss` must be .*Received: loss"):
             model.compile("adam", loss)
+
+
+def test_refuses_a_loss_of_labels_where_there_are_none():
+    for model in (NoNames(), clip()):
+        with pytest.raises(ValueError, match="a loss of labels.*SimCLRModel"):
+            model.compile("adam", kc.losses.SupConLoss())
 
 
 def test_takes_other_losses_of_two_embeddings():
