@@ -19,19 +19,23 @@ from keras_contrastive import text
 from keras_contrastive import visualization
 from keras_contrastive.models.byol_model import BYOLModel
 from keras_contrastive.models.clip_model import CLIPModel
+from keras_contrastive.models.dino_model import DINOModel
 from keras_contrastive.models.moco_model import MoCoModel
 from keras_contrastive.models.nnclr_model import NNCLRModel
 from keras_contrastive.models.simclr_model import SimCLRModel
 from keras_contrastive.models.simsiam_model import SimSiamModel
+from keras_contrastive.models.swav_model import SwAVModel
 from keras_contrastive.version import __version__
 
 __all__ = [
     "BYOLModel",
     "CLIPModel",
+    "DINOModel",
     "MoCoModel",
     "NNCLRModel",
     "SimCLRModel",
     "SimSiamModel",
+    "SwAVModel",
     "__version__",
     "callbacks",
     "datasets",

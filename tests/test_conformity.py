@@ -202,11 +202,13 @@ MODELS = {
     "BYOLModel",
     "CLIPModel",
     "ContrastiveModel",
+    "DINOModel",
     "JointEmbeddingModel",
     "MoCoModel",
     "NNCLRModel",
     "SimCLRModel",
     "SimSiamModel",
+    "SwAVModel",
 }
 
 

@@ -13,11 +13,13 @@ from keras_contrastive.export.export_onnx import export_onnx
 from keras_contrastive.models.byol_model import BYOLModel
 from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.contrastive_model import ContrastiveModel
+from keras_contrastive.models.dino_model import DINOModel
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
 from keras_contrastive.models.moco_model import MoCoModel
 from keras_contrastive.models.nnclr_model import NNCLRModel
 from keras_contrastive.models.simclr_model import SimCLRModel
 from keras_contrastive.models.simsiam_model import SimSiamModel
+from keras_contrastive.models.swav_model import SwAVModel
 
 __all__ = [
     "BYOLModel",
@@ -25,6 +27,7 @@ __all__ = [
     "CLIPModel",
     "ContrastiveModel",
     "ConvNet",
+    "DINOModel",
     "JointEmbeddingModel",
     "MoCoModel",
     "NNCLRModel",
@@ -34,6 +37,7 @@ __all__ = [
     "ResNet50",
     "SimCLRModel",
     "SimSiamModel",
+    "SwAVModel",
     "TextTransformer",
     "VisionTransformer",
     "export_onnx",

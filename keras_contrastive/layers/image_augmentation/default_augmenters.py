@@ -1,20 +1,40 @@
 """The papers' augmentations, for an encoder's image size."""
 
+from keras_contrastive.layers.image_augmentation.dino_augmentation import (
+    dino_augmentation,
+)
 from keras_contrastive.layers.image_augmentation.random_resized_crop import (
     RandomResizedCrop,
 )
 from keras_contrastive.layers.image_augmentation.simclr_augmentation import (
     simclr_augmentation,
 )
+from keras_contrastive.layers.image_augmentation.swav_augmentation import (
+    swav_augmentation,
+)
 from keras_contrastive.validation import known_shape
 
 
 def simclr_augmenter(encoder):
+    return simclr_augmentation(*_preset_of(encoder, "simclr_augmentation"))
+
+
+def swav_augmenter(encoder):
+    preset = _preset_of(encoder, "swav_augmentation")
+    return swav_augmentation(*preset, num_local=0)
+
+
+def dino_augmenter(encoder):
+    preset = _preset_of(encoder, "dino_augmentation")
+    return dino_augmentation(*preset, num_local=0)
+
+
+def _preset_of(encoder, function):
     height, width = _size_of(
-        encoder, 'simclr_augmentation("cifar10" or "imagenet", height, width)'
+        encoder, f'{function}("cifar10" or "imagenet", height, width)'
     )
     preset = "cifar10" if max(height, width) <= 96 else "imagenet"
-    return simclr_augmentation(preset, height, width)
+    return preset, height, width
 
 
 def clip_augmenter(encoder):

@@ -19,6 +19,7 @@ from keras_contrastive.layers.image_augmentation.view_pipeline import (
     view_pipeline,
 )
 from keras_contrastive.layers.multi_crop import MultiCrop
+from keras_contrastive.layers.multi_view import MultiView
 
 
 def swav_augmentation(
@@ -31,7 +32,7 @@ def swav_augmentation(
     num_local: int = 6,
     local_height: int | None = None,
     local_width: int | None = None,
-) -> MultiCrop:
+) -> MultiCrop | MultiView:
     """Builds the augmentation of SwAV: two global and several local views.
 
     The steps, the color jitter and the blur are those of
@@ -48,14 +49,16 @@ def swav_augmentation(
             the views. Integer images hold 0 to 255 and are converted to it.
         seed: Non-negative integer from which each layer's own seed is derived,
             or `None` for random seeds.
-        num_local: Integer, number of local views. Defaults to 6.
+        num_local: Integer, number of local views, or 0 for none. Defaults to
+            6.
         local_height: Integer, height of the local views in pixels. Defaults to
             3/7 of `height`, as 96 of 224.
         local_width: Integer, width of the local views in pixels.
 
     Returns:
         `MultiCrop` that maps images of shape `(batch, any height, any width,
-        3)`, or one image, to the list of the views.
+        3)`, or one image, to the list of the views; without local views, a
+        `MultiView`.
 
     Raises:
         ValueError: The preset is unknown, or an argument is out of range.
@@ -91,8 +94,11 @@ def swav_augmentation(
             blur=0.5 if preset == "imagenet" else 0.0,
         )
 
+    global_views = views(height, width, (0.14, 1.0))
+    if num_local == 0:
+        return MultiView(global_views)
     return MultiCrop(
-        views(height, width, (0.14, 1.0)),
+        global_views,
         views(
             local_size(height) if local_height is None else local_height,
             local_size(width) if local_width is None else local_width,

@@ -1,0 +1,128 @@
+from typing import Any
+
+import keras
+
+from keras_contrastive.layers.image_augmentation.default_augmenters import (
+    swav_augmenter,
+)
+from keras_contrastive.losses.swav_loss import SwAVLoss
+from keras_contrastive.models.prototype_model import NUM_GLOBAL
+from keras_contrastive.models.prototype_model import PrototypeModel
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class SwAVModel(PrototypeModel):
+    """SwAV: views of an image predict each other's cluster.
+
+    A view becomes `h = encoder(x)`, `z = projector(h)` and `s`, the cosine
+    similarities of z with learned prototypes. The scores of the two global
+    views, over the batch, are turned into balanced cluster assignments, and all
+    other views of the same image, global or local, must predict them:
+    `losses.SwAVLoss` has the formula. No pairs of images are compared, so
+    memory grows with the number of prototypes instead of the batch. But the
+    batch should not be much smaller than the number of prototypes: there is no
+    queue of earlier scores here.
+
+    With a `layers.MultiCrop` there are local views beside the two global ones.
+    Views of one size are encoded as one batch. With `microbatch_size`, the
+    assignments are still those of the whole batch, and batch statistics those
+    of a microbatch.
+
+    Args:
+        encoder: As in `SimCLRModel`. For local views of another size, it must
+            take images of any size, such as a `models.ResNet18` of
+            `input_shape=(None, None, 3)`.
+        projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
+            to `ProjectionHead(dim, 128)`.
+        augmenter: A `layers.MultiCrop` with two global views, such as that of
+            `swav_augmentation`, or as in `SimCLRModel`. Defaults to the global
+            views of `swav_augmentation` for the size that the encoder takes.
+        probe: As in `SimCLRModel`. It learns from the global views.
+        num_classes: As in `SimCLRModel`.
+        num_prototypes: Int, number of prototypes. Defaults to 512; the paper
+            has 3,000 for ImageNet.
+        frozen_steps: Int, the number of first steps in which the prototypes
+            are not trained. Defaults to 0; the paper has one epoch.
+        **kwargs: Arguments of `keras.Model`.
+
+    Call arguments:
+        x: Images as in `SimCLRModel`, resized to the size of a global view.
+        training: Whether the encoder runs in training mode.
+
+    Returns:
+        The representation h, float tensor of shape `(batch, dim)`.
+
+    `fit` and `evaluate` take the data that those of `SimCLRModel` take. The
+    logs hold `loss`, `contrastive_accuracy` (how often the z of the other
+    global view is the most similar in the batch, which the loss does not ask
+    for), and with a probe `probe_loss` and `probe_accuracy`. `compile` takes
+    `loss="swav"` or a loss that is called as `loss(global_scores, scores)`, of
+    shape `(batch, views, prototypes)`.
+
+    Raises:
+        ValueError: As `SimCLRModel`, or if the encoder does not take the local
+            views, `num_prototypes` is not a positive integer, or `frozen_steps`
+            is negative.
+
+    Example:
+
+    ```python
+    import keras_contrastive as kc
+
+    images = kc.datasets.shapes(64, image_size=32).images
+    encoder = kc.models.ConvNet(16, 3, (None, None, 3))
+    crops = kc.layers.swav_augmentation("cifar10", 32, 32, num_local=2)
+    model = kc.SwAVModel(encoder, augmenter=crops, num_prototypes=32)
+    model.compile()
+    model.fit(images, batch_size=32, verbose=0)
+    print(model.predict(images, verbose=0).shape)
+    ```
+
+    Reference:
+        Caron et al., 2020, Unsupervised Learning of Visual Features by
+        Contrasting Cluster Assignments, section 3.
+    """
+
+    named_losses = {"swav": SwAVLoss}
+    collapse_causes = (
+        "a learning rate too high, a batch much smaller than `num_prototypes`, "
+        "an `epsilon` too high, weights that became NaN"
+    )
+
+    def __init__(
+        self,
+        encoder: keras.Layer,
+        projector: keras.Layer | None = None,
+        augmenter: Any = None,
+        probe: keras.Layer | None = None,
+        num_classes: int | None = None,
+        num_prototypes: int = 512,
+        frozen_steps: int = 0,
+        **kwargs: Any,
+    ):
+        super().__init__(
+            encoder,
+            projector,
+            swav_augmenter(encoder) if augmenter is None else augmenter,
+            probe,
+            num_classes,
+            num_prototypes,
+            frozen_steps,
+            **kwargs,
+        )
+
+    def compute_losses(
+        self,
+        embeddings: Any,
+        targets: Any = None,
+        y: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> dict[str, Any]:
+        scores = embeddings["scores"]
+        loss = self.loss(
+            scores[:, :NUM_GLOBAL], scores, sample_weight=sample_weight
+        )
+        h = embeddings["representations"]
+        probe = self.probe_losses(h, y, sample_weight, training)
+        return {"loss": loss, **probe}

@@ -1,0 +1,176 @@
+"""SwAV and DINO with crops of two sizes; tests/models/test_methods.py has what
+they share with other methods."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from tests.models.helpers import images_and_labels
+from tests.models.helpers import to_numpy
+
+IMAGES, LABELS = images_and_labels(16)
+IMAGES = IMAGES.astype("float32") / 255
+METHODS = pytest.mark.parametrize("method", ["SwAVModel", "DINOModel"])
+
+
+def encoder(size=None):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((size, size, 3)),
+            layers.Conv2D(8, 3, strides=2, activation="relu"),
+            layers.GlobalMaxPooling2D(),
+        ]
+    )
+
+
+def crops(side=8, num_global=2, num_local=2):
+    large = kc.layers.RandomResizedCrop(16, 16, scale=(0.4, 1.0), seed=1)
+    small = kc.layers.RandomResizedCrop(side, side, scale=(0.1, 0.4), seed=2)
+    return kc.layers.MultiCrop([large] * num_global, small, num_local)
+
+
+def make(method, augmenter=None, encoder_=None, compile=None, **arguments):
+    keras.utils.set_random_seed(1)
+    model = getattr(kc, method)(
+        encoder() if encoder_ is None else encoder_,
+        kc.layers.ProjectionHead(8, 6, use_batch_norm=False),
+        crops() if augmenter is None else augmenter,
+        num_prototypes=5,
+        **arguments,
+    )
+    model.compile(keras.optimizers.SGD(0.1), **(compile or {}))
+    return model
+
+
+@METHODS
+def test_prototypes_are_frozen_in_the_first_steps(method):
+    model = make(method, frozen_steps=2, num_classes=4)
+    kernels = [to_numpy(model.prototypes.kernel)]
+    logs = []
+    for _ in range(2):
+        history = model.fit(IMAGES, LABELS, batch_size=8, verbose=0).history
+        kernels.append(to_numpy(model.prototypes.kernel))
+        logs.append(history)
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert not np.allclose(kernels[1], kernels[2])
+    names = {"loss", "contrastive_accuracy", "probe_loss", "probe_accuracy"}
+    assert all(set(history) == names for history in logs)
+    results = model.evaluate(
+        IMAGES, LABELS, batch_size=8, verbose=0, return_dict=True
+    )
+    assert np.isfinite([*results.values()]).all()
+    assert model.predict(IMAGES, verbose=0).shape == (16, 8)
+
+
+@pytest.mark.one_backend
+@METHODS
+def test_scores_are_in_the_order_of_the_views(method):
+    model = make(method)
+    views = model.make_views(IMAGES, training=True)
+    embeddings = model.embed(views, training=False)
+    assert tuple(embeddings["scores"].shape) == (16, 4, 5)
+    assert len(embeddings["pair"]) == len(embeddings["representations"]) == 2
+    for i, view in enumerate(views):
+        z = model.projector(model.encoder(view))
+        np.testing.assert_allclose(
+            to_numpy(embeddings["scores"][:, i]),
+            to_numpy(model.prototypes(z)),
+            atol=1e-6,
+        )
+
+
+@pytest.mark.one_backend
+@METHODS
+def test_microbatches_of_crops_equal_the_whole(method):
+    results = []
+    for size in (None, 2):
+        model = make(method, compile={"microbatch_size": size}, frozen_steps=1)
+        history = model.fit(
+            IMAGES, batch_size=8, epochs=2, shuffle=False, verbose=0
+        ).history
+        weights = [to_numpy(v) for v in model.weights]
+        results.append((history["loss"], *weights))
+    for whole, parts in zip(*results, strict=True):
+        np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.one_backend
+@METHODS
+def test_the_file_holds_the_crops(method, tmp_path):
+    model = make(method, frozen_steps=1)
+    model.fit(IMAGES, batch_size=8, verbose=0)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.augmenter.num_local == 2
+    assert (again.frozen_steps, again.num_prototypes) == (1, 5)
+    histories = [
+        m.fit(IMAGES, batch_size=8, shuffle=False, verbose=0).history
+        for m in (model, again)
+    ]
+    assert histories[0] == histories[1]
+
+
+@pytest.mark.one_backend
+@METHODS
+def test_the_default_has_two_views_of_the_encoders_size(method):
+    model = getattr(kc, method)(encoder(16))
+    assert isinstance(model.multi_view, kc.layers.MultiView)
+    shapes = model.multi_view.compute_output_shape((None, 20, 20, 3))
+    assert shapes == [(None, 16, 16, 3)] * 2
+    # Local views as large as the global ones, for an encoder of one size.
+    make(method, crops(side=16), encoder(16))
+
+
+@pytest.mark.one_backend
+@METHODS
+def test_errors(method):
+    with pytest.raises(ValueError, match=r"`encoder` must.*\(None, 8, 8, 3\)"):
+        make(method, encoder_=encoder(16))
+    with pytest.raises(ValueError, match="`augmenter`.*num_global=3"):
+        make(method, crops(num_global=3))
+    with pytest.raises(ValueError, match="`frozen_steps`.*Received"):
+        make(method, frozen_steps=-1)
+    with pytest.raises(ValueError, match="`num_prototypes`.*Received"):
+        getattr(kc, method)(encoder(16), num_prototypes=0)
+
+
+ARGUMENTS = {
+    "SwAVModel": {"num_prototypes": 64},
+    "DINOModel": {"num_prototypes": 64, "momentum": 0.99, "total_steps": 80},
+}
+
+
+@pytest.mark.one_backend
+@METHODS
+def test_learns_what_the_labels_name(method):
+    """Beats its own random start by a wide margin, without a label."""
+    train = kc.datasets.shapes(512, image_size=32, seed=0, label="color")
+    test = kc.datasets.shapes(512, image_size=32, seed=1, label="color")
+    conv = {"kernel_size": 3, "strides": 2, "padding": "same"}
+    backbone = keras.Sequential([keras.Input((None, None, 3))])
+    for filters in (16, 32, 64):
+        backbone.add(keras.layers.Conv2D(filters, **conv))
+        backbone.add(keras.layers.BatchNormalization(momentum=0.9))
+        backbone.add(keras.layers.ReLU())
+    backbone.add(keras.layers.GlobalMaxPooling2D())
+    name = {"SwAVModel": "swav", "DINOModel": "dino"}[method]
+    crops_of = getattr(kc.layers, f"{name}_augmentation")
+    model = getattr(kc, method)(
+        backbone,
+        augmenter=crops_of("cifar10", 32, 32, num_local=1, seed=0),
+        **ARGUMENTS[method],
+    )
+
+    def accuracy():
+        features = [model.predict(d.images, verbose=0) for d in (train, test)]
+        predicted = kc.evaluation.knn_classify(
+            features[0], train.labels, features[1], k=20
+        )
+        return (predicted == test.labels).mean()
+
+    before = accuracy()
+    model.compile(keras.optimizers.Adam(3e-3))
+    model.fit(train.images, batch_size=64, epochs=10, verbose=0)
+    assert accuracy() > before + 0.1, before
