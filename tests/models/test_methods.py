@@ -36,6 +36,19 @@ METHODS = {
         kc.NNCLRModel,
         lambda head: {"predictor": head(), "queue_size": 24},
     ),
+    "swav": (
+        kc.SwAVModel,
+        lambda head: {"num_prototypes": 6, "frozen_steps": 1},
+    ),
+    "dino": (
+        kc.DINOModel,
+        lambda head: {
+            "num_prototypes": 6,
+            "frozen_steps": 1,
+            "momentum": 0.9,
+            "total_steps": 16,
+        },
+    ),
 }
 ALL = pytest.mark.parametrize("method", METHODS)
 
