@@ -1,4 +1,4 @@
-"""Checks of arguments and data, shared by several folders of the package."""
+"""Checks of arguments and data: the one place for them."""
 
 import operator
 from typing import Any
@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 
-def check_positive_int(name: str, value: Any) -> int:
-    """`value` as an int of at least 1.
+def check_int(name: str, value: Any, minimum: int) -> int:
+    """`value` as an int of at least `minimum`.
 
     NumPy's integers count as integers; `True`, strings and floats, including
     `2.0`, do not.
@@ -17,14 +17,86 @@ def check_positive_int(name: str, value: Any) -> int:
         ValueError: If it is anything else.
     """
     try:
-        integer = 0 if isinstance(value, bool) else operator.index(value)
+        integer = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
-        integer = 0
-    if integer < 1:
-        raise ValueError(
-            f"`{name}` must be a positive integer. Received: {name}={value!r}"
-        )
+        integer = None
+    if integer is None or integer < minimum:
+        kind = {
+            0: "an integer of 0 or more",
+            1: "a positive integer",
+        }.get(minimum, f"an integer of at least {minimum}")
+        raise ValueError(f"`{name}` must be {kind}. Received: {name}={value!r}")
     return integer
+
+
+def check_positive_int(name: str, value: Any) -> int:
+    """`value` as an int of at least 1, see `check_int`."""
+    return check_int(name, value, 1)
+
+
+def check_positive(name: str, value: Any) -> float:
+    """`value` as a finite float greater than 0."""
+    number = _number(value)
+    if not 0 < number < float("inf"):
+        raise ValueError(
+            f"`{name}` must be a positive number. Received: {name}={value!r}"
+        )
+    return number
+
+
+def check_not_negative(name: str, value: Any) -> float:
+    """`value` as a finite float of at least 0."""
+    number = _number(value)
+    if not 0 <= number < float("inf"):
+        raise ValueError(
+            f"`{name}` must be a number of 0 or more. "
+            f"Received: {name}={value!r}"
+        )
+    return number
+
+
+def check_probability(name: str, value: Any) -> float:
+    """`value` as a float in [0, 1]."""
+    number = _number(value)
+    if not 0 <= number <= 1:
+        raise ValueError(
+            f"`{name}` must be in [0, 1]. Received: {name}={value!r}"
+        )
+    return number
+
+
+def check_rate(name: str, value: Any) -> float:
+    """`value` as a float in [0, 1): 1 would leave nothing."""
+    number = _number(value)
+    if not 0 <= number < 1:
+        raise ValueError(
+            f"`{name}` must be in [0, 1). Received: {name}={value!r}"
+        )
+    return number
+
+
+def check_interval(
+    name: str, interval: Any, low: float, high: float = float("inf")
+) -> tuple[float, float]:
+    """`interval` as a (low, high) tuple of floats within [low, high]."""
+    try:
+        first, last = (float(bound) for bound in interval)
+    except (TypeError, ValueError):
+        first, last = 0.0, -1.0
+    if not low <= first <= last <= high:
+        raise ValueError(
+            f"`{name}` must be a pair (low, high) with "
+            f"{low} <= low <= high <= {high}. Received: {name}={interval}"
+        )
+    return first, last
+
+
+def _number(value):
+    """`value` as a float, NaN if it is no number."""
+    try:
+        return float("nan") if isinstance(value, str) else float(value)
+    except (TypeError, ValueError):
+        return float("nan")
 
 
 def is_text(value: Any) -> bool:

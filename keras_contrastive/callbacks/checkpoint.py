@@ -17,10 +17,10 @@ from keras_contrastive.callbacks.training_state import get_state
 from keras_contrastive.callbacks.training_state import set_metrics
 from keras_contrastive.callbacks.training_state import set_random_state
 from keras_contrastive.callbacks.training_state import set_state
-from keras_contrastive.datasets.arguments import checked_int
 from keras_contrastive.distribution.together import together
 from keras_contrastive.trainer.keras_internals import set_initial_epoch
 from keras_contrastive.trainer.replayed_steps import skip_steps
+from keras_contrastive.validation import check_int
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -94,7 +94,7 @@ class Checkpoint(keras.callbacks.Callback):
     ):
         super().__init__()
         if every_n_steps is not None:
-            every_n_steps = checked_int("every_n_steps", every_n_steps, 1)
+            every_n_steps = check_int("every_n_steps", every_n_steps, 1)
         self.every_n_steps = every_n_steps
         self.resume = resume
         self._files = CheckpointFiles(directory)

@@ -7,9 +7,10 @@ import numpy as np
 from keras_contrastive.callbacks.representation_evaluation import (
     RepresentationEvaluation,
 )
-from keras_contrastive.evaluation.checks import check_positive
 from keras_contrastive.evaluation.extract_features import is_arrays
 from keras_contrastive.evaluation.knn_classify import knn_classify
+from keras_contrastive.validation import check_positive
+from keras_contrastive.validation import check_positive_int
 
 
 class KNNEvaluation(RepresentationEvaluation):
@@ -82,8 +83,8 @@ class KNNEvaluation(RepresentationEvaluation):
         super().__init__(
             train_data, test_data, every_n_epochs, batch_size, verbose, name
         )
-        check_positive(k, "k")
-        check_positive(temperature, "temperature")
+        check_positive_int("k", k)
+        check_positive("temperature", temperature)
         if is_arrays(train_data) and k > len(train_data[1]):
             raise ValueError(
                 "`k` must be at most the number of training images, "

@@ -5,8 +5,8 @@ from typing import Any
 from keras_contrastive.callbacks.representation_evaluation import (
     RepresentationEvaluation,
 )
-from keras_contrastive.evaluation.checks import check_positive
 from keras_contrastive.evaluation.linear_probe import linear_probe
+from keras_contrastive.validation import check_positive_int
 
 
 class LinearProbeEvaluation(RepresentationEvaluation):
@@ -78,7 +78,7 @@ class LinearProbeEvaluation(RepresentationEvaluation):
         super().__init__(
             train_data, test_data, every_n_epochs, batch_size, verbose, name
         )
-        check_positive(epochs, "epochs")
+        check_positive_int("epochs", epochs)
         self.epochs = epochs
 
     def evaluate(

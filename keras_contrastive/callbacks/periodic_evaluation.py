@@ -9,7 +9,7 @@ import keras
 from keras_contrastive.distribution.preserved_random_state import (
     preserved_random_state,
 )
-from keras_contrastive.evaluation.checks import check_positive
+from keras_contrastive.validation import check_positive_int
 
 
 class PeriodicEvaluation(keras.callbacks.Callback, abc.ABC):
@@ -33,9 +33,10 @@ class PeriodicEvaluation(keras.callbacks.Callback, abc.ABC):
 
     def __init__(self, names: Sequence[str], every_n_epochs: int):
         super().__init__()
-        check_positive(every_n_epochs, "every_n_epochs")
         self.names = tuple(names)
-        self.every_n_epochs = every_n_epochs
+        self.every_n_epochs = check_positive_int(
+            "every_n_epochs", every_n_epochs
+        )
 
     @abc.abstractmethod
     def scores(self) -> dict[str, float]:

@@ -67,16 +67,3 @@ class BadRecords:
             lines.append(f"- and {len(reasons) - start - EXAMPLES} more")
         count = f"{len(reasons)} of {self.total} {self.what}:"
         return "\n".join([count, *lines])
-
-
-def check_max_bad_fraction(max_bad_fraction: float):
-    """Raises a `ValueError` unless it is a fraction in [0, 1)."""
-    try:
-        valid = 0 <= max_bad_fraction < 1
-    except TypeError:
-        valid = False
-    if not valid:
-        raise ValueError(
-            "`max_bad_fraction` must be at least 0 and less than 1. "
-            f"Received: max_bad_fraction={max_bad_fraction!r}"
-        )

@@ -3,12 +3,12 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_contrastive.encoders.checks import check_share
-from keras_contrastive.encoders.checks import check_sizes
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.layers.dropout import Dropout
 from keras_contrastive.layers.transformer.token_embedding import TokenEmbedding
 from keras_contrastive.layers.transformer.token_pooling import TokenPooling
+from keras_contrastive.validation import check_positive_int
+from keras_contrastive.validation import check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -64,8 +64,9 @@ class BagOfWords(FunctionalEncoder):
         name: str | None = None,
         **kwargs: Any,
     ):
-        check_sizes(vocabulary_size=vocabulary_size, width=width)
-        check_share(dropout=dropout)
+        check_positive_int("vocabulary_size", vocabulary_size)
+        check_positive_int("width", width)
+        check_rate("dropout", dropout)
         dtype = kwargs.get("dtype")
         tokens = keras.Input((None,), dtype="int32", name="tokens")
         x = TokenEmbedding(

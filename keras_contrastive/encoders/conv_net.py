@@ -3,11 +3,11 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_contrastive.encoders.checks import check_sizes
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.layers.batch_normalization import BatchNormalization
 from keras_contrastive.layers.conv2d import Conv2D
 from keras_contrastive.layers.max_pooling2d import MaxPooling2D
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -64,7 +64,8 @@ class ConvNet(FunctionalEncoder):
         name: str | None = None,
         **kwargs: Any,
     ):
-        check_sizes(width=width, num_stages=num_stages)
+        check_positive_int("width", width)
+        check_positive_int("num_stages", num_stages)
         dtype = kwargs.get("dtype")
         inputs = keras.Input(tuple(input_shape), name="images")
         x = _conv(inputs, width, "stem", dtype)

@@ -4,11 +4,11 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_contrastive.encoders.checks import check_sizes
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.layers.batch_normalization import BatchNormalization
 from keras_contrastive.layers.conv2d import Conv2D
 from keras_contrastive.layers.max_pooling2d import MaxPooling2D
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -87,7 +87,7 @@ class ResNet(FunctionalEncoder):
                 f"`stem` must be one of {sorted(_STEMS)}. "
                 f"Received: stem={stem!r}"
             )
-        check_sizes(width=width)
+        check_positive_int("width", width)
         make_stem, default_shape = _STEMS[stem]
         make_block = _BLOCKS[block_type]
         input_shape = tuple(input_shape or default_shape)

@@ -3,7 +3,6 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_contrastive.encoders.checks import check_sizes
 from keras_contrastive.encoders.checks import check_transformer
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.layers.transformer.end_token_pooling import (
@@ -20,6 +19,7 @@ from keras_contrastive.layers.transformer.token_embedding import (
 from keras_contrastive.layers.transformer.transformer_block import (
     TransformerBlock,
 )
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -106,9 +106,8 @@ class TextTransformer(FunctionalEncoder):
         name: str | None = None,
         **kwargs: Any,
     ):
-        check_sizes(
-            vocabulary_size=vocabulary_size, context_length=context_length
-        )
+        check_positive_int("vocabulary_size", vocabulary_size)
+        check_positive_int("context_length", context_length)
         check_transformer(
             width,
             num_layers,

@@ -3,8 +3,6 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_contrastive.encoders.checks import check_share
-from keras_contrastive.encoders.checks import check_sizes
 from keras_contrastive.encoders.checks import check_transformer
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.layers.conv2d import Conv2D
@@ -16,6 +14,8 @@ from keras_contrastive.layers.transformer.position_embedding import (
 from keras_contrastive.layers.transformer.transformer_block import (
     TransformerBlock,
 )
+from keras_contrastive.validation import check_positive_int
+from keras_contrastive.validation import check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -100,7 +100,7 @@ class VisionTransformer(FunctionalEncoder):
         name: str | None = None,
         **kwargs: Any,
     ):
-        check_sizes(patch_size=patch_size)
+        check_positive_int("patch_size", patch_size)
         check_transformer(
             width,
             num_layers,
@@ -110,7 +110,7 @@ class VisionTransformer(FunctionalEncoder):
             layer_norm_epsilon,
             dropout,
         )
-        check_share(patch_dropout=patch_dropout)
+        check_rate("patch_dropout", patch_dropout)
         if pooling not in ("cls", "mean"):
             raise ValueError(
                 '`pooling` must be "cls" or "mean". '

@@ -65,8 +65,3 @@ def check_same_width(
             f"`{names[0]}` and `{names[1]}` must have the same width. "
             f"Received shapes {features_a.shape} and {features_b.shape}."
         )
-
-
-def check_positive(value, name):
-    if not value > 0:
-        raise ValueError(f"`{name}` must be positive. Received: {value}")

@@ -11,11 +11,12 @@ from keras import ops
 from keras_contrastive.evaluation.checks import CHUNK_BYTES
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import as_labels
-from keras_contrastive.evaluation.checks import check_positive
 from keras_contrastive.evaluation.checks import check_same_width
 from keras_contrastive.evaluation.nearest_keys import largest_of_rows
 from keras_contrastive.losses.key_blocks import has_accelerator
 from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.validation import check_positive
+from keras_contrastive.validation import check_positive_int
 
 
 def knn_classify(
@@ -81,15 +82,15 @@ def knn_classify(
     test_features = as_features(test_features, "test_features")
     check_same_width(train_features, test_features)
     train_labels = as_labels(train_labels, "train_labels", len(train_features))
-    check_positive(temperature, "temperature")
-    if not 1 <= k <= len(train_features):
+    check_positive("temperature", temperature)
+    if check_positive_int("k", k) > len(train_features):
         raise ValueError(
-            "`k` must be between 1 and the number of training rows, "
+            "`k` must be at most the number of training rows, "
             f"{len(train_features)}. Received: k={k}"
         )
     if chunk_size is None:
         chunk_size = max(1, CHUNK_BYTES // (4 * len(train_features)))
-    check_positive(chunk_size, "chunk_size")
+    check_positive_int("chunk_size", chunk_size)
 
     classes, class_index = np.unique(train_labels, return_inverse=True)
     neighbors = _on_accelerator if has_accelerator() else _on_cpu

@@ -8,11 +8,12 @@ from keras.utils import Progbar
 
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import as_labels
-from keras_contrastive.evaluation.checks import check_positive
 from keras_contrastive.evaluation.checks import check_same_width
 from keras_contrastive.evaluation.softmax_regression import (
     solve_softmax_regression,
 )
+from keras_contrastive.validation import check_positive
+from keras_contrastive.validation import check_positive_int
 
 MOMENTUM = 0.9
 # Number of rows whose logits and gradient are computed at once, in the cache.
@@ -115,8 +116,8 @@ def linear_probe(
             "`test_labels` must hold classes that `train_labels` has too. "
             f"Received {len(unseen)} others, such as {unseen[0]!r}."
         )
-    check_positive(epochs, "epochs")
-    check_positive(batch_size, "batch_size")
+    check_positive_int("epochs", epochs)
+    check_positive_int("batch_size", batch_size)
     if solver not in ("sgd", "lbfgs"):
         raise ValueError(
             f"`solver` must be 'sgd' or 'lbfgs'. Received: solver={solver!r}"
@@ -128,7 +129,7 @@ def linear_probe(
         )
     if learning_rate is None:
         learning_rate = 0.1 * batch_size / 256
-    check_positive(learning_rate, "learning_rate")
+    check_positive("learning_rate", learning_rate)
 
     classes, train_index = np.unique(train_labels, return_inverse=True)
     test_index = np.searchsorted(classes, test_labels)

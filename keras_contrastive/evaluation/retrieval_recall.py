@@ -8,10 +8,10 @@ from keras import ops
 
 from keras_contrastive.evaluation.checks import CHUNK_BYTES
 from keras_contrastive.evaluation.checks import as_features
-from keras_contrastive.evaluation.checks import check_positive
 from keras_contrastive.evaluation.checks import check_same_width
 from keras_contrastive.evaluation.checks import normalize_rows
 from keras_contrastive.metrics.retrieval_recall import TIE
+from keras_contrastive.validation import check_positive_int
 
 
 def retrieval_recall(
@@ -81,7 +81,7 @@ def retrieval_recall(
     image_index = as_image_index(image_index, len(images), len(texts))
     check_ks(ks)
     if chunk_size is not None:
-        check_positive(chunk_size, "chunk_size")
+        check_positive_int("chunk_size", chunk_size)
     else:
         chunk_size = max(1, CHUNK_BYTES // (4 * len(texts)))
     ranks = _ranks(
@@ -119,11 +119,10 @@ def _ranks(images, texts, image_index, chunk_size):
 
 def check_ks(ks):
     """Raises unless `ks` holds positive ints, and at least one."""
-    ks = list(ks)
-    if not ks or not all(isinstance(k, (int, np.integer)) for k in ks):
-        raise ValueError(f"`ks` must be positive ints. Received: ks={ks}")
-    if min(ks) < 1:
-        raise ValueError(f"`ks` must be positive ints. Received: ks={ks}")
+    if not list(ks):
+        raise ValueError(f"`ks` must not be empty. Received: ks={ks}")
+    for k in ks:
+        check_positive_int("ks", k)
 
 
 def as_image_index(image_index, num_images, num_texts):

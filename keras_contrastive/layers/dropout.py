@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_contrastive.layers.random_state import RandomState
+from keras_contrastive.validation import check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -48,9 +49,7 @@ class Dropout(keras.layers.Layer):
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise ValueError(f"`rate` must be in [0, 1). Received: rate={rate}")
-        self.rate = rate
+        self.rate = check_rate("rate", rate)
         self.seed = seed
         self.random_state = RandomState(seed)
         self.supports_masking = True

@@ -5,6 +5,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_contrastive.validation import check_positive
+
 _CLIP_BOUND = 100.0
 
 
@@ -72,18 +74,11 @@ class LogitScale(keras.layers.Layer):
     ):
         if max_scale == "auto":
             max_scale = _CLIP_BOUND if initial_bias is None else None
-        if not initial_temperature > 0:
-            raise ValueError(
-                "`initial_temperature` must be a positive number. "
-                f"Received: initial_temperature={initial_temperature}"
-            )
-        if isinstance(max_scale, str) or (
-            max_scale is not None and not max_scale > 0
-        ):
-            raise ValueError(
-                '`max_scale` must be a positive number, None or "auto". '
-                f"Received: max_scale={max_scale!r}"
-            )
+        initial_temperature = check_positive(
+            "initial_temperature", initial_temperature
+        )
+        if max_scale is not None:
+            max_scale = check_positive("max_scale", max_scale)
         if max_scale is not None and 1 / initial_temperature > max_scale:
             raise ValueError(
                 "`initial_temperature` must be at least 1 / max_scale, or the "

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_contrastive import distribution
 from keras_contrastive.validation import check_positive_int
+from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -77,13 +78,9 @@ class MomentumEncoder(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if not 0 <= momentum <= 1:
-            raise ValueError(
-                f"`momentum` must be in [0, 1]. Received: momentum={momentum}"
-            )
         if total_steps is not None:
             total_steps = check_positive_int("total_steps", total_steps)
-        self.momentum = momentum
+        self.momentum = check_probability("momentum", momentum)
         self.total_steps = total_steps
         self.num_updates = self.add_weight(
             name="num_updates",

@@ -5,6 +5,8 @@ from keras import ops
 
 from keras_contrastive.layers.random_state import RandomState
 from keras_contrastive.trainer.keras_internals import set_keras_mask
+from keras_contrastive.validation import check_int
+from keras_contrastive.validation import check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -63,15 +65,10 @@ class PatchDropout(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise ValueError(f"`rate` must be in [0, 1). Received: rate={rate}")
-        if num_prefix_tokens < 0:
-            raise ValueError(
-                "`num_prefix_tokens` must be 0 or more. "
-                f"Received: num_prefix_tokens={num_prefix_tokens}"
-            )
-        self.rate = rate
-        self.num_prefix_tokens = num_prefix_tokens
+        self.rate = check_rate("rate", rate)
+        self.num_prefix_tokens = check_int(
+            "num_prefix_tokens", num_prefix_tokens, 0
+        )
         self.seed = seed
         self.random_state = RandomState(seed)
         self.supports_masking = True

@@ -3,6 +3,7 @@ from typing import Any
 import keras
 
 from keras_contrastive.losses.embedding_loss import EmbeddingLoss
+from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
 
@@ -74,15 +75,10 @@ class ContrastiveLoss(EmbeddingLoss):
         name: str | None = None,
         reduction: str | None = "sum_over_batch_size",
     ):
-        if not temperature > 0:
-            raise ValueError(
-                "`temperature` must be a positive number. "
-                f"Received: temperature={temperature}"
-            )
         if block_size is not None:
             block_size = check_positive_int("block_size", block_size)
         super().__init__(name=name, reduction=reduction)
-        self.temperature = temperature
+        self.temperature = check_positive("temperature", temperature)
         self.block_size = block_size
         self.gather = gather
 

@@ -4,6 +4,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_contrastive.validation import check_not_negative
+from keras_contrastive.validation import check_positive
+from keras_contrastive.validation import check_rate
+
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class LARS(keras.optimizers.Optimizer):
@@ -69,28 +73,18 @@ class LARS(keras.optimizers.Optimizer):
         name: str | None = "lars",
         **kwargs: Any,
     ):
-        if not 0 <= momentum < 1:
-            raise ValueError(
-                f"`momentum` must be in [0, 1). Received: momentum={momentum}"
-            )
-        if not weight_decay >= 0:
-            raise ValueError(
-                "`weight_decay` must be a number >= 0. "
-                f"Received: weight_decay={weight_decay}"
-            )
-        if not trust_coefficient > 0:
-            raise ValueError(
-                "`trust_coefficient` must be a positive number. "
-                f"Received: trust_coefficient={trust_coefficient}"
-            )
         # Keras' own `weight_decay` is decoupled from the gradient, so the base
         # class does not receive ours.
         super().__init__(
             learning_rate=learning_rate, weight_decay=None, name=name, **kwargs
         )
-        self.momentum = momentum
-        self.coupled_weight_decay = weight_decay
-        self.trust_coefficient = trust_coefficient
+        self.momentum = check_rate("momentum", momentum)
+        self.coupled_weight_decay = check_not_negative(
+            "weight_decay", weight_decay
+        )
+        self.trust_coefficient = check_positive(
+            "trust_coefficient", trust_coefficient
+        )
         self.exclude = list(exclude or [])
 
     def build(self, variables: Any) -> None:

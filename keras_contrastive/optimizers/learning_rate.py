@@ -2,6 +2,8 @@ import math
 
 import keras
 
+from keras_contrastive.validation import check_positive_int
+
 
 def scaled_learning_rate(batch_size: int, rule: str = "linear") -> float:
     """Peak learning rate for LARS by SimCLR's rules.
@@ -30,11 +32,7 @@ def scaled_learning_rate(batch_size: int, rule: str = "linear") -> float:
     Reference:
         Chen et al., 2020 (SimCLR), section 2.1 and appendix B.1.
     """
-    if not batch_size > 0:
-        raise ValueError(
-            "`batch_size` must be a positive number. "
-            f"Received: batch_size={batch_size}"
-        )
+    batch_size = check_positive_int("batch_size", batch_size)
     if rule == "linear":
         return 0.3 * batch_size / 256
     if rule == "sqrt":

@@ -3,6 +3,8 @@ from typing import Any
 
 import keras
 
+from keras_contrastive.validation import check_positive
+
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class MultiRateAdamW(keras.optimizers.AdamW):
@@ -48,11 +50,7 @@ class MultiRateAdamW(keras.optimizers.AdamW):
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.multipliers = dict(multipliers or {})
         for pattern, factor in self.multipliers.items():
-            if not factor > 0:
-                raise ValueError(
-                    "`multipliers` must be positive. "
-                    f"Received: {factor} for {pattern!r}"
-                )
+            check_positive(f"multipliers[{pattern!r}]", factor)
 
     def build(self, variables: Any) -> None:
         if self.built:

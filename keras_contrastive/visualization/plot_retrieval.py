@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_contrastive.metrics.retrieval_recall import DIRECTIONS
+from keras_contrastive.validation import check_positive_int
 from keras_contrastive.visualization.cosine_similarity import check_one_for_each
 from keras_contrastive.visualization.cosine_similarity import cosine_similarity
 from keras_contrastive.visualization.cosine_similarity import right_pairs
@@ -96,8 +97,7 @@ def plot_retrieval(
             f"`direction` must be one of {', '.join(DIRECTIONS)}. "
             f"Received: direction={direction!r}"
         )
-    if k < 1:
-        raise ValueError(f"`k` must be at least 1. Received: k={k}")
+    check_positive_int("k", k)
     similarity = cosine_similarity(image_embeddings, text_embeddings)
     num_texts, num_images = similarity.shape
     check_one_for_each("images", images, num_images, "image_embeddings")

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_contrastive.validation import check_positive_int
 from keras_contrastive.visualization.figure import new_figure
 from keras_contrastive.visualization.figure import save_figure
 from keras_contrastive.visualization.figure import to_pictures
@@ -56,10 +57,7 @@ def plot_views(
         kc.visualization.plot_views(images, views, path="views.png")
         ```
     """
-    if num_images < 1:
-        raise ValueError(
-            f"`num_images` must be at least 1. Received: {num_images}"
-        )
+    check_positive_int("num_images", num_images)
     if callable(views):
         images = images[:num_images]
         views = make_views(views, images)

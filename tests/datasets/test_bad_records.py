@@ -3,7 +3,6 @@ import warnings
 import pytest
 
 from keras_contrastive.datasets.bad_records import BadRecords
-from keras_contrastive.datasets.bad_records import check_max_bad_fraction
 
 pytestmark = pytest.mark.one_backend
 
@@ -43,9 +42,3 @@ def test_warns_once_of_each_and_of_five_by_name():
     bad_records.add("h")
     with pytest.warns(UserWarning, match="8 of 10.*\n- h\nThey"):
         bad_records.warn("They are left out.")
-
-
-@pytest.mark.parametrize("value", [-0.1, 1, 2, None, "a", float("nan")])
-def test_invalid_fractions(value):
-    with pytest.raises(ValueError, match="`max_bad_fraction`.*Received"):
-        check_max_bad_fraction(value)

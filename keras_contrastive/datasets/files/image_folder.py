@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_contrastive.datasets.bad_records import BadRecords
-from keras_contrastive.datasets.bad_records import check_max_bad_fraction
 from keras_contrastive.datasets.captioned_image import CaptionedImage
 from keras_contrastive.datasets.files.caption_files import read_table
 from keras_contrastive.datasets.files.caption_files import read_texts
 from keras_contrastive.datasets.files.folder_scan import scan_folder
 from keras_contrastive.datasets.files.image_files import SUFFIXES
+from keras_contrastive.validation import check_rate
 
 CAPTION_FILES = ("captions.csv", "captions.tsv")
 
@@ -146,7 +146,7 @@ def captioned_folder(
         assert record.captions == ("a cat, asleep", "night")
         ```
     """
-    check_max_bad_fraction(max_bad_fraction)
+    check_rate("max_bad_fraction", max_bad_fraction)
     folder, scan = _scan(folder)
     paths = [folder / path for path in scan.images]
     bad_records = BadRecords(

@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_contrastive.datasets.arguments import short_repr
 from keras_contrastive.datasets.files.image_files import import_pillow
 from keras_contrastive.datasets.files.image_files import load_image
 from keras_contrastive.datasets.files.image_files import resize_image
+from keras_contrastive.datasets.short_repr import short_repr
 
 # Pillow decodes an opened image in place, when it is first used.
 _pillow_lock = threading.Lock()

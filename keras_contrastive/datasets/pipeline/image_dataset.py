@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_contrastive.datasets.arguments import short_repr
 from keras_contrastive.datasets.files.image_folder import ImageFolder
 from keras_contrastive.datasets.files.image_folder import image_folder
 from keras_contrastive.datasets.pipeline.epoch_sampling import EpochSample
@@ -18,6 +17,7 @@ from keras_contrastive.datasets.pipeline.records import ImageRecord
 from keras_contrastive.datasets.pipeline.records import as_image_record
 from keras_contrastive.datasets.pipeline.records import check_image_column
 from keras_contrastive.datasets.pipeline.sequences import as_sequence
+from keras_contrastive.datasets.short_repr import short_repr
 
 
 class ImageDataset(RecordDataset):

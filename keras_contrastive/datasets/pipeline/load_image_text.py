@@ -9,7 +9,6 @@ import keras
 import numpy as np
 
 from keras_contrastive.datasets.bad_records import BadRecords
-from keras_contrastive.datasets.bad_records import check_max_bad_fraction
 from keras_contrastive.datasets.files.image_files import check_image_size
 from keras_contrastive.datasets.files.image_sources import read_image
 from keras_contrastive.datasets.pipeline.records import as_captioned_image
@@ -17,6 +16,7 @@ from keras_contrastive.datasets.pipeline.records import check_caption_columns
 from keras_contrastive.datasets.pipeline.records import describe
 from keras_contrastive.datasets.pipeline.records import take_record
 from keras_contrastive.datasets.pipeline.sequences import as_sequence
+from keras_contrastive.validation import check_rate
 
 PROGRESS_BAR_FROM = 500  # images; fewer take only seconds
 
@@ -91,7 +91,7 @@ def load_image_text(
         ```
     """
     image_size = check_image_size(image_size)
-    check_max_bad_fraction(max_bad_fraction)
+    check_rate("max_bad_fraction", max_bad_fraction)
     records = as_sequence("records", records, ("image", "captions"))
     if not len(records):
         raise ValueError("`records` must hold at least one. Received: none")

@@ -14,9 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_contrastive.datasets.arguments import checked_int
 from keras_contrastive.datasets.bad_records import BadRecords
-from keras_contrastive.datasets.bad_records import check_max_bad_fraction
 from keras_contrastive.datasets.files.image_files import check_image_size
 from keras_contrastive.datasets.pipeline.epoch_dataset import EpochDataset
 from keras_contrastive.datasets.pipeline.epoch_sampling import EpochSample
@@ -25,6 +23,8 @@ from keras_contrastive.datasets.pipeline.epoch_sampling import (
     sample_substitutes,
 )
 from keras_contrastive.datasets.pipeline.image_batches import ImageBatches
+from keras_contrastive.validation import check_int
+from keras_contrastive.validation import check_rate
 
 # `fit` takes up to two batches before training, to build the model with.
 BATCHES_TO_BUILD = 2
@@ -65,17 +65,17 @@ class RecordDataset(EpochDataset):
         # batches over from the end of an epoch to the next one.
         super().__init__(workers=1)
         self.records = records
-        self.batch_size = checked_int("batch_size", batch_size, 1)
+        self.batch_size = check_int("batch_size", batch_size, 1)
         self.drop_remainder = drop_remainder
-        self._seed = checked_int("seed", seed, 0)
-        self._ahead = checked_int("max_queue_size", max_queue_size, 0)
+        self._seed = check_int("seed", seed, 0)
+        self._ahead = check_int("max_queue_size", max_queue_size, 0)
         smallest = self.batch_size if drop_remainder else 1
         if len(records) < smallest:
             raise ValueError(
                 f"`{self.argument}` must hold at least a batch of {smallest}. "
                 f"Received: {len(records)}"
             )
-        check_max_bad_fraction(max_bad_fraction)
+        check_rate("max_bad_fraction", max_bad_fraction)
         self._bad_records = BadRecords(
             "images or captions cannot be read", len(records), max_bad_fraction
         )
@@ -85,7 +85,7 @@ class RecordDataset(EpochDataset):
             self._parse_record,
             check_image_size(image_size),
             cache=cache,
-            workers=checked_int("workers", workers, 1),
+            workers=check_int("workers", workers, 1),
             bad_records=self._bad_records,
             argument=self.argument,
         )
@@ -134,7 +134,7 @@ class RecordDataset(EpochDataset):
     @epoch.setter
     def epoch(self, epoch: int):
         with self._lock:
-            self._epoch = checked_int("epoch", epoch, 0)
+            self._epoch = check_int("epoch", epoch, 0)
             self._positions.clear()
 
     def follow_epochs(self) -> keras.callbacks.Callback:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
-from keras_contrastive.datasets.arguments import short_repr
 from keras_contrastive.datasets.captioned_image import CaptionedImage
+from keras_contrastive.datasets.short_repr import short_repr
 
 
 class ImageRecord(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from keras_contrastive.datasets.arguments import short_repr
+from keras_contrastive.datasets.short_repr import short_repr
 
 
 def as_sequence(

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_contrastive.datasets.arguments import checked_int
 from keras_contrastive.datasets.procedural.shape_rendering import render
 from keras_contrastive.datasets.procedural.shape_scenes import FACTORS
 from keras_contrastive.datasets.procedural.shape_scenes import TEMPLATES
 from keras_contrastive.datasets.procedural.shape_scenes import draw_scenes
 from keras_contrastive.datasets.procedural.shape_scenes import write_captions
+from keras_contrastive.validation import check_int
 
 CHUNK = 256  # scenes that share a random stream and are drawn by one thread
 POSE = ("x", "y", "radius", "angle")
@@ -105,17 +105,15 @@ image's center, to the right and downwards |
         images, captions = train.images[~held_out], train.captions[~held_out]
         ```
     """
-    num_examples = checked_int("num_examples", num_examples, 1)
-    image_size = checked_int("image_size", image_size, 8)
-    seed = checked_int("seed", seed, 0)
+    num_examples = check_int("num_examples", num_examples, 1)
+    image_size = check_int("image_size", image_size, 8)
+    seed = check_int("seed", seed, 0)
     if label not in FACTORS:
         raise ValueError(
             f"`label` must be one of {', '.join(FACTORS)}. "
             f"Received: label={label!r}"
         )
-    captions_per_image = checked_int(
-        "captions_per_image", captions_per_image, 1
-    )
+    captions_per_image = check_int("captions_per_image", captions_per_image, 1)
     if captions_per_image > len(TEMPLATES):
         raise ValueError(
             f"`captions_per_image` must be at most {len(TEMPLATES)}. "

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_contrastive.datasets.arguments import checked_int
+from keras_contrastive.validation import check_int
 
 
 def sine(phase):
@@ -81,9 +81,9 @@ def waveforms(
         print(data.signals.shape, data.class_names[data.labels[0]])
         ```
     """
-    num_examples = checked_int("num_examples", num_examples, 1)
-    length = checked_int("length", length, 64)
-    rng = np.random.default_rng(checked_int("seed", seed, 0))
+    num_examples = check_int("num_examples", num_examples, 1)
+    length = check_int("length", length, 64)
+    rng = np.random.default_rng(check_int("seed", seed, 0))
 
     def uniform(low, high):
         return rng.uniform(low, high, (num_examples, 1))

@@ -4,11 +4,11 @@ import hashlib
 import os
 
 from keras_contrastive.datasets.bad_records import BadRecords
-from keras_contrastive.datasets.bad_records import check_max_bad_fraction
 from keras_contrastive.datasets.captioned_image import CaptionedImage
 from keras_contrastive.datasets.published.flickr30k_files import find_files
 from keras_contrastive.datasets.published.flickr30k_files import read_captions
 from keras_contrastive.datasets.published.flickr30k_files import read_splits
+from keras_contrastive.validation import check_rate
 
 HELD_OUT = 1000  # photographs for validation, and as many for testing
 
@@ -81,7 +81,7 @@ def flickr30k_records(
         2014. Karpathy and Fei-Fei, "Deep Visual-Semantic Alignments for
         Generating Image Descriptions", CVPR 2015 (splits).
     """
-    check_max_bad_fraction(max_bad_fraction)
+    check_rate("max_bad_fraction", max_bad_fraction)
     files = find_files(data_dir)
     captions, lines = read_captions(files, max_bad_fraction)
     splits = read_splits(files)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import keras
 
 from keras_contrastive import distribution
-from keras_contrastive.datasets.arguments import checked_int
 from keras_contrastive.datasets.bad_records import BadRecords
-from keras_contrastive.datasets.bad_records import check_max_bad_fraction
 from keras_contrastive.datasets.files.image_files import check_image_size
 from keras_contrastive.datasets.shards.shard_batches import ShardBatches
 from keras_contrastive.datasets.shards.shard_files import count_examples
 from keras_contrastive.datasets.shards.shard_files import expand_urls
 from keras_contrastive.datasets.shards.shard_reader import ShardReader
+from keras_contrastive.validation import check_int
+from keras_contrastive.validation import check_rate
 
 
 def image_text_shards(
@@ -149,13 +149,13 @@ def image_text_shards(
             "`caption_key` must be the name of a field, or None. "
             f"Received: caption_key={caption_key!r}"
         )
-    batch_size = checked_int("batch_size", batch_size, 1)
-    check_max_bad_fraction(max_bad_fraction)
+    batch_size = check_int("batch_size", batch_size, 1)
+    check_rate("max_bad_fraction", max_bad_fraction)
     shards = expand_urls(urls)
     num_hosts, host_index = _hosts(num_hosts, host_index, len(shards))
     if num_examples is None:
         num_examples = count_examples(shards)
-    num_examples = checked_int("num_examples", num_examples, 0)
+    num_examples = check_int("num_examples", num_examples, 0)
     num_batches = num_examples // (batch_size * num_hosts)
     if not num_batches:
         raise ValueError(
@@ -171,14 +171,14 @@ def image_text_shards(
         shards,
         image_size=check_image_size(image_size),
         caption_key=caption_key,
-        shuffle_buffer=checked_int("shuffle_buffer", shuffle_buffer, 0),
+        shuffle_buffer=check_int("shuffle_buffer", shuffle_buffer, 0),
         seed=seed,
         num_hosts=num_hosts,
         host_index=host_index,
-        workers=checked_int("workers", workers, 1),
+        workers=check_int("workers", workers, 1),
         bad_records=bad_records,
     )
-    max_queue_size = checked_int("max_queue_size", max_queue_size, 1)
+    max_queue_size = check_int("max_queue_size", max_queue_size, 1)
     return ShardBatches(
         reader, tokenizer, batch_size, num_batches, max_queue_size
     )

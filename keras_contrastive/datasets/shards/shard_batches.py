@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from keras_contrastive.datasets.arguments import checked_int
 from keras_contrastive.datasets.pipeline.checked_tokenizer import (
     CheckedTokenizer,
 )
 from keras_contrastive.datasets.pipeline.epoch_dataset import EpochDataset
 from keras_contrastive.datasets.shards.shard_reader import ShardReader
+from keras_contrastive.validation import check_int
 
 # Batches that Keras may read before it trains on them: TensorFlow inspects the
 # data, one batch builds the model, and the next epoch is started early.
@@ -71,7 +71,7 @@ class ShardBatches(EpochDataset):
     @epoch.setter
     def epoch(self, epoch: int):
         with self._lock:
-            self._start_epoch(checked_int("epoch", epoch, 0))
+            self._start_epoch(check_int("epoch", epoch, 0))
             self._stream = None
             self._queue = deque()
 

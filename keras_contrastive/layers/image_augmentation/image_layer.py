@@ -5,7 +5,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_contrastive.layers.augmentation_arguments import check_value_range
 from keras_contrastive.layers.example_layer import Draws
 from keras_contrastive.layers.example_layer import ExampleLayer
 from keras_contrastive.validation import concrete
@@ -33,7 +32,12 @@ class ImageLayer(ExampleLayer):
 
     def __init__(self, value_range: Any = (0, 1), **kwargs: Any):
         super().__init__(**kwargs)
-        self.value_range = check_value_range(value_range)
+        self.value_range = tuple(value_range)
+        if self.value_range not in ((0, 1), (0, 255)):
+            raise ValueError(
+                "`value_range` must be (0, 1) or (0, 255). "
+                f"Received: value_range={value_range}"
+            )
 
     def get_random_transformation(self, images: Any) -> Any:
         """Draws a transformation per image, from the shape of `images`."""

@@ -4,10 +4,10 @@ from typing import Any
 
 import keras
 
-from keras_contrastive.layers.augmentation_arguments import check_probability
 from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
+from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -70,7 +70,7 @@ class RandomApply(RandomImageLayer):
             value_range = getattr(layer, "value_range", (0, 1))
         super().__init__(value_range=value_range, seed=seed, **kwargs)
         self.layer = layer
-        self.probability = check_probability(probability)
+        self.probability = check_probability("probability", probability)
 
     def build(self, input_shape: Any) -> None:
         # Keras has no shape for TensorFlow's tensors on another backend. The

@@ -5,13 +5,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_contrastive.layers.augmentation_arguments import check_interval
-from keras_contrastive.layers.augmentation_arguments import check_probability
 from keras_contrastive.layers.image_augmentation.color import LUMINANCE_WEIGHTS
 from keras_contrastive.layers.image_augmentation.color import rotate_hue
 from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
+from keras_contrastive.validation import check_interval
+from keras_contrastive.validation import check_not_negative
+from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -88,7 +89,7 @@ class RandomColorJitter(RandomImageLayer):
         if isinstance(hue, (int, float)):
             hue = (-hue, hue)
         self.hue = check_interval("hue", hue, -0.5, 0.5)
-        self.probability = check_probability(probability)
+        self.probability = check_probability("probability", probability)
 
     def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws factors, hue shifts and orders.
@@ -198,9 +199,6 @@ class RandomColorJitter(RandomImageLayer):
 
 def _factor_interval(name, value):
     if isinstance(value, (int, float)):
-        if value < 0:
-            raise ValueError(
-                f"`{name}` must not be negative. Received: {name}={value}"
-            )
+        value = check_not_negative(name, value)
         value = (max(0.0, 1 - value), 1 + value)
     return check_interval(name, value, 0)

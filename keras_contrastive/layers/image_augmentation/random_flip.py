@@ -4,10 +4,10 @@ from typing import Any
 
 import keras
 
-from keras_contrastive.layers.augmentation_arguments import check_probability
 from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
+from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -55,7 +55,7 @@ class RandomFlip(RandomImageLayer):
         **kwargs: Any,
     ):
         super().__init__(value_range=value_range, seed=seed, **kwargs)
-        self.probability = check_probability(probability)
+        self.probability = check_probability("probability", probability)
 
     def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws which images to flip.

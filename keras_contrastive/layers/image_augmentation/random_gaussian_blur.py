@@ -4,13 +4,13 @@ from typing import Any
 
 import keras
 
-from keras_contrastive.layers.augmentation_arguments import check_interval
-from keras_contrastive.layers.augmentation_arguments import check_probability
 from keras_contrastive.layers.image_augmentation.filter_axis import filter_axis
 from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
+from keras_contrastive.validation import check_interval
 from keras_contrastive.validation import check_positive_int
+from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -77,7 +77,7 @@ class RandomGaussianBlur(RandomImageLayer):
             raise ValueError(
                 f"`sigma` must be positive. Received: sigma={sigma}"
             )
-        self.probability = check_probability(probability)
+        self.probability = check_probability("probability", probability)
 
     def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws which images to blur, and how much.

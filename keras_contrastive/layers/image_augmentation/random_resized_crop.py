@@ -5,11 +5,11 @@ from typing import Any
 
 import keras
 
-from keras_contrastive.layers.augmentation_arguments import check_interval
 from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
 from keras_contrastive.layers.image_augmentation.resize import resize_axis
+from keras_contrastive.validation import check_interval
 from keras_contrastive.validation import check_positive_int
 
 ATTEMPTS = 10

@@ -4,10 +4,10 @@ from typing import Any
 
 import keras
 
-from keras_contrastive.layers.augmentation_arguments import check_probability
 from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
+from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -59,13 +59,8 @@ class RandomSolarize(RandomImageLayer):
         **kwargs: Any,
     ):
         super().__init__(value_range=value_range, seed=seed, **kwargs)
-        if not 0 <= threshold <= 1:
-            raise ValueError(
-                "`threshold` must be between 0 and 1. "
-                f"Received: threshold={threshold}"
-            )
-        self.threshold = float(threshold)
-        self.probability = check_probability(probability)
+        self.threshold = check_probability("threshold", threshold)
+        self.probability = check_probability("probability", probability)
 
     def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws which images to solarize.

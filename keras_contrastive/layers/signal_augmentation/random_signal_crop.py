@@ -4,11 +4,11 @@ from typing import Any
 
 import keras
 
-from keras_contrastive.layers.augmentation_arguments import check_interval
 from keras_contrastive.layers.image_augmentation.resize import resize_axis
 from keras_contrastive.layers.signal_augmentation.random_signal_layer import (
     RandomSignalLayer,
 )
+from keras_contrastive.validation import check_interval
 from keras_contrastive.validation import check_positive_int
 
 

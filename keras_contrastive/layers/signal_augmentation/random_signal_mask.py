@@ -4,10 +4,10 @@ from typing import Any
 
 import keras
 
-from keras_contrastive.layers.augmentation_arguments import check_interval
 from keras_contrastive.layers.signal_augmentation.random_signal_layer import (
     RandomSignalLayer,
 )
+from keras_contrastive.validation import check_interval
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
