@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_contrastive import distribution
 from keras_contrastive.validation import check_positive_int
+from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -55,11 +56,7 @@ class Center(keras.layers.Layer):
     def __init__(self, dim: int, momentum: float = 0.9, **kwargs: Any):
         super().__init__(**kwargs)
         self.dim = check_positive_int("dim", dim)
-        if not 0 <= momentum <= 1:
-            raise ValueError(
-                f"`momentum` must be in [0, 1]. Received: momentum={momentum}"
-            )
-        self.momentum = momentum
+        self.momentum = check_probability("momentum", momentum)
         self._center = self.add_weight(
             name="center",
             shape=(self.dim,),

@@ -9,6 +9,7 @@ from keras_contrastive.losses.embedding_loss import check_embedding_pair
 from keras_contrastive.losses.logit_blocks import is_empty_sum
 from keras_contrastive.losses.logit_blocks import logsumexp_blocks
 from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.validation import check_positive
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -88,11 +89,8 @@ class DecoupledNTXentLoss(ContrastiveLoss):
         name: str | None = "decoupled_nt_xent_loss",
         reduction: str | None = "sum_over_batch_size",
     ):
-        if weight_sigma is not None and not weight_sigma > 0:
-            raise ValueError(
-                "`weight_sigma` must be a positive number or None. "
-                f"Received: weight_sigma={weight_sigma}"
-            )
+        if weight_sigma is not None:
+            weight_sigma = check_positive("weight_sigma", weight_sigma)
         super().__init__(temperature, block_size, gather, name, reduction)
         self.weight_sigma = weight_sigma
 

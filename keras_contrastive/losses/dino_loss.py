@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from keras_contrastive.losses.embedding_loss import EmbeddingLoss
-from keras_contrastive.losses.embedding_loss import check_positive
 from keras_contrastive.losses.view_pairs import check_view_pairs
 from keras_contrastive.losses.view_pairs import cross_entropy_of_other_views
+from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
 

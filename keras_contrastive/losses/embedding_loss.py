@@ -113,12 +113,3 @@ def check_scalar(name, value):
             f"`{name}` must be a scalar. Received: {name}.shape={shape}; "
             "weights of examples are given by keyword, sample_weight=..."
         )
-
-
-def check_positive(name, value):
-    """`value`, if it is a positive number."""
-    if not value > 0:
-        raise ValueError(
-            f"`{name}` must be a positive number. Received: {name}={value}"
-        )
-    return value

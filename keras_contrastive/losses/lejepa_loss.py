@@ -11,7 +11,10 @@ from keras_contrastive.losses.characteristic_function import (
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
 from keras_contrastive.losses.embedding_loss import check_embeddings
 from keras_contrastive.losses.random_directions import random_directions
+from keras_contrastive.validation import check_int
+from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
+from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -104,30 +107,17 @@ class LeJEPALoss(BatchLoss):
         name: str | None = "lejepa_loss",
         reduction: str | None = "sum_over_batch_size",
     ):
-        if not 0 <= regularization_weight <= 1:
-            raise ValueError(
-                "`regularization_weight` must be a number from 0 to 1. "
-                f"Received: regularization_weight={regularization_weight}"
-            )
-        if check_positive_int("num_points", num_points) < 2:
-            raise ValueError(
-                "`num_points` must be at least 2, the ends of the integral. "
-                f"Received: num_points={num_points}"
-            )
-        if not max_frequency > 0:
-            raise ValueError(
-                "`max_frequency` must be a positive number. "
-                f"Received: max_frequency={max_frequency}"
-            )
         if num_global_views is not None:
             num_global_views = check_positive_int(
                 "num_global_views", num_global_views
             )
         super().__init__(gather, name, reduction)
-        self.regularization_weight = regularization_weight
+        self.regularization_weight = check_probability(
+            "regularization_weight", regularization_weight
+        )
         self.num_slices = check_positive_int("num_slices", num_slices)
-        self.num_points = num_points
-        self.max_frequency = max_frequency
+        self.num_points = check_int("num_points", num_points, 2)
+        self.max_frequency = check_positive("max_frequency", max_frequency)
         self.num_global_views = num_global_views
 
     def __call__(self, *views, step=0, sample_weight=None):

@@ -59,8 +59,17 @@ class HookedModel(keras.Model):
         return state
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Only TensorFlow's trainer has this method. It builds the model on the
-        # mean of the replicas' batches, which fails with several workers.
+        # Only TensorFlow's trainer has this method. Without a strategy Keras
+        # leaves it to the first trace of a step to create variables, and
+        # TensorFlow then has to trace the step again.
+        if self._distribute_strategy is None:
+            if data_batch is None:
+                data_batch = _element_spec(iterator)
+            if data_batch is not None:
+                self._symbolic_build(data_batch=data_batch)
+            return
+        # Keras builds the model on the mean of the replicas' batches, which
+        # fails with several workers.
         first_batch = self.first_replica_batch(iterator)
         if first_batch is not None:
             iterator, data_batch = None, first_batch
@@ -88,6 +97,16 @@ class HookedModel(keras.Model):
         """The batch to build the model on, `None` to let Keras choose."""
 
 
+def _element_spec(iterator):
+    """The shapes of TensorFlow's batches, `None` if they are not dense."""
+    from tensorflow import TensorSpec
+
+    spec = iterator._distributed_dataset.element_spec
+    leaves = keras.tree.flatten(spec)
+    dense = all(isinstance(x, TensorSpec) and x.shape.rank for x in leaves)
+    return spec if dense else None
+
+
 def _first_batch(iterator):
     """The first batch of Keras' iterator of an epoch."""
     for _, _, batches in iterator:
@@ -100,7 +119,7 @@ def _shape_of(tensor):
     if tensor is None:
         return None
     dtype = keras.backend.standardize_dtype(tensor.dtype)
-    return keras.KerasTensor(tensor.shape, dtype)
+    return keras.KerasTensor(tuple(tensor.shape), dtype)
 
 
 def restore_state(model: keras.Model) -> None:

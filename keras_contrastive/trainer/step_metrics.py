@@ -2,6 +2,8 @@ from typing import Any
 
 import keras
 
+from keras_contrastive import distribution
+
 
 class StepMetrics:
     """The losses and metrics that a compiled model logs.
@@ -32,14 +34,14 @@ class StepMetrics:
     def may_lack_variables(self) -> bool:
         """Whether a metric may create variables when it is first updated.
 
-        On JAX and under a strategy of TensorFlow, all variables must exist
-        before the first step. On PyTorch only a checkpoint needs them, and a
-        symbolic step takes seconds: a metric that has some has all of them.
+        On JAX and on several replicas all variables must exist before the
+        first step. Elsewhere only a checkpoint needs them, and building costs
+        time: a metric that has variables is taken to have all of them.
         """
         if self.built:
             return False
         given = [*self.metrics, *self.weighted_metrics]
-        if keras.backend.backend() != "torch":
+        if keras.backend.backend() == "jax" or distribution.num_replicas() > 1:
             return bool(given)
         return not all(metric.variables for metric in given)
 

@@ -77,9 +77,9 @@ def test_value_and_gradient_are_finite(n, kind):
 @pytest.mark.one_backend
 def test_rejects_bad_input():
     for name, value, expected in [
-        ("regularization_weight", 2, "a number from 0 to 1"),
+        ("regularization_weight", 2, r"in \[0, 1\]"),
         ("num_slices", 0, "a positive integer"),
-        ("num_points", 1, "at least 2"),
+        ("num_points", 1, "an integer of at least 2"),
         ("max_frequency", 0, "a positive number"),
         ("num_global_views", 0, "a positive integer"),
     ]:
