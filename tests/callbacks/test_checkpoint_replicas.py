@@ -127,6 +127,7 @@ def test_goes_on_as_it_was(tmp_path):
         run(COMMON, MODEL, MIRRORED, RESUME, arguments=ranks[:1])
 
 
+@pytest.mark.slow
 def test_workers_of_tensorflow(tmp_path):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("of the TensorFlow backend")

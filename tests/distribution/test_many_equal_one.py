@@ -33,6 +33,7 @@ def test_the_run_trains(on_one_device):
 # More of the same in one process, and more processes than cores.
 SLOW = {
     "MirroredStrategy, 4 replicas",
+    "DataParallel, 2 processes x 2 devices",
     "ModelParallel, 4 x 2 devices",
     "torchrun, 4 processes",
 }

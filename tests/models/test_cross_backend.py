@@ -34,7 +34,21 @@ np.savez(
 """
 
 
-@pytest.mark.parametrize("reader", ["tensorflow", "jax", "torch"])
+# Each backend writes for one other; `make test-slow` has all pairs.
+NEXT = {"tensorflow": "jax", "jax": "torch", "torch": "tensorflow"}
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        pytest.param(
+            reader,
+            marks=[pytest.mark.slow]
+            * (reader != NEXT[keras.backend.backend()]),
+        )
+        for reader in NEXT
+    ],
+)
 def test_files_load_on_the_other_backends(tmp_path, reader):
     if reader == keras.backend.backend():
         pytest.skip("this backend: test_simclr_model.py")

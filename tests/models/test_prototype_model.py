@@ -142,7 +142,7 @@ ARGUMENTS = {
 }
 
 
-@pytest.mark.one_backend
+@pytest.mark.slow
 @METHODS
 def test_learns_what_the_labels_name(method):
     """Beats its own random start by a wide margin, without a label."""

@@ -329,6 +329,7 @@ def test_defaults_follow_the_encoder():
     assert len(large.multi_view.augmenter.layers) == 5
 
 
+@pytest.mark.one_backend
 def test_learns_what_the_labels_name():
     """Beats its own random start by a wide margin, without a label."""
     train = kc.datasets.shapes(1024, image_size=32, seed=0, label="color")

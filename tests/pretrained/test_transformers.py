@@ -99,6 +99,7 @@ def test_old_sections_are_merged_as_in_transformers(name, tmp_path):
     assert ours.image["input_shape"][0] == expected.vision_config.image_size
 
 
+@pytest.mark.one_backend
 def test_incomplete_old_sections_and_the_highest_id(tmp_path):
     """End id 2: the text is read at its highest id, an added token's."""
     settings = json.loads(json.dumps(CONFIGS["gelu"]))
