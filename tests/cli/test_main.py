@@ -71,6 +71,7 @@ def test_simclr_and_embed(pictures, tmp_path, capsys):
         main(["embed", str(pictures), "--output", str(tmp_path)])
 
 
+@pytest.mark.one_backend
 def test_clip_search_and_report(pictures, tmp_path, capsys, monkeypatch):
     main(["train", "clip", str(pictures), *SMALL])
     run = tmp_path / "runs" / "clip"
@@ -129,6 +130,7 @@ def test_clip_search_and_report(pictures, tmp_path, capsys, monkeypatch):
             main(["report", str(run)])
 
 
+@pytest.mark.one_backend
 @slow_on_jax
 def test_interrupted_run_goes_on(pictures, tmp_path, monkeypatch):
     class Interruption(keras.callbacks.Callback):
@@ -159,6 +161,7 @@ def test_interrupted_run_goes_on(pictures, tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.one_backend
 def test_other_settings_do_not_go_on_with_a_run(pictures, tmp_path):
     run = tmp_path / "runs" / "simclr"
     run.mkdir(parents=True)
@@ -167,6 +170,7 @@ def test_other_settings_do_not_go_on_with_a_run(pictures, tmp_path):
         main(["train", "simclr", str(pictures), *SMALL])
 
 
+@pytest.mark.one_backend
 def test_errors_and_warnings_take_one_line(make_folder, tmp_path):
     folder = make_folder(3)
     (folder / "film.mp4").touch()
@@ -187,11 +191,13 @@ def test_errors_and_warnings_take_one_line(make_folder, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.one_backend
 def test_debug_shows_the_traceback(tmp_path):
     with pytest.raises(FileNotFoundError):
         main(["train", "simclr", str(tmp_path / "missing"), "--debug"])
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     "command", ["train simclr", "train clip", "embed", "search", "report"]
 )
@@ -201,6 +207,7 @@ def test_help_shows_an_example(command, capsys):
     assert f"python -m keras_contrastive {command} " in capsys.readouterr().out
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     ("num_images", "accelerator", "expected"),
     [
@@ -216,6 +223,7 @@ def test_defaults(num_images, accelerator, expected):
     assert choose_settings(args, num_images, accelerator) == expected
 
 
+@pytest.mark.one_backend
 def test_arguments_come_before_defaults():
     given = "--image-size 20 --batch-size 3 --epochs 5 --encoder resnet50"
     args = build_parser().parse_args(["train", "simclr", "DIR", *given.split()])

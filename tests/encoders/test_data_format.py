@@ -50,6 +50,7 @@ def test_encoders_are_the_same(name, tmp_path, rng):
         )
 
 
+@pytest.mark.one_backend
 def test_augmentation_is_the_same(rng):
     images = rng.uniform(size=(2, 10, 8, 3)).astype("float32")
 

@@ -43,6 +43,7 @@ ENCODERS = {
 }
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", ENCODERS)
 def test_config_is_the_arguments(name):
     arguments = {**ENCODERS[name], "name": "encoder"}

@@ -5,6 +5,7 @@ import pytest
 import keras_contrastive as kc
 
 
+@pytest.mark.one_backend
 # Parameters of torchvision's models without their classifier.
 @pytest.mark.parametrize(
     "make, dim, parameters",
@@ -61,6 +62,7 @@ def test_any_image_size():
         assert encoder(np.ones((1, size, size, 3))).shape == (1, 64)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("make", [kc.models.ResNet18, kc.models.ResNet50])
 def test_file_round_trip(tmp_path, rng, make):
     encoder = make(stem="cifar", width=8, input_shape=(8, 8, 3))

@@ -28,6 +28,7 @@ def call(encoder, tokens, **kwargs):
     return keras.ops.convert_to_numpy(encoder(np.array(tokens), **kwargs))
 
 
+@pytest.mark.one_backend
 def test_is_the_network_of_the_paper(rng):
     encoder = make()
     oracle.shake(encoder, rng)
@@ -90,6 +91,7 @@ def test_reads_all_up_to_the_first_end_and_nothing_behind():
         assert changed[1] < 1e-6
 
 
+@pytest.mark.one_backend
 def test_texts_may_be_shorter_than_the_context():
     encoder = make(context_length=20)
     np.testing.assert_allclose(

@@ -24,6 +24,7 @@ def test_views_are_independent(rng):
     assert abs((first == second).mean() - 0.5) < 0.15
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("num_views", [1, 3])
 def test_number_of_views(num_views, rng):
     images = rng.random((4, 16, 14, 3))
@@ -33,6 +34,7 @@ def test_number_of_views(num_views, rng):
     assert len(np.unique(np.round(views, 4), axis=0)) == num_views
 
 
+@pytest.mark.one_backend
 def test_list_of_augmenters(rng):
     images = rng.random((4, 16, 14, 3))
     layer = layers.MultiView([augmenter(12), augmenter(8), augmenter(8)])
@@ -46,6 +48,7 @@ def test_list_of_augmenters(rng):
     ]
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("as_list", [False, True])
 def test_one_image(as_list, rng):
     layer = layers.MultiView([augmenter()] * 2 if as_list else augmenter())
@@ -66,6 +69,7 @@ def test_augmenter_without_training_argument(rng):
     np.testing.assert_allclose(to_numpy(first), 2 * images, rtol=1e-6)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("batched", [True, False])
 def test_inside_tf_data(batched, rng):
     tf = pytest.importorskip("tensorflow")
@@ -82,6 +86,7 @@ def test_inside_tf_data(batched, rng):
         assert not np.allclose(first, second)
 
 
+@pytest.mark.one_backend
 def test_symbolic_and_saved(rng, tmp_path):
     images = rng.random((4, 16, 14, 3))
     inputs = keras.Input((16, 14, 3))
@@ -99,6 +104,7 @@ def test_symbolic_and_saved(rng, tmp_path):
         np.testing.assert_array_equal(to_numpy(actual), to_numpy(expected))
 
 
+@pytest.mark.one_backend
 def test_list_round_trip():
     layer = layers.MultiView([augmenter(12), augmenter(8)])
     copy = keras.saving.deserialize_keras_object(
@@ -108,6 +114,7 @@ def test_list_round_trip():
     assert copy.augmenter[1].layers[0].height == 8
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     "arguments, name",
     [
@@ -122,6 +129,7 @@ def test_bad_arguments(arguments, name):
         layers.MultiView(*arguments)
 
 
+@pytest.mark.one_backend
 def test_wrong_rank():
     with pytest.raises(ValueError, match="expects images of shape"):
         layers.MultiView(layers.RandomFlip())(np.zeros((4, 4)))
@@ -143,11 +151,22 @@ PARTS = {
         layers.RandomFlip(seed=seed + 1),
     ],
 }
+COMPOSED = ["pipeline", "one by one", "list"]
 
 
 @pytest.mark.parametrize(
     "name, dtype",
-    [("flip", "uint16"), ("flip", "float32"), *[(n, "uint8") for n in PARTS]],
+    [
+        *[(name, "uint8") for name in COMPOSED],
+        *[
+            pytest.param(name, dtype, marks=pytest.mark.one_backend)
+            for name, dtype in [
+                ("flip", "uint16"),
+                ("flip", "float32"),
+                *[(name, "uint8") for name in PARTS if name not in COMPOSED],
+            ]
+        ],
+    ],
 )
 def test_parts_of_a_batch_are_those_of_a_call(name, dtype, rng):
     whole = layers.MultiView(PARTS[name](seed=3))
@@ -172,6 +191,7 @@ def test_parts_of_a_batch_are_those_of_a_call(name, dtype, rng):
             )
 
 
+@pytest.mark.one_backend
 def test_layers_that_draw_late_have_no_parts():
     class Changed(layers.RandomFlip):
         def call(self, images, training=True):

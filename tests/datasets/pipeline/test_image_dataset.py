@@ -235,6 +235,7 @@ def test_rows_that_cannot_be_read():
         list(dataset)
 
 
+@pytest.mark.one_backend
 def test_fit_on_pillow_images():
     model = kc.SimCLRModel(
         kc.models.ConvNet(width=4, input_shape=(8, 8, 3)),
@@ -264,6 +265,7 @@ def test_the_order_is_that_of_an_image_text_dataset():
     assert np.any(epochs[0] != epochs[1])
 
 
+@pytest.mark.one_backend
 def test_fit_starts_with_the_initial_epoch():
     class Recorder(kc.datasets.ImageDataset):
         def __getitem__(self, index):

@@ -30,6 +30,7 @@ def test_equals_its_layers_in_a_row(size, dtype, rng):
     np.testing.assert_allclose(to_numpy(actual), expected, atol=1e-5)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("size", [16, 160])
 def test_inside_tf_data(size, rng):
     tf = pytest.importorskip("tensorflow")
@@ -44,6 +45,7 @@ def test_inside_tf_data(size, rng):
     np.testing.assert_allclose(views, expected, atol=1e-5)
 
 
+@pytest.mark.one_backend
 def test_images_of_unknown_size_inside_tf_data(rng):
     tf = pytest.importorskip("tensorflow")
     sizes = [(40, 50), (190, 200)]

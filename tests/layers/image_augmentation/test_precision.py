@@ -82,6 +82,7 @@ def test_exact(name, policy):
                 assert np.isfinite(view).all()
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", AUGMENTERS)
 def test_exact_inside_tf_data(name, policy):
     tf = pytest.importorskip("tensorflow")
@@ -97,6 +98,7 @@ def test_exact_inside_tf_data(name, policy):
             assert np.isfinite(tf.cast(view, "float32").numpy()).all()
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", LAYERS)
 def test_symbolic_dtype(name, policy):
     layer = LAYERS[name]()
@@ -126,7 +128,9 @@ def clip():
     return model, {"images": IMAGES, "texts": texts}
 
 
-@pytest.mark.parametrize("make", [simclr, clip])
+@pytest.mark.parametrize(
+    "make", [simclr, pytest.param(clip, marks=pytest.mark.one_backend)]
+)
 def test_exact_in_models(make, policy):
     model, data = make()
     model.compile("sgd")

@@ -44,6 +44,7 @@ def oracle(image, values, places):
     return image
 
 
+@pytest.mark.one_backend
 def test_every_order(rng):
     orders = np.array(list(itertools.permutations(range(4))))
     images = rng.random((len(orders), 6, 5, 3))
