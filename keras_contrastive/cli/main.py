@@ -10,12 +10,13 @@ from keras_contrastive.cli import embed
 from keras_contrastive.cli import report
 from keras_contrastive.cli import search
 from keras_contrastive.cli import train_clip
-from keras_contrastive.cli import train_simclr
+from keras_contrastive.cli import train_images
 
 DESCRIPTION = """\
 Contrastive learning on a folder of images.
 
   1. train simclr DIR   learn a representation of images without labels
+     train METHOD DIR   the same by moco, byol, simsiam, nnclr, swav, dino
      train clip DIR     learn images and captions in one space
   2. embed DIR          images to vectors, in one .npz file
      search DIR "..."   find images by a sentence (after train clip)
@@ -71,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     train = commands.add_parser("train", help="train a model on a folder")
     models = train.add_subparsers(metavar="MODEL", required=True)
-    train_simclr.add_parser(models)
+    train_images.add_parsers(models)
     train_clip.add_parser(models)
     for command in (embed, search, report):
         command.add_parser(commands)

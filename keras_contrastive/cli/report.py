@@ -41,7 +41,8 @@ def run(args):
 def write_report(run_folder: RunFolder) -> None:
     settings = run_folder.settings()
     model = keras.models.load_model(run_folder.model)
-    make = {"simclr": _images, "clip": _images_and_captions}[settings["model"]]
+    is_clip = settings["model"] == "clip"
+    make = _images_and_captions if is_clip else _images
     visualization.report(
         model,
         path=run_folder.report,

@@ -20,7 +20,16 @@ from keras_contrastive.json_files import write_json
 
 # Of the state before training.
 FIRST_CHECKPOINT = "epoch-000000-step-000000000.npz"
-MODELS = ("simclr", "clip")
+MODELS = (
+    "simclr",
+    "moco",
+    "byol",
+    "simsiam",
+    "nnclr",
+    "swav",
+    "dino",
+    "clip",
+)
 
 
 class RunFolder:

@@ -13,6 +13,7 @@ from keras_contrastive.cli.defaults import choose_settings
 from keras_contrastive.cli.main import build_parser
 from keras_contrastive.cli.main import main
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.train_images import choose_loss
 from tests.encoders.marks import slow_on_jax
 
 for package in ("PIL", "matplotlib", "tokenizers"):
@@ -69,6 +70,53 @@ def test_simclr_and_embed(pictures, tmp_path, capsys):
     assert mine.read_bytes() == before
     with pytest.raises(SystemExit, match="--output must not be a folder"):
         main(["embed", str(pictures), "--output", str(tmp_path)])
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize(
+    "method",
+    [
+        "moco",
+        "dino",
+        *[
+            pytest.param(method, marks=pytest.mark.slow)
+            for method in ("byol", "simsiam", "nnclr", "swav")
+        ],
+    ],
+)
+def test_methods(method, pictures, tmp_path):
+    main(["train", method, str(pictures), *SMALL])
+    run = tmp_path / "runs" / method
+    settings = json.loads((run / "run.json").read_text())
+    assert settings["model"] == method
+    assert "kNN accuracy" in (run / "report.html").read_text()
+    model = keras.models.load_model(run / "model.keras")
+    assert type(model).__name__.lower() == f"{method}model"
+    main(["embed", str(pictures), "--model", str(run)])
+    assert len(np.load("embeddings.npz")["paths"]) == 40
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize(
+    "arguments, loss, settings",
+    [
+        ([], kc.losses.NTXentLoss, {"temperature": 0.2}),
+        (
+            ["--loss", "decoupled", "--temperature", "0.1"],
+            kc.losses.DecoupledNTXentLoss,
+            {"temperature": 0.1, "loss": "decoupled"},
+        ),
+        (["--loss", "vicreg"], "vicreg", {"loss": "vicreg"}),
+    ],
+)
+def test_losses_of_simclr(arguments, loss, settings):
+    args = build_parser().parse_args(["train", "simclr", "DIR", *arguments])
+    chosen, of_run = choose_loss(args)
+    assert of_run == settings
+    assert chosen == loss or type(chosen) is loss
+    args = ["train", "simclr", "DIR", "--loss", "vicreg", "--temperature", "1"]
+    with pytest.raises(ValueError, match="--temperature is for --loss nt_xent"):
+        choose_loss(build_parser().parse_args(args))
 
 
 @pytest.mark.one_backend
@@ -199,7 +247,15 @@ def test_debug_shows_the_traceback(tmp_path):
 
 @pytest.mark.one_backend
 @pytest.mark.parametrize(
-    "command", ["train simclr", "train clip", "embed", "search", "report"]
+    "command",
+    [
+        "train simclr",
+        "train byol",
+        "train clip",
+        "embed",
+        "search",
+        "report",
+    ],
 )
 def test_help_shows_an_example(command, capsys):
     with pytest.raises(SystemExit, match="0"):

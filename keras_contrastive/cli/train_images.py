@@ -1,0 +1,197 @@
+"""Learn a representation of images without labels.
+
+DIR holds images, in subfolders if you like. If its subfolders are classes,
+these color the report; training does not see them. The run folder gets
+model.keras, history.csv and report.html. Interrupted, the same command goes on
+after the last finished epoch.
+
+    python -m keras_contrastive train {name} ~/photographs
+    python -m keras_contrastive embed ~/photographs --model runs/{name}
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+
+from keras_contrastive import datasets
+from keras_contrastive import metrics
+from keras_contrastive.cli.arguments import add_command
+from keras_contrastive.cli.arguments import add_training
+from keras_contrastive.cli.arguments import positive_number
+from keras_contrastive.cli.defaults import build_encoder
+from keras_contrastive.cli.defaults import choose_settings
+from keras_contrastive.cli.defaults import fits_in_memory
+from keras_contrastive.cli.defaults import has_accelerator
+from keras_contrastive.cli.defaults import loaded_size
+from keras_contrastive.cli.held_out import every_image
+from keras_contrastive.cli.images import max_bad_fraction
+from keras_contrastive.cli.report import write_report
+from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.losses.decoupled_nt_xent_loss import DecoupledNTXentLoss
+from keras_contrastive.losses.nt_xent_loss import NTXentLoss
+from keras_contrastive.models.byol_model import BYOLModel
+from keras_contrastive.models.dino_model import DINOModel
+from keras_contrastive.models.moco_model import MoCoModel
+from keras_contrastive.models.nnclr_model import NNCLRModel
+from keras_contrastive.models.simclr_model import SimCLRModel
+from keras_contrastive.models.simsiam_model import SimSiamModel
+from keras_contrastive.models.swav_model import SwAVModel
+from keras_contrastive.optimizers.learning_rate import warmup_cosine
+
+
+class Method(NamedTuple):
+    """A method of the command line.
+
+    Attributes:
+        title: How the papers call it.
+        make: Function of the encoder, the batch size and the number of steps
+            of the whole run, that makes the model.
+    """
+
+    title: str
+    make: Callable
+
+
+METHODS = {
+    "simclr": Method(
+        "SimCLR", lambda encoder, batch_size, steps: SimCLRModel(encoder)
+    ),
+    "moco": Method(
+        "MoCo v2, whose negatives wait in a queue",
+        lambda encoder, batch_size, steps: MoCoModel(
+            encoder, queue_size=queue_size(batch_size, steps)
+        ),
+    ),
+    "byol": Method(
+        "BYOL, which has a slow teacher and no negatives",
+        lambda encoder, batch_size, steps: BYOLModel(
+            encoder, total_steps=steps
+        ),
+    ),
+    "simsiam": Method(
+        "SimSiam, which has neither teacher nor negatives",
+        lambda encoder, batch_size, steps: SimSiamModel(encoder),
+    ),
+    "nnclr": Method(
+        "NNCLR, whose positives are nearest neighbors",
+        lambda encoder, batch_size, steps: NNCLRModel(
+            encoder, queue_size=queue_size(batch_size, steps)
+        ),
+    ),
+    "swav": Method(
+        "SwAV, which predicts clusters",
+        lambda encoder, batch_size, steps: SwAVModel(
+            encoder, num_prototypes=min(512, 2 * batch_size)
+        ),
+    ),
+    "dino": Method(
+        "DINO, which predicts a teacher's classes",
+        lambda encoder, batch_size, steps: DINOModel(
+            encoder, num_prototypes=512, total_steps=steps
+        ),
+    ),
+}
+# Those of SimCLR that need no labels and two views.
+LOSSES = ("nt_xent", "decoupled", "barlow_twins", "vicreg", "lejepa")
+WITH_TEMPERATURE = {"nt_xent": NTXentLoss, "decoupled": DecoupledNTXentLoss}
+
+
+def queue_size(batch_size, steps):
+    """Embeddings in a queue: 4,096, or those of half the run's steps."""
+    return min(4096, batch_size * max(1, steps // 2))
+
+
+def add_parsers(commands):
+    for name, method in METHODS.items():
+        help_text = __doc__.replace("{name}", name).replace(
+            "without labels.", f"without labels, by {method.title}.", 1
+        )
+        parser = add_command(commands, name, help_text)
+        add_training(parser, f"runs/{name}")
+        parser.set_defaults(run=run, method=name, loss=None, temperature=None)
+        if name == "simclr":
+            parser.add_argument(
+                "--loss",
+                choices=LOSSES,
+                default="nt_xent",
+                help="(%(default)s)",
+            )
+            parser.add_argument(
+                "--temperature",
+                type=positive_number,
+                metavar="X",
+                help="of the losses nt_xent and decoupled (0.2)",
+            )
+
+
+def choose_loss(args):
+    """The loss for `compile`, and the settings that name it."""
+    if args.loss not in WITH_TEMPERATURE:
+        if args.temperature is not None:
+            raise ValueError(
+                "--temperature is for --loss nt_xent and decoupled. Received: "
+                f"--temperature {args.temperature} with --loss {args.loss}"
+            )
+        return args.loss, {"loss": args.loss} if args.loss else {}
+    temperature = 0.2 if args.temperature is None else args.temperature
+    settings = {"temperature": temperature}
+    if args.loss != "nt_xent":  # runs of earlier versions do not name theirs
+        settings["loss"] = args.loss
+    return WITH_TEMPERATURE[args.loss](temperature), settings
+
+
+def run(args):
+    folder = RunFolder(args.run_folder)
+    folder.check_unfinished()
+    folder.forget_start()
+    source = args.folder.resolve()
+    split = folder.split()
+    if split is None:
+        split = every_image(datasets.image_folder(source).paths)
+    paths = [record.image for record in split.train]
+    chosen = choose_settings(args, split.num_train, has_accelerator())
+    loss, loss_settings = choose_loss(args)
+    settings = {
+        "model": args.method,
+        "folder": str(source),
+        "num_images": split.num_train,
+        **chosen._asdict(),
+        "learning_rate": args.learning_rate,
+        **loss_settings,
+        "seed": args.seed,
+    }
+    folder.check_settings(settings)
+    print(f"{len(paths):,} images: {chosen}")
+    keras.utils.set_random_seed(args.seed)
+    dataset = datasets.ImageDataset(
+        paths,
+        chosen.batch_size,
+        loaded_size(chosen.image_size),
+        seed=args.seed,
+        cache=fits_in_memory(len(paths), chosen.image_size),
+        max_bad_fraction=max_bad_fraction(len(paths)),
+    )
+    steps = chosen.epochs * len(dataset)
+    encoder = build_encoder(chosen.encoder, chosen.image_size)
+    model = METHODS[args.method].make(encoder, chosen.batch_size, steps)
+    model.compile(
+        keras.optimizers.Adam(
+            warmup_cosine(args.learning_rate, steps, warmup_steps=steps // 10)
+        ),
+        loss,
+        [
+            metrics.ContrastiveAccuracy(),
+            metrics.Alignment(),
+            metrics.Uniformity(),
+            metrics.EffectiveRank(),
+        ],
+    )
+    with folder.training(settings, split):
+        model.fit(
+            dataset,
+            epochs=chosen.epochs,
+            callbacks=[dataset.follow_epochs(), *folder.callbacks()],
+        )
+        folder.save(model)
+        write_report(folder)
