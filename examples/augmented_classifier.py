@@ -2,7 +2,7 @@
 
     python examples/augmented_classifier.py
 
-Trains the same classifier on few labelled images twice, with and without
+Trains the same classifier on few labeled images twice, with and without
 `keras_contrastive.layers` in front: they are Keras layers like any other,
 compiled with the model, active in `fit` and inactive in `evaluate`.
 """
@@ -40,7 +40,7 @@ def classifier(augmentation):
 
 augmentations = {
     "none": [keras.layers.Rescaling(1 / 255)],
-    "crop, flip, colour": [
+    "crop, flip, color": [
         # Integer images become floats in [0, 1] in the first of them.
         kc.layers.RandomResizedCrop(32, 32, scale=(0.7, 1.0)),
         kc.layers.RandomFlip(),

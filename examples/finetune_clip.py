@@ -37,7 +37,7 @@ args.output.mkdir(parents=True, exist_ok=True)
 
 
 def pictures(count, seed):
-    """Records of coloured shapes, in place of photographs."""
+    """Records of colored shapes, in place of photographs."""
     data = kc.datasets.shapes(count, image_size=32, seed=seed)
     pairs = zip(data.images, data.captions, strict=True)
     return [

@@ -2,7 +2,7 @@
 
     make quickstart
 
-Trains a small encoder on unlabelled pictures of colored shapes and asks, with
+Trains a small encoder on unlabeled pictures of colored shapes and asks, with
 labels it never saw, what its representation knows of their color: against the
 raw pixels and the same encoder before training.
 """

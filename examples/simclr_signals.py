@@ -2,7 +2,7 @@
 
     python examples/simclr_signals.py
 
-Trains a small convolutional encoder on unlabelled waves of six forms and asks,
+Trains a small convolutional encoder on unlabeled waves of six forms and asks,
 with labels that it never saw, what its representation knows of the form:
 against the raw values and the same encoder before training. Runs on any
 backend. `--output` gets the table, a picture of the embeddings, and a

@@ -38,8 +38,8 @@ class RepresentationEvaluation(PeriodicEvaluation):
         name: str,
     ):
         super().__init__([name], every_n_epochs)
-        _check_labelled(train_data, "train_data")
-        _check_labelled(test_data, "test_data")
+        _check_labeled(train_data, "train_data")
+        _check_labeled(test_data, "test_data")
         self.train_data = train_data
         self.test_data = test_data
         self.batch_size = batch_size
@@ -73,7 +73,7 @@ class RepresentationEvaluation(PeriodicEvaluation):
         return features, labels
 
 
-def _check_labelled(data, name):
+def _check_labeled(data, name):
     """Raises for arrays without labels; datasets are read later."""
     if not is_arrays(data):
         return

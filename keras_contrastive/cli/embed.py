@@ -2,7 +2,7 @@
 
 The file holds `paths` (from DIR), `embeddings` (one row an image), and, where
 subfolders are classes, `labels` and `class_names`. With a SimCLR model the rows
-are its representation, with CLIP its normalised image embedding.
+are its representation, with CLIP its normalized image embedding.
 
     python -m keras_contrastive embed ~/photographs --output vectors.npz
     python -c 'import numpy; print(numpy.load("vectors.npz")["embeddings"])'

@@ -113,7 +113,7 @@ def _normalization(preset, converter, mean, std):
     if converter is None:
         raise ValueError(
             "`mean` and `std` must be given for a preset without image "
-            "converter, which does not say how its images were normalised. "
+            "converter, which does not say how its images were normalized. "
             f"Received: mean={mean}, std={std}, preset={preset!r}"
         )
     scale = np.broadcast_to(

@@ -46,7 +46,7 @@ def _warn_of_local_batch_norm(model):
     ]
     if local:
         warnings.warn(
-            f"{len(local)} layers, {local[0]!r} among them, normalise by "
+            f"{len(local)} layers, {local[0]!r} among them, normalize by "
             "the examples of one replica only: training differs from that "
             "on one device, and embeddings show which replica they are "
             "of. Use keras_contrastive.layers.BatchNormalization, or "

@@ -78,8 +78,8 @@ def _images(finding, where, is_step, training):
         f"{finding.expected}. Received: images that span "
         f"[{finding.low:g}, {finding.high:g}], in "
         f"{_amount(finding, 'images', where, is_step)}. "
-        "Images normalised by mean and standard deviation belong behind the "
-        "augmenter, not before it: make the normalisation the first layer of "
+        "Images normalized by mean and standard deviation belong behind the "
+        "augmenter, not before it: make the normalization the first layer of "
         "the encoder. Divide other integers by their highest value."
     )
 

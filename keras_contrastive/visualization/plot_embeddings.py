@@ -150,7 +150,7 @@ def check_labels(labels, length, class_names):
     return labels
 
 
-def colour_of(label):
+def color_of(label):
     return PALETTE[label % len(PALETTE)]
 
 
@@ -173,7 +173,7 @@ def scatter(axes, points, labels, faint):
         axes.scatter(
             *points[group].T,
             s=size,
-            c=[colour_of(label) for label in labels[group]],
+            c=[color_of(label) for label in labels[group]],
             marker=str(marker),
             alpha=alpha,
             linewidths=0,
@@ -190,7 +190,7 @@ def draw_thumbnails(axes, points, labels, images):
     width = THUMBNAIL_INCHES + THUMBNAIL_FRAME_INCHES
     zoom = 72 * THUMBNAIL_INCHES / max(images.shape[1:3])
     for index in apart(positions, width):
-        frame = NEUTRAL if labels is None else colour_of(labels[index])
+        frame = NEUTRAL if labels is None else color_of(labels[index])
         thumbnail = AnnotationBbox(
             OffsetImage(images[index], zoom=zoom),
             points[index],
@@ -221,7 +221,7 @@ def add_classes(figure, labels, class_names):
             [],
             linestyle="",
             marker=marker_of(label),
-            color=colour_of(label),
+            color=color_of(label),
         )
         for label in classes
     ]

@@ -154,7 +154,7 @@ def draw_curves(axes, curves):
     from matplotlib.ticker import MaxNLocator
 
     lines = []
-    for colour, (name, values) in zip(
+    for color, (name, values) in zip(
         PALETTE * (1 + len(curves) // len(PALETTE)),
         curves.items(),
         strict=False,
@@ -163,7 +163,7 @@ def draw_curves(axes, curves):
         lines += axes.plot(
             epochs,
             values[epochs - 1],
-            color=colour,
+            color=color,
             label=name,
             # A single epoch gives no line.
             marker="o" if len(epochs) <= 20 else None,

@@ -17,7 +17,7 @@ from keras_contrastive.visualization.figure import save_figure
 from keras_contrastive.visualization.figure import to_pictures
 from keras_contrastive.visualization.figure import wrap
 
-COLOUR_MAP = "Blues"
+COLOR_MAP = "Blues"
 FRAME = "#bd1f01"  # of the correct pairs
 MARGIN = 0.15  # inches, like the sizes below
 CAPTION_CHARACTERS = 34
@@ -109,7 +109,7 @@ def plot_similarity(
         layout="none",
     )
     axes = add_box(figure, left, top, width, height)
-    mesh = axes.imshow(similarity, cmap=COLOUR_MAP, aspect="auto")
+    mesh = axes.imshow(similarity, cmap=COLOR_MAP, aspect="auto")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.xaxis.tick_top()

@@ -39,15 +39,15 @@ def pca(features, num_components=2):
         `(scores, explained)`: `(n, num_components)`, and the fraction of the
         variance that each component explains, `(num_components,)`.
     """
-    centred = features - features.mean(axis=0)
-    _, singular_values, axes = np.linalg.svd(centred, full_matrices=False)
+    centered = features - features.mean(axis=0)
+    _, singular_values, axes = np.linalg.svd(centered, full_matrices=False)
     variances = singular_values**2
     axes = axes[:num_components]
     largest = np.abs(axes).argmax(axis=1)
     axes *= np.sign(axes[np.arange(len(axes)), largest])[:, None]
     # Equal rows have no variance to explain.
     explained = variances[:num_components] / max(variances.sum(), 1e-30)
-    return centred @ axes.T, explained
+    return centered @ axes.T, explained
 
 
 def tsne(features):

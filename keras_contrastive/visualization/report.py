@@ -20,7 +20,7 @@ from keras_contrastive.visualization.plot_similarity import plot_similarity
 from keras_contrastive.visualization.plot_views import plot_views
 
 SHOWN = 6  # number of images in a picture that shows a few
-NEIGHBOURS = 20
+NEIGHBORS = 20
 
 
 def report(
@@ -106,7 +106,7 @@ def report(
     pictures["Views"] = plot_views(images[:SHOWN], views_of(model))
     if len(images) > 1:  # A single image has no neighbors.
         if labels is not None:
-            numbers["kNN accuracy, among these images"] = neighbours_agree(
+            numbers["kNN accuracy, among these images"] = neighbors_agree(
                 embeddings, np.asarray(labels)
             )
         pictures["Embeddings"] = plot_embeddings(
@@ -144,9 +144,9 @@ def unit(embeddings):
     return embeddings / np.maximum(norms, 1e-12)
 
 
-def neighbours_agree(embeddings, labels):
+def neighbors_agree(embeddings, labels):
     """kNN accuracy of every second image among the others."""
-    k = min(NEIGHBOURS, len(embeddings) // 2)
+    k = min(NEIGHBORS, len(embeddings) // 2)
     predicted = knn_classify(
         embeddings[::2], labels[::2], embeddings[1::2], k=k
     )

@@ -1,4 +1,4 @@
-"""Image backbones of other packages, randomly initialised, as encoders.
+"""Image backbones of other packages, randomly initialized, as encoders.
 
 By package and family, each a function that makes the backbone. They are as
 small as their constructors let them be; those of keras.applications have one

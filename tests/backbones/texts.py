@@ -1,4 +1,4 @@
-"""Text backbones of keras-hub, randomly initialised, as encoders.
+"""Text backbones of keras-hub, randomly initialized, as encoders.
 
 By family: a function that makes the backbone, and the arguments that `pooled`
 needs. `keras_nlp` is another name of the same package.

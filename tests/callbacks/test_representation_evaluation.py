@@ -161,7 +161,7 @@ def test_bad_arguments_are_refused_before_training(change, message):
         KNNEvaluation(**args)
 
 
-def test_unlabelled_data_set_is_refused():
+def test_unlabeled_data_set_is_refused():
     callback = KNNEvaluation([IMAGES], TEST, k=5)
     with pytest.raises(ValueError, match="`train_data` must have labels"):
         fit([callback])

@@ -24,7 +24,7 @@ SMALL = "--image-size 16 --batch-size 16 --epochs 1".split()
 
 @pytest.fixture
 def pictures(make_folder):
-    """A folder with a subfolder for each colour, and captions."""
+    """A folder with a subfolder for each color, and captions."""
     return make_folder(40)
 
 

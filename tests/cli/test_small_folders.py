@@ -20,7 +20,7 @@ SMALL = "--image-size 8 --batch-size 2 --epochs 1".split()
 
 
 def png_of_16_bits(path):
-    """Pillow writes none in colour."""
+    """Pillow writes none in color."""
 
     def chunk(name, content):
         checksum = struct.pack(">I", zlib.crc32(name + content))

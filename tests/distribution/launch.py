@@ -107,7 +107,7 @@ def differences(reference, results, backend, setup):
 
 
 def _free_port(count):
-    """The first of some neighbouring ports that are free."""
+    """The first of some neighboring ports that are free."""
     while True:
         with socket.socket() as first:
             first.bind(("127.0.0.1", 0))

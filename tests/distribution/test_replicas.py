@@ -140,7 +140,7 @@ TENSORFLOW = """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit(images, batch_size=16, callbacks=[ask])
-    assert any("normalise by the examples of one" in str(w) for w in caught)
+    assert any("normalize by the examples of one" in str(w) for w in caught)
     assert seen == [2]
     assert model.predict(images[:3], verbose=0).shape == (3, 4)
 

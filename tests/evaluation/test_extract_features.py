@@ -74,7 +74,7 @@ def test_every_kind_of_data(make, images, labels):
     np.testing.assert_array_equal(found, labels)
 
 
-def test_unlabelled_data(images):
+def test_unlabeled_data(images):
     for data in (images, [images[:6], images[6:]]):
         features, labels = extract_features(mean_color(), data, verbose=0)
         assert features.shape == (10, 3)

@@ -119,7 +119,7 @@ def test_extreme_features_and_temperatures(temperature):
 
 
 def test_votes_neither_overflow_nor_vanish():
-    """At a low temperature, near the neighbours and far from them."""
+    """At a low temperature, near the neighbors and far from them."""
     train, test = (
         np.stack([np.cos(angles), np.sin(angles)], axis=1)
         for angles in (np.radians([0, 30]), np.radians([0, -80]))

@@ -86,7 +86,7 @@ def test_any_record(captions, image_id):
     assert valid.image_id == image_id
 
 
-def grey(number):
+def gray(number):
     stream = io.BytesIO()
     Image.new("L", (5, 4), 8 * number).save(stream, "PNG")
     return stream.getvalue()
@@ -106,7 +106,7 @@ def test_pairs_of_an_archive_belong_together(tmp_path, files, folder):
     members = [
         (
             f"{folder}{number}.{suffix}",
-            str(number).encode() if suffix in ("txt", "cls") else grey(number),
+            str(number).encode() if suffix in ("txt", "cls") else gray(number),
         )
         for number, suffix in files
     ]
@@ -119,7 +119,7 @@ def test_pairs_of_an_archive_belong_together(tmp_path, files, folder):
     for image, caption, _ in examples:
         np.testing.assert_array_equal(image, 8 * int(caption))
     if examples:
-        # What one pass finds: neighbours of one name that are both there.
+        # What one pass finds: neighbors of one name that are both there.
         kept = [(n, s.lower()) for n, s in files if s != "cls"]
         groups = itertools.groupby(kept, key=lambda member: member[0])
         expected = [n for n, group in groups if len(set(group)) == 2]

@@ -72,7 +72,7 @@ def test_sets_of_one_label_are_labels():
         assert float(loss(labels, embeddings)) == pytest.approx(expected)
 
 
-def test_two_views_of_unlabelled_images_are_nt_xent():
+def test_two_views_of_unlabeled_images_are_nt_xent():
     """Khosla et al., section 3.2: with one positive it is SimCLR's loss."""
     z_a, z_b = views(5, 4)
     labels = np.arange(5)

@@ -15,14 +15,14 @@ from tests.models.helpers import weights_of
 
 
 @pytest.mark.parametrize("kind", KINDS_OF_DATA)
-@pytest.mark.parametrize("labelled", [False, True])
-def test_fit_takes_every_kind_of_data(kind, labelled):
+@pytest.mark.parametrize("labeled", [False, True])
+def test_fit_takes_every_kind_of_data(kind, labeled):
     images, labels = images_and_labels()
-    model = simclr(num_classes=4 if labelled else None)
-    data = kind((images, labels) if labelled else images)
+    model = simclr(num_classes=4 if labeled else None)
+    data = kind((images, labels) if labeled else images)
     history = model.fit(data, epochs=2, verbose=0).history
     assert np.isfinite(history["loss"]).all()
-    assert ("probe_accuracy" in history) == labelled
+    assert ("probe_accuracy" in history) == labeled
     assert model.predict(kind(images), verbose=0).shape == (16, 8)
 
 

@@ -35,9 +35,9 @@ def legend_texts(figure):
 
 def test_pca_is_that_of_the_covariance(features):
     scores, explained = pca(features)
-    centred = features - features.mean(axis=0)
-    variances, axes = np.linalg.eigh(centred.T @ centred / len(features))
-    expected = centred @ axes[:, [-1, -2]]
+    centered = features - features.mean(axis=0)
+    variances, axes = np.linalg.eigh(centered.T @ centered / len(features))
+    expected = centered @ axes[:, [-1, -2]]
     signs = np.sign((scores * expected).sum(axis=0))
     np.testing.assert_allclose(scores, signs * expected, atol=1e-10)
     np.testing.assert_allclose(explained, variances[[-1, -2]] / variances.sum())
@@ -64,18 +64,18 @@ def test_points_are_the_principal_components(features, labels):
     assert axes.get_title() == "PCA of 60 embeddings"
 
 
-def test_each_point_has_the_colour_of_its_class(features, labels):
+def test_each_point_has_the_color_of_its_class(features, labels):
     figure = plot_embeddings(features, labels)
     scores, _ = pca(features)
     scatter = figure.axes[0].collections[0]
     drawn = np.asarray(scatter.get_offsets())
-    colours = {}
-    for point, colour in zip(drawn, scatter.get_facecolors(), strict=True):
+    colors = {}
+    for point, color in zip(drawn, scatter.get_facecolors(), strict=True):
         label = labels[np.abs(scores - point).sum(axis=1).argmin()]
-        colours.setdefault(int(label), set()).add(tuple(colour[:3]))
-    assert sorted(colours) == [0, 1, 2]
-    assert all(len(values) == 1 for values in colours.values())
-    assert len(set.union(*colours.values())) == 3
+        colors.setdefault(int(label), set()).add(tuple(color[:3]))
+    assert sorted(colors) == [0, 1, 2]
+    assert all(len(values) == 1 for values in colors.values())
+    assert len(set.union(*colors.values())) == 3
 
 
 def test_legend_names_the_classes_that_occur(features, labels):

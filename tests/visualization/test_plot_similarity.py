@@ -69,11 +69,11 @@ def test_frames_stand_at_the_right_pairs():
     figure = plot_similarity(
         IMAGE_EMBEDDINGS, TEXT_EMBEDDINGS, image_index=[1, 2]
     )
-    centres = [
+    centers = [
         patch.get_center().round().tolist()
         for patch in heat_map(figure).patches
     ]
-    assert centres == [[1, 0], [2, 1]]
+    assert centers == [[1, 0], [2, 1]]
 
 
 def test_many_are_drawn_small(rng):

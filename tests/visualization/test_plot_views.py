@@ -43,8 +43,8 @@ def test_float_tensors_are_shown_as_bytes(images):
 
 
 def test_half_precision_and_one_channel():
-    grey = keras.ops.full((1, 4, 4, 1), 0.5, dtype="bfloat16")
-    for pixels in shown(plot_views(grey, [grey])):
+    gray = keras.ops.full((1, 4, 4, 1), 0.5, dtype="bfloat16")
+    for pixels in shown(plot_views(gray, [gray])):
         np.testing.assert_array_equal(pixels, np.full((4, 4, 3), 128))
 
 
@@ -94,7 +94,7 @@ def test_pyplot_is_not_used(images):
         (lambda x: {"images": x * np.nan}, "`images` .*from 0 to 1.*nan"),
         (lambda x: {"views": [x, x[..., :2]]}, r"`views\[1\]` .*shape"),
         (lambda x: {"views": [x[:2]]}, r"`views\[0\]` .* 4 images.*2"),
-        (lambda x: {"num_images": 0}, "`num_images` .*at least 1.*0"),
+        (lambda x: {"num_images": 0}, "`num_images` .*positive integer.*0"),
     ],
 )
 def test_bad_arguments(images, change, message):

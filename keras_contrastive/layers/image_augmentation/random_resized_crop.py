@@ -200,8 +200,8 @@ class RandomResizedCrop(RandomImageLayer):
             wide = self.height * width // height
             tall = ops.where(is_tall, tall, self.height)
             wide = ops.where(is_tall, self.width, wide)
-            rows.update(_centre(tall, self.height))
-            columns.update(_centre(wide, self.width))
+            rows.update(_center(tall, self.height))
+            columns.update(_center(wide, self.width))
         return self._resize(images, rows, columns)
 
     def _resize(self, images, rows, columns):
@@ -237,7 +237,7 @@ class RandomResizedCrop(RandomImageLayer):
         }
 
 
-def _centre(resized, output):
+def _center(resized, output):
     """First pixel of the center of an axis; halves are rounded to even."""
     rest = resized - output
     return {"resized_size": resized, "offset": (rest + rest // 2 % 2) // 2}

@@ -52,13 +52,13 @@ def resize_axis(
     resized = backend.cast(resized, "int32")
     # Positions in units of 1 / (2 resized) of a pixel are integers, so that
     # their differences are exact.
-    centre = ops.arange(output_size, dtype="int32") + offset
-    centre = (2 * centre + 1)[:, None] * size
+    center = ops.arange(output_size, dtype="int32") + offset
+    center = (2 * center + 1)[:, None] * size
     reach = 2 * ops.maximum(size, resized)
     radius = RADIUS[interpolation]
 
     def weights(pixel):
-        distance = ops.abs((2 * pixel + 1) * resized - centre)
+        distance = ops.abs((2 * pixel + 1) * resized - center)
         distance = backend.cast(distance, "float32") / backend.cast(
             reach, "float32"
         )
@@ -70,7 +70,7 @@ def resize_axis(
     if input_size is not None:
         taps = math.ceil(2 * radius * max(1, input_size / output_size))
         if taps * PRODUCTS_PER_TAP < input_size:
-            first = centre - radius * reach - resized
+            first = center - radius * reach - resized
             first = ops.floor_divide(first, 2 * resized) + 1
             pixel = first + ops.arange(taps, dtype="int32")
             index = start + ops.clip(pixel, 0, size - 1)

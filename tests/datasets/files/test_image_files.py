@@ -31,7 +31,7 @@ def distance(a, b):
     return np.abs(np.asarray(a, dtype=float) - np.asarray(b)).mean()
 
 
-def test_short_side_resized_and_centre_cropped():
+def test_short_side_resized_and_center_cropped():
     image = picture(90, 60)
     resized = image.resize((48, 32), Image.BICUBIC)
     expected = np.asarray(resized.crop((8, 0, 40, 32)))
@@ -124,8 +124,8 @@ def test_damaged_metadata_do_no_harm():
 def test_modes(mode):
     image = picture()
     if mode == "I;16":
-        grey = np.asarray(picture(mode="L"))
-        image = Image.fromarray(grey.astype(np.uint16) * 257)
+        gray = np.asarray(picture(mode="L"))
+        image = Image.fromarray(gray.astype(np.uint16) * 257)
         expected = load_image(encode(picture(mode="L")), 16)
     else:
         image = picture(mode=mode)

@@ -121,8 +121,8 @@ def test_captions_name_every_factor_somewhere(data):
     assert len(set(data.captions)) > 1000
 
 
-def centre_colors(images, factors, radii):
-    """Mean color of the pixels from `radii[0]` to `radii[1]` off centre."""
+def center_colors(images, factors, radii):
+    """Mean color of the pixels from `radii[0]` to `radii[1]` off center."""
     size = images.shape[1]
     grid = (np.arange(size) + 0.5) / size - 0.5
     x = grid[None, None, :] - factors["x"][:, None, None]
@@ -148,13 +148,13 @@ def test_shape_and_background_show_their_colors():
     factors = data.factors
     ring = factors["shape"] == FACTORS["shape"].index("ring")
     plain = factors["texture"] == FACTORS["texture"].index("plain")
-    inner = centre_colors(data.images, factors, (0, 0.4))
-    rim = centre_colors(data.images, factors, (0.6, 0.85))
+    inner = center_colors(data.images, factors, (0, 0.4))
+    rim = center_colors(data.images, factors, (0.6, 0.85))
     shape_colors = np.where(ring[:, None], rim, inner)
     hits = nearest_hue(shape_colors) == factors["color"]
     assert hits[plain].mean() > 0.97
     assert hits.mean() > 0.8
-    outer = centre_colors(data.images, factors, (1.5, 9))
+    outer = center_colors(data.images, factors, (1.5, 9))
     assert np.mean(nearest_hue(outer) == factors["background_color"]) > 0.8
     # The ring's hole shows the background.
     holes = nearest_hue(inner[ring]) == factors["background_color"][ring]
@@ -190,11 +190,14 @@ def test_raw_pixels_do_not_tell_the_shape():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_examples": 0}, "`num_examples` .* at least 1.*num_examples=0"),
+        (
+            {"num_examples": 0},
+            "`num_examples` .* positive integer.*num_examples=0",
+        ),
         ({"num_examples": 2.5}, "`num_examples` .* integer.*2.5"),
         ({"image_size": 4}, "`image_size` .* at least 8.*image_size=4"),
         ({"image_size": (32, 32)}, "`image_size` .* integer"),
-        ({"seed": -1}, "`seed` .* at least 0.*seed=-1"),
+        ({"seed": -1}, "`seed` .* of 0 or more.*seed=-1"),
         ({"seed": None}, "`seed` .* integer.*None"),
         ({"label": "x"}, "`label` must be one of shape, color.*'x'"),
     ],

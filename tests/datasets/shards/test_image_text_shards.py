@@ -29,7 +29,7 @@ def encode(number, format="PNG", size=(9, 6)):
 
 
 def example(number, suffix="png"):
-    """A grey picture of brightness `number`, with that number as caption."""
+    """A gray picture of brightness `number`, with that number as caption."""
     format = {"jpg": "JPEG"}.get(suffix, suffix.upper())
     return {suffix: encode(number, format), "txt": str(number).encode()}
 

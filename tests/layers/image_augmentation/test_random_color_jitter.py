@@ -74,10 +74,10 @@ def test_order_matters(rng):
 
 
 @pytest.mark.parametrize("turn", [-0.5, -1 / 6, 0.0, 0.1, 1 / 3, 0.5])
-def test_hue_of_special_colours(turn):
+def test_hue_of_special_colors(turn):
     # Primaries, their mixtures, black, white and grays.
-    colours = np.array(list(itertools.product((0, 0.5, 1), repeat=3)))
-    images = colours.reshape(1, 9, 3, 3)
+    colors = np.array(list(itertools.product((0, 0.5, 1), repeat=3)))
+    images = colors.reshape(1, 9, 3, 3)
     one = np.ones(1, "float32")
     actual = apply(
         RandomColorJitter(0, 0, 0, 0.5),

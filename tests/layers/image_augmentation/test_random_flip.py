@@ -19,8 +19,8 @@ def test_probability(probability):
     flipped = draw(RandomFlip(probability, seed=0), 4000)["apply"]
     assert abs(flipped.mean() - probability) < 0.03
     if 0 < probability < 1:
-        neighbours = np.corrcoef(flipped[:-1], flipped[1:])[0, 1]
-        assert abs(neighbours) < 0.06
+        neighbors = np.corrcoef(flipped[:-1], flipped[1:])[0, 1]
+        assert abs(neighbors) < 0.06
     else:
         assert flipped.mean() == probability
 

@@ -6,7 +6,7 @@ from tests.layers.image_augmentation.helpers import apply
 from tests.layers.image_augmentation.helpers import draw
 
 
-def test_takes_the_colour_out(rng):
+def test_takes_the_color_out(rng):
     images = rng.random((2, 4, 5, 3), dtype="float32")
     actual = apply(RandomGrayscale(0.5), images, apply=np.array([True, False]))
     gray = images[0] @ np.array([0.299, 0.587, 0.114])
