@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
-from tests.encoders.marks import slow_on_jax
 
 pytestmark = pytest.mark.one_backend
 
@@ -58,7 +57,7 @@ def test_quickstart_clip(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "method", ["lit", pytest.param("full", marks=slow_on_jax)]
+    "method", ["lit", pytest.param("full", marks=pytest.mark.slow)]
 )
 def test_finetune_clip(method, tmp_path):
     for package in ("safetensors", "tokenizers", "PIL"):
@@ -93,11 +92,13 @@ def test_distributed():
     assert "Trained on 2 devices." in out
 
 
+@pytest.mark.slow
 def test_augmented_classifier():
     out = run("augmented_classifier.py", "--images", 256, "--epochs", 1)
     assert out.count(": train ") == 2
 
 
+@pytest.mark.slow
 def test_simclr_signals(tmp_path):
     pytest.importorskip("matplotlib")
     size = ("--signals", 512, "--epochs", 1)
@@ -107,6 +108,7 @@ def test_simclr_signals(tmp_path):
     assert (tmp_path / "embeddings.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [
