@@ -2,9 +2,11 @@
 
     python -m tests.distribution.training_run OUTPUT.npz --devices 2
 
-Trains SimCLR (BatchNorm, LARS, a probe) and CLIP (AdamW, a learnable scale,
-several captions per image) on fixed batches and views, and writes each step's
-loss and metrics, and the weights afterwards. `--devices` is the number of
+Trains SimCLR (BatchNorm, LARS, a probe), CLIP (AdamW, a learnable scale,
+several captions per image), MoCo, BYOL and NNCLR (teachers, queues,
+predictors), SwAV and DINO (crops of two sizes, prototypes) on fixed batches and
+views, and writes each step's loss and metrics, and the weights afterwards.
+`--methods` names some of them. `--devices` is the number of
 replicas in this process; several processes meet at `--meeting-point`, as
 process `--rank` of `--world-size`.
 """
@@ -21,6 +23,7 @@ parser.add_argument("--world-size", default=1, type=int)
 parser.add_argument("--meeting-point", help="host:port, or a file on PyTorch")
 parser.add_argument("--model-parallel", action="store_true", help="JAX")
 parser.add_argument("--microbatches", type=int, help="per step")
+parser.add_argument("--methods", nargs="+", help="all by default")
 parser.add_argument("--dtype", default="float32", help="dtype policy")
 
 STEPS, BATCH = 10, 16
@@ -90,12 +93,10 @@ def make_clip(kc, keras, **compile_arguments):
     return model
 
 
-def make_own(name):
-    """A method of docs/adding_a_method.md: a teacher, and a queue or none."""
+def make_relative(name, **arguments):
+    """A relative of SimCLR with a predictor, a teacher or a queue."""
 
     def make(kc, keras, **compile_arguments):
-        from tests.models import own_methods
-
         layers = keras.layers
         encoder = keras.Sequential(
             [
@@ -105,15 +106,62 @@ def make_own(name):
             ]
         )
         whole = kc.layers.RandomResizedCrop(12, 12, scale=(1, 1), ratio=(1, 1))
-        model = getattr(own_methods, name)(encoder, whole)
-        model.compile(keras.optimizers.SGD(0.01), **compile_arguments)
+        model = getattr(kc, name)(
+            encoder,
+            kc.layers.ProjectionHead(16, 8),
+            whole,
+            predictor=kc.layers.ProjectionHead(16, 8),
+            num_classes=4,
+            **arguments,
+        )
+        model.compile(keras.optimizers.SGD(0.003), **compile_arguments)
         return model
 
     return make
 
 
+def make_prototypes(name):
+    """A method of crops of two sizes, here each of the whole image."""
+
+    def make(kc, keras, **compile_arguments):
+        layers = keras.layers
+        encoder = keras.Sequential(
+            [
+                keras.Input((None, None, 3)),
+                layers.Conv2D(8, 3, strides=2, activation="relu"),
+                layers.GlobalAveragePooling2D(),
+            ]
+        )
+        whole, small = (
+            kc.layers.RandomResizedCrop(size, size, scale=(1, 1), ratio=(1, 1))
+            for size in (12, 6)
+        )
+        model = getattr(kc, name)(
+            encoder,
+            kc.layers.ProjectionHead(8, 4),
+            kc.layers.MultiCrop(whole, small, num_local=2),
+            num_prototypes=6,
+            num_classes=4,
+        )
+        model.compile(keras.optimizers.SGD(0.003), **compile_arguments)
+        return model
+
+    return make
+
+
+METHODS = {
+    "simclr": make_simclr,
+    "clip": make_clip,
+    "moco": make_relative("MoCoModel", queue_size=64),
+    "byol": make_relative("BYOLModel", total_steps=20),
+    "nnclr": make_relative("NNCLRModel", queue_size=64),
+    "swav": make_prototypes("SwAVModel"),
+    "dino": make_prototypes("DINOModel"),
+}
+
+
 def data_of(np, rank, world_size):
-    """The arguments `x` and `y` of `fit`, of both methods."""
+    """The arguments `x` and `y` of `fit`, of all methods."""
     rng = np.random.default_rng(0)
     n = STEPS * BATCH
     shade = rng.uniform(size=(n, 1, 1, 3))
@@ -134,8 +182,11 @@ def data_of(np, rank, world_size):
     return {
         "simclr": ((a, b), labels),
         "clip": (clip, None),
-        "moco": (a, None),
-        "byol": (a, None),
+        "moco": (a, labels),
+        "byol": (a, labels),
+        "nnclr": (a, labels),
+        "swav": (a, labels),
+        "dino": (a, labels),
     }
 
 
@@ -147,14 +198,16 @@ def start_from_known_weights(model, np):
             scale = np.prod(variable.shape[:-1]) ** -0.5
             values = scale * rng.normal(size=tuple(variable.shape))
             variable.assign(values.astype("float32"))
-    if hasattr(model, "teacher"):
+    if hasattr(model, "predictor"):
         # A bias that has no gradient but rounding is compared too.
         for variable in model.trainable_variables:
             if len(variable.shape) == 1:
                 values = rng.uniform(0.5, 1.5, variable.shape)
                 variable.assign(values.astype("float32"))
-        source = model.student if hasattr(model, "student") else model.online
-        model.teacher.copy_weights(source)
+    if hasattr(model, "student"):
+        model.teacher.copy_weights(model.student)
+    elif hasattr(model, "teacher"):
+        model.teacher.copy_weights(model.encoder, model.projector)
     if hasattr(model, "queue"):
         values = rng.normal(size=(model.queue.size, model.queue.dim))
         values /= np.linalg.norm(values, axis=1, keepdims=True)
@@ -182,12 +235,8 @@ def run(args):
         devices = 1 if keras.backend.backend() == "jax" else args.devices
         own = BATCH // args.world_size // devices
         compile_arguments["microbatch_size"] = own // args.microbatches
-    for method, make in (
-        ("simclr", make_simclr),
-        ("clip", make_clip),
-        ("moco", make_own("MoCoModel")),
-        ("byol", make_own("BYOLModel")),
-    ):
+    for method in args.methods or METHODS:
+        make = METHODS[method]
         keras.utils.set_random_seed(0)
         model = make(kc, keras, **compile_arguments)
         if not model.built:

@@ -1,6 +1,7 @@
 """The base class, with the methods of docs/adding_a_method.md.
 
-On several devices they are in `tests/distribution/test_many_equal_one.py`.
+The package's own versions are in `test_methods.py`, and on several devices in
+`tests/distribution/test_many_equal_one.py`.
 """
 
 import functools
