@@ -10,21 +10,23 @@ from benchmarks import peers
 from tests.test_examples import CIFAR10
 from tests.test_examples import ROOT
 
-pytestmark = pytest.mark.one_backend
+pytestmark = [
+    pytest.mark.one_backend,
+    pytest.mark.skipif(
+        keras.backend.backend() != "tensorflow",
+        reason="one backend is enough: the benchmarks start processes",
+    ),
+    pytest.mark.skipif(
+        not (CIFAR10 / "cifar10").is_dir(),
+        reason="CIFAR-10 is not prepared in ../shared/data/tfds",
+    ),
+    pytest.mark.skipif(
+        not (peers.FOLDER / "complete").exists(),
+        reason="the peers are not installed: benchmarks/peers.py",
+    ),
+]
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="one backend is enough: the benchmark starts processes of its own",
-)
-@pytest.mark.skipif(
-    not (CIFAR10 / "cifar10").is_dir(),
-    reason="CIFAR-10 is not prepared in ../shared/data/tfds",
-)
-@pytest.mark.skipif(
-    not (peers.FOLDER / "complete").exists(),
-    reason="the peers are not installed: benchmarks/peers.py",
-)
 def test_simclr_beside_lightly(tmp_path):
     size = "--images 64 --test-images 32 --epochs 2 --width 4 --batch-size 32"
     command = [
@@ -38,3 +40,21 @@ def test_simclr_beside_lightly(tmp_path):
     assert "| lightly | " in table
     assert len(list(tmp_path.glob("runs/*/result.json"))) == 2
     assert (tmp_path / "quality_simclr.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_methods_beside_lightly(tmp_path):
+    # Width 4 crashes in oneDNN's backward pass on PyTorch 2.13.
+    size = "--images 64 --test-images 32 --epochs 2 --width 8 --batch-size 32"
+    command = [
+        *(sys.executable, ROOT / "benchmarks/quality/methods.py"),
+        *("--methods", "moco,dino", "--data-dir", CIFAR10, "--seeds", "0"),
+        *(*size.split(), "--output", tmp_path / "runs"),
+        *("--results", tmp_path),
+    ]
+    subprocess.run(command, check=True)
+    table = (tmp_path / "quality_methods.md").read_text()
+    assert "kNN, keras_contrastive, torch | kNN, lightly |" in table
+    assert "\n| moco | " in table
+    assert "\n| dino | " in table
+    assert len(list(tmp_path.glob("runs/*/result.json"))) == 4

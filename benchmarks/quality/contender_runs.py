@@ -28,8 +28,9 @@ def ours(backend, script, **changes):
     return HERE / script, sys.executable, variables, changes
 
 
-def peer(script):
-    return HERE / script, peers.python(), {}, {}
+def peer(script, **changes):
+    """As `ours`, of a script that the peers' interpreter runs."""
+    return HERE / script, peers.python(), {}, changes
 
 
 def beside(backends, script, others):

@@ -64,8 +64,8 @@ def make_data(args):
     return path, data
 
 
-def evaluator(data):
-    """Scores what a run has left in its folder."""
+def evaluator(data, linear=True):
+    """Scores what a run has left in its folder, by kNN and a linear probe."""
 
     def evaluate(output):
         scores = {}
@@ -78,9 +78,10 @@ def evaluator(data):
             k = min(200, len(train))
             found = kc.evaluation.knn_classify(train, labels, test, k=k)
             scores[f"{name}_knn"] = float((found == truth).mean())
-            scores[f"{name}_linear"] = kc.evaluation.linear_probe(
-                train, labels, test, truth, verbose=0
-            )["accuracy"]
+            if linear:
+                scores[f"{name}_linear"] = kc.evaluation.linear_probe(
+                    train, labels, test, truth, verbose=0
+                )["accuracy"]
         return scores
 
     return evaluate

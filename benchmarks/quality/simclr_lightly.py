@@ -58,27 +58,64 @@ def features(backbone, images, batch_size):
     return torch.cat(batches).numpy()
 
 
-def run(case):
-    torch.manual_seed(case["seed"])
-    data = np.load(case["data"])
+def make_backbone(case):
+    """lightly's CIFAR ResNet-18, images to vectors of 8 times the width."""
     resnet = ResNetGenerator("resnet-18", width=case["width"] / 64)
-    dim = resnet.linear.in_features
     backbone = nn.Sequential(
         *list(resnet.children())[:-1], nn.AdaptiveAvgPool2d(1), nn.Flatten()
     )
     # `ResNet.forward` has this ReLU between its first two children.
     backbone.insert(2, nn.ReLU())
-    head = SimCLRProjectionHead(dim, dim, 128)
-    criterion = NTXentLoss(case["temperature"])
-    parameters = [*backbone.parameters(), *head.parameters()]
+    return backbone
+
+
+class JointEmbedding(nn.Module):
+    """A method with one network; `forward` is the loss of two views."""
+
+    def __init__(self, backbone, head, criterion):
+        super().__init__()
+        self.backbone, self.head = backbone, head
+        self.criterion = criterion
+
+    def embed(self, first, second):
+        # Both views in one pass, as on the other side.
+        return self.head(self.backbone(torch.cat([first, second]))).chunk(2)
+
+    def forward(self, first, second):
+        return self.criterion(*self.embed(first, second))
+
+    def after_backward(self, epoch):
+        """What the method does with its gradients."""
+
+
+def optimizer_of(case, parameters):
+    rate = case["learning_rate"]
+    if case.get("optimizer") == "adam":
+        return torch.optim.Adam(parameters, rate)
+    return torch.optim.SGD(parameters, rate, momentum=case["momentum"])
+
+
+def train(method, case):
+    """Trains a method and saves its representations before and after.
+
+    Returns:
+        Dict of the losses of the epochs, the seconds of training and the
+        versions.
+    """
+    data = np.load(case["data"])
+    parameters = [each for each in method.parameters() if each.requires_grad]
     peak, decay = case["learning_rate"], case["weight_decay"]
-    optimizer = torch.optim.SGD(parameters, peak, momentum=case["momentum"])
+    optimizer = optimizer_of(case, parameters)
 
     def save(name):
         for split in ("train", "test"):
             np.save(
                 Path(case["output"]) / f"{name}_{split}.npy",
-                features(backbone, data[f"{split}_images"], case["batch_size"]),
+                features(
+                    method.backbone,
+                    data[f"{split}_images"],
+                    case["batch_size"],
+                ),
             )
 
     save("init")
@@ -90,16 +127,15 @@ def run(case):
     )
     total, step = case["epochs"] * len(loader), 0
     losses, start = [], time.perf_counter()
-    for _ in range(case["epochs"]):
+    for epoch in range(case["epochs"]):
         of_epoch = []
         for first, second in loader:
             rate = peak * (1 + math.cos(math.pi * step / total)) / 2
             optimizer.param_groups[0]["lr"] = rate
-            # Both views in one pass, as on the other side.
-            z = head(backbone(torch.cat([first, second])))
-            loss = criterion(*z.chunk(2))
+            loss = method(first, second)
             optimizer.zero_grad()
             loss.backward()
+            method.after_backward(epoch)
             with torch.no_grad():
                 torch._foreach_mul_(parameters, 1 - rate * decay)
             optimizer.step()
@@ -115,7 +151,23 @@ def run(case):
     }
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def run(case):
+    torch.manual_seed(case["seed"])
+    dim = 8 * case["width"]
+    method = JointEmbedding(
+        make_backbone(case),
+        SimCLRProjectionHead(dim, dim, 128),
+        NTXentLoss(case["temperature"]),
+    )
+    return train(method, case)
+
+
+def main(run, description):
+    """Runs the case of the command line and prints what `run` returns."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--run", required=True, help="the case, in JSON")
     print(json.dumps(run(json.loads(parser.parse_args().run))))
+
+
+if __name__ == "__main__":
+    main(run, __doc__.splitlines()[0])

@@ -11,13 +11,10 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 import keras
 import numpy as np
 from contender_runs import keras_versions
-from keras import ops
 
 import keras_contrastive as kc
+from keras_contrastive.losses import DecoupledNTXentLoss
 from keras_contrastive.losses import NTXentLoss
-from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
-from keras_contrastive.losses.logit_blocks import logsumexp_blocks
-from keras_contrastive.normalization import l2_normalize
 
 
 def optimizer_of(case, total):
@@ -27,28 +24,11 @@ def optimizer_of(case, total):
         return kc.optimizers.LARS(schedule, case["momentum"], 1e-6)
     if case.get("optimizer") == "adamw":
         return keras.optimizers.AdamW(schedule)
+    if case.get("optimizer") == "adam":
+        return keras.optimizers.Adam(schedule, epsilon=1e-8)
     return keras.optimizers.SGD(
         schedule, momentum=case["momentum"], weight_decay=case["weight_decay"]
     )
-
-
-class DecoupledNTXentLoss(ContrastiveLoss):
-    """NT-Xent without the positive in the denominator (Yeh et al., 2022)."""
-
-    def call(self, z_a, z_b):
-        z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
-        return (self.one_way(z_a, z_b) + self.one_way(z_b, z_a)) / 2
-
-    def one_way(self, queries, others):
-        own = ops.arange(ops.shape(queries)[0], dtype="int32")
-        scale = 1 / self.temperature
-        negatives = ops.logaddexp(
-            *(
-                logsumexp_blocks(queries, keys, scale, excluded=own)
-                for keys in (queries, others)
-            )
-        )
-        return negatives - scale * ops.sum(queries * others, axis=1)
 
 
 def loss_of(case):
@@ -66,29 +46,32 @@ def start_as_pytorch(model):
             layer.kernel.assign(initializer(layer.kernel.shape))
 
 
-def run(case):
-    keras.utils.set_random_seed(case["seed"])
-    data = np.load(case["data"])
-    encoder = kc.models.ResNet18(
+def make_encoder(case):
+    return kc.models.ResNet18(
         stem="cifar",
         width=case["width"],
         zero_init_residual=case.get("zero_init_residual", False),
     )
-    head = kc.layers.ProjectionHead(
-        encoder.output_shape[-1],
-        128,
-        num_layers=case.get("head_layers", 2),
-        output_batch_norm=case.get("output_batch_norm", True),
-    )
-    augmenter = kc.layers.simclr_augmentation(
+
+
+def make_augmenter(case, encoder):
+    return kc.layers.simclr_augmentation(
         "cifar10",
         *encoder.input_shape[1:3],
         strength=case.get("strength", 0.5),
     )
-    model = kc.SimCLRModel(encoder, head, augmenter)
+
+
+def train(model, loss, case):
+    """Trains a model and saves its representations before and after.
+
+    Returns:
+        Dict of the losses of the epochs, the seconds of `fit` and the versions.
+    """
+    data = np.load(case["data"])
     images, batch_size = data["train_images"], case["batch_size"]
     total = case["epochs"] * (len(images) // batch_size)
-    model.compile(optimizer_of(case, total), loss_of(case))
+    model.compile(optimizer_of(case, total), loss)
     if case.get("pytorch_weights"):
         start_as_pytorch(model)
 
@@ -115,7 +98,25 @@ def run(case):
     }
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def run(case):
+    keras.utils.set_random_seed(case["seed"])
+    encoder = make_encoder(case)
+    head = kc.layers.ProjectionHead(
+        encoder.output_shape[-1],
+        128,
+        num_layers=case.get("head_layers", 2),
+        output_batch_norm=case.get("output_batch_norm", True),
+    )
+    model = kc.SimCLRModel(encoder, head, make_augmenter(case, encoder))
+    return train(model, loss_of(case), case)
+
+
+def main(run, description):
+    """Runs the case of the command line and prints what `run` returns."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--run", required=True, help="the case, in JSON")
     print(json.dumps(run(json.loads(parser.parse_args().run))))
+
+
+if __name__ == "__main__":
+    main(run, __doc__.splitlines()[0])
