@@ -63,10 +63,10 @@ class HookedModel(keras.Model):
         # leaves it to the first trace of a step to create variables, and
         # TensorFlow then has to trace the step again.
         if self._distribute_strategy is None:
-            if data_batch is None:
-                data_batch = _element_spec(iterator)
-            if data_batch is not None:
-                self._symbolic_build(data_batch=data_batch)
+            if self.optimizer is not None and all(
+                layer.built for layer in all_layers(self)
+            ):
+                self.optimizer.build(self.trainable_variables)
             return
         # Keras builds the model on the mean of the replicas' batches, which
         # fails with several workers.
@@ -95,16 +95,6 @@ class HookedModel(keras.Model):
 
     def first_replica_batch(self, iterator: Any) -> Any:
         """The batch to build the model on, `None` to let Keras choose."""
-
-
-def _element_spec(iterator):
-    """The shapes of TensorFlow's batches, `None` if they are not dense."""
-    from tensorflow import TensorSpec
-
-    spec = iterator._distributed_dataset.element_spec
-    leaves = keras.tree.flatten(spec)
-    dense = all(isinstance(x, TensorSpec) and x.shape.rank for x in leaves)
-    return spec if dense else None
 
 
 def _first_batch(iterator):
