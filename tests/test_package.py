@@ -102,7 +102,14 @@ def imports_of(path):
 # Each folder imports from the lines above its own only: the table of
 # docs/how_it_works.md from its end to its start.
 FOLDERS = (
-    {"validation", "normalization", "matmul", "fused", "json_files"},
+    {
+        "validation",
+        "data_validation",
+        "normalization",
+        "matmul",
+        "fused",
+        "json_files",
+    },
     {"keras_internals"},
     {"distribution", "text"},
     {"losses", "layers", "optimizers", "datasets"},

@@ -11,7 +11,6 @@ from tests.test_examples import CIFAR10
 from tests.test_examples import ROOT
 
 pytestmark = [
-    pytest.mark.one_backend,
     pytest.mark.skipif(
         keras.backend.backend() != "tensorflow",
         reason="one backend is enough: the benchmarks start processes",

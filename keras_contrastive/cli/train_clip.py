@@ -4,8 +4,8 @@ DIR holds images, and captions: a file captions.csv with the columns image (the
 path from DIR) and caption, one row a caption; or dog.txt beside dog.jpg, one
 line a caption. A tenth of the images (two at least, 1,000 at most) is held
 out, to measure retrieval on. The run folder gets model.keras, tokenizer.json,
-history.csv and report.html. Interrupted, the same command goes on after the
-last finished epoch.
+history.csv and report.html. If a run is interrupted, the same command resumes
+it after the last finished epoch.
 
     python -m keras_contrastive train clip ~/photographs
     python -m keras_contrastive search ~/photographs "a dog in the snow"

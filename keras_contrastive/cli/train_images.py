@@ -2,8 +2,8 @@
 
 DIR holds images, in subfolders if you like. If its subfolders are classes,
 these color the report; training does not see them. The run folder gets
-model.keras, history.csv and report.html. Interrupted, the same command goes on
-after the last finished epoch.
+model.keras, history.csv and report.html. If a run is interrupted, the same
+command resumes it after the last finished epoch.
 
     python -m keras_contrastive train {name} ~/photographs
     python -m keras_contrastive embed ~/photographs --model runs/{name}

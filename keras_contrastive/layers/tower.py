@@ -1,8 +1,8 @@
 import keras
 
+from keras_contrastive.data_validation import check_representation
+from keras_contrastive.data_validation import known_shape
 from keras_contrastive.normalization import l2_normalize
-from keras_contrastive.validation import check_representation
-from keras_contrastive.validation import known_shape
 
 
 class Tower(keras.layers.Layer):

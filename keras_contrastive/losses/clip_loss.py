@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
+from keras_contrastive.data_validation import check_ids
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
 from keras_contrastive.losses.embedding_loss import check_one_per_example
@@ -12,7 +13,6 @@ from keras_contrastive.losses.info_nce import info_nce
 from keras_contrastive.losses.info_nce import multi_positive_info_nce
 from keras_contrastive.losses.info_nce import symmetric_info_nce
 from keras_contrastive.normalization import l2_normalize
-from keras_contrastive.validation import check_ids
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
+from keras_contrastive.data_validation import check_ids
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
 from keras_contrastive.losses.embedding_loss import check_one_per_example
@@ -11,7 +12,6 @@ from keras_contrastive.losses.embedding_loss import check_scalar
 from keras_contrastive.losses.group_sums import sum_of_group
 from keras_contrastive.losses.logit_blocks import softplus_blocks
 from keras_contrastive.normalization import l2_normalize
-from keras_contrastive.validation import check_ids
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")

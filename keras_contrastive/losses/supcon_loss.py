@@ -5,12 +5,12 @@ import numpy as np
 from keras import ops
 
 from keras_contrastive import distribution
+from keras_contrastive.data_validation import check_ids
+from keras_contrastive.data_validation import is_text
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.embedding_loss import check_embeddings
 from keras_contrastive.losses.info_nce import multi_positive_info_nce
 from keras_contrastive.normalization import l2_normalize
-from keras_contrastive.validation import check_ids
-from keras_contrastive.validation import is_text
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")

@@ -1,19 +1,16 @@
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_contrastive.layers.projection_head import ProjectionHead
-from keras_contrastive.layers.teacher import Teacher
 from keras_contrastive.losses.negative_cosine_similarity import (
     NegativeCosineSimilarity,
 )
-from keras_contrastive.models.joint_embedding_model import join_views
-from keras_contrastive.models.predictor_model import PredictorModel
+from keras_contrastive.models.teacher_model import TeacherModel
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class BYOLModel(PredictorModel):
+class BYOLModel(TeacherModel):
     """BYOL: a network predicts what a slow copy of itself sees.
 
     The online network turns a view into `h = encoder(x)`, `z = projector(h)`
@@ -47,8 +44,8 @@ class BYOLModel(PredictorModel):
         projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
             to `ProjectionHead(2 * dim, 256)`, the paper's for a ResNet-50.
         augmenter: As in `SimCLRModel`. The paper's views are not symmetric: one
-            is always blurred, the other sometimes solarized. For that, pass a
-            list of two augmenters in a `MultiView`.
+            is always blurred, the other sometimes solarized:
+            `layers.byol_augmentation` makes them.
         probe: As in `SimCLRModel`.
         num_classes: As in `SimCLRModel`.
         predictor: Layer from z to p, of the same width. Defaults to
@@ -105,69 +102,13 @@ class BYOLModel(PredictorModel):
         "became NaN"
     )
 
-    def __init__(
-        self,
-        encoder: keras.Layer,
-        projector: keras.Layer | None = None,
-        augmenter: Any = None,
-        probe: keras.Layer | None = None,
-        num_classes: int | None = None,
-        predictor: keras.Layer | None = None,
-        momentum: float = 0.99,
-        total_steps: int | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(
-            encoder,
-            projector,
-            augmenter,
-            probe,
-            num_classes,
-            predictor,
-            **kwargs,
-        )
-        self.momentum = momentum
-        self.total_steps = total_steps
-        self.teacher = Teacher(
-            self.encoder, self.projector, momentum, total_steps
-        )
-
     def default_projector(self, dim: int) -> keras.Layer:
         return ProjectionHead(2 * dim, 256, dtype=self.dtype_policy)
 
-    def default_predictor(self, dim: int, projection_dim: int) -> keras.Layer:
-        return ProjectionHead(2 * dim, projection_dim, dtype=self.dtype_policy)
-
-    def embed_targets(self, views: Any, training: bool) -> Any:
-        targets = self.teacher(join_views(views), training=training)
-        return ops.split(targets, len(views), axis=0)
-
-    def compute_losses(
-        self,
-        embeddings: Any,
-        targets: Any = None,
-        y: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> dict[str, Any]:
+    def compute_embedding_loss(
+        self, embeddings: Any, targets: Any, y: Any, sample_weight: Any
+    ) -> Any:
         (p_a, p_b), (t_a, t_b) = embeddings["predictions"], targets
         loss = self.loss(p_a, t_b, sample_weight=sample_weight)
         loss = loss + self.loss(p_b, t_a, sample_weight=sample_weight)
-        h = embeddings["representations"]
-        probe = self.probe_losses(h, y, sample_weight, training)
-        return {"loss": loss / 2, **probe}
-
-    def after_update(self, embeddings: Any, targets: Any) -> None:
-        self.teacher.update(self.encoder, self.projector)
-
-    def build_heads(self, h: Any) -> None:
-        super().build_heads(h)
-        self.teacher.projector(h)
-        self.teacher.copy_weights(self.encoder, self.projector)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "momentum": self.momentum,
-            "total_steps": self.total_steps,
-        }
+        return loss / 2

@@ -4,6 +4,9 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
+from keras_contrastive.data_validation import check_ids
+from keras_contrastive.data_validation import check_images
+from keras_contrastive.data_validation import value_range_of
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
     clip_augmenter,
 )
@@ -21,10 +24,7 @@ from keras_contrastive.trainer.compile_arguments import loss_object
 from keras_contrastive.trainer.compile_arguments import parameters
 from keras_contrastive.trainer.image_text_inputs import image_text_inputs
 from keras_contrastive.trainer.keras_internals import replace_layer
-from keras_contrastive.validation import check_ids
-from keras_contrastive.validation import check_images
 from keras_contrastive.validation import check_positive_int
-from keras_contrastive.validation import value_range_of
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")

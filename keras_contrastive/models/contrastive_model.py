@@ -6,7 +6,6 @@ from keras import ops
 from keras_contrastive import distribution
 from keras_contrastive.callbacks.default_callbacks import default_callbacks
 from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
-from keras_contrastive.trainer import bad_values
 from keras_contrastive.trainer.compile_arguments import compile_from
 from keras_contrastive.trainer.compile_arguments import loss_object
 from keras_contrastive.trainer.compile_arguments import metric_objects
@@ -19,9 +18,9 @@ from keras_contrastive.trainer.keras_internals import loss_tracker
 from keras_contrastive.trainer.replica_checks import check_replicas_can
 from keras_contrastive.trainer.step_metrics import StepMetrics
 from keras_contrastive.trainer.trainer import Trainer
-from keras_contrastive.trainer.training_statistics import ENDS
 from keras_contrastive.trainer.training_statistics import LOSS
-from keras_contrastive.trainer.training_statistics import TOKENS
+from keras_contrastive.trainer.watched_inputs import watch_inputs
+from keras_contrastive.trainer.watched_inputs import watch_tokens
 from keras_contrastive.validation import check_positive_int
 
 
@@ -268,10 +267,7 @@ class ContrastiveModel(Trainer):
             The inputs. In training, NaN is replaced by zeros to protect the
             weights; the error is raised after the step.
         """
-        findings = bad_values.input_findings(inputs, self.value_range)
-        for kind, *values in findings:
-            self.health.record(kind, *values)
-        return bad_values.finite(inputs) if training else inputs
+        return watch_inputs(self.health, inputs, self.value_range, training)
 
     def watch_tokens(self, texts: Any, encoder: Any) -> Any:
         """Records token ids that a text encoder does not know.
@@ -285,21 +281,7 @@ class ContrastiveModel(Trainer):
         Returns:
             The texts, with unknown ids replaced by 0.
         """
-        tokens = bad_values.tokens_of(texts)
-        if tokens is None:
-            return texts
-        end_id = getattr(encoder, "end_id", None)
-        if end_id is not None:
-            missing = bad_values.without_end(tokens, end_id)
-            self.health.record(ENDS, missing, expected=end_id)
-        size = bad_values.vocabulary_size_of(encoder)
-        if size is None:
-            return texts
-        unknown, low, high = bad_values.not_ids(tokens, size)
-        bad = ops.any(unknown, axis=1)
-        self.health.record(TOKENS, bad, low, high, size)
-        tokens = ops.where(unknown, 0, tokens)
-        return bad_values.with_tokens(texts, tokens)
+        return watch_tokens(self.health, texts, encoder)
 
     # Parts of a step that are the same on all backends.
 

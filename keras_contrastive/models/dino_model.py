@@ -3,6 +3,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_contrastive.data_validation import known_shape
 from keras_contrastive.layers.center import Center
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
     dino_augmenter,
@@ -12,7 +13,6 @@ from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.losses.dino_loss import DINOLoss
 from keras_contrastive.models.prototype_model import NUM_GLOBAL
 from keras_contrastive.models.prototype_model import PrototypeModel
-from keras_contrastive.validation import known_shape
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -173,24 +173,16 @@ class DINOModel(PrototypeModel):
         outputs = self.teacher(together, training=training)
         return ops.stack(ops.split(outputs, NUM_GLOBAL, axis=0), axis=1)
 
-    def compute_losses(
-        self,
-        embeddings: Any,
-        targets: Any = None,
-        y: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> dict[str, Any]:
-        loss = self.loss(
+    def compute_embedding_loss(
+        self, embeddings: Any, targets: Any, y: Any, sample_weight: Any
+    ) -> Any:
+        return self.loss(
             targets,
             embeddings["scores"],
             sample_weight=sample_weight,
             center=self.center.value,
             step=self.optimizer.iterations,
         )
-        h = embeddings["representations"]
-        probe = self.probe_losses(h, y, sample_weight, training)
-        return {"loss": loss, **probe}
 
     def after_update(self, embeddings: Any, targets: Any) -> None:
         self.teacher.update(self.student)

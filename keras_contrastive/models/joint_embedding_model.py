@@ -3,23 +3,21 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_contrastive.data_validation import check_images
+from keras_contrastive.data_validation import check_labels
+from keras_contrastive.data_validation import check_representation
+from keras_contrastive.data_validation import is_pair
+from keras_contrastive.data_validation import known_shape
+from keras_contrastive.data_validation import value_range_of
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
     simclr_augmenter,
 )
 from keras_contrastive.layers.multi_view import MultiView
 from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.models.contrastive_model import ContrastiveModel
-from keras_contrastive.trainer.bad_values import not_ids
 from keras_contrastive.trainer.bad_values import vocabulary_size_of
-from keras_contrastive.trainer.training_statistics import LABELS
-from keras_contrastive.validation import check_images
-from keras_contrastive.validation import check_label_form
-from keras_contrastive.validation import check_labels
+from keras_contrastive.trainer.watched_inputs import watch_labels
 from keras_contrastive.validation import check_positive_int
-from keras_contrastive.validation import check_representation
-from keras_contrastive.validation import is_pair
-from keras_contrastive.validation import known_shape
-from keras_contrastive.validation import value_range_of
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -41,8 +39,8 @@ class JointEmbeddingModel(ContrastiveModel):
       two views, and `"representations"`, a list of the h of each view. Use
       `encode_views` for an h and z of all views, encoded as one batch, so that
       a BatchNorm cannot tell the views apart.
-    * `compute_losses` returns the method's losses, by default the compiled loss
-      of the pair, and `probe_losses(embeddings["representations"], ...)`.
+    * `compute_embedding_loss` returns the loss of the method, by default the
+      compiled loss of the pair. The loss of the probe is added to it.
     * `build_heads(h)` builds what the method adds, and `get_config` describes
       it.
 
@@ -81,14 +79,11 @@ class JointEmbeddingModel(ContrastiveModel):
         # The first view looks for the second, not the second for the first.
         named_losses = {"nt_xent": kc.losses.NTXentLoss}
 
-        def compute_losses(
-            self, embeddings, targets, y, sample_weight, training
+        def compute_embedding_loss(
+            self, embeddings, targets, y, sample_weight
         ):
             first, second = embeddings["pair"]
-            loss = self.loss(first, keras.ops.stop_gradient(second))
-            h = embeddings["representations"]
-            probe = self.probe_losses(h, y, sample_weight, training)
-            return {"loss": loss, **probe}
+            return self.loss(first, keras.ops.stop_gradient(second))
 
     data = kc.datasets.shapes(64, image_size=32, label="color")
     model = OneWayModel(kc.models.ConvNet(8, 2, (32, 32, 3)), num_classes=8)
@@ -314,13 +309,34 @@ class JointEmbeddingModel(ContrastiveModel):
         sample_weight: Any = None,
         training: bool = True,
     ) -> dict[str, Any]:
-        losses = super().compute_losses(embeddings, sample_weight=sample_weight)
+        loss = self.compute_embedding_loss(
+            embeddings, targets, y, sample_weight
+        )
+        if self.probe is None:
+            return {"loss": loss}
         h = embeddings["representations"]
-        return {**losses, **self.probe_losses(h, y, sample_weight, training)}
+        probe_loss = self.compute_probe_loss(h, y, sample_weight, training)
+        return {"loss": loss, "probe_loss": probe_loss}
 
-    def probe_losses(
+    def compute_embedding_loss(
+        self, embeddings: Any, targets: Any, y: Any, sample_weight: Any
+    ) -> Any:
+        """The loss of the method, by default the compiled loss of the pair.
+
+        Args:
+            embeddings: The result of `embed`, for all examples of the batch.
+            targets: The result of `embed_targets`.
+            y: The labels, if the data has any.
+            sample_weight: Optional float tensor of shape `(batch,)`.
+
+        Returns:
+            A scalar.
+        """
+        return self.loss(*embeddings["pair"], sample_weight=sample_weight)
+
+    def compute_probe_loss(
         self, representations: Any, y: Any, sample_weight: Any, training: bool
-    ) -> dict[str, Any]:
+    ) -> Any:
         """The loss of the probe, whose gradient does not reach the encoder.
 
         Args:
@@ -330,10 +346,8 @@ class JointEmbeddingModel(ContrastiveModel):
             training: Whether the model trains.
 
         Returns:
-            Dict with the scalar `"probe_loss"`, empty without a probe.
+            A scalar.
         """
-        if self.probe is None:
-            return {}
         if y is None:
             raise ValueError(
                 "The data must be (images, labels) for a model with a probe. "
@@ -343,15 +357,14 @@ class JointEmbeddingModel(ContrastiveModel):
         h = ops.concatenate(representations, axis=0)
         logits = self.probe(ops.stop_gradient(h), training=training)
         count = ops.shape(representations[0])[0]
-        y, usable = self._watch_labels(y, count, logits.shape[-1])
+        y, usable = watch_labels(self.health, y, count, logits.shape[-1])
         if sample_weight is not None:
             usable = usable * ops.reshape(sample_weight, (-1,))
         num_views = len(representations)
         labels = ops.concatenate([y] * num_views, axis=0)
         sample_weight = ops.concatenate([usable] * num_views, axis=0)
         self.probe_accuracy.update_state(labels, logits, sample_weight)
-        loss = self.probe_objective(labels, logits, sample_weight)
-        return {"probe_loss": loss}
+        return self.probe_objective(labels, logits, sample_weight)
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -360,20 +373,6 @@ class JointEmbeddingModel(ContrastiveModel):
     def named_parts(self, x: Any, y: Any) -> dict[str, Any]:
         name = "x" if self.value_range is None else "images"
         return {name: x, "labels": y}
-
-    def _watch_labels(self, y, count, num_classes):
-        """Labels as integers, and 1 for each valid label, 0 for the others."""
-        check_label_form(y)
-        y = ops.reshape(y, (-1,))
-        given = ops.shape(y)[0]
-        bad, low, high = not_ids(y[:count], num_classes)
-        if not isinstance(given, int):
-            # One-hot labels; in a graph, labels of any shape.
-            bad = ops.logical_or(bad, ops.not_equal(given, count))
-            y = y[:count]
-        self.health.record(LABELS, bad, low, high, num_classes)
-        labels = ops.cast(ops.where(bad, 0, y), "int32")
-        return labels, ops.cast(ops.logical_not(bad), "float32")
 
     def build(self, input_shape: Any) -> None:
         output_shape = known_shape(self.encoder, "output_shape")

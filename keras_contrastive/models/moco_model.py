@@ -1,21 +1,18 @@
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_contrastive.layers.feature_queue import FeatureQueue
 from keras_contrastive.layers.projection_head import ProjectionHead
-from keras_contrastive.layers.teacher import Teacher
 from keras_contrastive.losses.queue_info_nce_loss import QueueInfoNCELoss
 from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
-from keras_contrastive.models.joint_embedding_model import join_views
-from keras_contrastive.models.predictor_model import PredictorModel
+from keras_contrastive.models.teacher_model import TeacherModel
 from keras_contrastive.normalization import l2_normalize
 from keras_contrastive.trainer.compile_arguments import parameters
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class MoCoModel(PredictorModel):
+class MoCoModel(TeacherModel):
     """MoCo: a momentum teacher makes the keys, a queue keeps the negatives.
 
     The student turns a view into `h = encoder(x)` and the query
@@ -138,12 +135,9 @@ class MoCoModel(PredictorModel):
             probe,
             num_classes,
             predictor,
+            momentum,
+            total_steps,
             **kwargs,
-        )
-        self.momentum = momentum
-        self.total_steps = total_steps
-        self.teacher = Teacher(
-            self.encoder, self.projector, momentum, total_steps
         )
         self.queue = None
         if queue_size is not None:
@@ -153,9 +147,6 @@ class MoCoModel(PredictorModel):
         return ProjectionHead(
             dim, 128, use_batch_norm=False, dtype=self.dtype_policy
         )
-
-    def default_predictor(self, dim: int, projection_dim: int) -> keras.Layer:
-        return ProjectionHead(2 * dim, projection_dim, dtype=self.dtype_policy)
 
     def default_loss(self) -> keras.losses.Loss:
         return QueueInfoNCELoss(temperature=0.2)
@@ -176,17 +167,12 @@ class MoCoModel(PredictorModel):
 
     def embed_targets(self, views: Any, training: bool) -> Any:
         views = views if self.queue is None else views[1:]
-        keys = self.teacher(join_views(views), training=training)
-        return ops.split(l2_normalize(keys), len(views), axis=0)
+        keys = super().embed_targets(views, training)
+        return [l2_normalize(key) for key in keys]
 
-    def compute_losses(
-        self,
-        embeddings: Any,
-        targets: Any = None,
-        y: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> dict[str, Any]:
+    def compute_embedding_loss(
+        self, embeddings: Any, targets: Any, y: Any, sample_weight: Any
+    ) -> Any:
         queries, keys = embeddings["predictions"], targets
         weight = {"sample_weight": sample_weight}
         if self.queue is None:
@@ -196,9 +182,7 @@ class MoCoModel(PredictorModel):
             self._check_loss()
             queue = self.queue.features
             loss = self.loss(queries[0], keys[0], queue=queue, **weight)
-        h = embeddings["representations"]
-        probe = self.probe_losses(h, y, sample_weight, training)
-        return {"loss": loss, **probe}
+        return loss
 
     def _check_loss(self):
         if "queue" not in parameters(self.loss):
@@ -210,19 +194,12 @@ class MoCoModel(PredictorModel):
             )
 
     def after_update(self, embeddings: Any, targets: Any) -> None:
-        self.teacher.update(self.encoder, self.projector)
+        super().after_update(embeddings, targets)
         if self.queue is not None:
             self.queue.enqueue(targets[0])
-
-    def build_heads(self, h: Any) -> None:
-        super().build_heads(h)
-        self.teacher.projector(h)
-        self.teacher.copy_weights(self.encoder, self.projector)
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "queue_size": None if self.queue is None else self.queue.size,
-            "momentum": self.momentum,
-            "total_steps": self.total_steps,
         }

@@ -128,22 +128,15 @@ class NNCLRModel(PredictorModel):
     def default_loss(self) -> keras.losses.Loss:
         return QueueInfoNCELoss(temperature=0.1)
 
-    def compute_losses(
-        self,
-        embeddings: Any,
-        targets: Any = None,
-        y: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> dict[str, Any]:
+    def compute_embedding_loss(
+        self, embeddings: Any, targets: Any, y: Any, sample_weight: Any
+    ) -> Any:
         features = self.queue.features
         nn_a, nn_b = (nearest(z, features) for z in embeddings["pair"])
         p_a, p_b = embeddings["predictions"]
         loss = self.loss(nn_a, p_b, sample_weight=sample_weight)
         loss = loss + self.loss(nn_b, p_a, sample_weight=sample_weight)
-        h = embeddings["representations"]
-        probe = self.probe_losses(h, y, sample_weight, training)
-        return {"loss": loss / 2, **probe}
+        return loss / 2
 
     def after_update(self, embeddings: Any, targets: Any) -> None:
         self.queue.enqueue(l2_normalize(embeddings["pair"][0]))

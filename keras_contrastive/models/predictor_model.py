@@ -3,15 +3,16 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_contrastive.data_validation import known_shape
+from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
-from keras_contrastive.validation import known_shape
 
 
 class PredictorModel(JointEmbeddingModel):
     """Base of the methods that predict one view's embedding from the other.
 
     A predictor follows the projector: `p = predictor(z)`. A method adds its
-    losses and `default_predictor(dim, projection_dim)`.
+    loss, and may override `default_predictor(dim, projection_dim)`.
 
     Args:
         encoder: As in `JointEmbeddingModel`.
@@ -46,7 +47,7 @@ class PredictorModel(JointEmbeddingModel):
 
     def default_predictor(self, dim: int, projection_dim: int) -> keras.Layer:
         """The predictor for an h of width `dim`, a z of `projection_dim`."""
-        raise NotImplementedError
+        return ProjectionHead(2 * dim, projection_dim, dtype=self.dtype_policy)
 
     @property
     def projection_dim(self) -> int:

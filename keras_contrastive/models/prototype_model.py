@@ -4,10 +4,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_contrastive.data_validation import known_shape
 from keras_contrastive.layers.multi_crop import MultiCrop
 from keras_contrastive.layers.prototypes import Prototypes
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
-from keras_contrastive.validation import known_shape
+from keras_contrastive.validation import check_int
 
 # The views that all views are compared with; they come first.
 NUM_GLOBAL = 2
@@ -49,12 +50,7 @@ class PrototypeModel(JointEmbeddingModel):
         )
         # Not in half precision: the scores are divided by 0.1 and less.
         self.prototypes = Prototypes(num_prototypes, dtype="float32")
-        if not frozen_steps >= 0:
-            raise ValueError(
-                "`frozen_steps` must be an integer of at least 0. "
-                f"Received: frozen_steps={frozen_steps}"
-            )
-        self.frozen_steps = frozen_steps
+        self.frozen_steps = check_int("frozen_steps", frozen_steps, 0)
         self._check_sizes()
 
     @property

@@ -3,6 +3,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_contrastive.data_validation import is_float
+from keras_contrastive.data_validation import is_several
 from keras_contrastive.layers.multi_view import MultiView
 from keras_contrastive.losses.barlow_twins_loss import BarlowTwinsLoss
 from keras_contrastive.losses.decoupled_nt_xent_loss import DecoupledNTXentLoss
@@ -13,8 +15,6 @@ from keras_contrastive.losses.supcon_loss import class_labels
 from keras_contrastive.losses.vicreg_loss import VICRegLoss
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
 from keras_contrastive.trainer.compile_arguments import parameters
-from keras_contrastive.validation import is_float
-from keras_contrastive.validation import is_several
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -168,24 +168,11 @@ class SimCLRModel(JointEmbeddingModel):
             "representations": ops.split(h, len(views), axis=0),
         }
 
-    def compute_losses(
-        self,
-        embeddings: Any,
-        targets: Any = None,
-        y: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> dict[str, Any]:
+    def compute_embedding_loss(
+        self, embeddings: Any, targets: Any, y: Any, sample_weight: Any
+    ) -> Any:
         # A subclass may embed the pair alone.
         views = [*embeddings["pair"], *embeddings.get("other_views", [])]
-        h = embeddings["representations"]
-        return {
-            "loss": self._loss_of_views(views, y, sample_weight),
-            **self.probe_losses(h, y, sample_weight, training),
-        }
-
-    def _loss_of_views(self, views, y, sample_weight):
-        """The compiled loss of the z of each view."""
         _check_number_of_views(self.loss, len(views))
         if self._learns_from_labels:
             self.check_targets(y)

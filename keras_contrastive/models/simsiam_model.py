@@ -97,17 +97,10 @@ class SimSiamModel(PredictorModel):
         hidden = max(projection_dim // 4, 1)
         return ProjectionHead(hidden, projection_dim, dtype=self.dtype_policy)
 
-    def compute_losses(
-        self,
-        embeddings: Any,
-        targets: Any = None,
-        y: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> dict[str, Any]:
+    def compute_embedding_loss(
+        self, embeddings: Any, targets: Any, y: Any, sample_weight: Any
+    ) -> Any:
         (p_a, p_b), (z_a, z_b) = embeddings["predictions"], embeddings["pair"]
         loss = self.loss(p_a, z_b, sample_weight=sample_weight)
         loss = loss + self.loss(p_b, z_a, sample_weight=sample_weight)
-        h = embeddings["representations"]
-        probe = self.probe_losses(h, y, sample_weight, training)
-        return {"loss": loss / 2, **probe}
+        return loss / 2

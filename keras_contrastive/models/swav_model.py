@@ -111,18 +111,10 @@ class SwAVModel(PrototypeModel):
             **kwargs,
         )
 
-    def compute_losses(
-        self,
-        embeddings: Any,
-        targets: Any = None,
-        y: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> dict[str, Any]:
+    def compute_embedding_loss(
+        self, embeddings: Any, targets: Any, y: Any, sample_weight: Any
+    ) -> Any:
         scores = embeddings["scores"]
-        loss = self.loss(
+        return self.loss(
             scores[:, :NUM_GLOBAL], scores, sample_weight=sample_weight
         )
-        h = embeddings["representations"]
-        probe = self.probe_losses(h, y, sample_weight, training)
-        return {"loss": loss, **probe}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 
+from keras_contrastive.data_validation import value_range_of
 from keras_contrastive.encoders.text_transformer import TextTransformer
 from keras_contrastive.encoders.vision_transformer import VisionTransformer
 from keras_contrastive.layers.image_augmentation.random_resized_crop import (
@@ -20,7 +21,6 @@ from keras_contrastive.pretrained.layout import OPEN_CLIP
 from keras_contrastive.pretrained.layout import TRANSFORMERS
 from keras_contrastive.pretrained.loaded_logit_scale import loaded_logit_scale
 from keras_contrastive.pretrained.tensor_names import unwrapped
-from keras_contrastive.validation import value_range_of
 
 _FORMATS = {
     "transformers": (

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_contrastive.data_validation import is_float
 from keras_contrastive.layers.transformer.token_embedding import TokenEmbedding
 from keras_contrastive.layers.transformer.token_embedding import (
     check_vocabulary,
@@ -10,7 +11,6 @@ from keras_contrastive.layers.transformer.token_embedding import (
 from keras_contrastive.trainer.training_statistics import DARK_IMAGES
 from keras_contrastive.trainer.training_statistics import IMAGES
 from keras_contrastive.trainer.training_statistics import INPUTS
-from keras_contrastive.validation import is_float
 
 # How far a float image may exceed its range, as a fraction of the range.
 # Bicubic resizing overshoots by less; images that were normalized by mean and

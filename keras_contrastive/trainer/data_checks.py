@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_contrastive import distribution
-from keras_contrastive.validation import is_text
+from keras_contrastive.data_validation import is_text
 
 _CAPTIONS = (
     " With several captions an image, repeat each image once for each of them "

@@ -1,6 +1,6 @@
 """Converts the accepted forms of images and texts into one form."""
 
-from keras_contrastive.validation import is_pair
+from keras_contrastive.data_validation import is_pair
 
 _KEYS = {"images", "texts", "image_ids"}
 

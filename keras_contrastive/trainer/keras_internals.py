@@ -59,17 +59,8 @@ class HookedModel(keras.Model):
         return state
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Only TensorFlow's trainer has this method. Without a strategy Keras
-        # leaves it to the first trace of a step to create variables, and
-        # TensorFlow then has to trace the step again.
-        if self._distribute_strategy is None:
-            if self.optimizer is not None and all(
-                layer.built for layer in all_layers(self)
-            ):
-                self.optimizer.build(self.trainable_variables)
-            return
-        # Keras builds the model on the mean of the replicas' batches, which
-        # fails with several workers.
+        # Only TensorFlow's trainer has this method. It builds the model on the
+        # mean of the replicas' batches, which fails with several workers.
         first_batch = self.first_replica_batch(iterator)
         if first_batch is not None:
             iterator, data_batch = None, first_batch

@@ -8,10 +8,10 @@ of every microbatch.
 import keras
 from keras import ops
 
+from keras_contrastive.data_validation import is_float
 from keras_contrastive.trainer.data_checks import not_divided
 from keras_contrastive.trainer.keras_internals import clear_losses
 from keras_contrastive.trainer.keras_internals import layers_with_losses
-from keras_contrastive.validation import is_float
 
 
 def draw_views(model, x):

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 
 from keras_contrastive import distribution
+from keras_contrastive.data_validation import concrete
 from keras_contrastive.trainer import training_statistics as statistics
-from keras_contrastive.validation import concrete
 
 # Kinds that prove that the data does not fit the model. They are errors in
 # every entry point. The other kinds are errors in training only and warnings

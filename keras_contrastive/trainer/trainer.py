@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from keras_contrastive import distribution
+from keras_contrastive.data_validation import check_weights_of_examples
 from keras_contrastive.trainer import reports
 from keras_contrastive.trainer import steps
 from keras_contrastive.trainer.bad_values import dtype_of
@@ -24,7 +25,6 @@ from keras_contrastive.trainer.random_states import save_random_states
 from keras_contrastive.trainer.replica_checks import check_batches_divide
 from keras_contrastive.trainer.training_statistics import Finding
 from keras_contrastive.trainer.training_statistics import TrainingStatistics
-from keras_contrastive.validation import check_weights_of_examples
 
 
 class Trainer(CorrectBfloat16, HookedModel):
@@ -219,6 +219,12 @@ class Trainer(CorrectBfloat16, HookedModel):
 
     def make_train_function(self, force: bool = False) -> None:
         is_new = force or self.train_function is None
+        if not self.optimizer.built and all(
+            layer.built for layer in all_layers(self)
+        ):
+            # On TensorFlow Keras leaves it to the first trace of a step, which
+            # is traced again if a trace has created variables.
+            self.optimizer.build(self.trainable_variables)
         super().make_train_function(force)
         if is_new and keras.backend.backend() == "jax":
             from keras_contrastive.trainer.jax import with_batches

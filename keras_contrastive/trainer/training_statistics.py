@@ -6,8 +6,8 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
+from keras_contrastive.data_validation import concrete
 from keras_contrastive.normalization import l2_normalize
-from keras_contrastive.validation import concrete
 
 # Possible problems of a batch.
 INPUTS = "inputs"  # NaN or infinite

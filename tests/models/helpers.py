@@ -131,3 +131,37 @@ def to_numpy(tensor):
 
 def weights_of(model):
     return [to_numpy(v) for v in model.trainable_variables]
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends a run as a kill would, in the middle of an epoch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations == 6:
+            raise KeyboardInterrupt
+
+
+def check_that_a_stopped_run_goes_on(make, x, y, folder):
+    """Stops a run of `make()`, and compares it with one that ran through."""
+
+    def run(name, *callbacks):
+        model = make()
+        checkpoint = kc.callbacks.Checkpoint(folder / name, every_n_steps=1)
+        history = model.fit(
+            x,
+            y,
+            batch_size=8,
+            epochs=3,
+            shuffle=False,
+            callbacks=[checkpoint, *callbacks],
+            verbose=0,
+        ).history
+        return history, [to_numpy(v) for v in model.weights]
+
+    history, weights = run("whole")
+    with pytest.raises(KeyboardInterrupt):
+        run("stopped", Stop())
+    again, others = run("stopped")
+    assert again == history
+    for old, new in zip(weights, others, strict=True):
+        np.testing.assert_array_equal(old, new)

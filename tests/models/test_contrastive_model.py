@@ -12,6 +12,7 @@ import pytest
 from keras import ops
 
 import keras_contrastive as kc
+from tests.models.helpers import check_that_a_stopped_run_goes_on
 from tests.models.own_methods import BYOLModel
 from tests.models.own_methods import MoCoModel
 
@@ -121,36 +122,11 @@ def test_files_hold_all_of_it(method, tmp_path):
     )
 
 
-class Stop(keras.callbacks.Callback):
-    """Ends a run as a kill would, in the middle of an epoch."""
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.model.optimizer.iterations == 6:
-            raise KeyboardInterrupt
-
-
 @METHODS
 def test_a_stopped_run_goes_on(method, tmp_path):
-    def run(folder, *callbacks):
-        model = make(method)
-        checkpoint = kc.callbacks.Checkpoint(folder, every_n_steps=1)
-        history = model.fit(
-            IMAGES,
-            batch_size=8,
-            epochs=3,
-            shuffle=False,
-            callbacks=[checkpoint, *callbacks],
-            verbose=0,
-        ).history
-        return history, weights_of(model)
-
-    history, weights = run(tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "stopped", Stop())
-    again, others = run(tmp_path / "stopped")
-    assert again == history
-    for old, new in zip(weights, others, strict=True):
-        np.testing.assert_array_equal(old, new)
+    check_that_a_stopped_run_goes_on(
+        lambda: make(method), IMAGES, None, tmp_path
+    )
 
 
 class Scheduled(kc.models.ContrastiveModel):

@@ -12,6 +12,7 @@ import pytest
 
 import keras_contrastive as kc
 from tests.models.helpers import SIZE
+from tests.models.helpers import check_that_a_stopped_run_goes_on
 from tests.models.helpers import encoder
 from tests.models.helpers import images_and_labels
 from tests.models.helpers import to_numpy
@@ -129,38 +130,12 @@ def test_microbatches_equal_the_whole(method):
         np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-5)
 
 
-class Stop(keras.callbacks.Callback):
-    """Ends a run as a kill would, in the middle of an epoch."""
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.model.optimizer.iterations == 6:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.one_backend
 @ALL
 def test_a_stopped_run_goes_on(method, tmp_path):
-    def run(folder, *callbacks):
-        model = make(method)
-        checkpoint = kc.callbacks.Checkpoint(folder, every_n_steps=1)
-        history = model.fit(
-            IMAGES,
-            LABELS,
-            batch_size=8,
-            epochs=3,
-            shuffle=False,
-            callbacks=[checkpoint, *callbacks],
-            verbose=0,
-        ).history
-        return history, weights_of(model)
-
-    history, weights = run(tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "stopped", Stop())
-    again, others = run(tmp_path / "stopped")
-    assert again == history
-    for old, new in zip(weights, others, strict=True):
-        np.testing.assert_array_equal(old, new)
+    check_that_a_stopped_run_goes_on(
+        lambda: make(method), IMAGES, LABELS, tmp_path
+    )
 
 
 @pytest.mark.one_backend

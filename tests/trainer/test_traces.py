@@ -4,8 +4,8 @@ import keras
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.data_validation import concrete
 from keras_contrastive.trainer.keras_internals import all_layers
-from keras_contrastive.validation import concrete
 from tests.models.helpers import SIZE
 from tests.models.helpers import encoder as keras_encoder
 from tests.models.helpers import images_and_labels

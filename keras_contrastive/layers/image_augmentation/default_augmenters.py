@@ -1,5 +1,6 @@
 """The papers' augmentations, for an encoder's image size."""
 
+from keras_contrastive.data_validation import known_shape
 from keras_contrastive.layers.image_augmentation.dino_augmentation import (
     dino_augmentation,
 )
@@ -12,7 +13,6 @@ from keras_contrastive.layers.image_augmentation.simclr_augmentation import (
 from keras_contrastive.layers.image_augmentation.swav_augmentation import (
     swav_augmentation,
 )
-from keras_contrastive.validation import known_shape
 
 
 def simclr_augmenter(encoder):

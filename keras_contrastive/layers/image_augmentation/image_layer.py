@@ -5,9 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_contrastive.data_validation import concrete
 from keras_contrastive.layers.example_layer import Draws
 from keras_contrastive.layers.example_layer import ExampleLayer
-from keras_contrastive.validation import concrete
 
 
 class ImageLayer(ExampleLayer):

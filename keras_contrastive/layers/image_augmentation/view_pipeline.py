@@ -21,6 +21,7 @@ from keras_contrastive.layers.image_augmentation.random_resized_crop import (
 from keras_contrastive.layers.image_augmentation.random_solarize import (
     RandomSolarize,
 )
+from keras_contrastive.validation import check_int
 
 PRESETS = ("cifar10", "imagenet")
 
@@ -74,11 +75,9 @@ def derive_seeds(seed, count):
     """An iterator over `count` unrelated seeds."""
     if seed is None:
         return iter([None] * count)
-    if not isinstance(seed, int) or seed < 0:
-        raise ValueError(
-            f"`seed` must be a non-negative integer. Received: seed={seed}"
-        )
-    words = np.random.SeedSequence(seed).generate_state(count)
+    words = np.random.SeedSequence(check_int("seed", seed, 0)).generate_state(
+        count
+    )
     # Every backend's seed dtype holds 31 bits.
     return iter([int(word) >> 1 for word in words])
 

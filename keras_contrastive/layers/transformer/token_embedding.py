@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_contrastive.validation import concrete
+from keras_contrastive.data_validation import concrete
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
