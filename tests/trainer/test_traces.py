@@ -113,6 +113,20 @@ def test_nothing_is_traced_twice(kind):
         assert encoder.calls == steps, name
 
 
+@pytest.mark.skipif(
+    BACKEND != "tensorflow",
+    reason="Keras itself builds the optimizer before the step on the others",
+)
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("entry", ["fit", "train_on_batch"])
+def test_the_first_step_is_traced_once(kind, entry):
+    model = compiled(kind)
+    encoder = model.encoder if kind == "simclr" else model.image_encoder
+    encoder.calls = 0
+    ENTRIES[entry](model, DATA[kind])
+    assert encoder.calls == 1
+
+
 @pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("name", ["predict", "predict_on_batch"])
 @pytest.mark.parametrize("known", [True, False])
