@@ -24,6 +24,7 @@ from keras_contrastive.models.moco_model import MoCoModel
 from keras_contrastive.models.nnclr_model import NNCLRModel
 from keras_contrastive.models.simclr_model import SimCLRModel
 from keras_contrastive.models.simsiam_model import SimSiamModel
+from keras_contrastive.models.slip_model import SLIPModel
 from keras_contrastive.models.swav_model import SwAVModel
 from keras_contrastive.version import __version__
 
@@ -33,6 +34,7 @@ __all__ = [
     "DINOModel",
     "MoCoModel",
     "NNCLRModel",
+    "SLIPModel",
     "SimCLRModel",
     "SimSiamModel",
     "SwAVModel",

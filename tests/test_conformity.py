@@ -206,6 +206,7 @@ MODELS = {
     "JointEmbeddingModel",
     "MoCoModel",
     "NNCLRModel",
+    "SLIPModel",
     "SimCLRModel",
     "SimSiamModel",
     "SwAVModel",

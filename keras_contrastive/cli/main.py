@@ -17,7 +17,7 @@ Contrastive learning on a folder of images.
 
   1. train simclr DIR   learn a representation of images without labels
      train METHOD DIR   the same by moco, byol, simsiam, nnclr, swav, dino
-     train clip DIR     learn images and captions in one space
+     train clip DIR     learn images and captions in one space; also train slip
   2. embed DIR          images to vectors, in one .npz file
      search DIR "..."   find images by a sentence (after train clip)
      report RUN         pictures and numbers of a run, one .html file
@@ -73,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train a model on a folder")
     models = train.add_subparsers(metavar="MODEL", required=True)
     train_images.add_parsers(models)
-    train_clip.add_parser(models)
+    train_clip.add_parsers(models)
     for command in (embed, search, report):
         command.add_parser(commands)
     return parser

@@ -20,6 +20,7 @@ from keras_contrastive.cli.held_out import hold_out
 from keras_contrastive.cli.images import load_images
 from keras_contrastive.cli.images import load_records
 from keras_contrastive.cli.output import check_writable
+from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
 
 SAMPLE = 2000  # maximum number of images
@@ -41,8 +42,8 @@ def run(args):
 def write_report(run_folder: RunFolder) -> None:
     settings = run_folder.settings()
     model = keras.models.load_model(run_folder.model)
-    is_clip = settings["model"] == "clip"
-    make = _images_and_captions if is_clip else _images
+    has_captions = settings["model"] in WITH_CAPTIONS
+    make = _images_and_captions if has_captions else _images
     visualization.report(
         model,
         path=run_folder.report,

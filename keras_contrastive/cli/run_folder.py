@@ -20,7 +20,9 @@ from keras_contrastive.json_files import write_json
 
 # Of the state before training.
 FIRST_CHECKPOINT = "epoch-000000-step-000000000.npz"
+WITH_CAPTIONS = ("clip", "slip")
 MODELS = (
+    *WITH_CAPTIONS,
     "simclr",
     "moco",
     "byol",
@@ -28,7 +30,6 @@ MODELS = (
     "nnclr",
     "swav",
     "dino",
-    "clip",
 )
 
 

@@ -1,7 +1,8 @@
 """Find images by a sentence.
 
 Prints the images most similar to each sentence, and leaves a contact sheet. The
-model is one of `train clip`; DIR may be another folder than it was trained on.
+model is one of `train clip` or `train slip`; DIR may be another folder than it
+was trained on.
 
     python -m keras_contrastive search ~/photographs "a dog in the snow"
 """
@@ -22,6 +23,7 @@ from keras_contrastive.cli.arguments import path
 from keras_contrastive.cli.embed import embed_images
 from keras_contrastive.cli.images import load_images
 from keras_contrastive.cli.output import check_writable
+from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.text.caption_tokenizer import SPECIAL_TOKENS
 from keras_contrastive.visualization.figure import new_figure
@@ -68,10 +70,11 @@ def sentence_with_words(text):
 def run(args):
     run_folder = RunFolder(args.model)
     settings = run_folder.settings()
-    if settings["model"] != "clip":
+    if settings["model"] not in WITH_CAPTIONS:
         raise ValueError(
-            f"{args.model} must be a run of `train clip`: only that model "
-            f"knows sentences. Received: a {settings['model']} model"
+            f"{args.model} must be a run of `train clip` or `train slip`: "
+            "only these models know sentences. Received: a "
+            f"{settings['model']} model"
         )
     check_writable(args.output, "--output")
     check_sheet(args.output)

@@ -1,4 +1,4 @@
-"""Learn images and captions in one space.
+"""Learn images and captions in one space{title}.
 
 DIR holds images, and captions: a file captions.csv with the columns image (the
 path from DIR) and caption, one row a caption; or dog.txt beside dog.jpg, one
@@ -7,8 +7,9 @@ out, to measure retrieval on. The run folder gets model.keras, tokenizer.json,
 history.csv and report.html. If a run is interrupted, the same command resumes
 it after the last finished epoch.
 
-    python -m keras_contrastive train clip ~/photographs
-    python -m keras_contrastive search ~/photographs "a dog in the snow"
+    python -m keras_contrastive train {name} ~/photographs
+    python -m keras_contrastive search ~/photographs "a dog in the snow" \
+        --model runs/{name}
 """
 
 import keras
@@ -33,6 +34,7 @@ from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.encoders.bag_of_words import BagOfWords
 from keras_contrastive.encoders.text_transformer import TextTransformer
 from keras_contrastive.models.clip_model import CLIPModel
+from keras_contrastive.models.slip_model import SLIPModel
 from keras_contrastive.optimizers.learning_rate import warmup_cosine
 from keras_contrastive.optimizers.weight_decay import exclude_from_weight_decay
 
@@ -40,20 +42,35 @@ from keras_contrastive.optimizers.weight_decay import exclude_from_weight_decay
 FEW_CAPTIONS = 100_000
 
 
-def add_parser(commands):
-    parser = add_command(commands, "clip", __doc__)
-    add_training(parser, "runs/clip")
-    parser.add_argument(
-        "--captions",
-        type=path,
-        metavar="FILE",
-        help=".csv or .tsv with the columns image and caption "
-        "(captions.csv in DIR, or .txt files)",
-    )
-    parser.add_argument(
-        "--loss", choices=("clip", "siglip"), default="clip", help="(clip)"
-    )
-    parser.set_defaults(run=run)
+def make_slip(*towers, **arguments):
+    # Narrower than the paper's, whose encoders are.
+    projector = layers.ProjectionHead(1024, 256, num_layers=3)
+    return SLIPModel(*towers, projector=projector, **arguments)
+
+
+# Names of the command line: what the help adds, and what makes the model.
+METHODS = {
+    "clip": ("", CLIPModel),
+    "slip": (", and the images by SimCLR too", make_slip),
+}
+
+
+def add_parsers(commands):
+    for name, (title, _) in METHODS.items():
+        help_text = __doc__.replace("{name}", name).replace("{title}", title)
+        parser = add_command(commands, name, help_text)
+        add_training(parser, f"runs/{name}")
+        parser.add_argument(
+            "--captions",
+            type=path,
+            metavar="FILE",
+            help=".csv or .tsv with the columns image and caption "
+            "(captions.csv in DIR, or .txt files)",
+        )
+        parser.add_argument(
+            "--loss", choices=("clip", "siglip"), default="clip", help="(clip)"
+        )
+        parser.set_defaults(run=run, method=name)
 
 
 def build_text_encoder(tokenizer, num_captions):
@@ -80,7 +97,7 @@ def run(args):
     train = split.train
     chosen = choose_settings(args, split.num_train, has_accelerator())
     settings = {
-        "model": "clip",
+        "model": args.method,
         "folder": str(source),
         "captions": args.captions and str(args.captions.resolve()),
         "num_images": split.num_train,
@@ -105,7 +122,8 @@ def run(args):
         cache=fits_in_memory(len(train), size),
         max_bad_fraction=max_bad_fraction(len(train)),
     )
-    model = CLIPModel(
+    _, make = METHODS[args.method]
+    model = make(
         build_encoder(chosen.encoder, size),
         build_text_encoder(tokenizer, sum(map(len, captions))),
         projection_dim=256,

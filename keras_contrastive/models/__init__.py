@@ -19,6 +19,7 @@ from keras_contrastive.models.moco_model import MoCoModel
 from keras_contrastive.models.nnclr_model import NNCLRModel
 from keras_contrastive.models.simclr_model import SimCLRModel
 from keras_contrastive.models.simsiam_model import SimSiamModel
+from keras_contrastive.models.slip_model import SLIPModel
 from keras_contrastive.models.swav_model import SwAVModel
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "ResNet18",
     "ResNet34",
     "ResNet50",
+    "SLIPModel",
     "SimCLRModel",
     "SimSiamModel",
     "SwAVModel",

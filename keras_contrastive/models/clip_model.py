@@ -3,7 +3,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_contrastive import distribution
 from keras_contrastive.data_validation import check_ids
 from keras_contrastive.data_validation import check_images
 from keras_contrastive.data_validation import value_range_of
@@ -20,7 +19,6 @@ from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.pretrained.pretrained_clip import PretrainedCLIP
 from keras_contrastive.trainer.bad_values import check_token_ids
-from keras_contrastive.trainer.compile_arguments import loss_object
 from keras_contrastive.trainer.compile_arguments import parameters
 from keras_contrastive.trainer.image_text_inputs import image_text_inputs
 from keras_contrastive.trainer.keras_internals import replace_layer
@@ -220,16 +218,27 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
     # The three functions of the method.
 
     def make_views(self, x: Any, training: bool) -> Any:
-        views = self._watch(x, training)
-        views["images"] = self.augmenter(views["images"], training=training)
-        return views
+        return self.augment(self._watch(x, training), training)
+
+    def augment(self, views: Any, training: bool) -> Any:
+        """The dict of inputs, already checked, with augmented images."""
+        images = self.augmenter(views["images"], training=training)
+        return {**views, "images": images}
 
     def draw_views(self, x: Any) -> Any:
-        if not draws_first(self.augmenter):
+        if not self.draws_first:
             return self.make_views(x, training=True)
         drawn = self._watch(x, training=True)
-        transformation = self.augmenter.draw_transformation(drawn["images"])
-        return {**drawn, "transformation": transformation}
+        return {**drawn, **self.draw_transformations(drawn["images"])}
+
+    @property
+    def draws_first(self) -> bool:
+        """Whether random numbers can be drawn before images are changed."""
+        return draws_first(self.augmenter)
+
+    def draw_transformations(self, images: Any) -> dict[str, Any]:
+        """The random numbers of `augment`, which `finish_views` applies."""
+        return {"transformation": self.augmenter.draw_transformation(images)}
 
     def finish_views(self, drawn: Any) -> Any:
         views = dict(drawn)
@@ -289,37 +298,11 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
 
     # Other differences from the base class.
 
-    def compile(
-        self,
-        optimizer: Any = "adam",
-        loss: Any = None,
-        metrics: Any = None,
-        microbatch_size: int | None = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int = 1,
-        jit_compile: bool | str = "auto",
-        auto_scale_loss: bool = True,
-    ) -> None:
-        loss = loss_object(loss, self.named_losses)
+    def adapt_to_loss(self, loss: keras.losses.Loss) -> None:
         if self._has_default_scale:
-            with distribution.scope_of(self):
-                scale = scale_for_loss(loss, self.logit_scale)
-                if scale is not self.logit_scale:
-                    replace_layer(self, "logit_scale", scale)
-        super().compile(
-            optimizer,
-            loss,
-            metrics,
-            microbatch_size,
-            weighted_metrics,
-            run_eagerly,
-            steps_per_execution,
-            jit_compile,
-            auto_scale_loss,
-        )
-
-    compile.__doc__ = ContrastiveModel.compile.__doc__
+            scale = scale_for_loss(loss, self.logit_scale)
+            if scale is not self.logit_scale:
+                replace_layer(self, "logit_scale", scale)
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
         return [

@@ -65,9 +65,9 @@ class ContrastiveModel(Trainer):
     epoch.
 
     A subclass may also override `metric_inputs(embeddings, targets)`,
-    `default_loss()`, `check_loss(loss)`, `default_metrics()`,
-    `unpack_data(data)`, `undecayed_variables()` and `build_from_encoders()`;
-    see their docstrings.
+    `default_loss()`, `check_loss(loss)`, `adapt_to_loss(loss)`,
+    `default_metrics()`, `unpack_data(data)`, `undecayed_variables()` and
+    `build_from_encoders()`; see their docstrings.
 
     Args:
         **kwargs: Arguments of `keras.Model`.
@@ -236,6 +236,9 @@ class ContrastiveModel(Trainer):
     def check_loss(self, loss: keras.losses.Loss) -> None:
         """Raises for a loss of `compile` that this model cannot compute."""
 
+    def adapt_to_loss(self, loss: keras.losses.Loss) -> None:
+        """Changes the model for the loss that `compile` has received."""
+
     def default_metrics(self) -> list[keras.metrics.Metric]:
         """The metrics of the embeddings, if `compile` names none."""
         return [ContrastiveAccuracy()]
@@ -397,7 +400,8 @@ class ContrastiveModel(Trainer):
             ValueError: If an argument is not of the right kind: a loss of
                 labels, a metric by its name, or a size that is not an integer.
         """
-        if loss is not None or self.uses_compiled_loss:
+        has_loss = loss is not None or self.uses_compiled_loss
+        if has_loss:
             loss = loss_object(loss or self.default_loss(), self.named_losses)
             self.check_loss(loss)
         if microbatch_size is not None:
@@ -411,6 +415,8 @@ class ContrastiveModel(Trainer):
         weighted_metrics = metric_objects("weighted_metrics", weighted_metrics)
         with distribution.scope_of(self):
             check_replicas_can(optimizer, steps_per_execution, jit_compile)
+            if has_loss:
+                self.adapt_to_loss(loss)
             # Keras does not receive the loss and the metrics: it would call
             # them on labels and predictions, which do not exist here.
             super().compile(

@@ -10,7 +10,7 @@ from keras_contrastive.trainer.keras_internals import is_private_module
 from keras_contrastive.trainer.keras_internals import leave_undecayed
 
 
-def loss_object(loss, named_losses):
+def loss_object(loss, named_losses, argument="loss"):
     """The loss object for an argument; `None` stands for the first name.
 
     Raises:
@@ -35,10 +35,10 @@ def loss_object(loss, named_losses):
     if problem:
         names = ", ".join(map(repr, named_losses))
         raise ValueError(
-            f"`loss` must be {names + ' or ' if names else ''}a "
+            f"`{argument}` must be {names + ' or ' if names else ''}a "
             "keras.losses.Loss object that takes two embeddings, such as "
             "keras_contrastive.losses.NTXentLoss(). "
-            f"Received: loss={loss!r}{problem}"
+            f"Received: {argument}={loss!r}{problem}"
         )
     return loss
 

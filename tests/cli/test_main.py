@@ -96,6 +96,18 @@ def test_methods(method, pictures, tmp_path):
     assert len(np.load("embeddings.npz")["paths"]) == 40
 
 
+@pytest.mark.slow
+@pytest.mark.one_backend
+def test_slip(pictures, tmp_path, capsys):
+    main(["train", "slip", str(pictures), *SMALL])
+    run = tmp_path / "runs" / "slip"
+    assert "image_loss" in (run / "history.csv").read_text()
+    assert "Images that captions find" in (run / "report.html").read_text()
+    assert type(keras.models.load_model(run / "model.keras")) is kc.SLIPModel
+    main(["search", str(pictures), "a red star", "--model", str(run)])
+    assert capsys.readouterr().out.count(".png\n") == 5 + 1
+
+
 @pytest.mark.one_backend
 @pytest.mark.parametrize(
     "arguments, loss, settings",
@@ -252,6 +264,7 @@ def test_debug_shows_the_traceback(tmp_path):
         "train simclr",
         "train byol",
         "train clip",
+        "train slip",
         "embed",
         "search",
         "report",

@@ -3,7 +3,7 @@
     python -m tests.distribution.training_run OUTPUT.npz --devices 2
 
 Trains SimCLR (BatchNorm, LARS, a probe), CLIP (AdamW, a learnable scale,
-several captions per image), MoCo, BYOL and NNCLR (teachers, queues,
+several captions per image), SLIP, MoCo, BYOL and NNCLR (teachers, queues,
 predictors), SwAV and DINO (crops of two sizes, prototypes) on fixed batches and
 views, and writes each step's loss and metrics, and the weights afterwards.
 `--methods` names some of them. `--devices` is the number of
@@ -12,6 +12,7 @@ process `--rank` of `--world-size`.
 """
 
 import argparse
+import functools
 import json
 import os
 
@@ -68,7 +69,7 @@ def make_simclr(kc, keras, **compile_arguments):
     return model
 
 
-def make_clip(kc, keras, **compile_arguments):
+def make_clip(kc, keras, slip=False, **compile_arguments):
     layers = keras.layers
     images = keras.Sequential(
         [
@@ -82,7 +83,15 @@ def make_clip(kc, keras, **compile_arguments):
     )
     # Crops of the whole image: views that are the same on every device.
     whole = kc.layers.RandomResizedCrop(12, 12, scale=(1, 1), ratio=(1, 1))
-    model = kc.CLIPModel(images, texts, projection_dim=8, augmenter=whole)
+    towers = {"image_encoder": images, "text_encoder": texts}
+    towers |= {"projection_dim": 8, "augmenter": whole}
+    if slip:
+        projector = kc.layers.ProjectionHead(16, 8, use_batch_norm=False)
+        model = kc.SLIPModel(
+            **towers, projector=projector, view_augmenter=whole
+        )
+    else:
+        model = kc.CLIPModel(**towers)
     model.compile(
         # Of a gradient that is zero but for rounding, that of the keys' bias
         # in an attention, Adam would make steps of full length.
@@ -152,6 +161,7 @@ def make_prototypes(name):
 METHODS = {
     "simclr": make_simclr,
     "clip": make_clip,
+    "slip": functools.partial(make_clip, slip=True),
     "moco": make_relative("MoCoModel", queue_size=64),
     "byol": make_relative("BYOLModel", total_steps=20),
     "nnclr": make_relative("NNCLRModel", queue_size=64),
@@ -182,6 +192,7 @@ def data_of(np, rank, world_size):
     return {
         "simclr": ((a, b), labels),
         "clip": (clip, None),
+        "slip": (clip, None),
         "moco": (a, labels),
         "byol": (a, labels),
         "nnclr": (a, labels),
