@@ -139,6 +139,14 @@ def all_layers(model: keras.Model) -> list[Any]:
     return model._flatten_layers()
 
 
+def has_all_weights(model: keras.Model) -> bool:
+    """Whether no layer is left whose `build` could create weights."""
+    return all(
+        layer.built or type(layer).build is keras.Layer.build
+        for layer in all_layers(model)
+    )
+
+
 def layers_with_losses(model: keras.Model) -> list[Any]:
     """The layers that added a loss, apart from regularizers of weights."""
     return [layer for layer in all_layers(model) if layer._get_own_losses()]

@@ -19,6 +19,7 @@ from keras_contrastive.trainer.initial_weights import start_equal
 from keras_contrastive.trainer.keras_internals import KERAS_SUMS_METRICS
 from keras_contrastive.trainer.keras_internals import HookedModel
 from keras_contrastive.trainer.keras_internals import all_layers
+from keras_contrastive.trainer.keras_internals import has_all_weights
 from keras_contrastive.trainer.keras_internals import restore_state
 from keras_contrastive.trainer.random_states import load_random_states
 from keras_contrastive.trainer.random_states import save_random_states
@@ -219,9 +220,7 @@ class Trainer(CorrectBfloat16, HookedModel):
 
     def make_train_function(self, force: bool = False) -> None:
         is_new = force or self.train_function is None
-        if not self.optimizer.built and all(
-            layer.built for layer in all_layers(self)
-        ):
+        if not self.optimizer.built and has_all_weights(self):
             # On TensorFlow Keras leaves it to the first trace of a step, which
             # is traced again if a trace has created variables.
             self.optimizer.build(self.trainable_variables)

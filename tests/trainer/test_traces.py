@@ -119,8 +119,9 @@ def test_nothing_is_traced_twice(kind):
 )
 @pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("entry", ["fit", "train_on_batch"])
-def test_the_first_step_is_traced_once(kind, entry):
-    model = compiled(kind)
+@pytest.mark.parametrize("views", [None, foreign_views])
+def test_the_first_step_is_traced_once(kind, entry, views):
+    model = compiled(kind, augmenter=views and views())
     encoder = model.encoder if kind == "simclr" else model.image_encoder
     encoder.calls = 0
     ENTRIES[entry](model, DATA[kind])
