@@ -136,11 +136,11 @@ def report(results, methods, sides, steps, title, path):
             runs = results[f"{method}, {side}"]
             yield contender_runs.cell([one[key] for one in runs])
 
-    def seconds(method):
+    def each(method, key, unit):
         for side in sides:
             runs = results[f"{method}, {side}"]
-            mean = statistics.mean(one["seconds"] for one in runs)
-            yield f"{mean / steps:.2f}"
+            median = statistics.median(one[key] for one in runs)
+            yield f"{median / unit:.2f}"
 
     names = [
         side if side == "lightly" else f"keras_contrastive, {side}"
@@ -150,6 +150,7 @@ def report(results, methods, sides, steps, title, path):
         "method",
         *(f"kNN, {name}" for name in names),
         f"seconds per step, {' / '.join(names)}",
+        "GB of the process",
         *(f"random init, {name}" for name in names),
     ]
     lines = [
@@ -162,7 +163,8 @@ def report(results, methods, sides, steps, title, path):
         row = [
             method,
             *cells(method, "final_knn"),
-            " / ".join(seconds(method)),
+            " / ".join(each(method, "seconds", steps)),
+            " / ".join(each(method, "peak_bytes", 1e9)),
             *cells(method, "init_knn"),
         ]
         lines.append(f"| {' | '.join(row)} |")

@@ -10,6 +10,7 @@ that follows the first convolution does it.
 import argparse
 import json
 import math
+import resource
 import sys
 import time
 from pathlib import Path
@@ -143,10 +144,13 @@ def train(method, case):
             step += 1
         losses.append(float(np.mean(of_epoch)))
     seconds = time.perf_counter() - start
+    # Of the process, in KiB on Linux.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     save("final")
     return {
         "losses": losses,
         "seconds": seconds,
+        "peak_bytes": 1024 * peak,
         "versions": f"lightly {lightly.__version__}, torch {torch.__version__}",
     }
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -90,10 +91,13 @@ def train(model, loss, case):
         images, batch_size=batch_size, epochs=case["epochs"], verbose=0
     )
     seconds = time.perf_counter() - start
+    # Of the process, in KiB on Linux.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     save("final")
     return {
         "losses": history.history["loss"],
         "seconds": seconds,
+        "peak_bytes": 1024 * peak,
         "versions": keras_versions(),
     }
 
