@@ -63,9 +63,7 @@ METHODS = {
     "nnclr": relative(
         kc.NNCLRModel, projector=head, predictor=head, queue_size=256
     ),
-    "swav": crops(
-        kc.SwAVModel, kc.layers.swav_augmentation, num_prototypes=64
-    ),
+    "swav": crops(kc.SwAVModel, kc.layers.swav_augmentation, num_prototypes=64),
     "dino": crops(
         kc.DINOModel,
         kc.layers.dino_augmentation,

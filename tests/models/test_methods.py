@@ -152,3 +152,28 @@ def test_the_warning_of_collapse_names_the_causes_of_the_method(method):
     messages = [str(each.message) for each in caught]
     assert any(model.collapse_causes in message for message in messages)
     assert model.collapse_causes != kc.SimCLRModel.collapse_causes
+
+
+@pytest.mark.slow
+@ALL
+def test_mixed_precision_ends_near_float32(method):
+    def losses():
+        model = make(method)
+        model.compile(keras.optimizers.SGD(0.01))
+        history = model.fit(
+            IMAGES, LABELS, batch_size=8, epochs=2, shuffle=False, verbose=0
+        ).history
+        h = model.predict(IMAGES, batch_size=8, verbose=0)
+        assert np.isfinite(np.float32(h)).all()
+        return history["loss"]
+
+    expected = losses()
+    before = keras.config.dtype_policy()
+    try:
+        # In float16 Keras skips steps until the loss scale fits: finite only.
+        keras.config.set_dtype_policy("mixed_float16")
+        assert np.isfinite(losses()).all()
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        np.testing.assert_allclose(losses(), expected, rtol=0.05)
+    finally:
+        keras.config.set_dtype_policy(before)
