@@ -15,6 +15,17 @@ import numpy as np
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Marks all but the first case of a test `one_case` as `one_backend`."""
+    seen = set()
+    for item in items:
+        test = item.nodeid.split("[")[0]
+        if test in seen and item.get_closest_marker("one_case"):
+            item.add_marker(pytest.mark.one_backend)
+        seen.add(test)
+
+
 @pytest.fixture(autouse=True)
 def fresh_state():
     """Every test starts from the same seed and the float32 policy."""

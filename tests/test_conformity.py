@@ -272,6 +272,7 @@ def call(layer, x, training):
     return layer(x)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", LAYERS)
 def test_layer_under_dtype_policies(name):
     arguments, shape = LAYERS[name]
@@ -361,6 +362,7 @@ def call_loss(loss, dtype="float32"):
     return loss(z, ops.flip(z, axis=0))
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss(name):
     loss = getattr(kc.losses, name)(**LOSSES[name])
@@ -421,6 +423,7 @@ def test_metric_under_another_floatx(name, floatx):
     np.testing.assert_allclose(float(value), expected, rtol=0.05, atol=0.01)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("name", [n for n in LOSSES if n not in BASES])
 def test_loss_under_another_floatx(name, floatx):
     value = call_loss(getattr(kc.losses, name)(**LOSSES[name]))
@@ -428,6 +431,7 @@ def test_loss_under_another_floatx(name, floatx):
     assert np.isfinite(float(value))
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizer(name):
     optimizer = getattr(kc.optimizers, name)(**OPTIMIZERS[name])
@@ -449,6 +453,7 @@ def encoder_inputs(encoder):
     return examples((2, *(size or 8 for size in encoder.input_shape[1:])))
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", ENCODERS)
 def test_encoder(name, tmp_path):
     arguments = ENCODERS[name]

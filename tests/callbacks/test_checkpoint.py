@@ -73,6 +73,7 @@ def assert_equal(run, expected):
 
 # In the middle of an epoch, while it goes on and trains again, at the end of
 # an epoch.
+@pytest.mark.one_case
 @pytest.mark.parametrize(
     "run, steps",
     [
@@ -169,6 +170,7 @@ def damage(path, kind):
     path.write_bytes(content)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("kind", ["truncated", "empty", "one bit"])
 def test_falls_back_to_the_checkpoint_before(kind, tmp_path):
     expected = train(
@@ -248,6 +250,7 @@ def full_disk(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+@pytest.mark.one_backend
 def test_a_full_disk_costs_the_checkpoint_only(tmp_path):
     expected = train(runs.plain_keras_run)
     interrupt(runs.plain_keras_run, tmp_path, 6)
@@ -265,6 +268,7 @@ def test_a_full_disk_costs_the_checkpoint_only(tmp_path):
     )
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", [f"{FIRST}.npz", f"{SECOND}.npz"])
 def test_files_of_others_stay(name, tmp_path):
     """Also those that have the name of a checkpoint, which is then missing."""

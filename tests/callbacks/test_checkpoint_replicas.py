@@ -8,6 +8,12 @@ from tests.distribution.test_replicas import COMMON
 from tests.distribution.test_replicas import MODEL
 from tests.distribution.test_replicas import run
 
+# TensorFlow traces each of the five runs anew, which takes three minutes.
+BACKEND = pytest.param(
+    keras.backend.backend(),
+    marks=[pytest.mark.slow] * (keras.backend.backend() == "tensorflow"),
+)
+
 # Each script sets `data`, `folder`, `rank` and `scope` first.
 RESUME = """
     import pathlib
@@ -114,8 +120,8 @@ WORKERS = """
 """
 
 
-def test_goes_on_as_it_was(tmp_path):
-    backend = keras.backend.backend()
+@pytest.mark.parametrize("backend", [BACKEND])
+def test_goes_on_as_it_was(backend, tmp_path):
     ranks = [(str(rank), str(tmp_path)) for rank in range(2)]
     if backend == "torch":
         run(COMMON, MODEL, TORCH, RESUME, arguments=ranks)

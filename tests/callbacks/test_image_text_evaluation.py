@@ -114,6 +114,7 @@ def test_values_by_hand():
 both = pytest.mark.parametrize("cls", [RetrievalEvaluation, ZeroShotEvaluation])
 
 
+@pytest.mark.one_case
 @both
 def test_training_is_untouched_and_the_schedule_kept(cls):
     callback = make_callback(cls, every_n_epochs=2)

@@ -49,6 +49,7 @@ def fit(callbacks, epochs=3):
 both = pytest.mark.parametrize("cls", [KNNEvaluation, LinearProbeEvaluation])
 
 
+@pytest.mark.one_case
 @both
 def test_training_is_untouched(cls):
     """The same losses, weights, optimizer and random state to the last bit."""
@@ -64,6 +65,7 @@ def test_training_is_untouched(cls):
         np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (a, b)))
 
 
+@pytest.mark.one_case
 @both
 def test_evaluates_every_n_epochs_and_after_the_last(cls):
     callback = make_callback(cls, every_n_epochs=2)

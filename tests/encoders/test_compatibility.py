@@ -8,6 +8,7 @@ from tests.backbones import texts
 from tests.encoders.marks import slow_on_jax
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize(
     "package, family",
     [
@@ -24,6 +25,7 @@ def test_image_backbone(package, family):
     assert tuple(steps.image_steps(make)) == steps.STEPS
 
 
+@pytest.mark.one_case
 @slow_on_jax
 @pytest.mark.parametrize(
     "package, family",

@@ -28,6 +28,7 @@ def in_format(data_format, function):
         keras.config.set_image_data_format("channels_last")
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("name", ENCODERS)
 def test_encoders_are_the_same(name, tmp_path, rng):
     expected = ENCODERS[name]()

@@ -148,6 +148,7 @@ CASES = {
 WIDE = ("hgnet", "swin")
 
 
+@pytest.mark.one_case
 @slow_on_jax
 @pytest.mark.parametrize("name", CASES)
 def test_pools(rng, name):

@@ -78,6 +78,7 @@ def trained(model, rng):
     return model
 
 
+@pytest.mark.one_case
 @MODELS
 def test_onnx(make, data, rng, tmp_path):
     runtime = import_onnx_runtime()
@@ -93,6 +94,7 @@ def test_onnx(make, data, rng, tmp_path):
         )
 
 
+@pytest.mark.one_case
 @MODELS
 @pytest.mark.skipif(
     BACKEND == "torch",

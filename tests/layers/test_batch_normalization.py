@@ -32,6 +32,7 @@ CASES = [  # The first two have kernels of their own.
 ]
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("shape, kwargs", CASES)
 def test_equals_keras(shape, kwargs, rng):
     inputs = (3 + 2 * rng.normal(size=shape)).astype("float32")

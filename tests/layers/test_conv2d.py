@@ -161,6 +161,7 @@ def test_weights_load_from_files_of_either_layer(tmp_path, rng, saved_by_keras):
     )
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize(
     "make",
     [

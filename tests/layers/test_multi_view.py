@@ -154,6 +154,7 @@ PARTS = {
 COMPOSED = ["pipeline", "one by one", "list"]
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize(
     "name, dtype",
     [

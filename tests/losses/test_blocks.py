@@ -64,6 +64,7 @@ def arguments(case):
     return [z_a, z_b, *(np.float32(s) for s in scalars)]
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("block_size", BLOCK_SIZES)
 def test_any_block_size(case, block_size):
@@ -127,6 +128,7 @@ def test_what_one_block_and_whole_blocks_spare():
     np.testing.assert_array_equal(hidden, [[0, 1, 1]] * 4)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("floatx", ["float16", "float64"])
 def test_float32_inside_whatever_keras_computes_in(case, floatx):

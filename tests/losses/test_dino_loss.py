@@ -16,6 +16,7 @@ def outputs(n, views, dim, count, seed=0):
     return student[:, :count], student, center
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize(
     "n, views, dim, count", [(4, 2, 3, 2), (3, 6, 5, 2), (2, 2, 3, 1)]
 )

@@ -64,6 +64,7 @@ def test_regularizer_prefers_the_normal_distribution(rng):
         assert float(sigreg(other, other)) > 2 * normal
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("n", [1, 6])
 @pytest.mark.parametrize("kind", SPOILT)
 def test_value_and_gradient_are_finite(n, kind):

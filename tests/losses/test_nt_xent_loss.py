@@ -30,6 +30,7 @@ def test_golden_values(temperature, expected):
     assert float(loss(Z_A, Z_B)) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("n", [2, 7, 64])
 def test_equal_embeddings_give_log_of_the_candidates(n):
     z = np.ones((n, 8), "float32")

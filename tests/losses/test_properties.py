@@ -60,6 +60,7 @@ def embeddings(draw, largest):
     return batches
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("name", LOSSES)
 @settings(max_examples=15, deadline=None)
@@ -87,6 +88,7 @@ def test_loss_and_gradients_are_finite(
         assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("name", LOSSES)
 @settings(max_examples=15, deadline=None)
 @given(

@@ -13,6 +13,7 @@ QUEUE = np.random.default_rng(1).normal(size=(11, 4)).astype("float32")
 QUEUES = pytest.mark.parametrize("queue", [QUEUE, None], ids=["queue", "batch"])
 
 
+@pytest.mark.one_case
 @QUEUES
 @pytest.mark.parametrize("temperature", [0.07, 1.0])
 @pytest.mark.parametrize("block_size", [None, 4])
@@ -55,6 +56,7 @@ def test_the_queue_has_no_gradient():
     assert by_queue is None or not np.any(by_queue)
 
 
+@pytest.mark.one_case
 @QUEUES
 @pytest.mark.parametrize("n", [1, 4])
 @pytest.mark.parametrize("kind", SPOILT)

@@ -22,6 +22,7 @@ def codes_of(scores, count, epsilon=0.05, iterations=3):
     return np.stack(codes, axis=1)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize(
     "n, views, k, count, epsilon, iterations",
     [(5, 2, 4, 2, 0.05, 3), (7, 5, 3, 2, 0.5, 1), (3, 2, 6, 1, 0.05, 2)],
@@ -59,6 +60,7 @@ def test_finite_for_all_scores(n, scale):
         assert value == pytest.approx(np.log(3), rel=1e-6)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("gather", [True, False])
 def test_codes_are_those_of_the_global_batch(gather, monkeypatch):
     scores = scores_of(12, 3, 4)

@@ -105,6 +105,7 @@ def test_embeddings_are_the_projected_encodings():
             )
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("loss", ["clip", "siglip"])
 def test_a_step_is_gradient_descent_on_the_loss(rng, loss):
     """Against the gradient of the formula, written without the model."""
@@ -266,6 +267,7 @@ def test_other_losses_do_without_a_scale():
     assert set(model.fit(data, verbose=0).history) == {"loss"}
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision(policy):
     data = batch()
@@ -318,6 +320,7 @@ def test_exclusions_are_those_of_the_paper(tmp_path):
 # Files.
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("loss", ["clip", "siglip"])
 def test_file_round_trip_continues_as_if_never_stopped(tmp_path, loss):
     data = batch()

@@ -53,6 +53,7 @@ def weights_of(model):
     return [ops.convert_to_numpy(v) for v in model.weights]
 
 
+@pytest.mark.one_case
 @METHODS
 def test_the_update_follows_the_optimizer_once_a_step(method):
     model = make(method, microbatch_size=2)
@@ -89,6 +90,7 @@ def test_the_queue_holds_the_newest_keys():
     )
 
 
+@pytest.mark.one_case
 @METHODS
 def test_microbatches_equal_the_whole(method, monkeypatch):
     # Batch statistics would be those of a microbatch.
@@ -105,6 +107,7 @@ def test_microbatches_equal_the_whole(method, monkeypatch):
         np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.one_case
 @METHODS
 def test_files_hold_all_of_it(method, tmp_path):
     model = make(method)
@@ -122,6 +125,7 @@ def test_files_hold_all_of_it(method, tmp_path):
     )
 
 
+@pytest.mark.one_case
 @METHODS
 def test_a_stopped_run_goes_on(method, tmp_path):
     check_that_a_stopped_run_goes_on(
@@ -179,6 +183,7 @@ class Scheduled(kc.models.ContrastiveModel):
         return self.dense(x)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("microbatch_size", [None, 2])
 def test_losses_have_names_and_see_the_iteration(microbatch_size):
     model = Scheduled()

@@ -57,6 +57,7 @@ def reloaded(model, path):
     return keras.models.load_model(path)
 
 
+@pytest.mark.one_case
 def test_simclr(dtype, tmp_path):
     model = kc.SimCLRModel(
         # Wide enough that no example ends at the origin, where the gradient is
@@ -71,6 +72,7 @@ def test_simclr(dtype, tmp_path):
     np.testing.assert_array_equal(to_numpy(copy(images())), h)
 
 
+@pytest.mark.one_case
 def test_clip(dtype, tmp_path):
     model = kc.CLIPModel(
         kc.models.VisionTransformer(4, 4, 1, 1, input_shape=(SIZE, SIZE, 3)),

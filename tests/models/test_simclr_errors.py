@@ -24,6 +24,7 @@ def floats(low, high):
     return rng.uniform(low, high, size=shape).astype("float32")
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize(
     "images, message",
     [
@@ -64,6 +65,7 @@ def test_nan_images_are_named_and_cost_no_weight():
         assert np.isfinite(to_numpy(weight)).all()
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("validate", [False, True])
 def test_nan_images_after_the_first_batch_are_named_at_the_epochs_end(validate):
     images = floats(0, 1)
@@ -75,6 +77,7 @@ def test_nan_images_after_the_first_batch_are_named_at_the_epochs_end(validate):
         )
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("bad", [3, 13])
 def test_a_nan_image_is_named_with_its_step_where_asked(bad):
     images = floats(0, 1)

@@ -53,6 +53,7 @@ CASES = {
 every_kind = pytest.mark.parametrize("kind", CASES)
 
 
+@pytest.mark.one_case
 @every_kind
 def test_trains_predicts_and_is_saved(kind, tmp_path):
     make, x = CASES[kind]
@@ -69,6 +70,7 @@ def test_trains_predicts_and_is_saved(kind, tmp_path):
     )
 
 
+@pytest.mark.one_case
 @every_kind
 def test_views_differ(kind):
     make, x = CASES[kind]
@@ -89,6 +91,7 @@ def test_microbatches_of_signals_change_nothing():
     np.testing.assert_allclose(*np.array(losses)[:, 0], rtol=1e-5)
 
 
+@pytest.mark.one_case
 @every_kind
 def test_representation_is_scored_in_fit(kind):
     make, x = CASES[kind]

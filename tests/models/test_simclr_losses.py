@@ -35,6 +35,7 @@ def make_views(rng, count):
     return tuple(views)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("microbatch_size", [None, 4])
 def test_lejepa_takes_any_views_and_the_number_of_the_step(
     rng, microbatch_size
@@ -52,6 +53,7 @@ def test_lejepa_takes_any_views_and_the_number_of_the_step(
     assert set(logs) == {"loss", "contrastive_accuracy"}
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("kind", ["integers", "sets"])
 def test_supcon_learns_from_the_labels(rng, kind):
     """Beside a probe, which takes integers only."""

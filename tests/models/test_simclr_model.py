@@ -147,6 +147,7 @@ def test_layer_losses_take_part():
     assert np.linalg.norm(to_numpy(kernel)) < 0.9 * before
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize(
     "compile",
     [{"run_eagerly": True}, {"jit_compile": True}, {"steps_per_execution": 2}],
@@ -180,6 +181,7 @@ def test_metrics_see_the_projections():
     ) == {"loss"}
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_ends_near_float32(rng, policy):
     views = rng.uniform(size=(2, 16, SIZE, SIZE, 3)).astype("float32")
@@ -228,6 +230,7 @@ def test_probe_learns_and_leaves_the_encoder_alone(rng):
     assert np.abs(to_numpy(model.probe.kernel - other.probe.kernel)).max() > 0
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize(
     "make_optimizer",
     [
@@ -262,6 +265,7 @@ def test_probe_adds_to_the_users_exclusions():
 # Files.
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_file_round_trip_continues_as_if_never_stopped(tmp_path, dropout):
     if dropout and keras.backend.backend() == "torch":

@@ -33,6 +33,7 @@ def outputs_of(peer_model, pixels):
     ]
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("name", CONFIGS)
 def test_equals_transformers_and_goes_back(name, tmp_path):
     torch.manual_seed(0)
@@ -135,6 +136,7 @@ def test_incomplete_old_sections_and_the_highest_id(tmp_path):
     assert written["text_config"]["eos_token_id"] == 2
 
 
+@pytest.mark.one_backend
 def test_preprocessing_goes_back(tmp_path, rng):
     model = kc.CLIPModel(
         kc.models.VisionTransformer(

@@ -37,6 +37,7 @@ def assert_finite(model):
     assert all(np.isfinite(weight).all() for weight in weights_of(model))
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("kind", BAD_IMAGES)
 def test_images_are_errors_in_training(model, kind):
     images, _ = BAD_IMAGES[kind]
@@ -50,6 +51,7 @@ def test_images_are_errors_in_training(model, kind):
     assert_finite(model)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("kind", BAD_IMAGES)
 def test_images_are_reported_in_inference(model, kind):
     images, message = BAD_IMAGES[kind]
@@ -92,6 +94,7 @@ def test_good_images_are_no_matter(model):
         model.predict(images, verbose=0)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize(
     "labels, message",
     [
@@ -135,6 +138,7 @@ def test_labels_that_are_strings(model):
         model.fit(IMAGES, LABELS.astype(str), verbose=0)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("bad_id", [20, -1])
 @pytest.mark.parametrize("ours", [True, False])
 def test_token_ids(bad_id, ours):

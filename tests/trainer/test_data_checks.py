@@ -232,6 +232,7 @@ def test_losses_of_microbatches_are_refused(where):
         model.fit(IMAGES, verbose=0)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("kind", ["add_loss", "kernel_regularizer"])
 def test_losses_beside_the_embeddings_count_once(kind):
     """Those of weights, and of a probe, which sees the whole batch."""

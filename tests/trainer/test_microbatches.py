@@ -112,6 +112,7 @@ def assert_equal(results, references):
         assert np.linalg.norm(one - other) <= 1e-5 * np.linalg.norm(other)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("method", ["simclr", "clip"])
 @pytest.mark.parametrize("microbatch_size", [4, 8, BATCH])
 def test_equals_the_whole_batch(method, microbatch_size):
@@ -153,6 +154,7 @@ def test_makes_the_views_of_a_microbatch():
     assert_equal(found, expected)
 
 
+@pytest.mark.one_case
 @pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="JAX says what it allocates"
 )
@@ -193,6 +195,7 @@ def test_memory_has_no_views_of_the_whole_batch(method):
     assert each < 4 * side * side * 3
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("method", ["simclr", "clip"])
 @pytest.mark.parametrize("dropout", ["ours", "keras"])
 def test_replays_dropout(method, dropout):
@@ -238,6 +241,7 @@ def test_batch_statistics_advance_once():
         np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -260,6 +264,7 @@ def test_with_what_optimizers_do(optimizer):
     )
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision(policy):
     keras.config.set_dtype_policy(policy)

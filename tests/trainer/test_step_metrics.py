@@ -32,8 +32,11 @@ class PartlyBuilt(keras.metrics.Metric):
         return keras.ops.mean(self.sums) / self.count
 
 
-def late_metrics():
-    return [kc.metrics.EffectiveRank(), PartlyBuilt()]
+def late_metrics(prefix=""):
+    return [
+        kc.metrics.EffectiveRank(name=f"{prefix}effective_rank"),
+        PartlyBuilt(name=f"{prefix}partly_built"),
+    ]
 
 
 def compiled(**metrics):
@@ -56,15 +59,18 @@ ENTRIES = {
 }
 
 
-@pytest.mark.parametrize("argument", ["metrics", "weighted_metrics"])
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_late_variables(entry, argument):
-    model = compiled(**{argument: late_metrics()})
+def test_late_variables(entry):
+    model = compiled(
+        metrics=late_metrics(), weighted_metrics=late_metrics("weighted_")
+    )
     assert model.built
     for _ in range(2):
         logs = ENTRIES[entry](model)
-        assert 1 <= np.ravel(logs["effective_rank"])[-1] <= 4
-        assert np.ravel(logs["partly_built"])[-1] == 1
+        for prefix in ("", "weighted_"):
+            rank = np.ravel(logs[f"{prefix}effective_rank"])[-1]
+            assert 1 <= rank <= 4
+            assert np.ravel(logs[f"{prefix}partly_built"])[-1] == 1
 
 
 def test_metrics_start_at_zero_after_the_build():

@@ -80,6 +80,7 @@ def test_integers_are_converted_at_inference(name, rng):
         )
 
 
+@pytest.mark.one_case
 @every_layer
 def test_one_image_is_a_batch_of_one(name, rng):
     images = rng.random((1, 16, 14, 3))
@@ -101,6 +102,7 @@ def test_mixed_precision(name, rng):
     assert close.mean() > 0.99
 
 
+@pytest.mark.one_case
 @every_layer
 def test_inside_tf_data(name, rng):
     tf = tensorflow_or_skip()
@@ -119,6 +121,7 @@ def test_inside_tf_data(name, rng):
     )
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("batched", [True, False])
 def test_inside_tf_data_with_unknown_sizes(batched, rng):
     tf = tensorflow_or_skip()

@@ -19,6 +19,7 @@ def pipeline_of(height, width, seed=7):
 
 
 # Small images go through all layers as a batch, large ones one by one.
+@pytest.mark.one_case
 @pytest.mark.parametrize("size", [16, 160])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_equals_its_layers_in_a_row(size, dtype, rng):

@@ -128,6 +128,7 @@ def clip():
     return model, {"images": IMAGES, "texts": texts}
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize(
     "make", [simclr, pytest.param(clip, marks=pytest.mark.one_backend)]
 )

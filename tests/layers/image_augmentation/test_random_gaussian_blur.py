@@ -20,6 +20,7 @@ def slow_blur(image, kernel_size, sigma):
     return result
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("kernel_size", [1, 3, (5, 9), 23])
 def test_equals_convolution(kernel_size, rng):
     # 23 reaches far beyond images of 7 x 9: they are mirrored repeatedly.

@@ -22,6 +22,7 @@ def pillow_crop(image, top, left, height, width, size, interpolation):
     return np.stack([np.asarray(channel) for channel in channels], axis=-1)
 
 
+@pytest.mark.one_case
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("interpolation", FILTERS)
 @pytest.mark.parametrize("size", [(9, 50), (1, 1), (64, 7)])
@@ -43,6 +44,7 @@ def test_equals_pillow(size, interpolation, rng):
         )
 
 
+@pytest.mark.one_case
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("interpolation", FILTERS)
 @pytest.mark.parametrize("size", [(224, 300), (150, 290)])
@@ -87,6 +89,7 @@ def pillow_center_crop(image, size):
     return image.crop((left, top, left + size, top + size))
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("shape", [(60, 91), (77, 41), (24, 24), (13, 20)])
 def test_center_crop_is_the_peers_preprocessing(shape, rng):
     """Within the peers' rounding to whole levels after each of two passes."""

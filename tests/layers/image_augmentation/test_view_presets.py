@@ -69,6 +69,7 @@ def test_cifar10_has_no_blur(name):
     assert {jitter[0] for _, jitter, _, _ in found} == {first}
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("name", PRESETS)
 def test_seed_and_value_range(name, rng):
     images = rng.integers(0, 256, (2, 16, 14, 3)).astype("uint8")

@@ -50,6 +50,7 @@ def test_one_signal_is_a_batch_of_one(name, rng):
     np.testing.assert_array_equal(batched[0], single)
 
 
+@pytest.mark.one_case
 @every_layer
 def test_views_of_one_signal_and_of_a_batch(name, rng):
     signals = signals_of(rng)
