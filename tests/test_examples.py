@@ -152,6 +152,7 @@ def test_simclr_cifar10(tmp_path):
         assert (tmp_path / made).stat().st_size > 50
 
 
+@pytest.mark.slow
 def test_finetune_cifar10(tmp_path):
     size = "--images 512 --epochs 1 --width 4 --steps 4"
     out = run("finetune_cifar10.py", "--output", tmp_path, *size.split())
