@@ -5,6 +5,7 @@ from typing import Any
 from keras_contrastive.callbacks.representation_evaluation import (
     RepresentationEvaluation,
 )
+from keras_contrastive.evaluation.linear_probe import check_solver
 from keras_contrastive.evaluation.linear_probe import linear_probe
 from keras_contrastive.validation import check_positive_int
 
@@ -32,10 +33,12 @@ class LinearProbeEvaluation(RepresentationEvaluation):
             arrays. The probe keeps the protocol's 256.
         verbose: 0 is silent, 1 shows progress bars.
         name: Key in the logs.
+        solver: `"sgd"`, SimCLR's protocol, or `"lbfgs"`, which finds the
+            optimum in fewer passes; see `evaluation.linear_probe`.
 
     Raises:
-        ValueError: If arrays have no matching labels, or a number is out of
-            range.
+        ValueError: If arrays have no matching labels, a number is out of
+            range, or `solver` is unknown.
 
     Example:
 
@@ -74,12 +77,15 @@ class LinearProbeEvaluation(RepresentationEvaluation):
         batch_size: int = 256,
         verbose: int = 0,
         name: str = "linear_probe_accuracy",
+        solver: str = "sgd",
     ):
         super().__init__(
             train_data, test_data, every_n_epochs, batch_size, verbose, name
         )
         check_positive_int("epochs", epochs)
+        check_solver(solver)
         self.epochs = epochs
+        self.solver = solver
 
     def evaluate(
         self,
@@ -95,5 +101,6 @@ class LinearProbeEvaluation(RepresentationEvaluation):
             test_labels,
             epochs=self.epochs,
             verbose=self.verbose,
+            solver=self.solver,
         )
         return scores["accuracy"]

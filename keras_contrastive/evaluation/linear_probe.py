@@ -118,10 +118,7 @@ def linear_probe(
         )
     check_positive_int("epochs", epochs)
     check_positive_int("batch_size", batch_size)
-    if solver not in ("sgd", "lbfgs"):
-        raise ValueError(
-            f"`solver` must be 'sgd' or 'lbfgs'. Received: solver={solver!r}"
-        )
+    check_solver(solver)
     if solver == "lbfgs" and learning_rate is not None:
         raise ValueError(
             "`learning_rate` is for solver='sgd': L-BFGS has none. "
@@ -156,6 +153,14 @@ def linear_probe(
         )
     logits = _inputs(test_features, mean, scale) @ weights
     return _scores(logits, test_index)
+
+
+def check_solver(solver: str) -> None:
+    """Raises unless `linear_probe` knows the solver."""
+    if solver not in ("sgd", "lbfgs"):
+        raise ValueError(
+            f"`solver` must be 'sgd' or 'lbfgs'. Received: solver={solver!r}"
+        )
 
 
 def _statistics(features):

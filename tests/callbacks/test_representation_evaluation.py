@@ -9,6 +9,7 @@ import pytest
 from keras_contrastive.callbacks import KNNEvaluation
 from keras_contrastive.callbacks import LinearProbeEvaluation
 from keras_contrastive.evaluation import knn_classify
+from keras_contrastive.evaluation import linear_probe
 
 LABELS = np.random.default_rng(0).integers(0, 2, 48)
 IMAGES = np.random.default_rng(1).random((48, 4, 4, 3)).astype("float32")
@@ -83,6 +84,19 @@ def test_value_is_that_of_the_weights_after_the_epoch():
         k=5,
     )
     assert history["knn_accuracy"][-1] == np.mean(predicted == TEST[1])
+
+
+@pytest.mark.one_backend
+def test_the_probe_takes_either_solver():
+    model, history = fit([LinearProbeEvaluation(TRAIN, TEST, solver="lbfgs")])
+    features = [model.predict(x, verbose=0) for x, _ in (TRAIN, TEST)]
+    expected = linear_probe(
+        features[0], TRAIN[1], features[1], TEST[1], solver="lbfgs", verbose=0
+    )
+    last = history["linear_probe_accuracy"][-1]
+    assert last == pytest.approx(expected["accuracy"])
+    with pytest.raises(ValueError, match="`solver` must be"):
+        LinearProbeEvaluation(TRAIN, TEST, solver="newton")
 
 
 def test_early_stop_is_evaluated():
