@@ -1,7 +1,7 @@
 import keras
 
 from keras_contrastive.callbacks.training_health import TrainingHealth
-from keras_contrastive.trainer.epoch_position import StartEpoch
+from keras_contrastive.datasets.pipeline.epoch_dataset import EpochDataset
 from keras_contrastive.trainer.initial_weights import EqualStart
 
 
@@ -36,3 +36,27 @@ def _has_health(callback):
     if isinstance(callback, keras.callbacks.CallbackList):
         return any(_has_health(inner) for inner in callback.callbacks)
     return isinstance(callback, TrainingHealth)
+
+
+class StartEpoch(keras.callbacks.Callback):
+    """Sets the data's epoch to the one that `fit` starts with.
+
+    `ContrastiveModel.fit` adds it, for `initial_epoch` and for runs that
+    resume from a checkpoint. Data that is not an `EpochDataset` has no epoch
+    and is left unchanged.
+    """
+
+    def __init__(self, data):
+        super().__init__()
+        self._data = data
+
+    def on_train_begin(self, logs=None):
+        self._first = True
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Datasets count their epochs from 0, even across several calls of
+        # `fit`.
+        counts = isinstance(self._data, EpochDataset)
+        if self._first and epoch and counts:
+            self._data.epoch = epoch
+        self._first = False
