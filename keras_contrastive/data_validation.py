@@ -130,13 +130,26 @@ def value_range_of(augmenter):
     return None
 
 
-def check_images(images):
-    """Raises unless `images` is a batch of RGB images of a usable dtype."""
+def check_images(images, encoder):
+    """Raises unless `images` is a batch of images that an encoder takes.
+
+    Args:
+        images: Tensor or array.
+        encoder: The encoder of the images. They may be resized before it, but
+            have its number of channels, if it is known.
+    """
     shape = tuple(images.shape)
-    if len(shape) != 4 or shape[-1] not in (3, None):
+    input_shape = known_shape(encoder, "input_shape")
+    is_image = input_shape is not None and len(input_shape) == 4
+    channels = input_shape[-1] if is_image else None
+    if len(shape) != 4 or (
+        None not in (channels, shape[-1]) and shape[-1] != channels
+    ):
+        kind = "RGB" if channels == 3 else "images that the encoder takes"
+        expected = "channels" if channels is None else channels
         raise ValueError(
-            "The images must be RGB, of shape (batch, height, width, 3). "
-            f"Received: shape={shape}"
+            f"The images must be {kind}, of shape (batch, height, width, "
+            f"{expected}). Received: shape={shape}"
         )
     if not (is_float(images) or keras.backend.is_int_dtype(_dtype(images))):
         raise ValueError(

@@ -61,9 +61,10 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
     Call arguments:
         inputs: A dict with `"images"`, `"texts"` or both; a tuple
             `(images, texts)`; or images alone. Images have the shape
-            `(batch, height, width, 3)` and are uint8 in [0, 255], or floats in
-            the augmenter's `value_range`, [0, 1] by default. Texts are what
-            the text encoder takes, such as int tokens of shape
+            `(batch, height, width, channels)`, with as many channels as the
+            encoder takes, and are uint8 in [0, 255], or floats in the
+            augmenter's `value_range`, [0, 1] by default. Texts are what the
+            text encoder takes, such as int tokens of shape
             `(batch, context_length)`.
         training: Whether the encoders run in training mode.
 
@@ -88,8 +89,9 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
 
     Raises:
         ValueError: If an encoder's output is not of rank 2, the images are not
-            RGB images of rank 4, texts are missing, or there is no augmenter
-            and the image encoder does not say what image size it takes.
+            images that the encoder takes, texts are missing, or there is no
+            augmenter and the image encoder does not say what image size it
+            takes.
 
     Example:
 
@@ -172,7 +174,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         Returns:
             Float32 tensor of shape `(batch, projection_dim)`, rows of norm 1.
         """
-        check_images(images)
+        check_images(images, self.image_encoder)
         views = self.augmenter(images, training=training)
         self.warn_of_bad_inputs(images)
         return self.image_tower(views, training=training)
@@ -249,7 +251,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         return views
 
     def _watch(self, x, training):
-        check_images(x["images"])
+        check_images(x["images"], self.image_encoder)
         watched = self.watch({k: x[k] for k in ("images", "texts")}, training)
         watched["texts"] = self.watch_tokens(
             watched["texts"], self.text_encoder

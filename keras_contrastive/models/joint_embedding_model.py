@@ -299,7 +299,7 @@ class JointEmbeddingModel(ContrastiveModel):
 
     def _check(self, x):
         if self.value_range is not None:  # an augmenter of images
-            check_images(x)
+            check_images(x, self.encoder)
 
     def compute_losses(
         self,

@@ -50,10 +50,10 @@ class SimCLRModel(JointEmbeddingModel):
     every epoch.
 
     Args:
-        encoder: Keras model or layer, images `(batch, height, width, 3)`, or
-            other outputs of the augmenter, to vectors `(batch, dim)`:
-            `models.ResNet18`, a `keras.applications` model with
-            `pooling="avg"` or your own.
+        encoder: Keras model or layer, images `(batch, height, width,
+            channels)`, or other outputs of the augmenter, to vectors
+            `(batch, dim)`: `models.ResNet18`, a `keras.applications` model
+            with `pooling="avg"` or your own.
         projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
             to `ProjectionHead(dim, 128)`.
         augmenter: Layer that turns a batch of images into a batch of randomly
@@ -70,10 +70,11 @@ class SimCLRModel(JointEmbeddingModel):
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
-        x: Images of shape `(batch, height, width, 3)`: uint8 in [0, 255], or
-            floats in the augmenter's `value_range`, [0, 1] by default. They
-            are resized to the augmenter's size. With an augmenter of other
-            data: whatever it takes, a tensor or a dict of tensors.
+        x: Images of shape `(batch, height, width, channels)`, with as many
+            channels as the encoder takes: uint8 in [0, 255], uint16 in
+            [0, 65535], or floats in the augmenter's `value_range`, [0, 1] by
+            default. They are resized to the augmenter's size. With an augmenter
+            of other data: whatever it takes, a tensor or a dict of tensors.
         training: Whether the encoder runs in training mode.
 
     Returns:
@@ -93,10 +94,10 @@ class SimCLRModel(JointEmbeddingModel):
 
     Raises:
         ValueError: If the encoder's output is not of rank 2, the augmenter is
-            one of images but the inputs are not RGB images of rank 4, there is
-            a probe or a loss of labels but no labels, there are more than two
-            views but a loss of two, or there is no augmenter and the encoder
-            does not say what image size it takes.
+            one of images but the inputs are not images that the encoder takes,
+            there is a probe or a loss of labels but no labels, there are more
+            than two views but a loss of two, or there is no augmenter and the
+            encoder does not say what image size it takes.
 
     Example:
 

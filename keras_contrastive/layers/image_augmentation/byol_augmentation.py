@@ -19,6 +19,8 @@ def byol_augmentation(
     strength: float = 1.0,
     value_range: tuple[int, int] = (0, 1),
     seed: int | None = None,
+    channels: int = 3,
+    rgb_channels: tuple[int, int, int] | None = None,
 ) -> MultiView:
     """Builds the two different augmentations of BYOL.
 
@@ -47,11 +49,17 @@ def byol_augmentation(
             the views. Integer images hold 0 to 255 and are converted to it.
         seed: Non-negative integer from which each layer's own seed is derived,
             or `None` for random seeds.
+        channels: Integer, the number of channels. Defaults to 3.
+        rgb_channels: Three indices, the places of red, green and blue among
+            the channels, such as `(3, 2, 1)` for the bands of Sentinel-2.
+            Without them, images of more or fewer than three channels keep
+            their colors: brightness and contrast change, saturation and hue do
+            not, and there is no grayscale.
 
     Returns:
         `MultiView` that maps images of shape `(batch, any height, any width,
-        3)`, or one image, to two float images of shape `(batch, height, width,
-        3)`.
+        channels)`, or one image, to two float images of shape `(batch, height,
+        width, channels)`.
 
     Raises:
         ValueError: The preset is unknown, or an argument is out of range.
@@ -82,6 +90,8 @@ def byol_augmentation(
                 scale=(0.08, 1.0),
                 jitter=byol_jitter(strength),
                 value_range=value_range,
+                channels=channels,
+                rgb_channels=rgb_channels,
                 blur=blur,
                 solarize=solarize,
             )

@@ -4,10 +4,16 @@
 LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
 
 
-def luminance(images):
-    """The gray image, `0.299 R + 0.587 G + 0.114 B`, channels last."""
-    red, green, blue = LUMINANCE_WEIGHTS
-    return red * images[..., 0] + green * images[..., 1] + blue * images[..., 2]
+def luminance(images, rgb=(0, 1, 2)):
+    """The gray image, `0.299 R + 0.587 G + 0.114 B`, channels last.
+
+    `rgb` are the places of R, G and B in the last axis.
+    """
+    red, green, blue = (
+        weight * images[..., channel]
+        for weight, channel in zip(LUMINANCE_WEIGHTS, rgb, strict=True)
+    )
+    return red + green + blue
 
 
 def rotate_hue(backend, planes, turn):

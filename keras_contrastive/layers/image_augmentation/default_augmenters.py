@@ -16,29 +16,30 @@ from keras_contrastive.layers.image_augmentation.swav_augmentation import (
 
 
 def simclr_augmenter(encoder):
-    return simclr_augmentation(*_preset_of(encoder, "simclr_augmentation"))
+    preset, channels = _preset_of(encoder, "simclr_augmentation")
+    return simclr_augmentation(*preset, channels=channels)
 
 
 def swav_augmenter(encoder):
-    preset = _preset_of(encoder, "swav_augmentation")
-    return swav_augmentation(*preset, num_local=0)
+    preset, channels = _preset_of(encoder, "swav_augmentation")
+    return swav_augmentation(*preset, num_local=0, channels=channels)
 
 
 def dino_augmenter(encoder):
-    preset = _preset_of(encoder, "dino_augmentation")
-    return dino_augmentation(*preset, num_local=0)
+    preset, channels = _preset_of(encoder, "dino_augmentation")
+    return dino_augmentation(*preset, num_local=0, channels=channels)
 
 
 def _preset_of(encoder, function):
-    height, width = _size_of(
+    height, width, channels = _shape_of(
         encoder, f'{function}("cifar10" or "imagenet", height, width)'
     )
     preset = "cifar10" if max(height, width) <= 96 else "imagenet"
-    return preset, height, width
+    return (preset, height, width), channels
 
 
 def clip_augmenter(encoder):
-    height, width = _size_of(
+    height, width, _ = _shape_of(
         encoder, "RandomResizedCrop(height, width, scale=(0.9, 1.0))"
     )
     return RandomResizedCrop(
@@ -46,17 +47,24 @@ def clip_augmenter(encoder):
     )
 
 
-def _size_of(encoder, alternative):
+def _shape_of(encoder, alternative):
+    """Height, width and channels of the images that an encoder takes."""
     input_shape = known_shape(encoder, "input_shape")
     is_known = input_shape is not None and None not in input_shape[1:3]
-    if not is_known or len(input_shape) != 4 or input_shape[3] not in (3, None):
+    if not is_known or len(input_shape) != 4:
         raise ValueError(
-            "`augmenter` can only be left out for an encoder of RGB images of "
-            "a fixed size, shape (batch, height, width, 3). Received: "
+            "`augmenter` can only be left out for an encoder of images of a "
+            "fixed size, shape (batch, height, width, channels). Received: "
             "augmenter=None with an encoder whose input shape is "
             f"{input_shape}; pass keras_contrastive.layers.{alternative}, or "
-            "what makes views of other data. Put "
-            "keras.layers.Permute((3, 1, 2)) in front of an encoder that takes "
-            "the channels first."
+            "what makes views of other data."
         )
-    return input_shape[1:3]
+    _, height, width, channels = input_shape
+    channels = 3 if channels is None else channels
+    if channels > height and height in (1, 3, 4):
+        raise ValueError(
+            "The encoder must take the channels last. Received: an encoder "
+            f"whose input shape is {input_shape}; put "
+            "keras.layers.Permute((3, 1, 2)) in front of it."
+        )
+    return height, width, channels

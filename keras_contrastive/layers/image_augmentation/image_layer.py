@@ -28,7 +28,6 @@ class ImageLayer(ExampleLayer):
     """
 
     example_rank = 3
-    requires_rgb = False
 
     def __init__(self, value_range: Any = (0, 1), **kwargs: Any):
         super().__init__(**kwargs)
@@ -92,11 +91,6 @@ class ImageLayer(ExampleLayer):
                 f"{type(self).__name__} expects images of shape (height, "
                 "width, channels) or (batch, height, width, channels). "
                 f"Received: shape={tuple(shape)}"
-            )
-        if self.requires_rgb and shape[-1] not in (3, None):
-            raise ValueError(
-                f"{type(self).__name__} expects RGB images, with 3 channels "
-                f"in the last axis. Received: shape={tuple(shape)}"
             )
 
 

@@ -7,16 +7,14 @@ import numpy as np
 
 from keras_contrastive.layers.image_augmentation.color import LUMINANCE_WEIGHTS
 from keras_contrastive.layers.image_augmentation.color import rotate_hue
-from keras_contrastive.layers.image_augmentation.image_layer import (
-    RandomImageLayer,
-)
+from keras_contrastive.layers.image_augmentation.color_layer import ColorLayer
 from keras_contrastive.validation import check_interval
 from keras_contrastive.validation import check_not_negative
 from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class RandomColorJitter(RandomImageLayer):
+class RandomColorJitter(ColorLayer):
     """Changes brightness, contrast, saturation and hue, in random order.
 
     Three of the four blend the image `x` with a reference, by a factor `f`
@@ -29,6 +27,10 @@ class RandomColorJitter(RandomImageLayer):
     saturation. Hue shifts by a fraction of the hue circle. Values are clipped
     to `value_range` after each. The order of the four is also drawn per image.
 
+    Channels beside red, green and blue, such as the infrared of a satellite,
+    change in brightness and contrast only, by the same factors; the reference
+    of their contrast is each channel's own mean.
+
     Args:
         brightness: Non-negative float, or a pair of them. A float `b` means
             factors from U(max(0, 1 - b), 1 + b), a pair their range.
@@ -40,10 +42,13 @@ class RandomColorJitter(RandomImageLayer):
         value_range: `(0, 1)` or `(0, 255)`, the range of float images.
             Integer images hold 0 to 255 and are converted to it.
         seed: Integer, or `None` for a random one.
+        rgb_channels: Three distinct indices, the places of red, green and blue
+            in the last axis. Needed unless there are three channels, or
+            `saturation` and `hue` are 0.
 
     Call arguments:
-        images: Tensor of shape `(batch, height, width, 3)` or
-            `(height, width, 3)`.
+        images: Tensor of shape `(batch, height, width, channels)` or
+            `(height, width, channels)`.
         training: Boolean, whether to do anything. Default `True`.
 
     Returns:
@@ -51,7 +56,7 @@ class RandomColorJitter(RandomImageLayer):
 
     Raises:
         ValueError: An argument is out of range, or the input is not of rank 3
-            or 4 with three channels.
+            or 4 with channels as above.
 
     Example:
 
@@ -69,8 +74,6 @@ class RandomColorJitter(RandomImageLayer):
         Representations", appendix A.
     """
 
-    requires_rgb = True
-
     def __init__(
         self,
         brightness: float | tuple[float, float],
@@ -80,9 +83,12 @@ class RandomColorJitter(RandomImageLayer):
         probability: float = 1.0,
         value_range: tuple[int, int] = (0, 1),
         seed: int | None = None,
+        rgb_channels: tuple[int, int, int] | None = None,
         **kwargs: Any,
     ):
-        super().__init__(value_range=value_range, seed=seed, **kwargs)
+        super().__init__(
+            rgb_channels, value_range=value_range, seed=seed, **kwargs
+        )
         self.brightness = _factor_interval("brightness", brightness)
         self.contrast = _factor_interval("contrast", contrast)
         self.saturation = _factor_interval("saturation", saturation)
@@ -90,6 +96,10 @@ class RandomColorJitter(RandomImageLayer):
             hue = (-hue, hue)
         self.hue = check_interval("hue", hue, -0.5, 0.5)
         self.probability = check_probability("probability", probability)
+
+    @property
+    def requires_rgb(self):
+        return self.saturation != (1, 1) or self.hue != (0, 0)
 
     def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws factors, hue shifts and orders.
@@ -124,22 +134,43 @@ class RandomColorJitter(RandomImageLayer):
         """Applies the four operations to each image in its own order."""
         ops = self.backend.numpy
         batch, height, width, _ = self.backend.shape(images)
+        channels = images.shape[-1]
+        rgb = self.rgb_of(channels)
         planes = ops.transpose(images, (0, 3, 1, 2))
-        planes = ops.reshape(planes, (batch, 3, height * width))
+        planes = ops.reshape(planes, (batch, channels, height * width))
+        # Red, green and blue, then the channels without color.
+        order = [*rgb, *(c for c in range(channels) if c not in rgb)]
+        planes = self._reorder(planes, order)
+        parts, blend_parts = [], []
+        if rgb:
+            parts.append(planes[:, :3])
+            blend_parts.append(self._blend_colors)
+        if channels > len(rgb):
+            parts.append(planes[:, len(rgb) :])
+            blend_parts.append(self._blend_others)
         places = transformation["places"][:, :3]
         hue_place = transformation["places"][:, 3:]
-        blends = self._blends(transformation)
+        changes = self._changes(transformation)
 
-        def shift_hue(planes):
+        def blend(parts, chosen):
+            own = changes(chosen)
+            return [
+                function(part, *own)
+                for function, part in zip(blend_parts, parts, strict=True)
+            ]
+
+        def shift_hue(parts):
+            if not rgb:
+                return parts
             turn = transformation["hue"][:, None]
-            return rotate_hue(self.backend, planes, turn)
+            return [rotate_hue(self.backend, parts[0], turn), *parts[1:]]
 
         if images.shape[0] == 1:
             for place in range(4):
-                planes = self.backend.cond(
+                parts = self.backend.cond(
                     hue_place[0, 0] == place,
-                    lambda: shift_hue(planes),  # noqa: B023
-                    lambda: self._blend(planes, *blends(places == place)),  # noqa: B023
+                    lambda: shift_hue(parts),  # noqa: B023
+                    lambda: blend(parts, places == place),  # noqa: B023
                 )
         else:
             # Three blends, one hue shift and three blends cover all 24 orders:
@@ -147,43 +178,57 @@ class RandomColorJitter(RandomImageLayer):
             # of the hue shift; the other slots are the identity.
             before, after = places < hue_place, places > hue_place
             for place in (0, 1, 2):
-                chosen = before & (places == place)
-                planes = self._blend(planes, *blends(chosen))
-            planes = shift_hue(planes)
+                parts = blend(parts, before & (places == place))
+            parts = shift_hue(parts)
             for place in (1, 2, 3):
-                chosen = after & (places == place)
-                planes = self._blend(planes, *blends(chosen))
-        planes = ops.reshape(planes, (batch, 3, height, width))
+                parts = blend(parts, after & (places == place))
+        planes = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
+        places_before = [order.index(channel) for channel in range(channels)]
+        planes = self._reorder(planes, places_before)
+        planes = ops.reshape(planes, (batch, channels, height, width))
         return ops.transpose(planes, (0, 2, 3, 1))
 
-    def _blends(self, transformation):
-        """A function from chosen operations to the weights of their blend.
+    def _reorder(self, planes, order):
+        if order == list(range(len(order))):
+            return planes
+        chosen = [planes[:, channel] for channel in order]
+        return self.backend.numpy.stack(chosen, axis=1)
+
+    def _changes(self, transformation):
+        """A function from chosen operations to how they change an image.
 
         It takes `(batch, 3)` booleans, at most one of them true per row, and
-        returns three tensors of shape `(batch, 1, 1)`: the weights of the
-        image, of the mean of its gray image and of its gray image.
+        returns a list of three tensors of shape `(batch, 1, 1)`: of each
+        operation, its factor less 1, or 0 where it is not chosen.
         """
         ops = self.backend.numpy
         names = ("brightness", "contrast", "saturation")
         factors = ops.stack([transformation[name] for name in names], axis=1)
 
-        def coefficients(chosen):
+        def changes(chosen):
             chosen = self.backend.cast(chosen, "float32") * (factors - 1)
             chosen = chosen[:, :, None, None]
-            factor = 1 + ops.sum(chosen, axis=1)
-            return factor, -chosen[:, 1], -chosen[:, 2]
+            return [chosen[:, operation] for operation in range(3)]
 
-        return coefficients
+        return changes
 
-    def _blend(self, planes, factor, mean_weight, gray_weight):
+    def _blend_colors(self, planes, brightness, contrast, saturation):
         """One blend as a product with a 3x3 matrix per image."""
         ops = self.backend.numpy
         # (1, 1, 3): the weight of each channel in the gray image.
         weights = ops.reshape(np.float32(LUMINANCE_WEIGHTS), (1, 1, 3))
-        matrix = factor * ops.eye(3, dtype="float32") + gray_weight * weights
+        factor = 1 + brightness + contrast + saturation
+        matrix = factor * ops.eye(3, dtype="float32") - saturation * weights
         mean = ops.mean(planes, axis=2, keepdims=True)
-        offset = mean_weight * ops.matmul(weights, mean)
+        offset = -contrast * ops.matmul(weights, mean)
         planes = ops.matmul(matrix, planes) + offset
+        return ops.clip(planes, *self.value_range)
+
+    def _blend_others(self, planes, brightness, contrast, saturation):
+        """The same of channels without color."""
+        ops = self.backend.numpy
+        mean = ops.mean(planes, axis=2, keepdims=True)
+        planes = (1 + brightness + contrast) * planes - contrast * mean
         return ops.clip(planes, *self.value_range)
 
     def get_config(self) -> dict[str, Any]:

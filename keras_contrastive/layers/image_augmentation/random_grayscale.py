@@ -5,27 +5,28 @@ from typing import Any
 import keras
 
 from keras_contrastive.layers.image_augmentation.color import luminance
-from keras_contrastive.layers.image_augmentation.image_layer import (
-    RandomImageLayer,
-)
+from keras_contrastive.layers.image_augmentation.color_layer import ColorLayer
 from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class RandomGrayscale(RandomImageLayer):
+class RandomGrayscale(ColorLayer):
     """Converts each image to gray with a probability.
 
-    The three channels become `0.299 R + 0.587 G + 0.114 B`.
+    The three channels become `0.299 R + 0.587 G + 0.114 B`. Channels beside
+    red, green and blue stay as they are.
 
     Args:
         probability: Float, the probability that an image becomes gray.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images.
             Integer images hold 0 to 255 and are converted to it.
         seed: Integer, or `None` for a random one.
+        rgb_channels: Three distinct indices, the places of red, green and blue
+            in the last axis. Needed unless there are three channels.
 
     Call arguments:
-        images: Tensor of shape `(batch, height, width, 3)` or
-            `(height, width, 3)`.
+        images: Tensor of shape `(batch, height, width, channels)` or
+            `(height, width, channels)`.
         training: Boolean, whether to do anything. Default `True`.
 
     Returns:
@@ -33,7 +34,7 @@ class RandomGrayscale(RandomImageLayer):
 
     Raises:
         ValueError: An argument is out of range, or the input is not of rank 3
-            or 4 with three channels.
+            or 4 with three channels or those of `rgb_channels`.
 
     Example:
 
@@ -50,16 +51,17 @@ class RandomGrayscale(RandomImageLayer):
         Representations", appendix A.
     """
 
-    requires_rgb = True
-
     def __init__(
         self,
         probability: float,
         value_range: tuple[int, int] = (0, 1),
         seed: int | None = None,
+        rgb_channels: tuple[int, int, int] | None = None,
         **kwargs: Any,
     ):
-        super().__init__(value_range=value_range, seed=seed, **kwargs)
+        super().__init__(
+            rgb_channels, value_range=value_range, seed=seed, **kwargs
+        )
         self.probability = check_probability("probability", probability)
 
     def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
@@ -73,8 +75,19 @@ class RandomGrayscale(RandomImageLayer):
     def transform_images(self, images: Any, transformation: Any) -> Any:
         """Makes the chosen images gray."""
 
+        ops = self.backend.numpy
+        channels = images.shape[-1]
+        rgb = self.rgb_of(channels)
+
         def gray(images):
-            return self.backend.numpy.repeat(luminance(images)[..., None], 3, 3)
+            own = luminance(images, rgb)
+            if channels == 3:
+                return ops.repeat(own[..., None], 3, 3)
+            planes = [
+                own if channel in rgb else images[..., channel]
+                for channel in range(channels)
+            ]
+            return ops.stack(planes, axis=-1)
 
         return self.transform_chosen(images, transformation["apply"], gray)
 

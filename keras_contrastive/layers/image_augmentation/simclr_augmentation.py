@@ -20,6 +20,8 @@ def simclr_augmentation(
     strength: float | None = None,
     value_range: tuple[int, int] = (0, 1),
     seed: int | None = None,
+    channels: int = 3,
+    rgb_channels: tuple[int, int, int] | None = None,
 ) -> ImagePipeline:
     """Builds the augmentation of SimCLR for one of its two datasets.
 
@@ -48,12 +50,18 @@ def simclr_augmentation(
             the views. Integer images hold 0 to 255 and are converted to it.
         seed: Non-negative integer from which each layer's own seed is derived,
             or `None` for random seeds.
+        channels: Integer, the number of channels. Defaults to 3.
+        rgb_channels: Three indices, the places of red, green and blue among
+            the channels, such as `(3, 2, 1)` for the bands of Sentinel-2.
+            Without them, images of more or fewer than three channels keep
+            their colors: brightness and contrast change, saturation and hue do
+            not, and there is no grayscale.
 
     Returns:
         `ImagePipeline`, a `keras.layers.Pipeline`, that maps images of shape
-        `(batch, any height, any width, 3)`, or one image, to float images of
-        shape `(batch, height, width, 3)`. With `training=False` it only
-        resizes.
+        `(batch, any height, any width, channels)`, or one image, to float
+        images of shape `(batch, height, width, channels)`. With
+        `training=False` it only resizes.
 
     Raises:
         ValueError: The preset is unknown, or an argument is out of range.
@@ -84,6 +92,8 @@ def simclr_augmentation(
         scale=(0.08, 1.0),
         jitter=simclr_jitter(strength),
         value_range=value_range,
+        channels=channels,
+        rgb_channels=rgb_channels,
         blur=0.5 if preset == "imagenet" else 0.0,
     )
 

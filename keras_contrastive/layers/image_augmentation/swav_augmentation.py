@@ -32,6 +32,8 @@ def swav_augmentation(
     num_local: int = 6,
     local_height: int | None = None,
     local_width: int | None = None,
+    channels: int = 3,
+    rgb_channels: tuple[int, int, int] | None = None,
 ) -> MultiCrop | MultiView:
     """Builds the augmentation of SwAV: two global and several local views.
 
@@ -54,11 +56,17 @@ def swav_augmentation(
         local_height: Integer, height of the local views in pixels. Defaults to
             3/7 of `height`, as 96 of 224.
         local_width: Integer, width of the local views in pixels.
+        channels: Integer, the number of channels. Defaults to 3.
+        rgb_channels: Three indices, the places of red, green and blue among
+            the channels, such as `(3, 2, 1)` for the bands of Sentinel-2.
+            Without them, images of more or fewer than three channels keep
+            their colors: brightness and contrast change, saturation and hue do
+            not, and there is no grayscale.
 
     Returns:
         `MultiCrop` that maps images of shape `(batch, any height, any width,
-        3)`, or one image, to the list of the views; without local views, a
-        `MultiView`.
+        channels)`, or one image, to the list of the views; without local views,
+        a `MultiView`.
 
     Raises:
         ValueError: The preset is unknown, or an argument is out of range.
@@ -91,6 +99,8 @@ def swav_augmentation(
             scale=scale,
             jitter=simclr_jitter(strength),
             value_range=value_range,
+            channels=channels,
+            rgb_channels=rgb_channels,
             blur=0.5 if preset == "imagenet" else 0.0,
         )
 

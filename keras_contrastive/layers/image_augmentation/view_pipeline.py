@@ -1,7 +1,12 @@
 """The steps that the augmentations of the papers have in common."""
 
+import warnings
+
 import numpy as np
 
+from keras_contrastive.layers.image_augmentation.color_layer import (
+    check_rgb_channels,
+)
 from keras_contrastive.layers.image_augmentation.image_pipeline import (
     ImagePipeline,
 )
@@ -22,12 +27,23 @@ from keras_contrastive.layers.image_augmentation.random_solarize import (
     RandomSolarize,
 )
 from keras_contrastive.validation import check_int
+from keras_contrastive.validation import check_positive_int
 
 PRESETS = ("cifar10", "imagenet")
 
 
 def view_pipeline(
-    height, width, seed, *, scale, jitter, value_range, blur=0.0, solarize=0.0
+    height,
+    width,
+    seed,
+    *,
+    scale,
+    jitter,
+    value_range,
+    blur=0.0,
+    solarize=0.0,
+    channels=3,
+    rgb_channels=None,
 ):
     """Crop, flip, color jitter, grayscale, blur and solarization.
 
@@ -40,8 +56,15 @@ def view_pipeline(
         value_range: `(0, 1)` or `(0, 255)`.
         blur: Probability of the Gaussian blur.
         solarize: Probability of solarization.
+        channels: Integer, the number of channels.
+        rgb_channels: Three indices of channels, or `None`.
     """
     seeds = derive_seeds(seed, 6)
+    has_colors = has_colors_of(channels, rgb_channels)
+    if not has_colors:
+        brightness, contrast, _, _ = jitter
+        jitter = brightness, contrast, 0.0, 0.0
+    colors = {"rgb_channels": rgb_channels}
 
     def shared():
         return {"value_range": value_range, "seed": next(seeds)}
@@ -49,9 +72,11 @@ def view_pipeline(
     layers = [
         RandomResizedCrop(height, width, scale, **shared()),
         RandomFlip(0.5, **shared()),
-        RandomColorJitter(*jitter, probability=0.8, **shared()),
-        RandomGrayscale(0.2, **shared()),
+        RandomColorJitter(*jitter, probability=0.8, **shared(), **colors),
     ]
+    gray = shared()  # drawn in any case, so that the seeds stay the same
+    if has_colors:
+        layers.append(RandomGrayscale(0.2, **gray, **colors))
     if blur:
         kernel_size = (odd(height / 10), odd(width / 10))
         layers.append(
@@ -60,6 +85,32 @@ def view_pipeline(
     if solarize:
         layers.append(RandomSolarize(0.5, solarize, **shared()))
     return ImagePipeline(layers)
+
+
+def has_colors_of(channels, rgb_channels):
+    """Whether images have colors; warns if those of many channels have none.
+
+    Args:
+        channels: Integer, the number of channels.
+        rgb_channels: Three indices of channels, or `None`.
+    """
+    channels = check_positive_int("channels", channels)
+    rgb_channels = check_rgb_channels(rgb_channels)
+    if rgb_channels is not None and max(rgb_channels) >= channels:
+        raise ValueError(
+            f"`rgb_channels` must be less than channels={channels}. Received: "
+            f"rgb_channels={rgb_channels}"
+        )
+    if channels == 3 or rgb_channels is not None:
+        return True
+    if channels > 3:
+        warnings.warn(
+            f"Saturation, hue and grayscale are left out for images of "
+            f"{channels} channels. If three of them are red, green and blue, "
+            "name them: rgb_channels=(3, 2, 1).",
+            stacklevel=4,
+        )
+    return False
 
 
 def check_preset(preset):

@@ -1,0 +1,69 @@
+"""Base of the augmentation layers that know red, green and blue."""
+
+from typing import Any
+
+from keras_contrastive.layers.image_augmentation.image_layer import (
+    RandomImageLayer,
+)
+from keras_contrastive.validation import check_int
+
+
+class ColorLayer(RandomImageLayer):
+    """Base of layers that change the colors of three of the channels.
+
+    Args:
+        rgb_channels: Three distinct indices, those of red, green and blue in
+            the last axis. `None`, the default, stands for `(0, 1, 2)` in images
+            of three channels, and for no colors in others.
+        value_range: As in `RandomImageLayer`.
+        seed: As in `RandomImageLayer`.
+    """
+
+    # Whether the layer changes more than brightness and contrast.
+    requires_rgb = True
+
+    def __init__(self, rgb_channels: Any = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.rgb_channels = check_rgb_channels(rgb_channels)
+
+    def rgb_of(self, channels: int) -> tuple[int, ...]:
+        """The places of red, green and blue, empty if there are none."""
+        if self.rgb_channels is not None:
+            return self.rgb_channels
+        return (0, 1, 2) if channels == 3 else ()
+
+    def check_shape(self, shape: Any) -> None:
+        super().check_shape(shape)
+        channels = shape[-1]
+        if channels is None:
+            return
+        rgb = self.rgb_of(channels)
+        if self.requires_rgb and not rgb:
+            raise ValueError(
+                f"{type(self).__name__} expects RGB images, with 3 channels "
+                "in the last axis, or `rgb_channels`, the places of red, green "
+                f"and blue among others. Received: shape={tuple(shape)} with "
+                "rgb_channels=None"
+            )
+        if rgb and max(rgb) >= channels:
+            raise ValueError(
+                f"`rgb_channels` must be less than {channels}, the number of "
+                f"channels. Received: rgb_channels={rgb} with "
+                f"shape={tuple(shape)}"
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rgb_channels": self.rgb_channels}
+
+
+def check_rgb_channels(rgb_channels: Any) -> tuple[int, ...] | None:
+    """Returns `rgb_channels` as a tuple of three distinct ints, or `None`."""
+    if rgb_channels is None:
+        return None
+    is_sequence = isinstance(rgb_channels, (tuple, list))
+    if not is_sequence or len(rgb_channels) != 3 or len(set(rgb_channels)) != 3:
+        raise ValueError(
+            "`rgb_channels` must be three distinct indices of channels, those "
+            f"of red, green and blue. Received: rgb_channels={rgb_channels!r}"
+        )
+    return tuple(check_int("rgb_channels", i, 0) for i in rgb_channels)
