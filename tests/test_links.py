@@ -45,3 +45,10 @@ def test_adding_a_method_takes_less_than_80_lines():
     *methods, _ = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len(methods) == 2
     assert all(method.count("\n") < 80 for method in methods)
+
+
+def test_programs_beside_keras_io_are_short():
+    page = (ROOT / "docs" / "keras_io.md").read_text()
+    _, *programs = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(programs) == 6
+    assert all(program.count("\n") <= 20 for program in programs)

@@ -57,3 +57,22 @@ def test_methods_beside_lightly(tmp_path):
     assert "\n| moco | " in table
     assert "\n| dino | " in table
     assert len(list(tmp_path.glob("runs/*/result.json"))) == 4
+
+
+@pytest.mark.slow
+def test_programs_beside_keras_io(tmp_path):
+    example = tmp_path / "clone" / "examples" / "vision" / "barlow_twins.py"
+    example.parent.mkdir(parents=True)
+    example.write_text(
+        '"""\nTitle\n"""\n\n# A comment\ndef f(\n    x\n):  # and code\n'
+        '    """One\n\n    more."""\n    return """a\nb"""\n'
+    )
+    command = [
+        *(sys.executable, ROOT / "benchmarks/quality/keras_io.py"),
+        *("--data-dir", CIFAR10, "--keras-io", tmp_path / "clone"),
+        *"--images 128 --test-images 32 --epochs 1".split(),
+        *("--only", "barlow_twins", "--results", tmp_path),
+    ]
+    subprocess.run(command, check=True)
+    table = (tmp_path / "quality_keras_io.md").read_text()
+    assert "\n| barlow_twins | 5 | 17 | 128 | " in table
