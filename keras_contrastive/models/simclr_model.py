@@ -72,9 +72,10 @@ class SimCLRModel(JointEmbeddingModel):
     Call arguments:
         x: Images of shape `(batch, height, width, channels)`, with as many
             channels as the encoder takes: uint8 in [0, 255], uint16 in
-            [0, 65535], or floats in the augmenter's `value_range`, [0, 1] by
-            default. They are resized to the augmenter's size. With an augmenter
-            of other data: whatever it takes, a tensor or a dict of tensors.
+            [0, 65535] (not on PyTorch), or floats in the augmenter's
+            `value_range`, [0, 1] by default. They are resized to the
+            augmenter's size. With an augmenter of other data: whatever it
+            takes, a tensor or a dict of tensors.
         training: Whether the encoder runs in training mode.
 
     Returns:
