@@ -131,31 +131,44 @@ def value_range_of(augmenter):
 
 
 def check_images(images, encoder):
-    """Raises unless `images` is a batch of images that an encoder takes.
+    """Raises unless `images` is a batch of images of a usable dtype.
 
-    Args:
-        images: Tensor or array.
-        encoder: The encoder of the images. They may be resized before it, but
-            have its number of channels, if it is known.
+    Their channels may be changed before the encoder: see `check_channels`.
     """
-    shape = tuple(images.shape)
-    input_shape = known_shape(encoder, "input_shape")
-    is_image = input_shape is not None and len(input_shape) == 4
-    channels = input_shape[-1] if is_image else None
-    if len(shape) != 4 or (
-        None not in (channels, shape[-1]) and shape[-1] != channels
-    ):
-        kind = "RGB" if channels == 3 else "images that the encoder takes"
-        expected = "channels" if channels is None else channels
-        raise ValueError(
-            f"The images must be {kind}, of shape (batch, height, width, "
-            f"{expected}). Received: shape={shape}"
-        )
+    if len(images.shape) != 4:
+        raise _shape_error(images, _channels_of(encoder))
     if not (is_float(images) or keras.backend.is_int_dtype(_dtype(images))):
         raise ValueError(
             "The images must be uint8 in [0, 255] or floats. "
             f"Received: dtype={_dtype(images)}"
         )
+
+
+def check_channels(images, encoder):
+    """Raises if images have not as many channels as their encoder takes.
+
+    Args:
+        images: Tensor, after augmentation. Other inputs are not checked.
+        encoder: The encoder, which may not know its input shape.
+    """
+    channels = _channels_of(encoder)
+    shape = tuple(getattr(images, "shape", ()))
+    if len(shape) == 4 and channels and shape[-1] not in (channels, None):
+        raise _shape_error(images, channels)
+
+
+def _channels_of(encoder):
+    """The channels of the images that an encoder takes, `None` if unknown."""
+    shape = known_shape(encoder, "input_shape") or ()
+    return shape[-1] if len(shape) == 4 else None
+
+
+def _shape_error(images, channels):
+    return ValueError(
+        f"The images must be {'RGB, ' * (channels == 3)}of shape (batch, "
+        f"height, width, {channels or 'channels'}), as the encoder takes. "
+        f"Received: shape={tuple(images.shape)}"
+    )
 
 
 def check_weights_of_examples(sample_weight):

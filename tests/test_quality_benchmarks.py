@@ -19,13 +19,14 @@ pytestmark = [
         not (CIFAR10 / "cifar10").is_dir(),
         reason="CIFAR-10 is not prepared in ../shared/data/tfds",
     ),
-    pytest.mark.skipif(
-        not (peers.FOLDER / "complete").exists(),
-        reason="the peers are not installed: benchmarks/peers.py",
-    ),
 ]
+needs_peers = pytest.mark.skipif(
+    not (peers.FOLDER / "complete").exists(),
+    reason="the peers are not installed: benchmarks/peers.py",
+)
 
 
+@needs_peers
 def test_simclr_beside_lightly(tmp_path):
     size = "--images 64 --test-images 32 --epochs 2 --width 4 --batch-size 32"
     command = [
@@ -42,6 +43,7 @@ def test_simclr_beside_lightly(tmp_path):
 
 
 @pytest.mark.slow
+@needs_peers
 def test_methods_beside_lightly(tmp_path):
     # Width 4 crashes in oneDNN's backward pass on PyTorch 2.13.
     size = "--images 64 --test-images 32 --epochs 2 --width 8 --batch-size 32"

@@ -43,7 +43,7 @@ FEW_CAPTIONS = 100_000
 
 
 def make_slip(*towers, **arguments):
-    # Narrower than the paper's, whose encoders are.
+    # The paper's is 4,096 wide, for larger encoders.
     projector = layers.ProjectionHead(1024, 256, num_layers=3)
     return SLIPModel(*towers, projector=projector, **arguments)
 

@@ -1,5 +1,6 @@
 import keras
 
+from keras_contrastive.data_validation import check_channels
 from keras_contrastive.data_validation import check_representation
 from keras_contrastive.data_validation import known_shape
 from keras_contrastive.normalization import l2_normalize
@@ -61,6 +62,7 @@ class Tower(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         training = training and self.encoder.trainable
+        check_channels(inputs, self.encoder)
         features = self.encoder(inputs, training=training)
         self._check(features.shape)
         return l2_normalize(self.projection(features))

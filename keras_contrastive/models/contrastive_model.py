@@ -9,6 +9,7 @@ from keras_contrastive.metrics.contrastive_accuracy import ContrastiveAccuracy
 from keras_contrastive.trainer.compile_arguments import compile_from
 from keras_contrastive.trainer.compile_arguments import loss_object
 from keras_contrastive.trainer.compile_arguments import metric_objects
+from keras_contrastive.trainer.compile_arguments import parameters
 from keras_contrastive.trainer.compile_arguments import portable_config
 from keras_contrastive.trainer.compile_arguments import usable_jit_compile
 from keras_contrastive.trainer.keras_internals import all_layers
@@ -238,6 +239,11 @@ class ContrastiveModel(Trainer):
 
     def adapt_to_loss(self, loss: keras.losses.Loss) -> None:
         """Changes the model for the loss that `compile` has received."""
+
+    def step_argument(self, loss: keras.losses.Loss) -> dict[str, Any]:
+        """The number of steps trained so far, for a loss that takes `step`."""
+        takes_step = "step" in parameters(loss)
+        return {"step": self.optimizer.iterations} if takes_step else {}
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
         """The metrics of the embeddings, if `compile` names none."""

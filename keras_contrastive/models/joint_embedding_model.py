@@ -3,6 +3,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_contrastive.data_validation import check_channels
 from keras_contrastive.data_validation import check_images
 from keras_contrastive.data_validation import check_labels
 from keras_contrastive.data_validation import check_representation
@@ -184,6 +185,7 @@ class JointEmbeddingModel(ContrastiveModel):
             views = [self._prepare(self._watch(v, training)) for v in x]
         else:
             views = self.multi_view(self._watch(x, training), training=True)
+        self._check_channels(views)
         return [self.watch_tokens(view, self.encoder) for view in views]
 
     def draw_views(self, x: Any) -> Any:
@@ -198,7 +200,9 @@ class JointEmbeddingModel(ContrastiveModel):
     def finish_views(self, drawn: Any) -> Any:
         if "views" in drawn:
             return drawn["views"]
-        return self.multi_view.transform(**drawn)
+        views = self.multi_view.transform(**drawn)
+        self._check_channels(views)
+        return views
 
     def inspect(self, data: Any) -> None:
         x, _, _ = self.unpack_data(data)
@@ -234,6 +238,7 @@ class JointEmbeddingModel(ContrastiveModel):
         if self._is_views(x):
             x = x[0]
         prepared = self._prepare(x)
+        self._check_channels([prepared])
         self.warn_of_bad_inputs(x)
         return self.encoder(prepared, training=training)
 
@@ -296,6 +301,11 @@ class JointEmbeddingModel(ContrastiveModel):
         """Converts the inputs to the encoder's format, without augmentation."""
         self._check(x)
         return self.multi_view.prepare(x)
+
+    def _check_channels(self, views):
+        if self.value_range is not None:
+            for view in views:
+                check_channels(view, self.encoder)
 
     def _check(self, x):
         if self.value_range is not None:  # an augmenter of images

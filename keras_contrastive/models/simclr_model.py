@@ -187,9 +187,7 @@ class SimCLRModel(JointEmbeddingModel):
                 ops.concatenate(views, axis=0),
                 sample_weight=sample_weight,
             )
-        step = {}
-        if "step" in parameters(self.loss):
-            step = {"step": self.optimizer.iterations}
+        step = self.step_argument(self.loss)
         return self.loss(*views, sample_weight=sample_weight, **step)
 
 

@@ -25,9 +25,11 @@ class SLIPModel(CLIPModel):
 
     `CLIP(images, texts) + image_loss_weight * image_loss(view 1, view 2)`
 
-    It helps where there are few pairs, at the cost of two more passes of the
-    image encoder. Everything else is as in `CLIPModel`: data, `predict`,
-    zero-shot classification, retrieval and checkpoints.
+    The paper reports 5.2 points more of zero-shot accuracy on ImageNet than
+    CLIP, trained on 15 million pairs. The image
+    encoder passes over three images instead of one. Everything else is as in
+    `CLIPModel`: data, `predict`, zero-shot classification, retrieval and
+    checkpoints.
 
     The captions of one image are not each other's negatives if the data has
     `"image_ids"`, but its views are: an image should be once in a batch.
@@ -111,7 +113,6 @@ class SLIPModel(CLIPModel):
             logit_scale,
             **kwargs,
         )
-        check_positive("image_loss_weight", image_loss_weight)
         if projector is None:
             projector = ProjectionHead(4096, 256, 3, dtype=self.dtype_policy)
         if view_augmenter is None:
@@ -132,7 +133,9 @@ class SLIPModel(CLIPModel):
         if image_loss is None:
             image_loss = NTXentLoss(temperature=0.1)
         self.image_loss = loss_object(image_loss, {}, "image_loss")
-        self.image_loss_weight = image_loss_weight
+        self.image_loss_weight = check_positive(
+            "image_loss_weight", image_loss_weight
+        )
         self.projector = projector
         self.view_augmenter = view_augmenter
 
@@ -196,7 +199,9 @@ class SLIPModel(CLIPModel):
             embeddings, targets, y, sample_weight, training
         )
         image_loss = self.image_loss(
-            *embeddings["image_pair"], sample_weight=sample_weight
+            *embeddings["image_pair"],
+            sample_weight=sample_weight,
+            **self.step_argument(self.image_loss),
         )
         return {**losses, "image_loss": self.image_loss_weight * image_loss}
 

@@ -8,7 +8,7 @@ from tests.distribution.test_replicas import COMMON
 from tests.distribution.test_replicas import MODEL
 from tests.distribution.test_replicas import run
 
-# TensorFlow traces each of the five runs anew, which takes three minutes.
+# The five runs take three minutes on TensorFlow, which traces each of them.
 BACKEND = pytest.param(
     keras.backend.backend(),
     marks=[pytest.mark.slow] * (keras.backend.backend() == "tensorflow"),

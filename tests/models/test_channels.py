@@ -91,14 +91,36 @@ def test_another_number_of_channels_is_named(given):
         kc.layers.RandomResizedCrop(SIZE, SIZE),
     )
     model.compile()
-    message = r"that the encoder takes, of shape \(batch, height, width, 5\)"
+    message = r"shape \(batch, height, width, 5\), as the encoder takes"
     for entry in (model.fit, model.evaluate, model.predict):
         with pytest.raises(ValueError, match=message):
             entry(images_of(given), verbose=0)
-    of_rgb = kc.SimCLRModel(encoder(3), head())
-    of_rgb.compile()
+    of_rgb = kc.SimCLRModel(encoder(3), head(), kc.layers.RandomFlip())
+    of_rgb.compile(microbatch_size=8)
     with pytest.raises(ValueError, match="must be RGB"):
         of_rgb.fit(images_of(5), verbose=0)
+
+
+def test_an_augmenter_may_change_the_channels():
+    """Photographs whose views are gray, for an encoder of one channel."""
+
+    class First(keras.layers.Layer):
+        def call(self, images):
+            return images[..., :1]
+
+    views = keras.layers.Pipeline(
+        [kc.layers.RandomResizedCrop(SIZE, SIZE), First()]
+    )
+    images = images_of(3)
+    model = kc.SimCLRModel(encoder(1), head(), views)
+    model.compile()
+    history = model.fit(images, batch_size=8, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert model.predict(images, verbose=0).shape == (16, 32)
+    texts = images_and_texts()[1]
+    model = kc.CLIPModel(encoder(1), text_encoder(), 4, augmenter=views)
+    model.compile()
+    model.fit({"images": images, "texts": texts}, batch_size=8, verbose=0)
 
 
 @pytest.mark.one_backend

@@ -171,3 +171,16 @@ def test_a_locked_image_encoder_is_refused():
     locked.trainable = False
     with pytest.raises(ValueError, match="must be trainable"):
         slip(image_encoder=locked)
+
+
+def test_lejepa_draws_other_directions_in_every_step():
+    steps = []
+
+    class Recorded(kc.losses.LeJEPALoss):
+        def call(self, *views, step=0):
+            steps.append(step)
+            return super().call(*views, step=step)
+
+    model = slip(image_loss=Recorded(), compile={"run_eagerly": True})
+    model.train_on_batch(batch(8))
+    assert all(step is model.optimizer.iterations for step in steps) and steps

@@ -26,18 +26,20 @@ class ColorLayer(RandomImageLayer):
         super().__init__(**kwargs)
         self.rgb_channels = check_rgb_channels(rgb_channels)
 
-    def rgb_of(self, channels: int) -> tuple[int, ...]:
-        """The places of red, green and blue, empty if there are none."""
+    def places_of(self, shape: Any) -> tuple[int, tuple[int, ...]]:
+        """The number of channels, and the places of red, green and blue.
+
+        A number that is not known, as that of files read in `tf.data`, stands
+        for 3. There are no places if the images have no colors.
+        """
+        channels = 3 if shape[-1] is None else shape[-1]
         if self.rgb_channels is not None:
-            return self.rgb_channels
-        return (0, 1, 2) if channels == 3 else ()
+            return channels, self.rgb_channels
+        return channels, (0, 1, 2) if channels == 3 else ()
 
     def check_shape(self, shape: Any) -> None:
         super().check_shape(shape)
-        channels = shape[-1]
-        if channels is None:
-            return
-        rgb = self.rgb_of(channels)
+        channels, rgb = self.places_of(shape)
         if self.requires_rgb and not rgb:
             raise ValueError(
                 f"{type(self).__name__} expects RGB images, with 3 channels "
@@ -45,19 +47,27 @@ class ColorLayer(RandomImageLayer):
                 f"and blue among others. Received: shape={tuple(shape)} with "
                 "rgb_channels=None"
             )
-        if rgb and max(rgb) >= channels:
+        if shape[-1] is None and self.rgb_channels is not None:
             raise ValueError(
-                f"`rgb_channels` must be less than {channels}, the number of "
-                f"channels. Received: rgb_channels={rgb} with "
-                f"shape={tuple(shape)}"
+                "`rgb_channels` needs images whose number of channels is "
+                f"known. Received: shape={tuple(shape)}; in tf.data, call "
+                "`set_shape` on them"
             )
+        check_rgb_channels(self.rgb_channels, channels)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rgb_channels": self.rgb_channels}
 
 
-def check_rgb_channels(rgb_channels: Any) -> tuple[int, ...] | None:
-    """Returns `rgb_channels` as a tuple of three distinct ints, or `None`."""
+def check_rgb_channels(
+    rgb_channels: Any, channels: int | None = None
+) -> tuple[int, ...] | None:
+    """Returns `rgb_channels` as a tuple of three distinct ints, or `None`.
+
+    Args:
+        rgb_channels: The argument.
+        channels: Number of channels, if it is known, which they are below.
+    """
     if rgb_channels is None:
         return None
     is_sequence = isinstance(rgb_channels, (tuple, list))
@@ -66,4 +76,10 @@ def check_rgb_channels(rgb_channels: Any) -> tuple[int, ...] | None:
             "`rgb_channels` must be three distinct indices of channels, those "
             f"of red, green and blue. Received: rgb_channels={rgb_channels!r}"
         )
-    return tuple(check_int("rgb_channels", i, 0) for i in rgb_channels)
+    rgb_channels = tuple(check_int("rgb_channels", i, 0) for i in rgb_channels)
+    if channels is not None and max(rgb_channels) >= channels:
+        raise ValueError(
+            f"`rgb_channels` must be less than {channels}, the number of "
+            f"channels. Received: rgb_channels={rgb_channels}"
+        )
+    return rgb_channels

@@ -127,13 +127,17 @@ def _check_integers(images, dtype):
         return
     low, high = values.min(), values.max()
     if low < 0 or high > 255:
-        is_torch = keras.backend.backend() == "torch"
+        advice = (
+            "Divide them by their highest value, or convert them to uint16."
+        )
+        if keras.backend.backend() == "torch" and dtype == "int32":
+            advice = (
+                "Divide them by their highest value: Keras holds uint16 as "
+                "int32 on PyTorch."
+            )
         raise ValueError(
             "Integer images must be in [0, 255], or uint16 in [0, 65535]. "
-            f"Received: {dtype} images that span [{low}, {high}]. Divide them "
-            "by their highest value, or convert them to uint16."
-            + " Keras holds uint16 as int32 on PyTorch: divide it by 65535."
-            * (is_torch and dtype == "int32")
+            f"Received: {dtype} images that span [{low}, {high}]. {advice}"
         )
 
 

@@ -134,8 +134,7 @@ class RandomColorJitter(ColorLayer):
         """Applies the four operations to each image in its own order."""
         ops = self.backend.numpy
         batch, height, width, _ = self.backend.shape(images)
-        channels = images.shape[-1]
-        rgb = self.rgb_of(channels)
+        channels, rgb = self.places_of(images.shape)
         planes = ops.transpose(images, (0, 3, 1, 2))
         planes = ops.reshape(planes, (batch, channels, height * width))
         # Red, green and blue, then the channels without color.

@@ -76,8 +76,7 @@ class RandomGrayscale(ColorLayer):
         """Makes the chosen images gray."""
 
         ops = self.backend.numpy
-        channels = images.shape[-1]
-        rgb = self.rgb_of(channels)
+        channels, rgb = self.places_of(images.shape)
 
         def gray(images):
             own = luminance(images, rgb)

@@ -64,7 +64,6 @@ def view_pipeline(
     if not has_colors:
         brightness, contrast, _, _ = jitter
         jitter = brightness, contrast, 0.0, 0.0
-    colors = {"rgb_channels": rgb_channels}
 
     def shared():
         return {"value_range": value_range, "seed": next(seeds)}
@@ -72,11 +71,13 @@ def view_pipeline(
     layers = [
         RandomResizedCrop(height, width, scale, **shared()),
         RandomFlip(0.5, **shared()),
-        RandomColorJitter(*jitter, probability=0.8, **shared(), **colors),
+        RandomColorJitter(
+            *jitter, probability=0.8, rgb_channels=rgb_channels, **shared()
+        ),
     ]
     gray = shared()  # drawn in any case, so that the seeds stay the same
     if has_colors:
-        layers.append(RandomGrayscale(0.2, **gray, **colors))
+        layers.append(RandomGrayscale(0.2, rgb_channels=rgb_channels, **gray))
     if blur:
         kernel_size = (odd(height / 10), odd(width / 10))
         layers.append(
@@ -95,12 +96,7 @@ def has_colors_of(channels, rgb_channels):
         rgb_channels: Three indices of channels, or `None`.
     """
     channels = check_positive_int("channels", channels)
-    rgb_channels = check_rgb_channels(rgb_channels)
-    if rgb_channels is not None and max(rgb_channels) >= channels:
-        raise ValueError(
-            f"`rgb_channels` must be less than channels={channels}. Received: "
-            f"rgb_channels={rgb_channels}"
-        )
+    rgb_channels = check_rgb_channels(rgb_channels, channels)
     if channels == 3 or rgb_channels is not None:
         return True
     if channels > 3:

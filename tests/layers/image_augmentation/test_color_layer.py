@@ -151,9 +151,29 @@ def test_channels_that_do_not_fit():
     layer = kc.layers.RandomGrayscale(0.5, rgb_channels=(0, 1, 4))
     with pytest.raises(ValueError, match="must be less than 4"):
         layer(images)
-    with pytest.raises(ValueError, match="must be less than channels=4"):
+    with pytest.raises(ValueError, match="must be less than 4"):
         kc.layers.byol_augmentation(
             "cifar10", 8, 8, channels=4, rgb_channels=(2, 3, 4)
         )
     with pytest.raises(ValueError, match="`channels` must be"):
         kc.layers.dino_augmentation("cifar10", 8, 8, channels=0)
+
+
+def test_unknown_channels_inside_tf_data(rng):
+    """Those of decoded files: colors, unless they are named by place."""
+    tf = pytest.importorskip("tensorflow")
+    images = rng.random((2, 4, 5, 3), dtype="float32")
+    unknown = tf.data.Dataset.from_generator(
+        lambda: iter(images),
+        output_signature=tf.TensorSpec((None, None, None), "float32"),
+    )
+    for layer in (
+        kc.layers.RandomGrayscale(1.0),
+        kc.layers.RandomColorJitter(0.4, 0.4, 0.4, 0.1),
+        kc.layers.RandomColorJitter(0.4, 0.4, 0, 0),
+    ):
+        for view in unknown.map(layer):
+            assert view.shape == (4, 5, 3)
+    layer = kc.layers.RandomGrayscale(1.0, rgb_channels=(2, 1, 0))
+    with pytest.raises(ValueError, match="set_shape"):
+        unknown.map(layer)
