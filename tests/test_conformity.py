@@ -61,6 +61,16 @@ LAYERS = {
         },
         IMAGES,
     ),
+    "RandomChannelDropout": (
+        {
+            "rate": 0.3,
+            "fill_value": 0.5,
+            "probability": 0.6,
+            "value_range": (0, 255),
+            "seed": 1,
+        },
+        IMAGES,
+    ),
     "RandomColorJitter": (
         {
             "brightness": (0.5, 1.5),
@@ -81,6 +91,15 @@ LAYERS = {
         {
             "kernel_size": (3, 5),
             "sigma": (0.5, 1.0),
+            "probability": 0.5,
+            "value_range": (0, 255),
+            "seed": 1,
+        },
+        IMAGES,
+    ),
+    "RandomGaussianNoise": (
+        {
+            "stddev": (0.1, 0.2),
             "probability": 0.5,
             "value_range": (0, 255),
             "seed": 1,

@@ -14,12 +14,18 @@ from keras_contrastive.layers.image_augmentation.image_pipeline import (
     ImagePipeline,
 )
 from keras_contrastive.layers.image_augmentation.random_apply import RandomApply
+from keras_contrastive.layers.image_augmentation.random_channel_dropout import (
+    RandomChannelDropout,
+)
 from keras_contrastive.layers.image_augmentation.random_color_jitter import (
     RandomColorJitter,
 )
 from keras_contrastive.layers.image_augmentation.random_flip import RandomFlip
 from keras_contrastive.layers.image_augmentation.random_gaussian_blur import (
     RandomGaussianBlur,
+)
+from keras_contrastive.layers.image_augmentation.random_gaussian_noise import (
+    RandomGaussianNoise,
 )
 from keras_contrastive.layers.image_augmentation.random_grayscale import (
     RandomGrayscale,
@@ -70,9 +76,11 @@ __all__ = [
     "ProjectionHead",
     "Prototypes",
     "RandomApply",
+    "RandomChannelDropout",
     "RandomColorJitter",
     "RandomFlip",
     "RandomGaussianBlur",
+    "RandomGaussianNoise",
     "RandomGrayscale",
     "RandomResizedCrop",
     "RandomSignalCrop",

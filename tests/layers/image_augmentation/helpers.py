@@ -10,9 +10,9 @@ def to_numpy(x):
     return np.asarray(keras.ops.convert_to_numpy(x))
 
 
-def draw(layer, batch, height=4, width=4):
+def draw(layer, batch, height=4, width=4, channels=3):
     """What `layer` draws for a batch of this size, as NumPy arrays."""
-    images = keras.ops.zeros((batch, height, width, 3))
+    images = keras.ops.zeros((batch, height, width, channels))
     drawn = layer.get_random_transformation(images)
     return {name: to_numpy(value) for name, value in drawn.items()}
 
@@ -41,6 +41,10 @@ LAYERS = {
     "blur": lambda **kwargs: layers.RandomGaussianBlur(
         (5, 3), probability=0.5, **kwargs
     ),
+    "noise": lambda **kwargs: layers.RandomGaussianNoise(
+        (0.05, 0.1), probability=0.5, **kwargs
+    ),
+    "channels": lambda **kwargs: layers.RandomChannelDropout(0.3, **kwargs),
     "solarize": lambda **kwargs: layers.RandomSolarize(0.5, 0.5, **kwargs),
     "apply": lambda **kwargs: layers.RandomApply(
         layers.RandomSolarize(

@@ -15,6 +15,8 @@ def pipeline_of(height, width, seed=7):
         ),
         layers.RandomGrayscale(0.3, seed=seed + 3),
         layers.RandomGaussianBlur(5, probability=0.5, seed=seed + 4),
+        layers.RandomChannelDropout(0.3, probability=0.5, seed=seed + 5),
+        layers.RandomGaussianNoise(probability=0.5, seed=seed + 6),
     ]
 
 
