@@ -17,6 +17,7 @@ from PIL import Image
 from keras_contrastive.datasets.bad_records import BadRecords
 from keras_contrastive.datasets.files.caption_files import read_table
 from keras_contrastive.datasets.files.image_files import load_image
+from keras_contrastive.datasets.files.pixel_reader import PixelReader
 from keras_contrastive.datasets.files.text_lines import read_lines
 from keras_contrastive.datasets.published.flickr30k_files import SPLIT_FILE
 from keras_contrastive.datasets.published.flickr30k_files import Flickr30kFiles
@@ -29,6 +30,13 @@ from keras_contrastive.datasets.shards.shard_reader import ShardReader
 def read_image(content, folder):
     image = load_image(content, (6, 5))
     assert image.shape == (6, 5, 3) and image.dtype == np.uint8
+
+
+def read_channels(content, folder):
+    reader = PixelReader((6, 5), channels=3, value_range=(0, 255))
+    image = reader.read(content)
+    assert image.shape == (6, 5, 3) and image.dtype == np.float32
+    assert image.min() >= 0 and image.max() <= 1
 
 
 def read_token_file(content, folder):
@@ -108,6 +116,81 @@ def encoded(format, mode="RGB", size=(9, 7), **kwargs):
     return stream.getvalue()
 
 
+def of_three_channels():
+    """Files that `channels` and `value_range` read, of three channels each."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (7, 9, 3)).astype("uint16")
+    first = np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+    yield from (npy(pixels), npy(pixels.astype("float32")))
+    yield from (npz(pixels), npz(pixels, compressed=True))
+    gray = {"photometric": "minisblack"}
+    yield tiff(pixels, planarconfig="contig", **gray)
+    yield tiff(first, planarconfig="separate", **gray)
+    yield tiff(first, metadata={"axes": "CYX"}, **gray)
+    yield tiff(first, ome=True, metadata={"axes": "CYX"}, **gray)
+    yield tiff(first, bigtiff=True, byteorder=">", metadata=None, **gray)
+    for compression in ("zlib", "lzw", "zstd"):
+        more = {"tile": (16, 16), "compression": compression, "predictor": True}
+        yield tiff(pixels, planarconfig="contig", **gray, **more)
+    yield png(pixels)
+    yield dicom(pixels.astype("uint8"))
+
+
+def npy(pixels):
+    stream = io.BytesIO()
+    np.save(stream, pixels)
+    return stream.getvalue()
+
+
+def npz(pixels, compressed=False):
+    stream = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(stream, pixels)
+    return stream.getvalue()
+
+
+def tiff(pixels, **kwargs):
+    import tifffile
+
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels, **kwargs)
+    return stream.getvalue()
+
+
+def png(pixels):
+    """Of uint16 and any number of channels up to 4."""
+    import imagecodecs
+
+    return imagecodecs.png_encode(np.ascontiguousarray(pixels))
+
+
+def dicom(pixels, **fields):
+    """A DICOM file, with more or other fields than those of its pixels."""
+    import pydicom
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    file = pydicom.Dataset()
+    file.file_meta = pydicom.dataset.FileMetaDataset()
+    file.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    file.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    file.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    file.Rows, file.Columns = pixels.shape[:2]
+    file.SamplesPerPixel = pixels.shape[2] if pixels.ndim == 3 else 1
+    rgb = file.SamplesPerPixel == 3
+    file.PhotometricInterpretation = "RGB" if rgb else "MONOCHROME2"
+    if rgb:
+        file.PlanarConfiguration = 0
+    bits = 8 * pixels.dtype.itemsize
+    file.BitsAllocated = file.BitsStored = bits
+    file.HighBit = bits - 1
+    file.PixelRepresentation = int(pixels.dtype.kind == "i")
+    for name, value in fields.items():
+        setattr(file, name, value)
+    file.PixelData = pixels.tobytes()
+    stream = io.BytesIO()
+    file.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
 def archive(members, mode="w"):
     """A tar of `(name, content)`, or of `tarfile.TarInfo` objects."""
     stream = io.BytesIO()
@@ -173,6 +256,7 @@ def _seeds():
     ]
     return {
         read_image: images,
+        read_channels: list(of_three_channels()),
         read_token_file: [token.encode(), b"\xef\xbb\xbf" + token.encode()],
         read_csv_file: [csv.encode(), csv.encode() + b"\n0.jpg| 2| H\xfcnde"],
         read_caption_table: [table.encode(), table.encode("utf-8-sig")],

@@ -16,6 +16,11 @@ COMPANIONS = {
     *(".md", ".rst", ".html", ".log", ".py", ".ipynb", ".db", ".ini"),
     *(".npy", ".npz", ".keras", ".h5"),
 }
+ARRAY_SUFFIXES = (".npy", ".npz", ".dcm")
+_HINTS = {
+    **{suffix: f" ({HEIF_HINT})" for suffix in HEIF_SUFFIXES},
+    ".dcm": " (which `channels` or `value_range` reads)",
+}
 KINDS = 5  # suffixes of skipped files that a message lists
 
 
@@ -36,8 +41,7 @@ class FolderScan(NamedTuple):
     def describe_skipped(self) -> str:
         """The number of skipped files of each suffix, with a hint."""
         kinds = [
-            f"{count} {suffix}"
-            + (f" ({HEIF_HINT})" if suffix in HEIF_SUFFIXES else "")
+            f"{count} {suffix}" + _HINTS.get(suffix, "")
             for suffix, count in self.skipped.most_common(KINDS)
         ]
         rest = self.skipped.total() - sum(
@@ -46,13 +50,17 @@ class FolderScan(NamedTuple):
         return ", ".join(kinds + [f"{rest} others"] * bool(rest))
 
 
-def scan_folder(folder: Path) -> FolderScan:
+def scan_folder(folder: Path, arrays: bool = False) -> FolderScan:
     """Lists the files of a folder and its subfolders by kind.
 
     Follows links to folders, except those that lead back to a folder above.
     Ignores hidden files and folders.
+
+    Args:
+        folder: Path of the folder.
+        arrays: Whether `.npy`, `.npz` and `.dcm` are images.
     """
-    suffixes = SUFFIXES + HEIF_SUFFIXES * reads_heif()
+    suffixes = SUFFIXES + HEIF_SUFFIXES * reads_heif() + ARRAY_SUFFIXES * arrays
     scan = FolderScan([], [], Counter())
 
     def count_unreadable(error):

@@ -4,6 +4,7 @@ import functools
 import io
 import os
 import stat
+from typing import Any
 
 import numpy as np
 
@@ -92,33 +93,39 @@ def load_image(
         name, content = "The image", bytes(source)
     else:
         name = f"The image {os.fspath(source)!r}"
-        content = _read_file(source, name)
+        content = read_file(source, name)
     try:
         pixels = decode_small_jpeg(content, height, width)
         if pixels is not None:
             if pixels.shape == (height, width, 3):
                 return pixels
-            return _crop_and_scale(
+            return _to_upright_rgb(
                 image_module, image_module.fromarray(pixels), height, width
             )
         with image_module.open(
-            io.BytesIO(content), formats=_formats()
+            io.BytesIO(content), formats=image_formats()
         ) as image:
             _decode_small(image, height, width)
             return _resize(image_module, image, height, width)
     # On damaged files the decoders raise OSError, SyntaxError, struct.error,
     # IndexError, ... depending on the format and the kind of damage.
     except Exception as error:
-        reason = str(error).partition("<_io")[0].strip()
-        heif = content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS
-        if heif and not reads_heif():
-            reason = f"{reason}; {HEIF_HINT}"
-        raise ValueError(
-            f"{name} cannot be decoded ({len(content)} bytes): {reason}"
-        ) from error
+        raise decoding_error(name, content, error) from error
 
 
-def _read_file(path, name):
+def decoding_error(name: str, content: bytes, error: Exception) -> ValueError:
+    """The error for an image whose decoder has raised any error."""
+    reason = str(error).partition("<_io")[0].strip()
+    heif = content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS
+    if heif and not reads_heif():
+        reason = f"{reason}; {HEIF_HINT}"
+    return ValueError(
+        f"{name} cannot be decoded ({len(content)} bytes): {reason}"
+    )
+
+
+def read_file(path: str | os.PathLike, name: str) -> bytes:
+    """The bytes of a file. `name` is that of the image in messages."""
     # Half the system calls of `open`, which take most of the time for small
     # files. With O_NONBLOCK, opening a pipe does not wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
@@ -163,7 +170,8 @@ def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 @functools.cache
-def _formats():
+def image_formats() -> list[str]:
+    """Those of `FORMATS` that Pillow, as it is installed, can read."""
     image_module = import_pillow()
     image_module.init()
     if reads_heif():
@@ -211,24 +219,29 @@ def _resize(image_module, image, height, width):
     image.load()
     # Read after loading: some decoders, such as TIFF's, turn the picture while
     # they load it, and remove the tag.
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     height, width = _as_stored(image, height, width)
     image = _to_8_bits(image_module, image)
-    return _crop_and_scale(image_module, image, height, width, orientation)
+    return _to_upright_rgb(image_module, image, height, width, orientation)
 
 
-def _crop_and_scale(image_module, image, height, width, orientation=1):
-    """`height` and `width` refer to the picture before it is turned."""
+def crop_and_scale(image: Any, height: int, width: int) -> Any:
+    """Resizes the center of a Pillow image, bicubic and antialiased."""
     scale = min(image.height / height, image.width / width)
     # Rounding must not move the region over an edge.
     top = max((image.height - scale * height) / 2, 0)
     left = max((image.width - scale * width) / 2, 0)
     right, bottom = left + scale * width, top + scale * height
-    image = image.resize(
+    return image.resize(
         (width, height),
-        image_module.Resampling.BICUBIC,
+        import_pillow().Resampling.BICUBIC,
         box=(left, top, min(right, image.width), min(bottom, image.height)),
     )
+
+
+def _to_upright_rgb(image_module, image, height, width, orientation=1):
+    """`height` and `width` refer to the picture before it is turned."""
+    image = crop_and_scale(image, height, width)
     if image.mode == "RGBA":
         white = image_module.new("RGBA", image.size, "white")
         image = image_module.alpha_composite(white, image)
@@ -246,11 +259,12 @@ def _ceil(number):
 
 def _as_stored(image, height, width):
     """The stored height and width of an image that is upright afterwards."""
-    quarter_turn = 5 <= _orientation(image) <= 8
+    quarter_turn = 5 <= orientation_of(image) <= 8
     return (width, height) if quarter_turn else (height, width)
 
 
-def _orientation(image):
+def orientation_of(image: Any) -> int:
+    """The EXIF orientation of a Pillow image, 1 if it has none."""
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # the pixels may be intact where metadata are damaged

@@ -11,6 +11,7 @@ from keras_contrastive.datasets.bad_records import BadRecords
 from keras_contrastive.datasets.captioned_image import CaptionedImage
 from keras_contrastive.datasets.files.caption_files import read_table
 from keras_contrastive.datasets.files.caption_files import read_texts
+from keras_contrastive.datasets.files.folder_scan import ARRAY_SUFFIXES
 from keras_contrastive.datasets.files.folder_scan import scan_folder
 from keras_contrastive.datasets.files.image_files import SUFFIXES
 from keras_contrastive.validation import check_rate
@@ -43,7 +44,9 @@ class ImageFolder(NamedTuple):
     class_names: list[str] | None
 
 
-def image_folder(folder: str | os.PathLike) -> ImageFolder:
+def image_folder(
+    folder: str | os.PathLike, arrays: bool = False
+) -> ImageFolder:
     """Finds the images of a folder, and their classes.
 
     Searches subfolders at any depth. The subfolders of `folder` are the
@@ -57,6 +60,8 @@ def image_folder(folder: str | os.PathLike) -> ImageFolder:
 
     Args:
         folder: Path of a folder.
+        arrays: Whether to find arrays (.npy, .npz) and DICOM (.dcm) as well,
+            which `ImageDataset` reads with `channels` or `value_range`.
 
     Returns:
         A named tuple of `paths`, `labels` and `class_names`.
@@ -79,7 +84,7 @@ def image_folder(folder: str | os.PathLike) -> ImageFolder:
         assert folder.labels.tolist() == [0, 1]
         ```
     """
-    folder, scan = _scan(folder)
+    folder, scan = _scan(folder, arrays)
     paths = [folder / path for path in scan.images]
     classes = sorted({path.parts[0] for path in scan.images})
     if len(classes) < 2 or any(len(path.parts) == 1 for path in scan.images):
@@ -92,6 +97,7 @@ def captioned_folder(
     folder: str | os.PathLike,
     captions: str | os.PathLike | None = None,
     max_bad_fraction: float = 0.01,
+    arrays: bool = False,
 ) -> list[CaptionedImage]:
     """Finds the images of a folder and their captions.
 
@@ -119,6 +125,7 @@ def captioned_folder(
             exists.
         max_bad_fraction: Float, the largest fraction of lines of captions that
             may be left out.
+        arrays: Whether to find arrays and DICOM as well, see `image_folder`.
 
     Returns:
         A list of `CaptionedImage(image, captions, image_id)`, for
@@ -147,7 +154,7 @@ def captioned_folder(
         ```
     """
     check_rate("max_bad_fraction", max_bad_fraction)
-    folder, scan = _scan(folder)
+    folder, scan = _scan(folder, arrays)
     paths = [folder / path for path in scan.images]
     bad_records = BadRecords(
         "lines of captions cannot be used", 0, max_bad_fraction
@@ -183,18 +190,19 @@ def captioned_folder(
     ]
 
 
-def _scan(folder):
+def _scan(folder, arrays):
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
             f"`folder` must be a folder. Received: {folder}"
         )
-    scan = scan_folder(folder)
+    scan = scan_folder(folder, arrays)
     skipped = scan.describe_skipped()
     if not scan.images:
+        suffixes = SUFFIXES + ARRAY_SUFFIXES * arrays
         beside = f" (but {skipped})" if skipped else ""
         raise FileNotFoundError(
-            f"`folder` must hold images ({', '.join(SUFFIXES)}). "
+            f"`folder` must hold images ({', '.join(suffixes)}). "
             f"Received: {folder}, with none in it{beside}"
         )
     if skipped:

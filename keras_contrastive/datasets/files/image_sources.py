@@ -41,38 +41,40 @@ def read_image(image: Any, image_size: int | tuple[int, int]) -> np.ndarray:
         ValueError: If the image has another form, or is damaged.
     """
     if isinstance(image, Mapping):
-        image = _content(image)
+        image = content_of(image)
     if isinstance(image, os.PathLike):
         image = os.fsdecode(image)
     if isinstance(image, str | bytes | bytearray | memoryview):
         return load_image(image, image_size)
     pillow = import_pillow()
     if isinstance(image, pillow.Image):
-        image = _decoded(image)
+        if image.mode == "I" and image.format is None:
+            # Images of this mode that come from a file are known to have 16
+            # bits.
+            raise ValueError(
+                "A Pillow image of 32-bit integers doesn't say which one is "
+                "white. Make it an array of uint8 or uint16. "
+                "Received: mode='I'"
+            )
+        image = decoded(image)
     else:
         image = pillow.fromarray(_pixels(image))
     return resize_image(image, image_size)
 
 
-def _content(image):
+def content_of(image: Mapping) -> Any:
     """The bytes of a dict of `"bytes"` and `"path"`, or else the path."""
     if not {"bytes", "path"}.issuperset(image):
-        raise _no_image(image)
+        raise no_image(image)
     content = image.get("bytes")
     content = image.get("path") if content is None else content
     if content is None:
-        raise _no_image(image)
+        raise no_image(image)
     return content
 
 
-def _decoded(image):
+def decoded(image: Any) -> Any:
     """A decoded copy of a Pillow image, safe to use in this thread."""
-    if image.mode == "I" and image.format is None:
-        # Images of this mode that come from a file are known to have 16 bits.
-        raise ValueError(
-            "A Pillow image of 32-bit integers doesn't say which one is white. "
-            "Make it an array of uint8 or uint16. Received: mode='I'"
-        )
     try:
         with _pillow_lock:
             return image.copy()
@@ -84,25 +86,20 @@ def _decoded(image):
 
 def _pixels(image):
     """Converts an array to a shape and dtype that Pillow accepts."""
-    try:
-        if keras.ops.is_tensor(image):
-            image = keras.ops.convert_to_numpy(image)
-        array = np.asarray(image)
-    except Exception as error:  # raised by another library's array
-        raise _no_image(image) from error
+    array = as_array(image)
     shape = array.shape
     if array.ndim == 3 and shape[-1] == 1:
         array = array[..., 0]
     valid = array.ndim == 2 or array.ndim == 3 and shape[-1] in (2, 3, 4)
     if not valid or not array.size:
-        raise _no_image(image)
+        raise no_image(image)
     if array.dtype == "uint8":
         return array
     if array.dtype == "uint16":
         return (array // 256).astype("uint8")
     kind = array.dtype.kind
     if kind not in "biuf":
-        raise _no_image(image)
+        raise no_image(image)
     if kind == "f":
         array = np.rint(255 * array)
         expected = "floats from 0 to 1"
@@ -117,10 +114,22 @@ def _pixels(image):
     return array.astype("uint8")
 
 
-def _no_image(image):
+def as_array(image: Any) -> np.ndarray:
+    """The values of an array or tensor of any library, or of nested lists."""
+    try:
+        if keras.ops.is_tensor(image):
+            image = keras.ops.convert_to_numpy(image)
+        return np.asarray(image)
+    except Exception as error:  # raised by another library's array
+        raise no_image(image) from error
+
+
+def no_image(image: Any) -> ValueError:
+    """The error for what is no image in any form."""
     return ValueError(
         "An image must be the path of a file, the bytes of one, a dict of "
         "'bytes' and 'path', a Pillow image, or an array of shape (height, "
-        "width) or (height, width, channels) with 1 to 4 channels. "
+        "width) or (height, width, channels) with 1 to 4 channels, or as many "
+        "as `channels` says. "
         f"Received: {short_repr(image)}"
     )

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from keras_contrastive.datasets.bad_records import BadRecords
-from keras_contrastive.datasets.files.image_sources import read_image
+from keras_contrastive.datasets.files.pixel_reader import PixelReader
 from keras_contrastive.datasets.pipeline.records import describe
 from keras_contrastive.datasets.pipeline.records import take_record
 
@@ -23,7 +23,7 @@ class ImageBatches:
         parse: Function `(record, index)` that returns the record in the data
             set's own form, which has an attribute `image`, or raises a
             `ValueError`.
-        image_size: `(height, width)`.
+        reader: `PixelReader` of the images.
         cache: Whether to keep the resized images in memory.
         workers: Int, number of threads.
         bad_records: `BadRecords` that counts what cannot be read.
@@ -34,7 +34,7 @@ class ImageBatches:
         self,
         records: Sequence,
         parse: Callable,
-        image_size: tuple[int, int],
+        reader: PixelReader,
         cache: bool,
         workers: int,
         bad_records: BadRecords,
@@ -42,14 +42,14 @@ class ImageBatches:
     ):
         self.records = records
         self.parse = parse
-        self.image_size = image_size
+        self.reader = reader
         self.bad_records = bad_records
         self.argument = argument
         self._unreadable = set()
         self._pool = ThreadPoolExecutor(workers, "decode")
         # The system provides memory only when it is first written to.
-        shape = (len(records), *image_size, 3)
-        self._cache = np.empty(shape, "uint8") if cache else None
+        shape = (len(records), *reader.shape)
+        self._cache = np.empty(shape, reader.dtype) if cache else None
         self._cached = np.zeros(len(records), bool)
 
     def load(
@@ -65,11 +65,12 @@ class ImageBatches:
                 indices to try where the record at this position is bad.
 
         Returns:
-            `(images, records)`: uint8 array of shape `(batch, height, width,
-            3)`, and for each image the index of its record and the parsed
-            record.
+            `(images, records)`: array of shape `(batch, height, width,
+            channels)`, and for each image the index of its record and the
+            parsed record.
         """
-        images = np.empty((len(indices), *self.image_size, 3), "uint8")
+        shape = (len(indices), *self.reader.shape)
+        images = np.empty(shape, self.reader.dtype)
 
         def load_chunk(start):
             chunk = []
@@ -109,7 +110,7 @@ class ImageBatches:
     def _image(self, record, index):
         if self._cached[index]:
             return self._cache[index]
-        image = read_image(record.image, self.image_size)
+        image = self.reader.read(record.image)
         if self._cache is not None:
             self._cache[index] = image
             self._cached[index] = True

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_contrastive.datasets.files.image_folder import ImageFolder
 from keras_contrastive.datasets.files.image_folder import image_folder
+from keras_contrastive.datasets.files.pixel_reader import reads_rgb
 from keras_contrastive.datasets.pipeline.epoch_sampling import EpochSample
 from keras_contrastive.datasets.pipeline.record_dataset import RecordDataset
 from keras_contrastive.datasets.pipeline.records import ImageRecord
@@ -23,7 +24,9 @@ from keras_contrastive.datasets.short_repr import short_repr
 class ImageDataset(RecordDataset):
     """Image files for `SimCLRModel.fit`, on every backend.
 
-    Each batch is a uint8 array of shape `(batch_size, height, width, 3)`.
+    Each batch is a uint8 array of shape `(batch_size, height, width, 3)`. With
+    `channels` and `value_range`, images may have any number of channels, of any
+    type of numbers.
 
     **Order.** In each epoch every image comes once, in an order that depends on
     `seed` and the epoch alone: a second run sees what the first one saw. The
@@ -34,6 +37,15 @@ class ImageDataset(RecordDataset):
     the center is cropped. Random crops are the job of the model's augmenter:
     an `image_size` a tenth larger than the encoder's input, say, leaves it
     room.
+
+    **Gray, infrared, many bands.** With `channels` and `value_range`, files may
+    also be TIFF of any number of bands and type, PNG of 16 bits, `.npy`, `.npz`
+    with one array or one named `image`, and DICOM of one frame, whose values
+    are those of its modality, such as Hounsfield units. TIFF, and color in PNG
+    of 16 bits, need `pip install "keras_contrastive[bands]"`, DICOM needs
+    `[dicom]`. Channels are in the last axis of an array. NaN and infinity make
+    a bad image; a number that stands for missing pixels, such as -9999, is
+    clipped like any other.
 
     **Bad images.** An image that cannot be read is replaced by another one of
     the epoch, so that shapes stay static. At the end of an epoch one warning
@@ -48,7 +60,8 @@ class ImageDataset(RecordDataset):
     `dataset.epoch` before each iteration.
 
     Args:
-        images: A folder, whose images `image_folder` finds; or a sequence of
+        images: A folder, whose images `image_folder` finds (arrays and DICOM
+            too, with `channels` or `value_range`); or a sequence of
             images or of dicts with an image as `"image"`. An image is the path
             of a file, the bytes of one, a dict of `"bytes"` and `"path"`, a
             Pillow image, or an array of shape `(height, width)` or `(height,
@@ -71,6 +84,14 @@ class ImageDataset(RecordDataset):
         max_queue_size: Int, number of batches prepared ahead.
         max_bad_fraction: Float, the largest fraction of images that may be
             unreadable.
+        channels: Int or sequence of ints. 3, without a `value_range`, makes all
+            images RGB. Otherwise each image must have this number of channels,
+            and is read as it is stored, without any conversion of its colors. A
+            sequence, such as `(3, 2, 1)`, picks channels, in this order.
+        value_range: Pair (low, high) of numbers, or of sequences of a number
+            for each channel that is read: the values that become 0 and 1 in
+            batches of float32. Values beyond are clipped, which is not counted.
+            Needed for images of other types than uint8.
 
     Raises:
         FileNotFoundError: As `image_folder`.
@@ -105,9 +126,11 @@ class ImageDataset(RecordDataset):
         workers: int | None = None,
         max_queue_size: int = 4,
         max_bad_fraction: float = 0.01,
+        channels: int | Sequence[int] = 3,
+        value_range: Any = None,
     ):
         super().__init__(
-            _image_sequence(images),
+            _image_sequence(images, not reads_rgb(channels, value_range)),
             batch_size,
             image_size,
             shuffle=shuffle,
@@ -117,6 +140,8 @@ class ImageDataset(RecordDataset):
             workers=workers,
             max_queue_size=max_queue_size,
             max_bad_fraction=max_bad_fraction,
+            channels=channels,
+            value_range=value_range,
         )
 
     def _parse_record(self, record: Any, index: int) -> ImageRecord:
@@ -134,14 +159,14 @@ class ImageDataset(RecordDataset):
         return super().__getitem__(index)
 
 
-def _image_sequence(images):
+def _image_sequence(images, arrays):
     if isinstance(images, str | os.PathLike):
         if Path(images).is_file():
             raise ValueError(
                 "`images` must be a folder or a sequence. "
                 f"Received: the file {os.fspath(images)!r}"
             )
-        return image_folder(images).paths
+        return image_folder(images, arrays).paths
     if isinstance(images, ImageFolder):
         return images.paths
     if isinstance(images, Iterator | Set):

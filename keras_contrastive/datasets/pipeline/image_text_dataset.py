@@ -22,7 +22,8 @@ class ImageTextDataset(RecordDataset):
 
     Each batch is a dict of NumPy arrays:
 
-    - `"images"`: uint8, shape `(batch_size, height, width, 3)`;
+    - `"images"`: uint8, shape `(batch_size, height, width, 3)`, or as
+      `channels` and `value_range` say, see `ImageDataset`;
     - `"texts"`: what `tokenizer` makes of a list of `batch_size` captions, an
       array or a dict of arrays;
     - `"image_ids"`: int32, shape `(batch_size,)`, equal for the same image.
@@ -71,6 +72,8 @@ class ImageTextDataset(RecordDataset):
         max_queue_size: Int, number of batches prepared ahead.
         max_bad_fraction: Float, the largest fraction of records that may be
             unreadable.
+        channels: Int or sequence of ints, see `ImageDataset`.
+        value_range: Pair, see `ImageDataset`.
 
     Raises:
         ValueError: If an argument is invalid, or too many of the first records
@@ -118,6 +121,8 @@ class ImageTextDataset(RecordDataset):
         workers: int | None = None,
         max_queue_size: int = 4,
         max_bad_fraction: float = 0.01,
+        channels: int | Sequence[int] = 3,
+        value_range: Any = None,
     ):
         records = as_sequence("records", records, ("image", "captions"))
         check_caption_columns(records)
@@ -142,6 +147,8 @@ class ImageTextDataset(RecordDataset):
             workers=workers,
             max_queue_size=max_queue_size,
             max_bad_fraction=max_bad_fraction,
+            channels=channels,
+            value_range=value_range,
         )
         self._tokenizer = CheckedTokenizer(tokenizer)
         self._caption = caption

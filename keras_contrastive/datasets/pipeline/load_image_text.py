@@ -3,14 +3,14 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from keras_contrastive.datasets.bad_records import BadRecords
-from keras_contrastive.datasets.files.image_files import check_image_size
-from keras_contrastive.datasets.files.image_sources import read_image
+from keras_contrastive.datasets.files.pixel_reader import PixelReader
 from keras_contrastive.datasets.pipeline.records import as_captioned_image
 from keras_contrastive.datasets.pipeline.records import check_caption_columns
 from keras_contrastive.datasets.pipeline.records import describe
@@ -25,7 +25,8 @@ class ImageTextArrays(NamedTuple):
     """The result of `load_image_text`.
 
     Attributes:
-        images: uint8 array, shape `(n, height, width, 3)`.
+        images: uint8 array, shape `(n, height, width, 3)`, or as `channels` and
+            `value_range` say.
         captions: List of `m` strings, grouped by image.
         image_index: Int array, shape `(m,)`: caption `j` describes
             `images[image_index[j]]`.
@@ -51,6 +52,8 @@ def load_image_text(
     image_size: int | tuple[int, int],
     max_bad_fraction: float = 0.01,
     verbose: bool = True,
+    channels: int | Sequence[int] = 3,
+    value_range: Any = None,
 ) -> ImageTextArrays:
     """Loads images and all their captions into memory, for evaluation.
 
@@ -66,9 +69,12 @@ def load_image_text(
         max_bad_fraction: Float, the largest fraction of records that may be
             unreadable.
         verbose: Whether to show a progress bar for 500 records or more.
+        channels: Int or sequence of ints, see `ImageDataset`.
+        value_range: Pair, see `ImageDataset`.
 
     Returns:
-        A named tuple of `images`, uint8 of shape `(n, height, width, 3)`;
+        A named tuple of `images`, uint8 of shape `(n, height, width, 3)` unless
+        `channels` and `value_range` say otherwise;
         `captions`, a list of `m` strings; and `image_index`, int64 of shape
         `(m,)`, the index in `images` of each caption's image.
 
@@ -90,7 +96,7 @@ def load_image_text(
         assert image_index.tolist() == [0, 1, 1]
         ```
     """
-    image_size = check_image_size(image_size)
+    reader = PixelReader(image_size, channels, value_range)
     check_rate("max_bad_fraction", max_bad_fraction)
     records = as_sequence("records", records, ("image", "captions"))
     if not len(records):
@@ -99,14 +105,14 @@ def load_image_text(
     bad_records = BadRecords(
         "images or captions cannot be read", len(records), max_bad_fraction
     )
-    images = np.empty((len(records), *image_size, 3), "uint8")
+    images = np.empty((len(records), *reader.shape), reader.dtype)
 
     def load(index):
         record = None
         try:
             record = take_record(records, index)
             record = as_captioned_image(record, index)
-            images[index] = read_image(record.image, image_size)
+            images[index] = reader.read(record.image)
         except (OSError, ValueError) as error:
             bad_records.add(describe(record, index), str(error)[:400])
             bad_records.check()

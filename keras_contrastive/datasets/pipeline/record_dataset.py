@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from keras_contrastive.datasets.bad_records import BadRecords
-from keras_contrastive.datasets.files.image_files import check_image_size
+from keras_contrastive.datasets.files.pixel_reader import PixelReader
 from keras_contrastive.datasets.pipeline.epoch_dataset import EpochDataset
 from keras_contrastive.datasets.pipeline.epoch_sampling import EpochSample
 from keras_contrastive.datasets.pipeline.epoch_sampling import sample_epoch
@@ -41,7 +41,8 @@ class RecordDataset(EpochDataset):
     Args:
         records: Sequence of records of any form.
         batch_size, image_size, shuffle, seed, drop_remainder, cache, workers,
-            max_queue_size, max_bad_fraction: See `ImageDataset`.
+            max_queue_size, max_bad_fraction, channels, value_range: See
+            `ImageDataset`.
     """
 
     argument: str  # the subclass's argument that holds the records
@@ -59,6 +60,8 @@ class RecordDataset(EpochDataset):
         workers: int | None,
         max_queue_size: int,
         max_bad_fraction: float,
+        channels: int | Sequence[int],
+        value_range: Any,
     ):
         # The threads are ours. Keras' would begin the first epoch with the
         # batches that they prepared when `fit` built the model, and carry
@@ -83,7 +86,7 @@ class RecordDataset(EpochDataset):
         self._batches = ImageBatches(
             records,
             self._parse_record,
-            check_image_size(image_size),
+            PixelReader(image_size, channels, value_range),
             cache=cache,
             workers=check_int("workers", workers, 1),
             bad_records=self._bad_records,
@@ -120,7 +123,7 @@ class RecordDataset(EpochDataset):
         """Returns a batch.
 
         Args:
-            images: uint8 array, shape `(batch, height, width, 3)`.
+            images: Array, shape `(batch, height, width, channels)`.
             records: For each image, the index of its record and what
                 `_parse_record` returned.
             sample: The random choices of the epoch.

@@ -1,0 +1,42 @@
+"""Arrays in files of NumPy."""
+
+import io
+import zipfile
+
+import numpy as np
+
+NPY_START = b"\x93NUMPY"
+NPZ_START = b"PK\x03\x04"
+NAME = "image.npy"  # of the array, where a .npz holds several
+
+
+def decode_npy(content: bytes) -> np.ndarray:
+    """The array of a `.npy` file. Arrays of objects are refused."""
+    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+
+
+def decode_npz(content: bytes, max_bytes: float) -> np.ndarray:
+    """The only array of a `.npz` file, or the one that is named `image`.
+
+    Args:
+        content: The bytes of the file.
+        max_bytes: What the array may take, which the file may compress to any
+            small size.
+
+    Raises:
+        ValueError: If there is no such array, or it is larger.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        names = [name for name in file.namelist() if name.endswith(".npy")]
+        name = names[0] if len(names) == 1 else NAME
+        if name not in names:
+            names = [name.removesuffix(".npy") for name in names]
+            raise ValueError(
+                "a .npz file must hold one array, or one that is named "
+                f"'image'. Received: {len(names)} arrays, {names[:5]}"
+            )
+        if file.getinfo(name).file_size > max_bytes:
+            raise ValueError(
+                f"its array takes {file.getinfo(name).file_size} bytes"
+            )
+        return decode_npy(file.read(name))
