@@ -28,6 +28,8 @@ def run(code):
 def test_imports_no_optional_package():
     optional = [
         "PIL",
+        "datasets",
+        "grain",
         "keras_cv",
         "ftfy",
         "imagecodecs",
@@ -36,6 +38,9 @@ def test_imports_no_optional_package():
         "matplotlib",
         "onnx",
         "pydicom",
+        "pandas",
+        "polars",
+        "pyarrow",
         "safetensors",
         "sklearn",
         "tensorflow_datasets",

@@ -22,11 +22,14 @@ from keras_contrastive.datasets.published.flickr30k_records import (
 from keras_contrastive.datasets.shards.image_text_shards import (
     image_text_shards,
 )
+from keras_contrastive.datasets.tables.image_records import ImageRecords
+from keras_contrastive.datasets.tables.image_records import image_records
 
 __all__ = [
     "CaptionedImage",
     "ImageDataset",
     "ImageFolder",
+    "ImageRecords",
     "ImageTextArrays",
     "ImageTextDataset",
     "Shapes",
@@ -36,6 +39,7 @@ __all__ = [
     "flickr30k",
     "flickr30k_records",
     "image_folder",
+    "image_records",
     "image_text_shards",
     "load_image_text",
     "shapes",

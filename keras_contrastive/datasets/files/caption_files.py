@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keras_contrastive.datasets.bad_records import BadRecords
 from keras_contrastive.datasets.files.file_lookup import FileLookup
+from keras_contrastive.datasets.files.table_rows import fields_by_name
 from keras_contrastive.datasets.files.table_rows import read_rows
 from keras_contrastive.datasets.files.text_lines import read_lines
 
@@ -67,37 +68,17 @@ def read_table(
     found = {}
     for row in rows:
         try:
-            name, caption = _image_and_caption(row, header, delimiter)
-            image = _find(name, lookup, folder, path.parent)
+            fields = fields_by_name(
+                row, header, delimiter, "caption", {"image", "caption"}
+            )
+            image = _find(fields["image"], lookup, folder, path.parent)
         except ValueError as error:
             bad_records.add(f"{path}, line {row.number}", str(error))
             continue
+        caption = fields["caption"].strip()
         if caption:
             found.setdefault(image, []).append(caption)
     return found
-
-
-def _image_and_caption(row, header, delimiter):
-    if row.error:
-        raise ValueError(row.error)
-    fields, surplus = row.fields, len(row.fields) - len(header)
-    if surplus > 0 and len(header) == 2 and not row.quoted:
-        # Two columns: the caption is the rest of the row, commas included.
-        place = header.index("caption")
-        end = place + surplus + 1
-        caption = delimiter.join(fields[place:end])
-        fields = [*fields[:place], caption, *fields[end:]]
-    elif (
-        surplus > 0
-        or surplus < 0
-        and not {"image", "caption"} <= set(header[: len(fields)])
-    ):
-        raise ValueError(
-            f"{len(fields)} columns, and not {len(header)} as in the first "
-            f"row: {delimiter.join(fields)[:80]}"
-        )
-    named = dict(zip(header, fields, strict=False))
-    return named["image"], named["caption"].strip()
 
 
 def _find(name, lookup, folder, captions_folder):

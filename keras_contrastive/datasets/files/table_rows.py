@@ -1,6 +1,7 @@
 """Rows of comma- or tab-separated values, even with unmatched quotes."""
 
 import csv
+from collections.abc import Hashable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -52,6 +53,45 @@ def read_rows(lines: list[tuple[int, str]], delimiter: str) -> Iterator[Row]:
         if any(field.strip() for field in fields):
             yield Row(number, fields, quoted, error)
         start += count
+
+
+def fields_by_name(
+    row: Row,
+    header: list[str],
+    delimiter: str,
+    free_text: Hashable | None,
+    needed: set[str],
+) -> dict[str, str]:
+    """The fields of a row of delimited values, by the name of the column.
+
+    Args:
+        row: Row of the table.
+        header: List of the names of the columns.
+        delimiter: What separates the fields.
+        free_text: The column that takes the rest of a row if there are two
+            columns and unquoted delimiters, or `None`.
+        needed: Set of the columns that a row must not lack.
+
+    Raises:
+        ValueError: If the row cannot be parsed or has not the right number of
+            fields.
+    """
+    if row.error:
+        raise ValueError(row.error)
+    fields, surplus = row.fields, len(row.fields) - len(header)
+    is_text = len(header) == 2 and free_text in header and not row.quoted
+    if surplus > 0 and is_text:
+        # Two columns: the text is the rest of the row, commas included.
+        place = header.index(free_text)
+        end = place + surplus + 1
+        text = delimiter.join(fields[place:end])
+        fields = [*fields[:place], text, *fields[end:]]
+    elif surplus > 0 or not needed <= set(header[: len(fields)]):
+        raise ValueError(
+            f"{len(fields)} columns, and not {len(header)} as in the first "
+            f"row: {delimiter.join(fields)[:80]}"
+        )
+    return dict(zip(header, fields, strict=False))
 
 
 def _quoted_fields(lines, start, delimiter):

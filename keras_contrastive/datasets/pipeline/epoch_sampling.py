@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_contrastive.datasets.tables.table import Blocks
+
 
 class EpochSample(NamedTuple):
     """The random choices of one epoch, a function of the seed and the epoch.
@@ -20,13 +22,43 @@ class EpochSample(NamedTuple):
 
 
 def sample_epoch(
-    seed: int, epoch: int, num_records: int, shuffle: bool
+    seed: int,
+    epoch: int,
+    num_records: int,
+    shuffle: bool,
+    blocks: Blocks | None = None,
 ) -> EpochSample:
-    """Draws the random choices of an epoch."""
+    """Draws the random choices of an epoch.
+
+    Args:
+        seed: Int.
+        epoch: Int.
+        num_records: Int.
+        shuffle: Whether the order is random.
+        blocks: Records that lie together, if reading one means reading the
+            others. The order has few blocks in use at any moment.
+    """
     generator = _generator(seed, epoch)
     order = generator.permutation(num_records)
     uniform = generator.random(num_records)
-    return EpochSample(order if shuffle else np.arange(num_records), uniform)
+    if not shuffle:
+        order = np.arange(num_records)
+    elif blocks is not None:
+        order = _order_of_blocks(generator, blocks)
+    return EpochSample(order, uniform)
+
+
+def _order_of_blocks(generator, blocks):
+    """A random order in which a block is in use for as long as `window` others.
+
+    The blocks start one after the other, in a random order, and each of their
+    records comes at a random moment of the time in which the next `window`
+    blocks start.
+    """
+    _, numbers = np.unique(blocks.of_rows, return_inverse=True)
+    starts = generator.permutation(numbers.max() + 1)[numbers]
+    moments = starts + blocks.window * generator.random(len(numbers))
+    return np.argsort(moments)
 
 
 def sample_substitutes(

@@ -163,8 +163,9 @@ def _image_sequence(images, arrays):
     if isinstance(images, str | os.PathLike):
         if Path(images).is_file():
             raise ValueError(
-                "`images` must be a folder or a sequence. "
-                f"Received: the file {os.fspath(images)!r}"
+                "`images` must be a folder or a sequence. If it is a table, "
+                "name its column of images: `kc.datasets.image_records(file, "
+                f"image=...)`. Received: the file {os.fspath(images)!r}"
             )
         return image_folder(images, arrays).paths
     if isinstance(images, ImageFolder):

@@ -94,9 +94,11 @@ class RecordDataset(EpochDataset):
         )
         self._batches.check()
 
+        blocks = getattr(records, "blocks", None)
+
         @functools.lru_cache(maxsize=2)  # of this epoch and of the next
         def sample(epoch):
-            return sample_epoch(seed, epoch, len(records), shuffle)
+            return sample_epoch(seed, epoch, len(records), shuffle, blocks)
 
         self._sample = sample
         self._read_ahead = ReadAhead(self._load)

@@ -86,6 +86,11 @@ def check_caption_columns(records):
     All rows lack the same columns, so this is an error of the argument and not
     a bad record.
     """
+    if getattr(records, "has_captions", True) is False:
+        raise ValueError(
+            "`records` must have captions. Name their column: "
+            f"`image_records(..., captions=...)`. Received: {records!r}"
+        )
     row = _first_row(records, "records")
     if row is not None:
         _check_form(row, 0, "records")

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_contrastive.datasets.short_repr import short_repr
+from keras_contrastive.datasets.tables.hugging_face import is_hugging_face
+from keras_contrastive.datasets.tables.hugging_face import undecoded
 
 
 def as_sequence(
@@ -13,7 +15,8 @@ def as_sequence(
     """Converts `records` to a sequence, with a length and integer indices.
 
     Data sets of Hugging Face, TensorFlow Datasets and PyTorch are sequences
-    already. They are returned unchanged and read record by record. Tables,
+    already. They are read record by record, images of Hugging Face undecoded.
+    Tables,
     which integers do not index by row, become lists of dicts or of values.
 
     Args:
@@ -33,6 +36,8 @@ def as_sequence(
             return getattr(records, method)()
     if isinstance(records, Mapping):
         return _rows(argument, records, columns)
+    if is_hugging_face(records) and hasattr(records, "__len__"):
+        return undecoded(records)
     has_indices = hasattr(records, "__len__") and hasattr(
         records, "__getitem__"
     )

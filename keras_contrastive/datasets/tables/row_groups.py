@@ -1,0 +1,67 @@
+"""Which rows of a table form a record."""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from keras_contrastive.datasets.tables.missing import is_missing
+
+
+class RowGroups:
+    """The rows of each record, in the order of the table.
+
+    Args:
+        rows: Int array, the rows of all records one after the other.
+        starts: Int array, shape `(n + 1,)`, where in `rows` those of a record
+            start.
+    """
+
+    def __init__(self, rows: np.ndarray, starts: np.ndarray):
+        self.rows = rows
+        self.starts = starts
+
+    def __len__(self):
+        return len(self.starts) - 1
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.rows[self.starts[index] : self.starts[index + 1]]
+
+    @property
+    def first_rows(self) -> np.ndarray:
+        """Int array, shape `(n,)`, the first row of each record."""
+        return self.rows[self.starts[:-1]]
+
+    @property
+    def larger(self) -> np.ndarray:
+        """Int array, the records of several rows."""
+        return np.flatnonzero(np.diff(self.starts) > 1)
+
+
+def single_rows(rows: np.ndarray) -> RowGroups:
+    """Each row is a record."""
+    return RowGroups(rows, np.arange(len(rows) + 1))
+
+
+def rows_of_paths(paths: Iterable[Any], rows: np.ndarray) -> RowGroups:
+    """Rows of one path are a record. Rows without a path are one each.
+
+    Args:
+        paths: The paths of all rows of the table.
+        rows: Int array, the rows to group, in order.
+    """
+    numbers = {}
+    wanted = np.zeros(rows[-1] + 1 if len(rows) else 0, bool)
+    wanted[rows] = True
+    groups = []
+    for row, path in enumerate(paths):
+        if row < len(wanted) and wanted[row]:
+            is_path = isinstance(path, str | os.PathLike)
+            has_one = is_path and not is_missing(path)
+            key = os.fspath(path) if has_one else row
+            groups.append(numbers.setdefault(key, len(numbers)))
+    groups = np.array(groups, "int64")
+    order = np.argsort(groups, kind="stable")
+    starts = np.searchsorted(groups[order], np.arange(len(numbers) + 1))
+    return RowGroups(rows[order], starts)
