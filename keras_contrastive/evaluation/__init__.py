@@ -1,9 +1,20 @@
 """Evaluation of representations: functions of features and labels."""
 
+from keras_contrastive.evaluation.classification_scores import (
+    ClassificationScores,
+)
+from keras_contrastive.evaluation.classification_scores import (
+    classification_scores,
+)
 from keras_contrastive.evaluation.effective_rank import effective_rank
 from keras_contrastive.evaluation.extract_features import extract_features
+from keras_contrastive.evaluation.few_shot_probe import FewShotScores
+from keras_contrastive.evaluation.few_shot_probe import few_shot_probe
 from keras_contrastive.evaluation.knn_classify import knn_classify
 from keras_contrastive.evaluation.linear_probe import linear_probe
+from keras_contrastive.evaluation.mean_average_precision import (
+    mean_average_precision,
+)
 from keras_contrastive.evaluation.prompts import CIFAR10_TEMPLATES
 from keras_contrastive.evaluation.prompts import GENERAL_TEMPLATES
 from keras_contrastive.evaluation.retrieval_recall import retrieval_recall
@@ -12,11 +23,16 @@ from keras_contrastive.evaluation.zero_shot_weights import zero_shot_weights
 
 __all__ = [
     "CIFAR10_TEMPLATES",
+    "ClassificationScores",
+    "FewShotScores",
     "GENERAL_TEMPLATES",
+    "classification_scores",
     "effective_rank",
     "extract_features",
+    "few_shot_probe",
     "knn_classify",
     "linear_probe",
+    "mean_average_precision",
     "retrieval_recall",
     "zero_shot_classify",
     "zero_shot_weights",

@@ -2,6 +2,7 @@
 
 import math
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from keras.utils import Progbar
@@ -105,17 +106,9 @@ def linear_probe(
         - [Radford et al., 2021](https://arxiv.org/abs/2103.00020), appendix
           A.3, on L-BFGS
     """
-    train_features = as_features(train_features, "train_features")
-    test_features = as_features(test_features, "test_features")
-    check_same_width(train_features, test_features)
-    train_labels = as_labels(train_labels, "train_labels", len(train_features))
-    test_labels = as_labels(test_labels, "test_labels", len(test_features))
-    unseen = np.setdiff1d(test_labels, train_labels)
-    if len(unseen):
-        raise ValueError(
-            "`test_labels` must hold classes that `train_labels` has too. "
-            f"Received {len(unseen)} others, such as {unseen[0]!r}."
-        )
+    data = check_probe_data(
+        train_features, train_labels, test_features, test_labels
+    )
     check_positive_int("epochs", epochs)
     check_positive_int("batch_size", batch_size)
     check_solver(solver)
@@ -128,10 +121,9 @@ def linear_probe(
         learning_rate = 0.1 * batch_size / 256
     check_positive("learning_rate", learning_rate)
 
-    classes, train_index = np.unique(train_labels, return_inverse=True)
-    test_index = np.searchsorted(classes, test_labels)
-    mean, scale = _statistics(train_features)
-    inputs = _inputs(train_features, mean, scale)
+    statistics = feature_statistics(data.train_features)
+    inputs = standardized_inputs(data.train_features, *statistics)
+    num_classes = len(data.classes)
     progress = Progbar(
         epochs,
         verbose=1 if verbose == "auto" else verbose,
@@ -139,20 +131,63 @@ def linear_probe(
         unit_name="epoch",
     )
     if solver == "lbfgs":
-        weights = _solve(inputs, train_index, len(classes), epochs, progress)
+        weights = solve_probe(
+            inputs, data.train_index, num_classes, epochs, progress
+        )
     else:
         weights = _train(
             inputs,
-            train_index,
-            len(classes),
+            data.train_index,
+            num_classes,
             epochs,
             batch_size,
             learning_rate,
             np.random.default_rng(seed),
             progress,
         )
-    logits = _inputs(test_features, mean, scale) @ weights
-    return _scores(logits, test_index)
+    test_inputs = standardized_inputs(data.test_features, *statistics)
+    return probe_scores(test_inputs @ weights, data.test_index)
+
+
+class ProbeData(NamedTuple):
+    """Checked features and labels of a probe.
+
+    Attributes:
+        train_features, test_features: Float32 arrays `(rows, dim)`.
+        train_index, test_index: Int arrays `(rows,)`, positions in `classes`.
+        classes: Sorted array of the labels of the training set.
+    """
+
+    train_features: np.ndarray
+    train_index: np.ndarray
+    test_features: np.ndarray
+    test_index: np.ndarray
+    classes: np.ndarray
+
+
+def check_probe_data(
+    train_features: Any,
+    train_labels: Any,
+    test_features: Any,
+    test_labels: Any,
+) -> ProbeData:
+    """Converts what `linear_probe` takes, or raises a `ValueError`."""
+    train_features = as_features(train_features, "train_features")
+    test_features = as_features(test_features, "test_features")
+    check_same_width(train_features, test_features)
+    train_labels = as_labels(train_labels, "train_labels", len(train_features))
+    test_labels = as_labels(test_labels, "test_labels", len(test_features))
+    unseen = np.setdiff1d(test_labels, train_labels)
+    if len(unseen):
+        raise ValueError(
+            "`test_labels` must hold classes that `train_labels` has too. "
+            f"Received {len(unseen)} others, such as {unseen[0]!r}."
+        )
+    classes, train_index = np.unique(train_labels, return_inverse=True)
+    test_index = np.searchsorted(classes, test_labels)
+    return ProbeData(
+        train_features, train_index, test_features, test_index, classes
+    )
 
 
 def check_solver(solver: str) -> None:
@@ -163,7 +198,7 @@ def check_solver(solver: str) -> None:
         )
 
 
-def _statistics(features):
+def feature_statistics(features: np.ndarray) -> tuple:
     """Returns the mean and the standard deviation of each feature."""
     # In blocks that stay in the cache as float64. Relative to the first row,
     # since the sum of squares of large features would lose their deviations.
@@ -182,7 +217,7 @@ def _statistics(features):
     return mean, np.where(is_constant, np.float32(1.0), scale)
 
 
-def _inputs(features, mean, scale):
+def standardized_inputs(features: np.ndarray, mean: Any, scale: Any) -> Any:
     """Standardizes, and appends a column of ones for the bias."""
     inputs = np.ones((len(features), features.shape[1] + 1), "float32")
     standardized = inputs[:, :-1]
@@ -227,14 +262,21 @@ def _train(
     return weights
 
 
-def _solve(inputs, class_index, num_classes, max_passes, progress):
+def solve_probe(
+    inputs: np.ndarray,
+    class_index: np.ndarray,
+    num_classes: int,
+    max_passes: int,
+    progress: Progbar | None = None,
+) -> np.ndarray:
     """Minimizes the penalized cross-entropy; returns the weights."""
     passes = 0
 
     def report(count, loss):
         nonlocal passes
         passes = count
-        progress.update(passes, [("loss", loss)], finalize=False)
+        if progress:
+            progress.update(passes, [("loss", loss)], finalize=False)
 
     def loss_and_gradient(weights):
         loss, gradient = 0.0, np.zeros(weights.shape)
@@ -256,7 +298,8 @@ def _solve(inputs, class_index, num_classes, max_passes, progress):
         max_passes,
         report,
     )
-    progress.update(passes, finalize=True)
+    if progress:
+        progress.update(passes, finalize=True)
     return weights
 
 
@@ -280,7 +323,10 @@ def _loss_and_gradient(weights, inputs, class_index):
     return float(loss), gradient / np.float32(len(inputs))
 
 
-def _scores(logits, class_index):
+def probe_scores(
+    logits: np.ndarray, class_index: np.ndarray
+) -> dict[str, float]:
+    """Accuracies and mean cross-entropy of logits `(rows, classes)`."""
     rows = np.arange(len(logits))
     own = logits[rows, class_index][:, None]
     # The rank of the correct class; ties count against it.

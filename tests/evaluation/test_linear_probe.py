@@ -9,8 +9,8 @@ from keras_contrastive.evaluation import linear_probe
 from keras_contrastive.evaluation import softmax_regression
 from keras_contrastive.evaluation.linear_probe import _log_softmax
 from keras_contrastive.evaluation.linear_probe import _loss_and_gradient
-from keras_contrastive.evaluation.linear_probe import _scores
-from keras_contrastive.evaluation.linear_probe import _statistics
+from keras_contrastive.evaluation.linear_probe import feature_statistics
+from keras_contrastive.evaluation.linear_probe import probe_scores
 from tests.oracles import numeric_gradient
 
 
@@ -167,10 +167,10 @@ def test_log_softmax_of_any_logits():
 
 def test_top5_is_of_more_than_five_classes():
     logits = np.tile(np.arange(7.0, 0.0, -1), (7, 1))
-    scores = _scores(logits, np.arange(7))
+    scores = probe_scores(logits, np.arange(7))
     assert scores["accuracy"] == 1 / 7
     assert scores["top5_accuracy"] == 5 / 7
-    assert "top5_accuracy" not in _scores(logits[:5, :5], np.arange(5))
+    assert "top5_accuracy" not in probe_scores(logits[:5, :5], np.arange(5))
 
 
 def test_same_seed_same_numbers(rng):
@@ -190,7 +190,9 @@ def test_statistics_of_many_rows():
     rounding = 1000 * np.finfo("float32").eps * signs
     columns = [np.full_like(signs, 0.1), 1e-3 * signs, 100 + signs]
     columns += [1000 + rounding, 1e-3 * (1 + 1e-3 * signs)]
-    mean, scale = _statistics(np.stack(columns, axis=1).astype("float32"))
+    mean, scale = feature_statistics(
+        np.stack(columns, axis=1).astype("float32")
+    )
     means, scales = [0.1, 0, 100, 1000, 1e-3], [1, 1e-3, 1, 1, 1e-6]
     np.testing.assert_allclose(mean, means, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(scale, scales, rtol=1e-4)
