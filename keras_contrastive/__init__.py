@@ -10,6 +10,7 @@ from keras_contrastive import callbacks
 from keras_contrastive import datasets
 from keras_contrastive import distribution
 from keras_contrastive import evaluation
+from keras_contrastive import fine_tuning
 from keras_contrastive import layers
 from keras_contrastive import losses
 from keras_contrastive import metrics
@@ -43,6 +44,7 @@ __all__ = [
     "datasets",
     "distribution",
     "evaluation",
+    "fine_tuning",
     "layers",
     "losses",
     "metrics",

@@ -124,6 +124,7 @@ FOLDERS = (
     {"metrics", "trainer"},
     {"encoders", "evaluation"},
     {"callbacks", "visualization", "pretrained", "export"},
+    {"fine_tuning"},
     {"models"},
     {"cli"},
 )

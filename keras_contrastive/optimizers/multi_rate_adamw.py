@@ -1,4 +1,5 @@
 import re
+import weakref
 from typing import Any
 
 import keras
@@ -20,6 +21,9 @@ class MultiRateAdamW(keras.optimizers.AdamW):
             factor of the first expression found in a variable's `path`
             (`re.search`) multiplies its learning rate. Weight decay, which is
             decoupled from the gradient, uses `learning_rate` alone.
+        factors: List of one factor per trainable variable, in place of the
+            above. The configuration of a saved optimizer has it if
+            `multiply_rate` was used.
         **kwargs: Arguments of `keras.optimizers.AdamW`.
 
     Raises:
@@ -45,12 +49,40 @@ class MultiRateAdamW(keras.optimizers.AdamW):
     """
 
     def __init__(
-        self, learning_rate: Any = 0.001, multipliers: Any = None, **kwargs: Any
+        self,
+        learning_rate: Any = 0.001,
+        multipliers: Any = None,
+        factors: Any = None,
+        **kwargs: Any,
     ):
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.multipliers = dict(multipliers or {})
         for pattern, factor in self.multipliers.items():
             check_positive(f"multipliers[{pattern!r}]", factor)
+        self.factors = factors
+        # References to variables, and factors. The variables themselves would
+        # become variables of the optimizer.
+        self._chosen = []
+
+    def multiply_rate(self, variables: Any, factor: float) -> None:
+        """Multiplies the learning rate of some variables by a factor.
+
+        Factors of the same variable, and those of `multipliers`, multiply.
+
+        Args:
+            variables: List of Keras variables.
+            factor: Positive float.
+
+        Raises:
+            ValueError: If the optimizer is built, or `factor` is not positive.
+        """
+        check_positive("factor", factor)
+        if self.built:
+            raise ValueError(
+                "`multiply_rate` must be called before `compile`, which builds "
+                "the optimizer. Received: an optimizer that is built"
+            )
+        self._chosen += [(weakref.ref(each), factor) for each in variables]
 
     def build(self, variables: Any) -> None:
         if self.built:
@@ -65,7 +97,17 @@ class MultiRateAdamW(keras.optimizers.AdamW):
                 )
         # Decided here, on Keras variables: `update_step` receives TensorFlow's
         # own, which have no path.
-        self._factors = [self._factor_of(variable) for variable in variables]
+        if self.factors is None:
+            self._factors = [self._factor_of(each) for each in variables]
+        elif len(self.factors) == len(variables):
+            self._factors = list(self.factors)
+        else:
+            raise ValueError(
+                f"`factors` must hold one for each of {len(variables)} "
+                f"trainable variables. Received: {len(self.factors)}"
+            )
+        if self._chosen:
+            self.factors = list(self._factors)
 
     def update_step(
         self, gradient: Any, variable: Any, learning_rate: Any
@@ -74,10 +116,19 @@ class MultiRateAdamW(keras.optimizers.AdamW):
         super().update_step(gradient, variable, learning_rate * factor)
 
     def _factor_of(self, variable):
-        for pattern, factor in self.multipliers.items():
-            if re.search(pattern, variable.path):
-                return factor
-        return 1.0
+        patterns = self.multipliers.items()
+        product = next(
+            (f for pattern, f in patterns if re.search(pattern, variable.path)),
+            1.0,
+        )
+        for chosen, factor in self._chosen:
+            if chosen() is variable:
+                product *= factor
+        return product
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "multipliers": self.multipliers}
+        return {
+            **super().get_config(),
+            "multipliers": self.multipliers,
+            "factors": self.factors,
+        }

@@ -21,6 +21,8 @@ from keras_contrastive.pretrained.layout import OPEN_CLIP
 from keras_contrastive.pretrained.layout import TRANSFORMERS
 from keras_contrastive.pretrained.loaded_logit_scale import loaded_logit_scale
 from keras_contrastive.pretrained.tensor_names import unwrapped
+from keras_contrastive.trainer.keras_internals import all_layers
+from keras_contrastive.trainer.keras_internals import has_adapter
 
 _FORMATS = {
     "transformers": (
@@ -116,6 +118,12 @@ def save_checkpoint(model, path, format):
             "on images in [0, 1]. Received: a model with "
             f"{image!r} and {text!r} on images in "
             f"{value_range_of(model.augmenter)}"
+        )
+    if any(has_adapter(layer) for layer in all_layers(model)):
+        raise ValueError(
+            "A checkpoint for other libraries has no adapters: "
+            "`kc.fine_tuning.merge_lora(model)` adds them to the kernels. "
+            "Received: a model with LoRA adapters"
         )
     if not model.built:
         model.build_from_encoders()

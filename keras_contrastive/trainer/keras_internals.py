@@ -163,6 +163,23 @@ def replace_layer(parent: keras.Layer, name: str, layer: keras.Layer) -> None:
         tracker.lock(message)
 
 
+def has_adapter(layer: keras.Layer) -> bool:
+    """Whether a layer has a LoRA adapter, `layer.enable_lora`."""
+    return getattr(layer, "lora_enabled", False)
+
+
+def remove_adapter(layer: keras.Layer) -> None:
+    """Adds a layer's LoRA adapter to its kernel, and removes the adapter."""
+    name = "embeddings" if hasattr(layer, "_embeddings") else "kernel"
+    getattr(layer, f"_{name}").assign(getattr(layer, name))
+    layer._tracker.unlock()
+    for part in (f"lora_{name}_a", f"lora_{name}_b"):
+        layer._untrack_variable(getattr(layer, part))
+        delattr(layer, part)
+    layer._tracker.lock()
+    layer.lora_enabled, layer.lora_rank, layer.lora_alpha = False, None, None
+
+
 def seed_generators(layer: keras.Layer) -> list[Any]:
     """The random states that a layer holds itself."""
     return getattr(layer, "_seed_generators", [])

@@ -1,0 +1,171 @@
+"""Low-rank adapters (LoRA) in any encoder."""
+
+import re
+
+import keras
+from keras import ops
+
+from keras_contrastive.fine_tuning.own_weights import own_weights
+from keras_contrastive.fine_tuning.own_weights import path_of
+from keras_contrastive.trainer.keras_internals import all_layers
+from keras_contrastive.trainer.keras_internals import has_adapter
+from keras_contrastive.trainer.keras_internals import remove_adapter
+from keras_contrastive.validation import check_positive
+from keras_contrastive.validation import check_positive_int
+
+
+def enable_lora(
+    model: keras.Layer,
+    rank: int = 8,
+    alpha: float | None = None,
+    layers: str | None = None,
+) -> list[keras.Layer]:
+    """Adds low-rank adapters to a model, and freezes all of its other weights.
+
+    The kernel W of each adapted layer is frozen and becomes
+
+    `W + alpha / rank * A B`
+
+    with trainable A of shape `(..., rank)` and B of shape `(rank, ...)`, in
+    float32. B starts at 0, so that the model first computes what it did before.
+    Biases, gains, position embeddings and batch statistics are frozen too: the
+    optimizer's state and the gradients are those of the adapters alone.
+
+    The adapters are Keras' own (`layer.enable_lora`). Call this before
+    `compile`. To adapt one tower of a `CLIPModel` and train its projection,
+    pass the encoder: `enable_lora(model.text_encoder)`.
+
+    **Saving.** `merge_lora` adds the adapters to the kernels, which then cost
+    nothing; do it before `save` or `save_checkpoint`. Keras' files never hold
+    adapters: `model.save` writes merged kernels, and `load_model` gives
+    adapters whose A and B are zero, which do not train. Call `enable_lora` on
+    the loaded model: it starts them anew. `callbacks.Checkpoint` saves and
+    resumes the adapters themselves.
+
+    Args:
+        model: A built model or layer: an encoder of ours, of
+            keras.applications or keras-hub, or a `CLIPModel`.
+        rank: Int, rank of the update. 4 to 16 are usual.
+        alpha: Positive float, scale of the update. Defaults to `rank`, a
+            scale of 1.
+        layers: Regular expression. Layers whose path it is found in
+            (`re.search`) are adapted: `Dense`, `EinsumDense`, convolutions and
+            `Embedding`. Defaults to all `Dense` and `EinsumDense` layers. The
+            paths of a `VisionTransformer` are `block1/qkv`,
+            `block1/attention_output`, `block1/mlp_hidden`, ....
+
+    Returns:
+        The adapted layers.
+
+    Raises:
+        ValueError: If the model is not built, a number is not positive, no
+            layer is found, or a layer has adapters that were trained.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    encoder = kc.models.VisionTransformer(
+        8, width=32, num_layers=2, num_heads=2, input_shape=(32, 32, 3)
+    )
+    kc.fine_tuning.enable_lora(encoder, rank=4, layers="qkv")
+    print(sum(np.prod(v.shape) for v in encoder.trainable_variables))  # 1024
+    ```
+
+    Reference:
+        Hu et al., 2022, LoRA: Low-Rank Adaptation of Large Language Models,
+        section 4.1.
+    """
+    rank = check_positive_int("rank", rank)
+    alpha = rank if alpha is None else check_positive("alpha", alpha)
+    if not model.built:
+        raise ValueError(
+            "`model` must be built; call it on a batch first. "
+            f"Received: {model!r}"
+        )
+    chosen = _choose(model, layers)
+    if trained := [layer for layer in chosen if has_adapter(layer)]:
+        for layer in trained:
+            _check_is_merged(layer)
+        for layer in trained:
+            remove_adapter(layer)
+    for layer in all_layers(model):
+        if layer in chosen:
+            layer.enable_lora(rank, lora_alpha=alpha)
+            for variable in own_weights(layer):
+                variable.trainable = "lora_" in variable.name
+        elif len(all_layers(layer)) == 1:
+            layer.trainable = False  # with batch statistics
+        else:
+            for variable in own_weights(layer):
+                variable.trainable = False
+    return chosen
+
+
+def merge_lora(model: keras.Layer) -> list[keras.Layer]:
+    """Adds the adapters of `enable_lora` to the kernels, and removes them.
+
+    The model then computes the same, up to rounding, with the variables that
+    it had before `enable_lora`, all frozen: `model.trainable = True` makes them
+    trainable again. Compile it anew before more training.
+
+    Args:
+        model: A model or layer.
+
+    Returns:
+        The layers that had adapters, possibly none.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    encoder = kc.models.VisionTransformer(
+        8, width=32, num_layers=2, num_heads=2, input_shape=(32, 32, 3)
+    )
+    kc.fine_tuning.enable_lora(encoder)
+    kc.fine_tuning.merge_lora(encoder)
+    encoder.save("encoder.keras")
+    ```
+    """
+    adapted = [layer for layer in all_layers(model) if has_adapter(layer)]
+    for layer in adapted:
+        remove_adapter(layer)
+        for variable in own_weights(layer):
+            variable.trainable = False
+    return adapted
+
+
+def _choose(model, pattern):
+    """The layers to adapt."""
+    able = [
+        layer
+        for layer in all_layers(model)
+        if hasattr(layer, "lora_enabled") and layer.variables
+    ]
+    if pattern is None:
+        kinds = (keras.layers.Dense, keras.layers.EinsumDense)
+        chosen = [layer for layer in able if isinstance(layer, kinds)]
+    else:
+        chosen = [layer for layer in able if re.search(pattern, path_of(layer))]
+    if not chosen:
+        paths = sorted(path_of(layer) for layer in able)
+        raise ValueError(
+            "`layers` must be found in the path of a layer that can be "
+            f"adapted. Received: layers={pattern!r}, where there are "
+            f"{len(paths)}: {paths[:8]}"
+        )
+    return chosen
+
+
+def _check_is_merged(layer):
+    """Raises unless A and B are zero, as `load_model` leaves them."""
+    adapter = [v for v in own_weights(layer) if "lora_" in v.name]
+    if any(bool(ops.any(ops.not_equal(each, 0))) for each in adapter):
+        raise ValueError(
+            "`model` has adapters already; `merge_lora(model)` adds them to "
+            f"the kernels first. Received: {path_of(layer)!r} with an adapter"
+        )
