@@ -101,7 +101,7 @@ def interpolation_curve(
     curve = kc.fine_tuning.interpolation_curve(
         model,
         pretrained,
-        lambda: {"output": float(np.mean(model(np.ones((1, 2)))))},
+        lambda: {"output": model.predict(np.ones((1, 2)), verbose=0).mean()},
     )
     for point in curve:
         print(point)
@@ -137,8 +137,8 @@ def _check(model, weights, argument):
             f"shape {shapes[place]}"
         )
     raise ValueError(
-        f"`{argument}` must be the result of `get_weights` of this model. "
-        f"Received: {what}"
+        f"`{argument}` must be the result of `get_weights` of this model, once "
+        f"it is built, as by `compile`. Received: {what}"
     )
 
 
