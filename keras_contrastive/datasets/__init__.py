@@ -19,6 +19,9 @@ from keras_contrastive.datasets.published.flickr30k import flickr30k
 from keras_contrastive.datasets.published.flickr30k_records import (
     flickr30k_records,
 )
+from keras_contrastive.datasets.shards.image_shards import image_shards
+from keras_contrastive.datasets.shards.image_stream import image_stream
+from keras_contrastive.datasets.shards.image_stream import image_text_stream
 from keras_contrastive.datasets.shards.image_text_shards import (
     image_text_shards,
 )
@@ -40,7 +43,10 @@ __all__ = [
     "flickr30k_records",
     "image_folder",
     "image_records",
+    "image_shards",
+    "image_stream",
     "image_text_shards",
+    "image_text_stream",
     "load_image_text",
     "shapes",
     "waveforms",

@@ -408,7 +408,7 @@ def test_malformed_sizes(tmp_path, content):
 
 def test_a_huge_member_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "keras_contrastive.datasets.shards.shard_reader.MAX_BYTES", 999
+        "keras_contrastive.datasets.shards.tar_source.MAX_BYTES", 999
     )
     members = [("a.png", encoded("BMP", size=(40, 40))), *pair("b")]
     with pytest.warns(UserWarning, match="0.tar/a.png: .*larger than"):

@@ -24,7 +24,8 @@ from keras_contrastive.datasets.published.flickr30k_files import Flickr30kFiles
 from keras_contrastive.datasets.published.flickr30k_files import read_captions
 from keras_contrastive.datasets.published.flickr30k_files import read_splits
 from keras_contrastive.datasets.shards.shard_files import count_examples
-from keras_contrastive.datasets.shards.shard_reader import ShardReader
+from keras_contrastive.datasets.shards.stream_reader import StreamReader
+from keras_contrastive.datasets.shards.tar_source import TarSource
 
 
 def read_image(content, folder):
@@ -102,7 +103,9 @@ def examples_of(shards):
     """An epoch of the shards, in order."""
     count = count_examples(shards)
     bad_records = BadRecords("examples cannot be read", count + 10, 0.99)
-    reader = ShardReader(shards, (4, 4), None, 0, 0, 1, 0, 1, bad_records)
+    source = TarSource(shards, None, None)
+    pixels = PixelReader(4)
+    reader = StreamReader(source, pixels, True, 0, 0, 1, 0, 1, bad_records)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return list(itertools.islice(reader.read(0), count))

@@ -1,20 +1,13 @@
-"""Images with captions, streamed from tar archives."""
+"""Images with captions, streamed from archives or Parquet files."""
 
 import os
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 
-import keras
-
-from keras_contrastive import distribution
-from keras_contrastive.datasets.bad_records import BadRecords
-from keras_contrastive.datasets.files.image_files import check_image_size
-from keras_contrastive.datasets.shards.shard_batches import ShardBatches
-from keras_contrastive.datasets.shards.shard_files import count_examples
-from keras_contrastive.datasets.shards.shard_files import expand_urls
-from keras_contrastive.datasets.shards.shard_reader import ShardReader
-from keras_contrastive.validation import check_int
-from keras_contrastive.validation import check_rate
+from keras_contrastive.datasets.shards.open_stream import check_tokenizer
+from keras_contrastive.datasets.shards.open_stream import open_shards
+from keras_contrastive.datasets.shards.stream_batches import StreamBatches
 
 
 def image_text_shards(
@@ -24,14 +17,17 @@ def image_text_shards(
     image_size: int | tuple[int, int],
     shuffle_buffer: int = 1000,
     seed: int = 0,
-    caption_key: str | None = None,
+    caption_key: str | Sequence[str] | None = None,
     num_examples: int | None = None,
     num_hosts: int | None = None,
     host_index: int | None = None,
     workers: int | None = None,
     max_queue_size: int = 2,
     max_bad_fraction: float = 0.01,
-) -> ShardBatches:
+    image_key: str | None = None,
+    channels: int | Sequence[int] = 3,
+    value_range: Any = None,
+) -> StreamBatches:
     """Batches for `CLIPModel.fit` from shards: data sets of any size.
 
     Shards are `.tar` archives in the layout of
@@ -41,18 +37,24 @@ def image_text_shards(
     is a list of captions, one is drawn in each epoch. img2dataset writes both
     files; with `caption_key`, the field of the `.json` replaces the `.txt`.
 
+    Or they are Parquet files, of img2dataset, of Hugging Face or of your own:
+    an image is a column of the bytes of files, or of dicts of `"bytes"` and
+    `"path"`; captions are columns of strings or of lists of strings. Rows that
+    img2dataset could not download are left out and counted in a warning.
+
     Shards are read sequentially, which suits disks and networks. For shuffling,
-    each epoch has its own order of shards, and each example is drawn from a
-    buffer. Threads decode, resize and prepare batches while the model trains.
-    The same arguments give the same epochs, and `fit(shards, shuffle=False)`
-    trains on exactly these. With `shuffle=True`, Keras asks for batches in
-    random order but receives the next one each time, and a few batches that it
-    only inspects are not trained on.
+    each epoch has its own order of shards (in Parquet, of row groups), and each
+    example is drawn from a buffer. Threads decode, resize and prepare batches
+    while the model trains. The same arguments give the same epochs, and
+    `fit(shards, shuffle=False)` trains on exactly these. With `shuffle=True`,
+    Keras asks for batches in random order but receives the next one each time,
+    and a few batches that it only inspects are not trained on.
 
     Batches are those of `ImageTextDataset`, and always full:
 
-    - `"images"`: uint8, shape `(batch_size, height, width, 3)`, short side
-      resized with antialiasing, and the center cropped;
+    - `"images"`: uint8, shape `(batch_size, height, width, 3)`, or as
+      `channels` and `value_range` say; short side resized with antialiasing,
+      and the center cropped;
     - `"texts"`: what `tokenizer` returns, an array or a dict of arrays;
     - `"image_ids"`: int32, shape `(batch_size,)`, computed from the position of
       the shard in the list and of the example in the shard: equal in each epoch
@@ -68,20 +70,22 @@ def image_text_shards(
     // (batch_size * num_hosts)`, which `fit` uses. `num_examples` defaults to
     the sum over a file `sizes.json` beside the shards (`{"00000.tar": 10000,
     ...}`). Without that file, the headers of the archives are read once, at
-    several thousand examples per second.
+    several thousand examples per second. Parquet files know their numbers.
 
-    **Hosts.** Each host reads its own shards and takes the same number of
-    steps. By default hosts are the processes of `torchrun` or of
-    `jax.distributed`. With TensorFlow each process reads everything, and
-    `tf.distribute` divides the batches.
+    **Hosts.** Each host reads its own shards (in Parquet, its own row groups)
+    and takes the same number of steps. By default hosts are the processes of
+    `torchrun` or of `jax.distributed`. With TensorFlow each process reads
+    everything, and `tf.distribute` divides the batches.
 
-    Needs `pip install "keras_contrastive[shards]"`: `webdataset` and Pillow.
+    Archives need `pip install "keras_contrastive[shards]"`, Parquet needs
+    `[parquet]`.
 
     Args:
-        urls: Path, or list of paths, with `{00000..00099}` and wildcards.
-            URLs that `webdataset` opens (`https:`, `gs:`, `pipe:`, ...) may
-            have braces but not wildcards, and need `num_examples`. A `pipe:`
-            runs a command: do not accept it from strangers.
+        urls: Path, or list of paths, with `{00000..00099}` and wildcards, or
+            a folder of shards. URLs that `webdataset` opens (`https:`, `gs:`,
+            `pipe:`, ...) may have braces but not wildcards, and need
+            `num_examples`. A `pipe:` runs a command: do not accept it from
+            strangers.
         tokenizer: Callable from a list of strings to an int array of shape
             `(n, context_length)`, or a dict of arrays, with the same length
             in every batch.
@@ -92,8 +96,10 @@ def image_text_shards(
             of shards and examples, for evaluation.
         seed: Int.
         caption_key: Field of the `.json` files that holds the caption, even if
-            there is a `.txt`. Defaults to the `.txt` or, without one, the
-            field `"caption"`.
+            there is a `.txt`; or the column of Parquet files; or a list of
+            several. Defaults to the `.txt` or, without one, the field
+            `"caption"`; in Parquet to the first column of `"caption"`,
+            `"captions"`, `"text"` and `"txt"` that is there.
         num_examples: Int, number of examples in all shards.
         num_hosts: Int, number of processes that share the shards.
         host_index: Int, index of this process.
@@ -101,6 +107,12 @@ def image_text_shards(
             cores.
         max_queue_size: Int, at least 1, number of batches prepared ahead.
         max_bad_fraction: Float, the largest fraction of bad examples.
+        image_key: Suffix of the images in archives, such as `"tif"`, or their
+            column in Parquet files. Defaults to `.jpg`, `.png` and `.webp`, in
+            Parquet to the first column of `"image"`, `"jpg"`, `"jpeg"`, `"png"`
+            and `"webp"` that is there.
+        channels: Int or sequence of ints, see `ImageDataset`.
+        value_range: Pair, see `ImageDataset`.
 
     Returns:
         A `keras.utils.PyDataset`. Iterating goes through one epoch. `epoch` is
@@ -109,10 +121,12 @@ def image_text_shards(
 
     Raises:
         ValueError: If an argument is invalid, no file matches `urls`, there are
-            fewer examples than a batch or fewer shards than hosts; while
+            fewer examples than a batch or fewer shards than hosts, or Parquet
+            files lack a column; while
             reading, if more than `max_bad_fraction` of the examples are bad, or
             `tokenizer` returns something else.
-        ImportError: If `webdataset` or Pillow is not installed.
+        ImportError: If `webdataset`, pyarrow or Pillow is needed and not
+            installed.
 
     Example:
 
@@ -139,74 +153,22 @@ def image_text_shards(
         assert batch["texts"].shape == (8, 16)
     ```
     """
-    if not callable(tokenizer):
-        raise ValueError(
-            "`tokenizer` must be callable on a list of strings. "
-            f"Received: {tokenizer!r}"
-        )
-    if caption_key is not None and not isinstance(caption_key, str):
-        raise ValueError(
-            "`caption_key` must be the name of a field, or None. "
-            f"Received: caption_key={caption_key!r}"
-        )
-    batch_size = check_int("batch_size", batch_size, 1)
-    check_rate("max_bad_fraction", max_bad_fraction)
-    shards = expand_urls(urls)
-    num_hosts, host_index = _hosts(num_hosts, host_index, len(shards))
-    if num_examples is None:
-        num_examples = count_examples(shards)
-    num_examples = check_int("num_examples", num_examples, 0)
-    num_batches = num_examples // (batch_size * num_hosts)
-    if not num_batches:
-        raise ValueError(
-            f"`batch_size` must be at most {num_examples // num_hosts}, as "
-            f"there are {num_examples} examples for {num_hosts} hosts in "
-            f"{len(shards)} shards. Received: {batch_size}"
-        )
-    workers = os.cpu_count() if workers is None else workers
-    bad_records = BadRecords(
-        "examples cannot be read", num_examples, max_bad_fraction
-    )
-    reader = ShardReader(
-        shards,
-        image_size=check_image_size(image_size),
-        caption_key=caption_key,
-        shuffle_buffer=check_int("shuffle_buffer", shuffle_buffer, 0),
+    check_tokenizer(tokenizer)
+    return open_shards(
+        urls,
+        tokenizer,
+        image_key,
+        caption_key,
+        num_examples,
+        num_hosts,
+        host_index,
+        batch_size=batch_size,
+        image_size=image_size,
+        shuffle_buffer=shuffle_buffer,
         seed=seed,
-        num_hosts=num_hosts,
-        host_index=host_index,
-        workers=check_int("workers", workers, 1),
-        bad_records=bad_records,
+        workers=workers,
+        max_queue_size=max_queue_size,
+        max_bad_fraction=max_bad_fraction,
+        channels=channels,
+        value_range=value_range,
     )
-    max_queue_size = check_int("max_queue_size", max_queue_size, 1)
-    return ShardBatches(
-        reader, tokenizer, batch_size, num_batches, max_queue_size
-    )
-
-
-def _hosts(num_hosts, host_index, num_shards):
-    if (num_hosts is None) != (host_index is None):
-        raise ValueError(
-            "`num_hosts` and `host_index` must be given together. Received: "
-            f"num_hosts={num_hosts}, host_index={host_index}"
-        )
-    if num_hosts is None:
-        num_hosts, host_index = _this_host()
-    if not 0 <= host_index < num_hosts <= num_shards:
-        raise ValueError(
-            "`host_index` must be less than `num_hosts`, and that at most the "
-            f"number of shards, {num_shards}. Received: "
-            f"num_hosts={num_hosts}, host_index={host_index}"
-        )
-    return num_hosts, host_index
-
-
-def _this_host():
-    backend = keras.backend.backend()
-    if backend == "jax":
-        import jax
-
-        return jax.process_count(), jax.process_index()
-    if backend == "torch":
-        return distribution.num_replicas(), distribution.replica_index()
-    return 1, 0

@@ -1,40 +1,63 @@
 """The captions of an example in a shard."""
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 
-def read_captions(sample: dict[str, bytes], key: str | None) -> list[str]:
-    """Reads the captions of an example, at least one.
+def read_captions(
+    sample: dict[str, bytes], keys: Sequence[str] | None
+) -> list[str]:
+    """Reads the captions of an example of an archive, at least one.
 
     Args:
         sample: Dict from suffixes to the contents of files.
-        key: Field of the `.json` that holds the captions; `None` for the `.txt`
+        keys: Fields of the `.json` that hold captions; `None` for the `.txt`
             or, without one, the field `"caption"`.
 
     Raises:
         ValueError: If there is no caption, or it is not text.
     """
-    if key is None and "txt" in sample:
+    if keys is None and "txt" in sample:
         try:
-            captions = sample["txt"].decode("utf-8-sig")
+            return clean_captions(sample["txt"].decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             raise ValueError(f".txt is not UTF-8: {error}") from error
-    elif "json" in sample:
-        try:
-            fields = json.loads(sample["json"])
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"malformed .json: {error}") from error
-        key = "caption" if key is None else key
-        captions = fields.get(key) if isinstance(fields, dict) else None
-        if captions is None:
-            raise ValueError(f"no caption: no field {key!r} in .json")
-    else:
-        files = ".txt or .json" if key is None else f"{key!r} in a .json"
+    if "json" not in sample:
+        files = (
+            ".txt or .json"
+            if keys is None
+            else f"{' or '.join(map(repr, keys))} in a .json"
+        )
         raise ValueError(f"no caption ({files})")
-    several = captions if isinstance(captions, list) else [captions]
+    try:
+        fields = json.loads(sample["json"])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"malformed .json: {error}") from error
+    keys = ["caption"] if keys is None else keys
+    fields = fields if isinstance(fields, dict) else {}
+    found = [fields[key] for key in keys if fields.get(key) is not None]
+    if not found:
+        names = " or ".join(map(repr, keys))
+        raise ValueError(f"no caption: no field {names} in .json")
+    return clean_captions(*found)
+
+
+def clean_captions(*values: Any) -> list[str]:
+    """The captions in values that are strings or lists of strings.
+
+    Raises:
+        ValueError: If there is none, or one is not Unicode.
+    """
+    several = [
+        text
+        for value in values
+        for text in (value if isinstance(value, list) else [value])
+    ]
     stripped = [text.strip() for text in several if isinstance(text, str)]
     if not any(stripped):
-        raise ValueError(f"no caption in its file: {str(captions)[:80]!r}")
+        shown = values[0] if len(values) == 1 else values
+        raise ValueError(f"no caption in its file: {str(shown)[:80]!r}")
     try:
         "".join(stripped).encode()
     except UnicodeEncodeError as error:

@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+PARQUET_SUFFIXES = (".parquet", ".pq")
 IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp")
 SIZES_FILE = "sizes.json"
 
@@ -28,8 +29,8 @@ def expand_urls(urls: str | os.PathLike | Sequence) -> list[str]:
 
     Args:
         urls: One pattern or several: paths with `{00..99}` or `{a,b}` and with
-            wildcards, or URLs with a scheme that `webdataset` can open, in
-            which only braces are expanded.
+            wildcards, folders of shards, or URLs with a scheme that
+            `webdataset` can open, in which only braces are expanded.
 
     Returns:
         Absolute paths and URLs in the order of the patterns; matches of a
@@ -38,14 +39,10 @@ def expand_urls(urls: str | os.PathLike | Sequence) -> list[str]:
     Raises:
         ValueError: If a pattern matches no file, or a shard occurs twice.
     """
-    import_webdataset()
-    # A dependency of webdataset, with the same notation.
-    from braceexpand import braceexpand
-
     patterns = [urls] if isinstance(urls, str | os.PathLike) else list(urls)
     shards = []
     for pattern in patterns:
-        for url in braceexpand(os.fspath(pattern)):
+        for url in _expand_braces(os.fspath(pattern)):
             matches = [url] if is_remote(url) else _files(url)
             if not matches:
                 raise ValueError(
@@ -61,9 +58,28 @@ def expand_urls(urls: str | os.PathLike | Sequence) -> list[str]:
     return shards
 
 
+def _expand_braces(pattern):
+    if "{" not in pattern:
+        return [pattern]
+    import_webdataset()
+    # A dependency of webdataset, with the same notation.
+    from braceexpand import braceexpand
+
+    return braceexpand(pattern)
+
+
 def _files(pattern):
+    pattern = os.path.expanduser(pattern)
+    if os.path.isdir(pattern):
+        suffixes = (".tar", *PARQUET_SUFFIXES)
+        paths = [
+            path
+            for path in glob.glob(os.path.join(glob.escape(pattern), "*"))
+            if path.lower().endswith(suffixes)
+        ]
+    else:
+        paths = filter(os.path.isfile, glob.glob(pattern, recursive=True))
     # Absolute: the working directory may change while threads read.
-    paths = filter(os.path.isfile, glob.glob(pattern))
     return sorted(map(os.path.abspath, paths))
 
 
@@ -78,12 +94,47 @@ def is_remote(url: str) -> bool:
     return "://" in url or url.startswith("pipe:")
 
 
-def count_examples(urls: Sequence[str]) -> int:
-    """Counts the images in shards without reading them.
+def are_parquet(shards: Sequence[str]) -> bool:
+    """Whether shards are Parquet files, and not archives.
+
+    Raises:
+        ValueError: If they are of both kinds, or Parquet files are remote.
+    """
+    found = [url for url in shards if url.lower().endswith(PARQUET_SUFFIXES)]
+    remote = [url for url in found if is_remote(url)]
+    if remote:
+        raise ValueError(
+            "`urls` of Parquet files must be paths. Received: "
+            f"{remote[0]!r}. Archives may be remote, Parquet files may not"
+        )
+    if 0 < len(found) < len(shards):
+        other = next(url for url in shards if url not in found)
+        raise ValueError(
+            "`urls` must be archives or Parquet files, not both. Received: "
+            f"{found[0]!r} and {other!r}"
+        )
+    return bool(found)
+
+
+def short_names(shards: Sequence[str]) -> dict[str, str]:
+    """File names, or whole paths if two shards have the same file name."""
+    names = {shard: os.path.basename(shard) for shard in shards}
+    unique = len(set(names.values())) == len(names)
+    return names if unique else {shard: shard for shard in shards}
+
+
+def count_examples(
+    urls: Sequence[str], suffixes: Sequence[str] = IMAGE_SUFFIXES
+) -> int:
+    """Counts the images in archives without reading them.
 
     Takes the number from a file `sizes.json` beside the shard, `{"name.tar":
     number, ...}`, as several tools write it; without that, counts the image
     files in the headers of the archive.
+
+    Args:
+        urls: The archives.
+        suffixes: Suffixes of images.
 
     Raises:
         ValueError: If a shard is remote.
@@ -100,7 +151,10 @@ def count_examples(urls: Sequence[str]) -> int:
         if sizes_file.is_file():
             for name, size in _read_sizes(sizes_file).items():
                 sizes[str(folder / name)] = size
-    return sum(sizes.get(str(Path(url))) or _count_images(url) for url in urls)
+    return sum(
+        sizes.get(str(Path(url))) or _count_images(url, suffixes)
+        for url in urls
+    )
 
 
 def _read_sizes(path):
@@ -119,13 +173,14 @@ def _read_sizes(path):
     return sizes
 
 
-def _count_images(path):
+def _count_images(path, suffixes):
+    endings = tuple(f".{suffix}" for suffix in suffixes)
     count = 0
     try:
         with tarfile.open(path) as archive:
             for member in archive:
-                suffix = member.name.rpartition(".")[2].lower()
-                count += member.isreg() and suffix in IMAGE_SUFFIXES
+                is_image = member.name.lower().endswith(endings)
+                count += member.isreg() and is_image
     except Exception:
         pass  # The reader warns of damaged archives and reads what it can.
     return count

@@ -1,8 +1,10 @@
 """Rows of images that img2dataset could not download."""
 
+import warnings
+
 import numpy as np
 
-from keras_contrastive.datasets.bad_records import BadRecords
+from keras_contrastive.datasets.bad_records import EXAMPLES
 from keras_contrastive.datasets.tables.table import Table
 
 SUCCESS = "success"
@@ -17,27 +19,26 @@ def is_of_img2dataset(columns: list) -> bool:
 def downloaded_rows(table: Table) -> np.ndarray:
     """The rows whose image was downloaded, of a table of img2dataset.
 
-    The other ones have no image. They are no damage to the table, and often
-    more than a few: a warning counts them.
+    The others have no image. They are no damage to the table, and there may be
+    many: a warning gives their number.
     """
-    failed = FailedDownloads(len(table))
+    failures = []
     rows = []
-    status, messages = map(table.values, COLUMNS)
-    for row, (each, message) in enumerate(zip(status, messages, strict=True)):
-        if each == SUCCESS:
+    total = len(table)
+    for row, status in enumerate(table.values(COLUMNS[0])):
+        if status == SUCCESS:
             rows.append(row)
-        else:
-            failed.add(f"{table.name}, row {row}", f"{each}: {message}")
-    failed.warn("They are left out.", stacklevel=3)
+        elif len(failures) < EXAMPLES:
+            failures.append(f"- row {row}: {status}")
+    if failures:
+        count = total - len(rows)
+        if count > len(failures):
+            failures.append(f"- and {count - len(failures)} more")
+        warnings.warn(
+            f"{count} of {total} images were not downloaded, by the column "
+            f"'status' of {table.name}:\n"
+            + "\n".join(failures)
+            + "\nThey are left out.",
+            stacklevel=4,
+        )
     return np.array(rows, "int64")
-
-
-class FailedDownloads(BadRecords):
-    """Counts the rows whose image could not be downloaded.
-
-    Args:
-        total: Int, the number of rows.
-    """
-
-    def __init__(self, total: int):
-        super().__init__("images were not downloaded", total, 1.0)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from keras_contrastive.datasets.captioned_image import CaptionedImage
+from keras_contrastive.datasets.tables.caption_values import texts_of
 from keras_contrastive.datasets.tables.class_labels import MISSING
 from keras_contrastive.datasets.tables.class_labels import class_labels
-from keras_contrastive.datasets.tables.failed_downloads import COLUMNS
 from keras_contrastive.datasets.tables.failed_downloads import downloaded_rows
 from keras_contrastive.datasets.tables.failed_downloads import is_of_img2dataset
 from keras_contrastive.datasets.tables.missing import is_missing
@@ -126,7 +126,7 @@ def image_records(
         ```
     """
     check_rate("max_bad_fraction", max_bad_fraction)
-    captions = _list_of_columns(captions)
+    captions = list_of_columns(captions)
     text = captions[0] if captions else None
     table = open_table(source, text, max_bad_fraction)
     is_folder = isinstance(table, FolderTable)
@@ -144,11 +144,7 @@ def image_records(
     arguments["label"] = [] if label is None else [label]
     _check_columns(table, arguments)
     is_downloaded = is_of_img2dataset(table.columns)
-    rows = (
-        downloaded_rows(table.select(list(COLUMNS)))
-        if is_downloaded
-        else np.arange(len(table))
-    )
+    rows = downloaded_rows(table) if is_downloaded else np.arange(len(table))
     columns = [each for several in arguments.values() for each in several]
     table = table.select(list(dict.fromkeys(columns)))
     first = _check_values(table, arguments)
@@ -283,7 +279,7 @@ class _Content:
     def _read_captions(self):
         columns = [self.table.values(name) for name in self.captions]
         of_rows = [
-            [text for value in values for text in _texts(value)]
+            [text for value in values for text in texts_of(value)]
             for values in zip(*columns, strict=True)
         ]
         for index in range(len(self.groups)):
@@ -325,33 +321,14 @@ class _Content:
 
     def _texts(self, row: Mapping) -> list:
         return [
-            text for name in self.captions for text in _texts(row.get(name))
+            text for name in self.captions for text in texts_of(row.get(name))
         ]
 
 
-def _texts(value):
-    """The captions in a value of a table, none that is missing."""
-    if is_missing(value):
-        return []
-    if not isinstance(value, str | bytes):
-        for method in ("to_list", "tolist"):  # polars, NumPy
-            if hasattr(value, method):
-                value = getattr(value, method)()
-                break
-    several = value if isinstance(value, list | tuple) else [value]
-    return [_decoded(each) for each in several if not is_missing(each)]
-
-
-def _decoded(text):
-    if isinstance(text, bytes):
-        try:
-            return text.decode()
-        except UnicodeDecodeError:
-            pass  # a bad record, where it is read
-    return text
-
-
-def _list_of_columns(captions):
+def list_of_columns(
+    captions: Hashable | Sequence[Hashable] | None,
+) -> list[Hashable]:
+    """The columns that an argument names, none for `None`."""
     if captions is None:
         return []
     if isinstance(captions, str) or not isinstance(captions, Sequence):

@@ -176,9 +176,29 @@ class ParquetFile:
                 # Our threads are many already.
                 return file.read_row_group(group, columns, use_threads=False)
         except Exception as error:  # the type depends on the damage
-            raise ValueError(
-                f"row group {group} of {self.path} cannot be read: {error}"
-            ) from error
+            raise self._damage(group, error) from error
+
+    def rows(
+        self, group: int, columns: list[str], batch_size: int
+    ) -> Iterator[dict[str, Any]]:
+        """Yields the rows of a row group, without keeping all in memory.
+
+        Raises:
+            ValueError: If it is damaged.
+        """
+        try:
+            with self.open() as file:
+                for batch in file.iter_batches(
+                    batch_size, [group], columns, use_threads=False
+                ):
+                    yield from batch.to_pylist()
+        except Exception as error:  # the type depends on the damage
+            raise self._damage(group, error) from error
+
+    def _damage(self, group, error):
+        return ValueError(
+            f"row group {group} of {self.path} cannot be read: {error}"
+        )
 
     def size(self, group: int, columns: list[str]) -> int:
         """Bytes in memory of some columns of a row group."""

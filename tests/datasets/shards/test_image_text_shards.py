@@ -12,7 +12,7 @@ import pytest
 from keras_contrastive.datasets import image_text_shards
 from keras_contrastive.datasets.shards.shard_files import count_examples
 from keras_contrastive.datasets.shards.shard_files import expand_urls
-from keras_contrastive.datasets.shards.shard_reader import ShardReader
+from keras_contrastive.datasets.shards.tar_source import TarSource
 
 pytest.importorskip("webdataset")
 Image = pytest.importorskip("PIL.Image")
@@ -262,7 +262,10 @@ def test_a_field_instead_of_the_txt(tmp_path):
         assert list(shards.bad_examples) == [f"a.tar/{each}" for each in bad]
         for name, reason in bad.items():
             assert reason in shards.bad_examples[f"a.tar/{name}"]
-    for key in (7, ["title"]):
+    with pytest.warns(UserWarning, match="cannot be read"):
+        shards = read(tmp_path, 3, caption_key=["title"], **arguments)
+        assert numbers(shards) == [41] * 3
+    for key in (7, ["title", 7], []):
         with pytest.raises(ValueError, match="`caption_key` must be"):
             read(tmp_path, 3, caption_key=key)
 
@@ -292,12 +295,11 @@ def test_shards_of_one_name(tmp_path):
 @pytest.mark.parametrize("count", [1, 100_000, 2**31 + 1])
 def test_ids_fit_into_31_bits(count, monkeypatch):
     """Of the last shard, and beyond its share."""
-    reader = ShardReader.__new__(ShardReader)
-    reader.shards = range(count)
-    reader._numbers = {"a": 0, "z": count - 1}
+    source = TarSource.__new__(TarSource)
+    source.parts = range(count)
+    source._numbers = {"a": 0, "z": count - 1}
     for place in (0, 9999, 2**31):
-        samples = [{"__url__": url, "__place__": place} for url in "az"]
-        ids = [reader._image_id(sample) for sample in samples]
+        ids = [source._image_id(url, place) for url in "az"]
         assert all(0 <= image_id < 2**31 for image_id in ids)
         if count == 100_000:
             assert ids[0] != ids[1]

@@ -1,6 +1,5 @@
 """The table of docs/datasets.md: your data, and the line to write."""
 
-import json
 import re
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tests.datasets.tables.pictures import COUNT  # noqa: E402
 from tests.datasets.tables.pictures import GRAYS  # noqa: E402
 from tests.datasets.tables.pictures import array  # noqa: E402
 from tests.datasets.tables.pictures import png  # noqa: E402
+from tests.fuzz.readers import archive  # noqa: E402
 
 pytestmark = pytest.mark.one_backend
 
@@ -72,6 +72,17 @@ def rows():
     return ROWS
 
 
+def stream():
+    dataset = needed("datasets").Dataset.from_list(
+        [{"img": row["file"], "text": row["text"]} for row in ROWS]
+    )
+    return dataset.to_iterable_dataset()
+
+
+def tokenizer():
+    return lambda texts: np.array([[len(text)] for text in texts])
+
+
 SOURCES = (
     frame,
     table,
@@ -80,6 +91,8 @@ SOURCES = (
     map_dataset,
     torch_dataset,
     rows,
+    stream,
+    tokenizer,
 )
 
 
@@ -93,6 +106,7 @@ def files(tmp_path, monkeypatch):
     lines = [",".join(COLUMNS)] + [",".join(row.values()) for row in ROWS]
     Path("pairs.csv").write_text("\n".join(lines))
     Path("data").mkdir()
+    Path("shards").mkdir()
 
 
 def write_parquet():
@@ -108,19 +122,38 @@ def write_parquet():
         )
 
 
+def write_archives():
+    needed("webdataset")
+    for shard in range(2):
+        part = range(3 * shard, 3 * shard + 3)
+        members = []
+        for number in part:
+            members.append((f"{number}.png", png(GRAYS[number])))
+            members.append((f"{number}.txt", CAPTIONS[number].encode()))
+        Path(f"shards/{shard}.tar").write_bytes(archive(members))
+
+
 def test_there_are_lines():
-    assert len(LINES) >= 11, json.dumps(LINES)
+    assert len(LINES) >= 16, LINES
 
 
 @pytest.mark.parametrize("line", LINES)
 def test_line(line, files):
     if "parquet" in line:
         write_parquet()
+    if ".tar" in line:
+        write_archives()
     scope = {"kc": kc}
     for source in SOURCES:
-        if re.search(rf"\({source.__name__}\b", line):
+        if re.search(rf"[( ]{source.__name__}\b", line):
             scope[source.__name__] = source()
     exec(line, scope)
+    if "batches" in scope:
+        batches = list(scope["batches"])
+        images = [b["images"] if isinstance(b, dict) else b for b in batches]
+        assert sorted(pictures.grays_of(np.concatenate(images))) == GRAYS
+        assert isinstance(batches[0], dict) == ("text_s" in line)
+        return
     records = scope["records"]
     assert len(records) == COUNT
     images = kc.datasets.ImageDataset(records, COUNT, 4, shuffle=False)

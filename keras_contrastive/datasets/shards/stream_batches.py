@@ -6,6 +6,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from keras_contrastive.datasets.pipeline.checked_tokenizer import (
     CheckedTokenizer,
 )
 from keras_contrastive.datasets.pipeline.epoch_dataset import EpochDataset
-from keras_contrastive.datasets.shards.shard_reader import ShardReader
+from keras_contrastive.datasets.shards.stream_reader import StreamReader
 from keras_contrastive.validation import check_int
 
 # Batches that Keras may read before it trains on them: TensorFlow inspects the
@@ -21,8 +22,8 @@ from keras_contrastive.validation import check_int
 _REPLAYED = 4
 
 
-class ShardBatches(EpochDataset):
-    """The result of `image_text_shards`: numbered batches from a stream.
+class StreamBatches(EpochDataset):
+    """Numbered batches from a stream.
 
     A stream only has a next batch, while Keras asks for batches by number, each
     once an epoch, in order or (`fit(shuffle=True)`) not. A new number gets the
@@ -30,8 +31,9 @@ class ShardBatches(EpochDataset):
     When it asks for them again, it gets the same batches.
 
     Args:
-        reader: `ShardReader`.
-        tokenizer: Callable on a list of strings.
+        reader: `StreamReader`.
+        tokenizer: Callable on a list of strings. `None` makes batches of
+            images alone.
         batch_size: Int.
         num_batches: Int, number of batches in an epoch.
         max_queue_size: Int, number of batches prepared ahead.
@@ -39,8 +41,8 @@ class ShardBatches(EpochDataset):
 
     def __init__(
         self,
-        reader: ShardReader,
-        tokenizer: Callable,
+        reader: StreamReader,
+        tokenizer: Callable | None,
         batch_size: int,
         num_batches: int,
         max_queue_size: int,
@@ -48,13 +50,13 @@ class ShardBatches(EpochDataset):
         # Keras' own threads would only wait for each other.
         super().__init__(workers=1)
         self.reader = reader
-        self.tokenizer = CheckedTokenizer(tokenizer)
+        self.tokenizer = tokenizer and CheckedTokenizer(tokenizer)
         self.batch_size = batch_size
         self._length = num_batches
         self._queue_size = max_queue_size
         self._lock = threading.RLock()
         # One thread, because a stream yields one batch after the other.
-        self._maker = ThreadPoolExecutor(1, "shards")
+        self._maker = ThreadPoolExecutor(1, "stream")
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -81,7 +83,7 @@ class ShardBatches(EpochDataset):
         self._positions = {}
         self._recent = {}
 
-    def __getitem__(self, index: int) -> dict:
+    def __getitem__(self, index: int) -> Any:
         # TensorFlow may start the next read while it still reads ahead.
         with self._lock:
             if self._position == len(self):
@@ -92,6 +94,9 @@ class ShardBatches(EpochDataset):
                 self._recent[position] = self._next_batch()
                 self._recent.pop(position - _REPLAYED, None)
                 self._position += 1
+                if self._position == len(self):
+                    # The pass over the source may not end with the epoch.
+                    self.reader.warn()
             return self._recent[position]
 
     def _next_batch(self):
@@ -114,6 +119,9 @@ def _batches(dataset, first_epoch):
         for _ in range(len(dataset)):
             rows = itertools.islice(examples, dataset.batch_size)
             images, captions, image_ids = zip(*rows, strict=True)
+            if dataset.tokenizer is None:
+                yield np.stack(images)
+                continue
             yield {
                 "images": np.stack(images),
                 "texts": dataset.tokenizer(list(captions)),
