@@ -4,6 +4,12 @@ from keras_contrastive.datasets.captioned_image import CaptionedImage
 from keras_contrastive.datasets.files.image_folder import ImageFolder
 from keras_contrastive.datasets.files.image_folder import captioned_folder
 from keras_contrastive.datasets.files.image_folder import image_folder
+from keras_contrastive.datasets.pipeline.channel_statistics import (
+    ChannelStatistics,
+)
+from keras_contrastive.datasets.pipeline.channel_statistics import (
+    channel_statistics,
+)
 from keras_contrastive.datasets.pipeline.image_dataset import ImageDataset
 from keras_contrastive.datasets.pipeline.image_text_dataset import (
     ImageTextDataset,
@@ -30,6 +36,7 @@ from keras_contrastive.datasets.tables.image_records import image_records
 
 __all__ = [
     "CaptionedImage",
+    "ChannelStatistics",
     "ImageDataset",
     "ImageFolder",
     "ImageRecords",
@@ -38,6 +45,7 @@ __all__ = [
     "Shapes",
     "Waveforms",
     "captioned_folder",
+    "channel_statistics",
     "cifar10",
     "flickr30k",
     "flickr30k_records",

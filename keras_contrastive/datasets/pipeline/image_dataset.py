@@ -130,7 +130,7 @@ class ImageDataset(RecordDataset):
         value_range: Any = None,
     ):
         super().__init__(
-            _image_sequence(images, not reads_rgb(channels, value_range)),
+            image_sequence(images, not reads_rgb(channels, value_range)),
             batch_size,
             image_size,
             shuffle=shuffle,
@@ -159,7 +159,13 @@ class ImageDataset(RecordDataset):
         return super().__getitem__(index)
 
 
-def _image_sequence(images, arrays):
+def image_sequence(images: Any, arrays: bool) -> Sequence:
+    """The images of a folder, or those of any sequence.
+
+    Args:
+        images: See `ImageDataset`.
+        arrays: See `image_folder`.
+    """
     if isinstance(images, str | os.PathLike):
         if Path(images).is_file():
             raise ValueError(
