@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from keras_contrastive.cli.channels import add_channels
+
 # Numbers that float32, the dtype of training, can hold.
 SMALLEST = 1e-37
 LARGEST = 1e37
@@ -110,6 +112,7 @@ def add_training(parser, output):
         metavar="N",
         help="(%(default)s)",
     )
+    add_channels(parser)
 
 
 def add_model(parser, default):

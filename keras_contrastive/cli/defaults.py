@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import keras
 
+from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.held_out import FEWEST
 from keras_contrastive.encoders.conv_net import ConvNet
 from keras_contrastive.encoders.resnet import ResNet18
@@ -66,8 +67,8 @@ def has_accelerator() -> bool:
     return "cpu" not in str(keras.ops.zeros(1).device).lower()
 
 
-def build_encoder(name: str, image_size: int) -> keras.Model:
-    shape = (image_size, image_size, 3)
+def build_encoder(name: str, image_size: int, channels: int = 3) -> keras.Model:
+    shape = (image_size, image_size, channels)
     if name == "convnet":
         # Down to 4 pixels per side or slightly more.
         stages = max(1, min(5, (image_size // 4).bit_length() - 1))
@@ -82,5 +83,9 @@ def loaded_size(image_size: int) -> int:
     return image_size * 9 // 8
 
 
-def fits_in_memory(num_images: int, image_size: int) -> bool:
-    return num_images * 3 * loaded_size(image_size) ** 2 <= CACHE_BYTES
+def fits_in_memory(
+    num_images: int, image_size: int, channels: Channels
+) -> bool:
+    size = 1 if channels.value_range is None else 4  # of uint8 and float32
+    pixels = num_images * loaded_size(image_size) ** 2
+    return pixels * channels.number * size <= CACHE_BYTES

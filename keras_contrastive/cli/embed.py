@@ -18,6 +18,7 @@ from keras_contrastive import datasets
 from keras_contrastive.cli.arguments import add_command
 from keras_contrastive.cli.arguments import add_model
 from keras_contrastive.cli.arguments import path
+from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.images import load_images
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import RunFolder
@@ -42,8 +43,9 @@ def run(args):
     settings = run_folder.settings()
     check_writable(args.output, "--output")
     check_replaceable(args.output)
-    found = datasets.image_folder(args.folder)
-    images, places = load_images(found.paths, settings["image_size"])
+    channels = Channels.of(settings)
+    found = datasets.image_folder(args.folder, not channels.reads_rgb)
+    images, places = load_images(found.paths, settings["image_size"], channels)
     model = keras.models.load_model(run_folder.model)
     embeddings = embed_images(model, images)
     arrays = {

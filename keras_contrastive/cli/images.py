@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_contrastive import datasets
+from keras_contrastive.cli.channels import Channels
 
 FEW = 5  # damaged files that do not stop training
 
@@ -17,17 +18,20 @@ def max_bad_fraction(num_images: int) -> float:
     return max(0.01, (few + 0.5) / num_images)
 
 
-def load_records(records: Sequence, image_size: int):
+def load_records(records: Sequence, image_size: int, channels: Channels):
     """`datasets.load_image_text` of all readable records.
 
     Unreadable ones are left out, with a warning; it raises if none are left.
     """
     return datasets.load_image_text(
-        records, image_size, max_bad_fraction=1 - 0.5 / len(records)
+        records,
+        image_size,
+        max_bad_fraction=1 - 0.5 / len(records),
+        **channels.reading(),
     )
 
 
-def load_images(paths: Sequence[Path], image_size: int):
+def load_images(paths: Sequence[Path], image_size: int, channels: Channels):
     """The images that can be read, and the index of each in `paths`."""
     # The index is passed along as the caption.
     loaded = load_records(
@@ -36,5 +40,6 @@ def load_images(paths: Sequence[Path], image_size: int):
             for place, path in enumerate(paths)
         ],
         image_size,
+        channels,
     )
     return loaded.images, [int(place) for place in loaded.captions]

@@ -16,6 +16,7 @@ from keras_contrastive import text
 from keras_contrastive import visualization
 from keras_contrastive.cli.arguments import add_command
 from keras_contrastive.cli.arguments import path
+from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.held_out import hold_out
 from keras_contrastive.cli.images import load_images
 from keras_contrastive.cli.images import load_records
@@ -49,13 +50,15 @@ def write_report(run_folder: RunFolder) -> None:
         path=run_folder.report,
         history=run_folder.history if run_folder.history.is_file() else None,
         settings=settings,
+        rgb_channels=Channels.of(settings).rgb_channels,
         **make(run_folder, settings),
     )
     print(f"Report: {run_folder.report}")
 
 
 def _images(run_folder, settings):
-    found = datasets.image_folder(settings["folder"])
+    channels = Channels.of(settings)
+    found = datasets.image_folder(settings["folder"], not channels.reads_rgb)
     split = run_folder.split()
     trained = np.arange(len(found.paths))
     if split is not None:
@@ -64,7 +67,7 @@ def _images(run_folder, settings):
     some = np.random.default_rng(0).permutation(trained)[:SAMPLE]
     _check_any(some, settings)
     images, places = load_images(
-        [found.paths[i] for i in some], settings["image_size"]
+        [found.paths[i] for i in some], settings["image_size"], channels
     )
     labels = found.labels
     return {
@@ -77,7 +80,8 @@ def _images(run_folder, settings):
 def _images_and_captions(run_folder, settings):
     held_out = (run_folder.split() or _split_again(settings)).held_out
     _check_any(held_out, settings)
-    test = load_records(held_out, settings["image_size"])
+    channels = Channels.of(settings)
+    test = load_records(held_out, settings["image_size"], channels)
     return {
         "images": test.images,
         "captions": test.captions,

@@ -20,6 +20,7 @@ from keras_contrastive.cli.arguments import add_command
 from keras_contrastive.cli.arguments import add_model
 from keras_contrastive.cli.arguments import integer
 from keras_contrastive.cli.arguments import path
+from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.embed import embed_images
 from keras_contrastive.cli.images import load_images
 from keras_contrastive.cli.output import check_writable
@@ -27,6 +28,7 @@ from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.text.caption_tokenizer import SPECIAL_TOKENS
 from keras_contrastive.visualization.figure import new_figure
+from keras_contrastive.visualization.figure import select_shown
 
 SHEET = 20  # sentences, and images of each, on the contact sheet
 SIGNATURE = "keras_contrastive search"  # in the sheet's metadata
@@ -78,8 +80,9 @@ def run(args):
         )
     check_writable(args.output, "--output")
     check_sheet(args.output)
-    paths = datasets.image_folder(args.folder).paths
-    images, places = load_images(paths, settings["image_size"])
+    channels = Channels.of(settings)
+    paths = datasets.image_folder(args.folder, not channels.reads_rgb).paths
+    images, places = load_images(paths, settings["image_size"], channels)
     model = keras.models.load_model(run_folder.model)
     tokenizer = text.CaptionTokenizer.load(run_folder.tokenizer)
     image_embeddings = embed_images(model, images)
@@ -99,8 +102,9 @@ def run(args):
         for i in np.argsort(-similarity)[: args.k]:
             print(f"  {similarity[i]:.3f}  {paths[places[i]]}")
     num_sentences = min(len(args.sentences), SHEET)
+    pictures, shown = select_shown(images, channels.rgb_channels)
     figure = visualization.plot_retrieval(
-        images,
+        pictures,
         args.sentences,
         image_embeddings,
         text_embeddings,
@@ -108,7 +112,7 @@ def run(args):
         queries=range(num_sentences),
     )
     save_sheet(figure, args.output)
-    print(f"\nContact sheet: {args.output}")
+    print(f"\nContact sheet: {args.output}" + f" ({shown})" * bool(shown))
     if max(args.k, len(args.sentences)) > SHEET:
         print(f"It shows {SHEET} sentences and images of each, at most.")
 

@@ -21,6 +21,7 @@ from keras_contrastive import text
 from keras_contrastive.cli.arguments import add_command
 from keras_contrastive.cli.arguments import add_training
 from keras_contrastive.cli.arguments import path
+from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.defaults import build_encoder
 from keras_contrastive.cli.defaults import choose_settings
 from keras_contrastive.cli.defaults import fits_in_memory
@@ -33,6 +34,9 @@ from keras_contrastive.cli.report import write_report
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.encoders.bag_of_words import BagOfWords
 from keras_contrastive.encoders.text_transformer import TextTransformer
+from keras_contrastive.layers.image_augmentation.default_augmenters import (
+    simclr_augmenter,
+)
 from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.slip_model import SLIPModel
 from keras_contrastive.optimizers.learning_rate import warmup_cosine
@@ -42,15 +46,24 @@ from keras_contrastive.optimizers.weight_decay import exclude_from_weight_decay
 FEW_CAPTIONS = 100_000
 
 
-def make_slip(*towers, **arguments):
-    # The paper's is 4,096 wide, for larger encoders.
-    projector = layers.ProjectionHead(1024, 256, num_layers=3)
-    return SLIPModel(*towers, projector=projector, **arguments)
+def make_clip(image_encoder, text_encoder, rgb_channels, **arguments):
+    return CLIPModel(image_encoder, text_encoder, **arguments)
+
+
+def make_slip(image_encoder, text_encoder, rgb_channels, **arguments):
+    return SLIPModel(
+        image_encoder,
+        text_encoder,
+        # The paper's is 4,096 wide, for larger encoders.
+        projector=layers.ProjectionHead(1024, 256, num_layers=3),
+        view_augmenter=simclr_augmenter(image_encoder, rgb_channels),
+        **arguments,
+    )
 
 
 # Names of the command line: what the help adds, and what makes the model.
 METHODS = {
-    "clip": ("", CLIPModel),
+    "clip": ("", make_clip),
     "slip": (", and the images by SimCLR too", make_slip),
 }
 
@@ -86,14 +99,30 @@ def build_text_encoder(tokenizer, num_captions):
     )
 
 
+def color_jitter(channels):
+    """Of brightness and contrast alone, where there is no color."""
+    has_colors = channels.number == 3 or channels.rgb_channels is not None
+    return layers.RandomColorJitter(
+        *((0.2, 0.2, 0.2, 0.05) if has_colors else (0.2, 0.2, 0, 0)),
+        probability=0.8,
+        rgb_channels=channels.rgb_channels,
+    )
+
+
 def run(args):
+    channels = Channels.of(vars(args))
+    channels.check()
     folder = RunFolder(args.run_folder)
     folder.check_unfinished()
     folder.forget_start()
     source = args.folder.resolve()
     split = folder.split()
     if split is None:
-        split = hold_out(datasets.captioned_folder(source, args.captions))
+        split = hold_out(
+            datasets.captioned_folder(
+                source, args.captions, arrays=not channels.reads_rgb
+            )
+        )
     train = split.train
     chosen = choose_settings(args, split.num_train, has_accelerator())
     settings = {
@@ -105,11 +134,12 @@ def run(args):
         "learning_rate": args.learning_rate,
         "loss": args.loss,
         "seed": args.seed,
+        **channels.settings(),
     }
     folder.check_settings(settings)
     print(f"{len(train):,} images, {len(split.held_out):,} held out: {chosen}")
     size = chosen.image_size
-    test = load_records(split.held_out, size)
+    test = load_records(split.held_out, size, channels)
     keras.utils.set_random_seed(args.seed)
     captions = [record.captions for record in train]
     tokenizer = text.train_tokenizer(captions, 4096, context_length=32)
@@ -119,20 +149,22 @@ def run(args):
         chosen.batch_size,
         loaded_size(size),
         seed=args.seed,
-        cache=fits_in_memory(len(train), size),
+        cache=fits_in_memory(len(train), size, channels),
         max_bad_fraction=max_bad_fraction(len(train)),
+        **channels.reading(),
     )
     _, make = METHODS[args.method]
     model = make(
-        build_encoder(chosen.encoder, size),
+        build_encoder(chosen.encoder, size, channels.number),
         build_text_encoder(tokenizer, sum(map(len, captions))),
+        channels.rgb_channels,
         projection_dim=256,
         # Stronger than CLIP's own, since CLIP saw each image only a few times.
         augmenter=keras.layers.Pipeline(
             [
                 layers.RandomResizedCrop(size, size, scale=(0.3, 1.0)),
                 layers.RandomFlip(),
-                layers.RandomColorJitter(0.2, 0.2, 0.2, 0.05, probability=0.8),
+                color_jitter(channels),
             ]
         ),
     )

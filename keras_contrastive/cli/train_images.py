@@ -19,6 +19,7 @@ from keras_contrastive import metrics
 from keras_contrastive.cli.arguments import add_command
 from keras_contrastive.cli.arguments import add_training
 from keras_contrastive.cli.arguments import positive_number
+from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.defaults import build_encoder
 from keras_contrastive.cli.defaults import choose_settings
 from keras_contrastive.cli.defaults import fits_in_memory
@@ -28,6 +29,15 @@ from keras_contrastive.cli.held_out import every_image
 from keras_contrastive.cli.images import max_bad_fraction
 from keras_contrastive.cli.report import write_report
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.layers.image_augmentation.default_augmenters import (
+    dino_augmenter,
+)
+from keras_contrastive.layers.image_augmentation.default_augmenters import (
+    simclr_augmenter,
+)
+from keras_contrastive.layers.image_augmentation.default_augmenters import (
+    swav_augmenter,
+)
 from keras_contrastive.losses.decoupled_nt_xent_loss import DecoupledNTXentLoss
 from keras_contrastive.losses.nt_xent_loss import NTXentLoss
 from keras_contrastive.models.byol_model import BYOLModel
@@ -45,51 +55,52 @@ class Method(NamedTuple):
 
     Attributes:
         title: How the papers call it.
-        make: Function of the encoder, the batch size and the number of steps
-            of the whole run, that makes the model.
+        model: The class of its model.
+        arguments: Function of the batch size and the number of steps of the
+            whole run, that returns a dict of the model's arguments.
+        augmenter: Function of the encoder and the places of red, green and
+            blue, or `None`, that makes the augmenter.
     """
 
     title: str
-    make: Callable
+    model: type[keras.Model]
+    arguments: Callable
+    augmenter: Callable = simclr_augmenter
 
 
 METHODS = {
-    "simclr": Method(
-        "SimCLR", lambda encoder, batch_size, steps: SimCLRModel(encoder)
-    ),
+    "simclr": Method("SimCLR", SimCLRModel, lambda batch_size, steps: {}),
     "moco": Method(
         "MoCo v2, whose negatives wait in a queue",
-        lambda encoder, batch_size, steps: MoCoModel(
-            encoder, queue_size=queue_size(batch_size, steps)
-        ),
+        MoCoModel,
+        lambda batch_size, steps: {"queue_size": queue_size(batch_size, steps)},
     ),
     "byol": Method(
         "BYOL, which has a slow teacher and no negatives",
-        lambda encoder, batch_size, steps: BYOLModel(
-            encoder, total_steps=steps
-        ),
+        BYOLModel,
+        lambda batch_size, steps: {"total_steps": steps},
     ),
     "simsiam": Method(
         "SimSiam, which has neither teacher nor negatives",
-        lambda encoder, batch_size, steps: SimSiamModel(encoder),
+        SimSiamModel,
+        lambda batch_size, steps: {},
     ),
     "nnclr": Method(
         "NNCLR, whose positives are nearest neighbors",
-        lambda encoder, batch_size, steps: NNCLRModel(
-            encoder, queue_size=queue_size(batch_size, steps)
-        ),
+        NNCLRModel,
+        lambda batch_size, steps: {"queue_size": queue_size(batch_size, steps)},
     ),
     "swav": Method(
         "SwAV, which predicts clusters",
-        lambda encoder, batch_size, steps: SwAVModel(
-            encoder, num_prototypes=min(512, 2 * batch_size)
-        ),
+        SwAVModel,
+        lambda batch_size, steps: {"num_prototypes": min(512, 2 * batch_size)},
+        swav_augmenter,
     ),
     "dino": Method(
         "DINO, which predicts a teacher's classes",
-        lambda encoder, batch_size, steps: DINOModel(
-            encoder, num_prototypes=512, total_steps=steps
-        ),
+        DINOModel,
+        lambda batch_size, steps: {"num_prototypes": 512, "total_steps": steps},
+        dino_augmenter,
     ),
 }
 # Those of SimCLR that need no labels and two views.
@@ -142,13 +153,17 @@ def choose_loss(args):
 
 
 def run(args):
+    channels = Channels.of(vars(args))
+    channels.check()
     folder = RunFolder(args.run_folder)
     folder.check_unfinished()
     folder.forget_start()
     source = args.folder.resolve()
     split = folder.split()
     if split is None:
-        split = every_image(datasets.image_folder(source).paths)
+        split = every_image(
+            datasets.image_folder(source, not channels.reads_rgb).paths
+        )
     paths = [record.image for record in split.train]
     chosen = choose_settings(args, split.num_train, has_accelerator())
     loss, loss_settings = choose_loss(args)
@@ -160,6 +175,7 @@ def run(args):
         "learning_rate": args.learning_rate,
         **loss_settings,
         "seed": args.seed,
+        **channels.settings(),
     }
     folder.check_settings(settings)
     print(f"{len(paths):,} images: {chosen}")
@@ -169,12 +185,18 @@ def run(args):
         chosen.batch_size,
         loaded_size(chosen.image_size),
         seed=args.seed,
-        cache=fits_in_memory(len(paths), chosen.image_size),
+        cache=fits_in_memory(len(paths), chosen.image_size, channels),
         max_bad_fraction=max_bad_fraction(len(paths)),
+        **channels.reading(),
     )
     steps = chosen.epochs * len(dataset)
-    encoder = build_encoder(chosen.encoder, chosen.image_size)
-    model = METHODS[args.method].make(encoder, chosen.batch_size, steps)
+    encoder = build_encoder(chosen.encoder, chosen.image_size, channels.number)
+    method = METHODS[args.method]
+    model = method.model(
+        encoder,
+        augmenter=method.augmenter(encoder, channels.rgb_channels),
+        **method.arguments(chosen.batch_size, steps),
+    )
     model.compile(
         keras.optimizers.Adam(
             warmup_cosine(args.learning_rate, steps, warmup_steps=steps // 10)

@@ -102,22 +102,63 @@ def to_numpy(array):
     return array
 
 
-def to_pictures(name, images):
+def select_shown(images, rgb_channels=None):
+    """The channels of images that pictures show, and what to say of them.
+
+    Args:
+        images: array, `(n, height, width, channels)`.
+        rgb_channels: three indices, the places of red, green and blue, or
+            `None`.
+
+    Returns:
+        `(pictures, description)`: an array of 1 or 3 channels, and a text that
+        is empty where it has all of them.
+    """
+    channels = images.shape[-1]
+    if rgb_channels is not None:
+        names = ", ".join(map(str, rgb_channels))
+        pictures = pick_channels("images", images, rgb_channels)
+        return pictures, f"channels {names} as red, green and blue"
+    if channels in (1, 3):
+        return images, ""
+    return images[..., :1], f"the first of {channels} channels, as gray"
+
+
+def pick_channels(name, images, rgb_channels):
+    """Three channels of images, as red, green and blue."""
+    rgb_channels = list(rgb_channels)
+    if len(rgb_channels) != 3 or not all(
+        0 <= index < images.shape[-1] for index in rgb_channels
+    ):
+        raise ValueError(
+            "`rgb_channels` must be three indices among the channels of "
+            f"`{name}`. Received: rgb_channels={rgb_channels}, "
+            f"{name}.shape={tuple(images.shape)}"
+        )
+    return images[..., rgb_channels]
+
+
+def to_pictures(name, images, rgb_channels=None):
     """Converts images to the format that matplotlib shows.
 
     Args:
         name: name of the images in an error.
         images: `(n, height, width, 3)`, or with 1 channel: uint8, or floats
             from 0 to 1.
+        rgb_channels: three indices, the places of red, green and blue among
+            more channels, or `None`.
 
     Returns:
         A uint8 array `(n, height, width, 3)`.
     """
     images = to_numpy(images)
+    if rgb_channels is not None:
+        images = pick_channels(name, images, rgb_channels)
     if images.ndim != 4 or images.size == 0 or images.shape[-1] not in (1, 3):
         raise ValueError(
             f"`{name}` must have the shape (n, height, width, 3), or 1 "
-            f"channel. Received: shape {images.shape}"
+            f"channel; `rgb_channels` of `plot_views` shows three of more. "
+            f"Received: shape {images.shape}"
         )
     if images.dtype != np.uint8:
         # Also detects NaN, which fails every comparison.

@@ -20,6 +20,7 @@ def plot_views(
     views: Callable | Sequence[Any],
     num_images: int = 8,
     path: str | Path | None = None,
+    rgb_channels: Sequence[int] | None = None,
 ) -> Any:
     """Shows images beside their augmented views, one image per row.
 
@@ -27,8 +28,8 @@ def plot_views(
     representation should ignore and agree in what it should keep.
 
     Args:
-        images: array or tensor, shape `(n, height, width, 3)` (or 1 channel):
-            uint8, or floats from 0 to 1.
+        images: array or tensor, shape `(n, height, width, 3)` (or 1 channel, or
+            any number with `rgb_channels`): uint8, or floats from 0 to 1.
         views: either a list of batches of views, each with one view per image,
             as `MultiView` returns them; or a layer or function that makes such
             a list, or a single batch, from the images. A layer is called with
@@ -36,6 +37,8 @@ def plot_views(
         num_images: int, how many of the first images to show.
         path: where to save the figure, as PNG, PDF or any format given by its
             suffix. Missing folders are created. Defaults to not saving it.
+        rgb_channels: three indices of the channels that the figure shows as
+            red, green and blue.
 
     Returns:
         The `matplotlib.figure.Figure`.
@@ -61,14 +64,16 @@ def plot_views(
     if callable(views):
         images = images[:num_images]
         views = make_views(views, images)
-    columns = [to_pictures("images", images[:num_images])]
+    columns = [to_pictures("images", images[:num_images], rgb_channels)]
     for index, view in enumerate(views):
         if len(view) != len(images):
             raise ValueError(
                 f"`views[{index}]` must have one view for each of the "
                 f"{len(images)} images. Received: {len(view)}"
             )
-        columns.append(to_pictures(f"views[{index}]", view[:num_images]))
+        columns.append(
+            to_pictures(f"views[{index}]", view[:num_images], rgb_channels)
+        )
 
     num_rows = len(columns[0])
     figure = new_figure(

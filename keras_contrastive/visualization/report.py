@@ -11,12 +11,15 @@ import numpy as np
 from keras_contrastive.evaluation.effective_rank import effective_rank
 from keras_contrastive.evaluation.knn_classify import knn_classify
 from keras_contrastive.evaluation.retrieval_recall import retrieval_recall
+from keras_contrastive.visualization.figure import select_shown
+from keras_contrastive.visualization.figure import to_numpy
 from keras_contrastive.visualization.html_page import html_page
 from keras_contrastive.visualization.plot_embeddings import plot_embeddings
 from keras_contrastive.visualization.plot_history import plot_history
 from keras_contrastive.visualization.plot_history import read_history
 from keras_contrastive.visualization.plot_retrieval import plot_retrieval
 from keras_contrastive.visualization.plot_similarity import plot_similarity
+from keras_contrastive.visualization.plot_views import make_views
 from keras_contrastive.visualization.plot_views import plot_views
 
 SHOWN = 6  # number of images in a picture that shows a few
@@ -35,6 +38,7 @@ def report(
     tokenizer: Callable | None = None,
     settings: Mapping[str, Any] | None = None,
     title: str = "Report",
+    rgb_channels: Sequence[int] | None = None,
 ) -> Path:
     """Writes a self-contained HTML page of a finished run.
 
@@ -45,9 +49,9 @@ def report(
 
     Args:
         model: a trained `SimCLRModel` or `CLIPModel`.
-        images: array, shape `(n, height, width, 3)`, as `fit` takes them,
-            preferably from a validation set. One or two thousand are plenty; a
-            single one has no map and no neighbors.
+        images: array, shape `(n, height, width, channels)`, as `fit` takes
+            them, preferably from a validation set. One or two thousand are
+            plenty; a single one has no map and no neighbors.
         path: path of the `.html` file. Missing folders are created.
         history: the history for `plot_history`. Defaults to no curves.
         labels: array of integers, shape `(n,)`: colors the map, and adds the
@@ -60,6 +64,9 @@ def report(
             encoder; needed with `captions`.
         settings: names and values to list, such as those of the command line.
         title: title of the page.
+        rgb_channels: three indices of the channels that the pictures show as
+            red, green and blue. Without them, pictures of images that have
+            neither 1 nor 3 channels show the first. The page says which.
 
     Returns:
         The path.
@@ -94,6 +101,9 @@ def report(
     if is_clip:
         embeddings = embeddings["image_embeddings"]
     numbers, pictures = {}, {}
+    shown_images, description = select_shown(images, rgb_channels)
+    if description:
+        numbers["the pictures show"] = description
     if history is not None:
         logs = read_history(history)
         numbers |= {
@@ -103,7 +113,11 @@ def report(
         pictures["Training"] = plot_history(logs)
     numbers["effective rank of the embeddings"] = effective_rank(embeddings)
     numbers["dimensions of the embeddings"] = embeddings.shape[1]
-    pictures["Views"] = plot_views(images[:SHOWN], views_of(model))
+    views = make_views(views_of(model), images[:SHOWN])
+    pictures["Views"] = plot_views(
+        shown_images[:SHOWN],
+        [select_shown(to_numpy(view), rgb_channels)[0] for view in views],
+    )
     if len(images) > 1:  # A single image has no neighbors.
         if labels is not None:
             numbers["kNN accuracy, among these images"] = neighbors_agree(
@@ -113,7 +127,7 @@ def report(
             unit(embeddings), labels, class_names
         )
         pictures["Embeddings, with their images"] = plot_embeddings(
-            unit(embeddings), labels, class_names, images=images
+            unit(embeddings), labels, class_names, images=shown_images
         )
     if captions is not None:
         tokens = tokenizer(list(captions))
@@ -121,7 +135,7 @@ def report(
         if image_index is None:
             image_index = np.arange(len(images))
         scores, shown = compare(
-            images, captions, embeddings, texts, np.asarray(image_index)
+            shown_images, captions, embeddings, texts, np.asarray(image_index)
         )
         numbers |= scores
         pictures |= shown

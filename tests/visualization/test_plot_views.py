@@ -48,6 +48,20 @@ def test_half_precision_and_one_channel():
         np.testing.assert_array_equal(pixels, np.full((4, 4, 3), 128))
 
 
+def test_some_of_many_channels(rng):
+    bands = rng.integers(0, 256, (2, 6, 5, 7)).astype("uint8")
+    pictures = shown(
+        plot_views(bands, [bands[:, ::-1]], rgb_channels=(5, 0, 2))
+    )
+    np.testing.assert_array_equal(pictures[0], bands[0][..., [5, 0, 2]])
+    np.testing.assert_array_equal(pictures[1], bands[0, ::-1][..., [5, 0, 2]])
+    with pytest.raises(ValueError, match="`rgb_channels` of `plot_views`"):
+        plot_views(bands, [bands])
+    for wrong in ((0, 1), (0, 1, 7), (0, 1, -1)):
+        with pytest.raises(ValueError, match="must be three indices among"):
+            plot_views(bands, [bands], rgb_channels=wrong)
+
+
 def test_views_may_have_another_size(images):
     figure = plot_views(images, [images[:, :3, :3]], num_images=1)
     assert [pixels.shape for pixels in shown(figure)] == [(6, 5, 3), (3, 3, 3)]

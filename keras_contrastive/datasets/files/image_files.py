@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from keras_contrastive.datasets.files.array_files import NPY_START
+from keras_contrastive.datasets.files.array_files import NPZ_START
 from keras_contrastive.datasets.files.jpeg_files import decode_small_jpeg
+from keras_contrastive.datasets.files.tiff_files import STARTS as TIFF_STARTS
 
 # Formats of pixels only. EPS is a program, which Pillow runs in Ghostscript.
 FORMATS = {
@@ -23,6 +26,13 @@ SUFFIXES = (
 HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # as telephones write them
 HEIF_HINT = "reading HEIC needs `pip install pillow-heif`"
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+
+# Of files that may be intact, and not RGB.
+_BANDS_STARTS = (*TIFF_STARTS, NPY_START, NPZ_START)
+_BANDS_HINT = (
+    "; other channels and numbers than RGB of 8 bits are read with `channels` "
+    "and `value_range`"
+)
 
 _ORIENTATION = 0x0112  # EXIF tag: how the camera was held
 _TRANSPOSITIONS = {  # from EXIF orientations to what turns them upright
@@ -110,17 +120,20 @@ def load_image(
     # On damaged files the decoders raise OSError, SyntaxError, struct.error,
     # IndexError, ... depending on the format and the kind of damage.
     except Exception as error:
-        raise decoding_error(name, content, error) from error
+        hint = _BANDS_HINT if content.startswith(_BANDS_STARTS) else ""
+        raise decoding_error(name, content, error, hint) from error
 
 
-def decoding_error(name: str, content: bytes, error: Exception) -> ValueError:
+def decoding_error(
+    name: str, content: bytes, error: Exception, hint: str = ""
+) -> ValueError:
     """The error for an image whose decoder has raised any error."""
     reason = str(error).partition("<_io")[0].strip()
     heif = content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS
     if heif and not reads_heif():
         reason = f"{reason}; {HEIF_HINT}"
     return ValueError(
-        f"{name} cannot be decoded ({len(content)} bytes): {reason}"
+        f"{name} cannot be decoded ({len(content)} bytes): {reason}{hint}"
     )
 
 

@@ -10,6 +10,7 @@ from keras_contrastive.datasets.files.upright import turn_upright
 
 # TIFF and BigTIFF, of either byte order.
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+MOST_PAGES = 10_000
 _ORIENTATION = 274
 # Photometric interpretations.
 _WHITE_IS_ZERO = 0
@@ -38,6 +39,9 @@ def decode_tiff(content: bytes, max_bytes: float) -> np.ndarray:
     """
     tifffile = import_tifffile()
     with tifffile.TiffFile(io.BytesIO(content)) as file:
+        # Asking for their number finds pages that lead back to others.
+        if len(file.pages) > MOST_PAGES:
+            raise ValueError(f"it has {len(file.pages)} pages")
         series = file.series[0]
         page = series.keyframe
         size = math.prod(series.shape) * series.dtype.itemsize
@@ -119,7 +123,10 @@ def _check_complete(series, size):
     else:
         complete = all(
             page is not None
-            and len(page.databytecounts) == len(page.dataoffsets)
+            # A damaged size makes as many strips or tiles, which takes long.
+            and math.prod(page.chunked)
+            == len(page.databytecounts)
+            == len(page.dataoffsets)
             and all(
                 0 < offset and 0 < count and offset + count <= size
                 for offset, count in zip(

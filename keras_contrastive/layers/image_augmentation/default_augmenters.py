@@ -15,19 +15,25 @@ from keras_contrastive.layers.image_augmentation.swav_augmentation import (
 )
 
 
-def simclr_augmenter(encoder):
+def simclr_augmenter(encoder, rgb_channels=None):
     preset, channels = _preset_of(encoder, "simclr_augmentation")
-    return simclr_augmentation(*preset, channels=channels)
+    return simclr_augmentation(
+        *preset, channels=channels, rgb_channels=rgb_channels
+    )
 
 
-def swav_augmenter(encoder):
+def swav_augmenter(encoder, rgb_channels=None):
     preset, channels = _preset_of(encoder, "swav_augmentation")
-    return swav_augmentation(*preset, num_local=0, channels=channels)
+    return swav_augmentation(
+        *preset, num_local=0, channels=channels, rgb_channels=rgb_channels
+    )
 
 
-def dino_augmenter(encoder):
+def dino_augmenter(encoder, rgb_channels=None):
     preset, channels = _preset_of(encoder, "dino_augmentation")
-    return dino_augmentation(*preset, num_local=0, channels=channels)
+    return dino_augmentation(
+        *preset, num_local=0, channels=channels, rgb_channels=rgb_channels
+    )
 
 
 def _preset_of(encoder, function):

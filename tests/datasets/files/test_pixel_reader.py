@@ -135,6 +135,13 @@ def test_channels_of_an_image(shape, channels, message):
         PixelReader(8, channels).read(np.zeros(shape, "uint8"))
 
 
+def test_files_that_only_these_arguments_read():
+    with pytest.raises(ValueError, match="`channels` and `value_range`"):
+        PixelReader(8).read(b"\x93NUMPY")
+    with pytest.raises(ValueError, match="identify image file$"):
+        PixelReader(8).read(b"nothing")
+
+
 def test_more_channels_than_rows():
     pixels = np.random.default_rng(0).integers(0, 9, (8, 8, 200), "uint8")
     for channels in (200, (150, 3)):

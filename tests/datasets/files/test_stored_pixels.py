@@ -73,6 +73,7 @@ LAYOUTS = {
     "BigTIFF, big-endian": lambda x: tiff(
         x, planarconfig="contig", bigtiff=True, byteorder=">", **GRAY
     ),
+    "strips": lambda x: tiff(x, planarconfig="contig", rowsperstrip=2, **GRAY),
     **{
         f"tiles, {compression}": lambda x, compression=compression: tiff(
             x,
@@ -103,6 +104,20 @@ def test_one_channel():
         dicom(pixels[..., 0]),
     ):
         check(content, pixels)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "jpeg"])
+def test_tiff_of_libtiff(compression):
+    pixels = values(3, "uint8", 200, 150)
+    stream = io.BytesIO()
+    image = Image.fromarray(pixels)
+    image.save(stream, "TIFF", compression=compression)
+    if compression == "jpeg":
+        pixels = np.asarray(Image.open(stream))
+        error = np.abs(read_stored(stream.getvalue()).astype(int) - pixels)
+        assert error.mean() < 1
+    else:
+        check(stream.getvalue(), pixels)
 
 
 def test_overviews_are_left_out():
@@ -297,6 +312,27 @@ def test_truncated(content):
         # What is missing is no pixel, or the pages of whole channels.
         channels = stored.shape[-1]
         np.testing.assert_array_equal(stored, expected[..., :channels])
+
+
+def test_pages_in_circles():
+    content = bytearray(tiff(first(values(2)), metadata=None))
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        start, last = (page.offset for page in file.pages)
+        count = int.from_bytes(content[last : last + 2], "little")
+    link = last + 2 + 12 * count
+    assert content[link : link + 4] == bytes(4)
+    content[link : link + 4] = start.to_bytes(4, "little")
+    # Every other program, too, reads these two pages.
+    check(bytes(content), values(2))
+
+
+def test_a_size_of_more_tiles_than_there_are():
+    content = tiff(values(1)[..., 0], tile=(16, 16), compression="zlib")
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        at = file.pages[0].tags["ImageWidth"].valueoffset
+    content = content[:at] + (10**7).to_bytes(4, "little") + content[at + 4 :]
+    with pytest.raises(ValueError, match="pixels are missing"):
+        read_stored(content)
 
 
 def test_the_memory_is_protected(monkeypatch, tmp_path):
