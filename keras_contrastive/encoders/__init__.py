@@ -9,6 +9,7 @@ from keras_contrastive.encoders.resnet import ResNet34
 from keras_contrastive.encoders.resnet import ResNet50
 from keras_contrastive.encoders.text_transformer import TextTransformer
 from keras_contrastive.encoders.vision_transformer import VisionTransformer
+from keras_contrastive.encoders.with_channels import with_channels
 
 __all__ = [
     "BagOfWords",
@@ -20,4 +21,5 @@ __all__ = [
     "TextTransformer",
     "VisionTransformer",
     "pooled",
+    "with_channels",
 ]

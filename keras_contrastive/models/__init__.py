@@ -9,6 +9,7 @@ from keras_contrastive.encoders import ResNet50
 from keras_contrastive.encoders import TextTransformer
 from keras_contrastive.encoders import VisionTransformer
 from keras_contrastive.encoders import pooled
+from keras_contrastive.encoders import with_channels
 from keras_contrastive.export.export_onnx import export_onnx
 from keras_contrastive.models.byol_model import BYOLModel
 from keras_contrastive.models.clip_model import CLIPModel
@@ -44,4 +45,5 @@ __all__ = [
     "VisionTransformer",
     "export_onnx",
     "pooled",
+    "with_channels",
 ]

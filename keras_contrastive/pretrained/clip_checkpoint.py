@@ -110,13 +110,15 @@ def save_checkpoint(model, path, format):
         not isinstance(image, VisionTransformer)
         or not isinstance(text, TextTransformer)
         or image.pooling != "cls"
+        or image.input_shape[-1] != 3
         or value_range_of(model.augmenter) not in (None, (0, 1))
     ):
         raise ValueError(
             "A checkpoint for other libraries can only be written of a "
             '`VisionTransformer` with pooling="cls" and a `TextTransformer`, '
-            "on images in [0, 1]. Received: a model with "
-            f"{image!r} and {text!r} on images in "
+            "on RGB images in [0, 1]. Received: a model with "
+            f"{image!r} and {text!r} on images of shape "
+            f"{getattr(image, 'input_shape', None)} in "
             f"{value_range_of(model.augmenter)}"
         )
     if any(has_adapter(layer) for layer in all_layers(model)):

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from keras_contrastive.encoders.with_channels import with_channels
 from keras_contrastive.pretrained.clip_checkpoint import load_checkpoint
 from keras_contrastive.pretrained.clip_checkpoint import save_checkpoint
 from keras_contrastive.pretrained.clip_preset import load_preset
@@ -13,7 +14,11 @@ class PretrainedCLIP:
 
     @classmethod
     def from_checkpoint(
-        cls, path: str | os.PathLike, augmenter: Any = None
+        cls,
+        path: str | os.PathLike,
+        augmenter: Any = None,
+        channels: int | None = None,
+        rgb_channels: tuple[int, int, int] | None = None,
     ) -> Any:
         """Loads a checkpoint of OpenAI's code, open_clip or transformers.
 
@@ -40,6 +45,11 @@ class PretrainedCLIP:
                 90 to 100 % of the area. With `training=False` it does what the
                 files specify: it resizes the short side by a bicubic filter
                 and crops the center, or squeezes the image.
+            channels: Int, the number of channels of your images. Defaults to
+                3, those of the weights; for others, `models.with_channels`
+                spreads the first kernels over the channels.
+            rgb_channels: Three indices, the places of red, green and blue
+                among more than three channels, as in `models.with_channels`.
 
         Returns:
             A `CLIPModel`, not compiled. Its `logit_scale` is the checkpoint's.
@@ -47,7 +57,8 @@ class PretrainedCLIP:
         Raises:
             ValueError: If the checkpoint is a pickle, its image tower is not a
                 vision transformer, or its configuration is missing or cannot
-                be represented by our encoders.
+                be represented by our encoders, or if `rgb_channels` are not
+                among the channels.
 
         Example:
 
@@ -67,7 +78,8 @@ class PretrainedCLIP:
             Radford et al., 2021, Learning Transferable Visual Models From
             Natural Language Supervision.
         """
-        return load_checkpoint(cls, path, augmenter)
+        model = load_checkpoint(cls, path, augmenter)
+        return _for_channels(model, channels, rgb_channels)
 
     def save_checkpoint(
         self, path: str | os.PathLike, format: str = "transformers"
@@ -89,10 +101,10 @@ class PretrainedCLIP:
                 `open_clip.create_model_and_transforms("local-dir:" + path)`.
 
         Raises:
-            ValueError: If the encoders are not a `VisionTransformer` with
-                `pooling="cls"` and a `TextTransformer`, if the library cannot
-                represent the model (the message says why), or if `path` holds
-                a checkpoint that this method did not write.
+            ValueError: If the encoders are not a `VisionTransformer` of RGB
+                images with `pooling="cls"` and a `TextTransformer`, if the
+                library cannot represent the model (the message says why), or
+                if `path` holds a checkpoint that this method did not write.
         """
         save_checkpoint(self, path, format)
 
@@ -103,6 +115,8 @@ class PretrainedCLIP:
         mean: tuple[float, float, float] | None = None,
         std: tuple[float, float, float] | None = None,
         augmenter: Any = None,
+        channels: int | None = None,
+        rgb_channels: tuple[int, int, int] | None = None,
     ) -> Any:
         """Loads CLIP, MetaCLIP 2 or SigLIP with weights from keras-hub.
 
@@ -127,6 +141,11 @@ class PretrainedCLIP:
                 90 to 100 % of the area that resizes by CLIP's antialiased
                 bicubic filter, and crops the center if the preset's converter
                 does.
+            channels: Int, the number of channels of your images. Defaults to
+                3, those of the weights; for others, `models.with_channels`
+                spreads the first kernels over the channels.
+            rgb_channels: Three indices, the places of red, green and blue
+                among more than three channels, as in `models.with_channels`.
 
         Returns:
             A `CLIPModel`, not compiled, with the preset's logit scale and, for
@@ -134,6 +153,31 @@ class PretrainedCLIP:
 
         Raises:
             ValueError: If the preset is of another kind of model, or if it has
-                no image converter and `mean` and `std` are not given.
+                no image converter and `mean` and `std` are not given, or if
+                `rgb_channels` are not among the channels.
         """
-        return load_preset(cls, preset, mean, std, augmenter)
+        model = load_preset(cls, preset, mean, std, augmenter)
+        return _for_channels(model, channels, rgb_channels)
+
+
+def _for_channels(model, channels, rgb_channels):
+    """The model with an image encoder for `channels` channels."""
+    if channels is None:
+        if rgb_channels is not None:
+            raise ValueError(
+                "`rgb_channels` needs `channels`, the number of channels. "
+                f"Received: rgb_channels={rgb_channels} with channels=None"
+            )
+        return model
+    adapted = type(model)(
+        with_channels(model.image_encoder, channels, rgb_channels),
+        model.text_encoder,
+        projection_dim=model.projection_dim,
+        augmenter=model.augmenter,
+        logit_scale=model.logit_scale,
+    )
+    adapted.build_from_encoders()
+    for tower in ("image_tower", "text_tower"):
+        kernel = getattr(model, tower).projection.kernel
+        getattr(adapted, tower).projection.kernel.assign(kernel)
+    return adapted

@@ -89,6 +89,14 @@ def test_equals_keras_hub(family, tmp_path):
     for actual, value in zip(ours, expected, strict=True):
         value = value / np.linalg.norm(value, axis=1, keepdims=True)
         np.testing.assert_allclose(actual, value, atol=1e-4)
+    # Gray images of four channels and of RGB.
+    gray = np.repeat(IMAGES[..., :1], 4, axis=-1)
+    bands = kc.CLIPModel.from_preset(preset, channels=4)
+    np.testing.assert_allclose(
+        embeddings(bands, gray, tokens)[0],
+        embeddings(model, gray[..., :3], tokens)[0],
+        atol=1e-4,
+    )
     outputs = peer({"images": pixels, "token_ids": tokens})
     actual = logits(model, *ours)
     if family == "SigLIP":

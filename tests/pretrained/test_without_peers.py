@@ -101,6 +101,33 @@ def test_trains_and_is_kept_in_a_keras_file(tmp_path, rng):
     assert history.history["loss"][-1] < 0.8 * history.history["loss"][0]
 
 
+def test_images_of_other_channels(tmp_path, rng):
+    settings = CONFIGS["openai"]
+    write(tmp_path, settings, oracle.random_checkpoint(rng, settings))
+    rgb = kc.CLIPModel.from_checkpoint(tmp_path)
+    gray = rng.random((2, 16, 16, 1), dtype="float32")
+    expected = embeddings(rgb, np.repeat(gray, 3, axis=-1))
+    for channels in (3, 4):
+        model = kc.CLIPModel.from_checkpoint(tmp_path, channels=channels)
+        assert model.image_encoder.input_shape == (None, 16, 16, channels)
+        found = embeddings(model, np.repeat(gray, channels, axis=-1))
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(model.logit_scale.scale),
+        keras.ops.convert_to_numpy(rgb.logit_scale.scale),
+    )
+    model = kc.CLIPModel.from_checkpoint(
+        tmp_path, channels=5, rgb_channels=(4, 3, 2)
+    )
+    means = np.array(rgb.image_encoder.mean)
+    np.testing.assert_allclose(
+        model.image_encoder.mean, [means.mean()] * 2 + means[::-1].tolist()
+    )
+    with pytest.raises(ValueError, match="`rgb_channels` needs `channels`"):
+        kc.CLIPModel.from_checkpoint(tmp_path, rgb_channels=(2, 1, 0))
+
+
 @pytest.mark.parametrize("bias", [None, -12.9])
 def test_a_scale_above_100_is_kept_in_training(bias, tmp_path):
     scale = kc.layers.LogitScale(0.1, None, initial_bias=bias)
@@ -303,6 +330,11 @@ def test_refuses_files(tmp_path, rng):
             },
             "open_clip",
             r"images in \[0, 1\]",
+        ),
+        (
+            {"image_encoder": {"input_shape": (16, 16, 4)}},
+            "transformers",
+            "RGB images.*16, 16, 4",
         ),
     ],
 )

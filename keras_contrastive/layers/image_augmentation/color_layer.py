@@ -5,7 +5,7 @@ from typing import Any
 from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
-from keras_contrastive.validation import check_int
+from keras_contrastive.validation import check_rgb_channels
 
 
 class ColorLayer(RandomImageLayer):
@@ -57,29 +57,3 @@ class ColorLayer(RandomImageLayer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rgb_channels": self.rgb_channels}
-
-
-def check_rgb_channels(
-    rgb_channels: Any, channels: int | None = None
-) -> tuple[int, ...] | None:
-    """Returns `rgb_channels` as a tuple of three distinct ints, or `None`.
-
-    Args:
-        rgb_channels: The argument.
-        channels: Number of channels, if it is known, which they are below.
-    """
-    if rgb_channels is None:
-        return None
-    is_sequence = isinstance(rgb_channels, (tuple, list))
-    if not is_sequence or len(rgb_channels) != 3 or len(set(rgb_channels)) != 3:
-        raise ValueError(
-            "`rgb_channels` must be three distinct indices of channels, those "
-            f"of red, green and blue. Received: rgb_channels={rgb_channels!r}"
-        )
-    rgb_channels = tuple(check_int("rgb_channels", i, 0) for i in rgb_channels)
-    if channels is not None and max(rgb_channels) >= channels:
-        raise ValueError(
-            f"`rgb_channels` must be less than {channels}, the number of "
-            f"channels. Received: rgb_channels={rgb_channels}"
-        )
-    return rgb_channels

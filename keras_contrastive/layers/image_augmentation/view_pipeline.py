@@ -4,9 +4,6 @@ import warnings
 
 import numpy as np
 
-from keras_contrastive.layers.image_augmentation.color_layer import (
-    check_rgb_channels,
-)
 from keras_contrastive.layers.image_augmentation.image_pipeline import (
     ImagePipeline,
 )
@@ -28,6 +25,7 @@ from keras_contrastive.layers.image_augmentation.random_solarize import (
 )
 from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_positive_int
+from keras_contrastive.validation import check_rgb_channels
 
 PRESETS = ("cifar10", "imagenet")
 
