@@ -11,6 +11,7 @@ from keras_contrastive import datasets
 from keras_contrastive import distribution
 from keras_contrastive import evaluation
 from keras_contrastive import fine_tuning
+from keras_contrastive import index
 from keras_contrastive import layers
 from keras_contrastive import losses
 from keras_contrastive import metrics
@@ -45,6 +46,7 @@ __all__ = [
     "distribution",
     "evaluation",
     "fine_tuning",
+    "index",
     "layers",
     "losses",
     "metrics",

@@ -124,7 +124,7 @@ FOLDERS = (
     {"metrics", "trainer"},
     {"encoders", "evaluation"},
     {"callbacks", "visualization", "pretrained", "export"},
-    {"fine_tuning"},
+    {"fine_tuning", "index"},
     {"models"},
     {"cli"},
 )

@@ -1,0 +1,116 @@
+"""The files of a saved index: arrays with checksums, and no pickles."""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_contrastive.json_files import read_json
+
+MANIFEST = "index.json"
+FORMAT = "keras_contrastive.EmbeddingIndex"
+VERSION = 1
+
+
+def write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Writes arrays to a folder, all or nothing.
+
+    Raises:
+        ValueError: If there is something else than an index of ours.
+    """
+    if folder.exists() and not _is_ours(folder):
+        raise ValueError(
+            "`path` must be a new folder, or one that `EmbeddingIndex.save` "
+            f"has written. Received: {folder}"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.parent / f".{folder.name}-{uuid.uuid4().hex}.tmp"
+    temporary.mkdir()
+    try:
+        files = {}
+        for number, (name, array) in enumerate(arrays.items()):
+            file = f"array-{number:03d}.npy"
+            np.save(temporary / file, array, allow_pickle=False)
+            digest = _digest(temporary / file)
+            files[name] = {"file": file, "sha256": digest}
+        manifest = {"format": FORMAT, "version": VERSION, "arrays": files}
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+        old = None
+        if folder.exists():
+            old = temporary.with_suffix(".old")
+            folder.rename(old)
+        temporary.rename(folder)
+        if old is not None:
+            _remove(old)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def read_arrays(
+    folder: Path, mapped: set[str], verify: bool
+) -> dict[str, np.ndarray]:
+    """Reads the arrays of a folder.
+
+    Args:
+        folder: Path that `write_arrays` has written.
+        mapped: Names of the arrays that stay in their files.
+        verify: Whether to compare checksums, which reads all files.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it holds something else, or is damaged.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"`path` must be the folder of a saved index. Received: {folder}"
+        )
+    if not _is_ours(folder):
+        raise ValueError(
+            f"`path` must be the folder of a saved index, with {MANIFEST}. "
+            f"Received: {folder}"
+        )
+    manifest = read_json(folder / MANIFEST)
+    if manifest.get("version") != VERSION:
+        raise ValueError(
+            f"{folder} must be of version {VERSION}. "
+            f"Received: version={manifest.get('version')!r}"
+        )
+    arrays = {}
+    for name, entry in manifest["arrays"].items():
+        path = folder / Path(entry["file"]).name
+        if verify and (not path.is_file() or _digest(path) != entry["sha256"]):
+            raise ValueError(
+                f"{path} is missing or damaged: its checksum "
+                "differs from that of the index"
+            )
+        mode = "r" if name in mapped else None
+        arrays[name] = np.load(path, mmap_mode=mode, allow_pickle=False)
+    return arrays
+
+
+def _is_ours(folder):
+    try:
+        manifest = read_json(folder / MANIFEST)
+    except ValueError:
+        return False
+    return manifest is not None and manifest.get("format") == FORMAT
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove(folder: Any) -> None:
+    """Removes the files that we wrote; anything else stays."""
+    for entry in read_json(folder / MANIFEST)["arrays"].values():
+        (folder / Path(entry["file"]).name).unlink(missing_ok=True)
+    (folder / MANIFEST).unlink()
+    if not any(folder.iterdir()):
+        os.rmdir(folder)

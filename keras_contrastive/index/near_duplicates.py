@@ -1,0 +1,79 @@
+"""Groups of rows that are almost equal."""
+
+from typing import Any
+
+import numpy as np
+from keras.utils import Progbar
+
+from keras_contrastive.evaluation.checks import as_features
+from keras_contrastive.evaluation.checks import normalize_rows
+from keras_contrastive.validation import check_interval
+
+ROWS = 1024  # that are compared with all others at a time
+PROGRESS_BAR_FROM = 20_000  # rows; fewer take only seconds
+
+
+def near_duplicates(
+    embeddings: Any, threshold: float = 0.95, verbose: bool = True
+) -> list[list[int]]:
+    """Groups the rows whose cosine similarity reaches a threshold.
+
+    Rows are in one group if a chain of similar pairs connects them. All pairs
+    are compared, block by block: `n**2 * dim` multiplications, and memory for
+    1,024 rows of similarities.
+
+    What a similarity of 0.95 means depends on the encoder: look at the pairs
+    around the threshold. For exact copies of files, compare the files.
+
+    Args:
+        embeddings: Array of shape `(n, dim)`. The rows need not be normalized.
+        threshold: Float in [-1, 1].
+        verbose: Whether to show a progress bar for 20,000 rows or more.
+
+    Returns:
+        A list of groups of two rows or more, each a sorted list of row numbers;
+        the largest groups first.
+
+    Raises:
+        ValueError: If the embeddings are not a finite, non-empty matrix, or
+            `threshold` is out of range.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    embeddings = np.random.default_rng(0).standard_normal((6, 32))
+    embeddings[4] = embeddings[1] + 0.01
+    print(kc.index.near_duplicates(embeddings))  # [[1, 4]]
+    ```
+    """
+    check_interval("threshold", (threshold, 1.0), -1.0, 1.0)
+    rows = normalize_rows(as_features(embeddings, "embeddings"))
+    progress = Progbar(
+        len(rows),
+        verbose=int(verbose and len(rows) >= PROGRESS_BAR_FROM),
+        unit_name="row",
+    )
+    parent = np.arange(len(rows))
+
+    def root(row):
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    for start in range(0, len(rows), ROWS):
+        block = rows[start : start + ROWS]
+        # Later rows only: the others have been compared with these.
+        similar = block @ rows[start:].T >= threshold
+        for first, second in zip(*np.nonzero(np.triu(similar, 1)), strict=True):
+            a, b = sorted((root(start + first), root(start + second)))
+            parent[b] = a
+        progress.update(start + len(block))
+    groups = {}
+    for row in range(len(rows)):
+        groups.setdefault(root(row), []).append(row)
+    several = [group for group in groups.values() if len(group) > 1]
+    return sorted(several, key=len, reverse=True)

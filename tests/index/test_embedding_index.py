@@ -1,0 +1,228 @@
+"""Search in embeddings, and the files of an index."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from keras_contrastive.index import EmbeddingIndex
+from keras_contrastive.index import exact_search
+
+pytestmark = pytest.mark.one_backend
+
+
+@pytest.fixture
+def rows(rng):
+    return rng.standard_normal((300, 8))
+
+
+def slow_search(rows, query, k, kept=None):
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    similarity = rows @ (query / np.linalg.norm(query))
+    if kept is not None:
+        similarity = np.where(kept, similarity, -np.inf)
+    order = np.argsort(-similarity, kind="stable")[:k]
+    return order, similarity[order]
+
+
+@pytest.mark.parametrize("block_rows", [7, 64, 1000])
+def test_finds_what_a_loop_finds(rows, rng, monkeypatch, block_rows):
+    monkeypatch.setattr(exact_search, "BLOCK_BYTES", 4 * 8 * block_rows)
+    monkeypatch.setattr(exact_search, "QUERIES", 3)
+    names = np.array([f"{i:03d}.jpg" for i in range(300)])
+    year = 2000 + np.arange(300) % 30
+    index = EmbeddingIndex(rows, names, {"year": year})
+    queries = rng.standard_normal((5, 8))
+    for where, kept in (
+        (None, None),
+        (lambda columns: columns["year"] > 2026, year > 2026),
+        ({"year": [2001, 2003]}, np.isin(year, [2001, 2003])),
+        ({"year": 2002}, year == 2002),
+    ):
+        results = index.search(queries, 10, where)
+        assert results.ids.shape == (5, 10)
+        for query, ids, found in zip(queries, *results, strict=True):
+            expected, similarity = slow_search(rows, query, 10, kept)
+            np.testing.assert_array_equal(ids, names[expected])
+            np.testing.assert_allclose(found, similarity, atol=1e-6)
+    one = index.search(queries[0], 3)
+    np.testing.assert_array_equal(one.ids, index.search(queries, 3).ids[0])
+    assert len(index.search(queries[0], 50, {"year": 2002}).ids) == 10
+
+
+def test_equal_rows_come_in_their_order(monkeypatch):
+    monkeypatch.setattr(exact_search, "BLOCK_BYTES", 4 * 2 * 3)
+    rows = np.tile([[1.0, 0.0], [0.0, 1.0]], (10, 1))
+    results = EmbeddingIndex(rows).search(np.array([1.0, 0.0]), 6)
+    assert results.ids.tolist() == [0, 2, 4, 6, 8, 10]
+
+
+def test_adds_and_removes(rows):
+    names = [f"{i}" for i in range(300)]
+    whole = EmbeddingIndex(rows, metadata={"name": names})
+    index = EmbeddingIndex(rows[:5], metadata={"name": names[:5]})
+    index.add(rows[5:], metadata={"name": names[5:]})
+    np.testing.assert_array_equal(index.ids, np.arange(300))
+    np.testing.assert_array_equal(index.embeddings, whole.embeddings)
+    assert index.metadata["name"][299] == "299"
+    index.remove([3, 299])
+    index.remove(0)
+    assert len(index) == 297
+    assert not np.isin([0, 3, 299], index.ids).any()
+    assert index.metadata["name"].tolist() == [str(i) for i in index.ids]
+    assert index.search(rows[3], 1).ids[0] != 3
+    index.add(rows[3:4], [3], {"name": ["again"]})
+    assert index.search(rows[3], 1).ids.tolist() == [3]
+
+
+def test_files(rows, tmp_path):
+    index = EmbeddingIndex(
+        rows,
+        [Path(f"a/{i}.jpg") for i in range(300)],
+        {"label": np.arange(300), "is_good": np.arange(300) % 2 == 0},
+    )
+    index.save(tmp_path / "new" / "index")
+    loaded = EmbeddingIndex.load(tmp_path / "new" / "index")
+    assert isinstance(loaded.embeddings, np.memmap)
+    for mmap in (True, False):
+        loaded = EmbeddingIndex.load(tmp_path / "new" / "index", mmap=mmap)
+        for one, other in zip(
+            loaded.search(rows[:4]), index.search(rows[:4]), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+        assert loaded.metadata.keys() == index.metadata.keys()
+        np.testing.assert_array_equal(
+            loaded.metadata["is_good"], index.metadata["is_good"]
+        )
+    # Replaced, also while it is read from there; a note beside it stays.
+    (tmp_path / "new" / "index" / "notes.txt").write_text("mine")
+    loaded = EmbeddingIndex.load(tmp_path / "new" / "index")
+    loaded.remove("a/0.jpg")
+    loaded.save(tmp_path / "new" / "index")
+    assert len(EmbeddingIndex.load(tmp_path / "new" / "index")) == 299
+    notes = [each.read_text() for each in tmp_path.rglob("notes.txt")]
+    assert notes == ["mine"]
+
+
+def test_damage_and_other_files(rows, tmp_path):
+    EmbeddingIndex(rows).save(tmp_path / "index")
+    array = tmp_path / "index" / "array-000.npy"
+    content = bytearray(array.read_bytes())
+    content[-1] ^= 1
+    array.write_bytes(content)
+    with pytest.raises(ValueError, match="array-000.npy is missing or damaged"):
+        EmbeddingIndex.load(tmp_path / "index")
+    EmbeddingIndex.load(tmp_path / "index", verify=False)
+    manifest = tmp_path / "index" / "index.json"
+    changed = {**json.loads(manifest.read_text()), "version": 2}
+    manifest.write_text(json.dumps(changed))
+    with pytest.raises(ValueError, match="version=2"):
+        EmbeddingIndex.load(tmp_path / "index")
+    with pytest.raises(FileNotFoundError, match="must be the folder"):
+        EmbeddingIndex.load(tmp_path / "nothing")
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "photographs" / "1.jpg").write_text("mine")
+    for act in (EmbeddingIndex.load, EmbeddingIndex(rows).save):
+        with pytest.raises(ValueError, match="`path` must be"):
+            act(tmp_path / "photographs")
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == []
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_built_by_models(rng):
+    images = rng.random((6, 8, 8, 3)).astype("float32")
+    encoder = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.GlobalAveragePooling2D()]
+    )
+    labels = np.arange(6) % 2
+    index = EmbeddingIndex.build(encoder, (images, labels), verbose=0)
+    assert index.search(images[4].mean(axis=(0, 1)), 1).ids.tolist() == [4]
+    np.testing.assert_array_equal(index.metadata["label"], labels)
+
+    text_encoder = keras.Sequential(
+        [
+            keras.Input((3,), dtype="int32"),
+            keras.layers.Embedding(9, 4),
+            keras.layers.GlobalAveragePooling1D(),
+        ]
+    )
+    clip = kc.CLIPModel(encoder, text_encoder, projection_dim=5)
+    embedded = clip.predict({"images": images}, verbose=0)["image_embeddings"]
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return images[2 * index : 2 * index + 2]
+
+    for data in (images, Batches()):
+        index = EmbeddingIndex.build(clip, data, list("abcdef"), verbose=0)
+        np.testing.assert_allclose(index.embeddings, embedded, atol=1e-6)
+        sentence = clip.encode_text(np.array([[1, 2, 3]]))
+        assert index.search(sentence, 2).ids.shape == (1, 2)
+
+
+def test_near_duplicates(rng, monkeypatch):
+    near_duplicates = kc.index.near_duplicates
+    monkeypatch.setitem(near_duplicates.__globals__, "ROWS", 4)
+    rows = rng.standard_normal((12, 64))
+    rows[7] = 3.0 * rows[2]
+    rows[9] = rows[2] + 0.1 * rng.standard_normal(64)
+    rows[10] = rows[0]
+    assert near_duplicates(rows, 0.95) == [[2, 7, 9], [0, 10]]
+    assert near_duplicates(rows, 0.999) == [[0, 10], [2, 7]]
+    names = np.array(list("abcdefghijkl"))
+    index = EmbeddingIndex(rows, names)
+    assert index.near_duplicates(0.95) == [["c", "h", "j"], ["a", "k"]]
+    assert EmbeddingIndex().near_duplicates() == []
+    with pytest.raises(ValueError, match="`threshold`"):
+        near_duplicates(rows, 1.5)
+
+
+@pytest.mark.parametrize("library", ["faiss", "usearch", "hnswlib"])
+def test_approximate(rng, library):
+    pytest.importorskip(library)
+    rows = rng.standard_normal((2000, 16))
+    index = EmbeddingIndex(rows, [f"{i}" for i in range(2000)])
+    graph = index.approximate(library)
+    queries = rng.standard_normal((20, 16))
+    assert graph.recall(queries, 10) > 0.9
+    found, exact = graph.search(rows[5], 3), index.search(rows[5], 3)
+    assert found.ids.tolist() == exact.ids.tolist()
+    np.testing.assert_allclose(
+        found.similarities, exact.similarities, atol=1e-5
+    )
+    with pytest.raises(ValueError, match="`queries` must have 16 columns"):
+        graph.search(rows[:, :5])
+
+
+def test_errors(rows):
+    index = EmbeddingIndex(rows, metadata={"year": np.arange(300)})
+    for act, message in (
+        (lambda: EmbeddingIndex(rows, [0] * 300), "Received twice: "),
+        (lambda: EmbeddingIndex(rows, [0.5] * 300), "300 strings or ints"),
+        (lambda: EmbeddingIndex(rows, range(5)), "300 strings or ints"),
+        (lambda: EmbeddingIndex(rows * np.nan), "must be finite"),
+        (lambda: EmbeddingIndex(ids=[1]), "must come with"),
+        (lambda: EmbeddingIndex(rows, metadata={"a": [None] * 300}), "'a'"),
+        (lambda: index.add(rows[:1]), "must have the columns of the index"),
+        (lambda: index.add(rows[:1], [5], {"year": [1]}), "twice: .5"),
+        (lambda: index.add(rows[:1], ["a"], {"year": [1]}), "of one kind"),
+        (lambda: index.add(rows[:1], None, {"year": ["a"]}), "kind of int64"),
+        (lambda: index.add(rows[:, :3], None, {"year": [1]}), "8 columns"),
+        (lambda: index.remove([5, 300]), r"\[300\], which are not"),
+        (lambda: index.search(rows[:, :3]), "8 columns"),
+        (lambda: index.search(rows, 0), "`k` must be a positive integer"),
+        (lambda: index.search(rows, where={"yeer": 1}), "yeer"),
+        (lambda: index.search(rows, where={"year": -1}), "fits no row"),
+        (lambda: index.search(rows, where=len), "must return 300 booleans"),
+        (lambda: EmbeddingIndex().search(rows), "the index is empty"),
+        (lambda: index.approximate("annoy"), "`library` must be one of"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            act()
+    assert len(index) == 300
