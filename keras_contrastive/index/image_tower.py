@@ -24,5 +24,8 @@ class ImageTower(keras.Model):
         super().__init__()
         self.clip = clip
 
+    def build(self, input_shape: Any) -> None:
+        """Does nothing: the tower is built by its first call."""
+
     def call(self, images: Any) -> Any:
         return self.clip.encode_image(images)
