@@ -26,6 +26,7 @@ from keras_contrastive.trainer.random_states import save_random_states
 from keras_contrastive.trainer.replica_checks import check_batches_divide
 from keras_contrastive.trainer.training_statistics import Finding
 from keras_contrastive.trainer.training_statistics import TrainingStatistics
+from keras_contrastive.trainer.unread_data import check_is_read
 
 
 class Trainer(CorrectBfloat16, HookedModel):
@@ -152,6 +153,8 @@ class Trainer(CorrectBfloat16, HookedModel):
         """Checks the data and returns the bound arguments of a Keras method."""
         call = _SIGNATURES[method].bind(self, *args, **kwargs)
         get = call.arguments.get
+        check_is_read("x", get("x"))
+        check_is_read("validation_data", get("validation_data"))
         # Within `fit`, Keras evaluates on data that `fit` has checked.
         if method == "fit" or (
             method == "evaluate" and "_use_cached_eval_dataset" not in kwargs
