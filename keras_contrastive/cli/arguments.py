@@ -72,7 +72,6 @@ def path(text: str) -> Path:
 
 
 def add_training(parser, output):
-    parser.add_argument("folder", type=path, metavar="DIR", help="of images")
     parser.add_argument(
         "--output",
         dest="run_folder",

@@ -1,8 +1,10 @@
 """Images to vectors, in one .npz file.
 
-The file holds `paths` (from DIR), `embeddings` (one row an image), and, where
-subfolders are classes, `labels` and `class_names`. With a SimCLR model the rows
-are its representation, with CLIP its normalized image embedding.
+SOURCE is a folder of images, or a table. The file holds `paths` (from SOURCE,
+or from the folder of the table), `embeddings` (one row an image), and, where
+subfolders are classes or --label-column names a column, `labels` and
+`class_names`. With a SimCLR model the rows are its representation, with CLIP
+its normalized image embedding.
 
     python -m keras_contrastive embed ~/photographs --output vectors.npz
     python -c 'import numpy; print(numpy.load("vectors.npz")["embeddings"])'
@@ -14,7 +16,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_contrastive import datasets
 from keras_contrastive.cli.arguments import add_command
 from keras_contrastive.cli.arguments import add_model
 from keras_contrastive.cli.arguments import path
@@ -22,11 +23,14 @@ from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.images import load_images
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.sources import add_source
+from keras_contrastive.cli.sources import find_images
+from keras_contrastive.cli.sources import relative_name
 
 
 def add_parser(commands):
     parser = add_command(commands, "embed", __doc__)
-    parser.add_argument("folder", type=path, metavar="DIR", help="of images")
+    add_source(parser, labels=True)
     add_model(parser, "runs/simclr")
     parser.add_argument(
         "--output",
@@ -44,16 +48,16 @@ def run(args):
     check_writable(args.output, "--output")
     check_replaceable(args.output)
     channels = Channels.of(settings)
-    found = datasets.image_folder(args.folder, not channels.reads_rgb)
-    images, places = load_images(found.paths, settings["image_size"], channels)
+    found = find_images(args, settings, channels)
+    loaded = load_images(found.records, settings["image_size"], channels)
     model = keras.models.load_model(run_folder.model)
-    embeddings = embed_images(model, images)
+    embeddings = embed_images(model, loaded.images)
     arrays = {
-        "paths": [str(found.paths[i].relative_to(args.folder)) for i in places],
+        "paths": [relative_name(each, found.folder) for each in loaded.names],
         "embeddings": embeddings,
     }
     if found.labels is not None:
-        arrays["labels"] = found.labels[places]
+        arrays["labels"] = found.labels[loaded.places]
         arrays["class_names"] = found.class_names
     args.output.parent.mkdir(parents=True, exist_ok=True)
     # If interrupted, the existing file is kept.

@@ -6,8 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_contrastive.cli.sources import columns_of_run
+from keras_contrastive.cli.sources import fingerprint
+from keras_contrastive.cli.sources import open_records
+from keras_contrastive.cli.sources import take
 from keras_contrastive.datasets.bad_records import BadRecords
 from keras_contrastive.datasets.captioned_image import CaptionedImage
+from keras_contrastive.datasets.tables.image_records import ImageRecords
 
 FEWEST = 4  # images to train on
 
@@ -16,13 +21,14 @@ class Split(NamedTuple):
     """Images, with captions if there are any.
 
     Attributes:
-        train: images to train on.
-        held_out: images to measure retrieval on.
+        train: `CaptionedImage`s to train on: a list, or `ImageRecords` of a
+            table.
+        held_out: Those to measure retrieval on.
         num_train: int, number of training images when the run began.
     """
 
-    train: list[CaptionedImage]
-    held_out: list[CaptionedImage]
+    train: Sequence[CaptionedImage]
+    held_out: Sequence[CaptionedImage]
     num_train: int
 
 
@@ -40,42 +46,76 @@ def hold_out(records: Sequence[CaptionedImage]) -> Split:
     least = min(2, len(records) - FEWEST)
     count = max(least, min(1000, len(records) // 10))
     order = np.random.default_rng(0).permutation(len(records))
-    chosen = set(order[:count].tolist())
-    return Split(
-        [each for i, each in enumerate(records) if i not in chosen],
-        [each for i, each in enumerate(records) if i in chosen],
-        len(records) - count,
-    )
+    held_out = np.sort(order[:count])
+    train = np.sort(order[count:])
+    return Split(take(records, train), take(records, held_out), len(train))
 
 
 def every_image(paths: Sequence[Path]) -> Split:
-    """A split that holds nothing out."""
+    """A split of a folder that holds nothing out."""
     records = [CaptionedImage(path, (), i) for i, path in enumerate(paths)]
     return Split(records, [], len(records))
 
 
-def to_json(split: Split, folder: Path) -> dict:
-    """Paths relative to `folder`, and captions."""
+def every_record(records: ImageRecords) -> Split:
+    """A split of a table that holds nothing out."""
+    return Split(records, records[:0], len(records))
+
+
+def to_json(split: Split, source: Path) -> dict:
+    """What `from_json` makes a split of.
+
+    Of a folder, paths relative to it, and captions. Of a table, the places of
+    records, and what tells whether it has changed.
+    """
+    parts = {"train": split.train, "held_out": split.held_out}
+    if isinstance(split.train, ImageRecords):
+        places = {part: each.indices.tolist() for part, each in parts.items()}
+        return {**places, "fingerprint": fingerprint(source)}
     return {
         part: [
             {
-                "image": record.image.relative_to(folder).as_posix(),
+                "image": record.image.relative_to(source).as_posix(),
                 "captions": list(record.captions),
             }
             for record in records
         ]
-        for part, records in (
-            ("train", split.train),
-            ("held_out", split.held_out),
-        )
+        for part, records in parts.items()
     }
 
 
-def from_json(content: dict, folder: Path) -> Split:
+def from_json(content: dict, settings: dict) -> Split:
     """The split that `to_json` wrote.
 
-    Images that no longer exist are left out, with a warning.
+    Images of a folder that no longer exist are left out, with a warning.
+
+    Args:
+        content: What `to_json` returned.
+        settings: The settings of the run, which say where its images lie.
+
+    Raises:
+        ValueError: If the table has changed.
     """
+    source = Path(settings["folder"])
+    if "fingerprint" not in content:
+        return _of_folder(content, source)
+    if not source.exists():
+        raise FileNotFoundError(
+            f"The table of this run is gone: {source}, which holds its images."
+        )
+    if fingerprint(source) != content["fingerprint"]:
+        raise ValueError(
+            f"{source} has changed since the run began, which knows its images "
+            "by their places in it. Restore the table, or train another run."
+        )
+    records = open_records(source, columns_of_run(settings))
+    train, held_out = (
+        records[np.array(content[part], int)] for part in ("train", "held_out")
+    )
+    return Split(train, held_out, len(train))
+
+
+def _of_folder(content, folder):
     parts = {}
     total = sum(map(len, content.values()))
     gone = BadRecords("images of this run are gone", total, 1.0)

@@ -1,7 +1,11 @@
-"""Loads the readable images of a folder as an array."""
+"""Loads the readable images of a folder or table as an array."""
 
+import os
+from collections.abc import Mapping
 from collections.abc import Sequence
-from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from keras_contrastive import datasets
 from keras_contrastive.cli.channels import Channels
@@ -31,15 +35,55 @@ def load_records(records: Sequence, image_size: int, channels: Channels):
     )
 
 
-def load_images(paths: Sequence[Path], image_size: int, channels: Channels):
-    """The images that can be read, and the index of each in `paths`."""
-    # The index is passed along as the caption.
-    loaded = load_records(
-        [
-            {"image": path, "captions": str(place)}
-            for place, path in enumerate(paths)
-        ],
-        image_size,
-        channels,
-    )
-    return loaded.images, [int(place) for place in loaded.captions]
+class LoadedImages(NamedTuple):
+    """The result of `load_images`.
+
+    Attributes:
+        images: Array, shape `(n, height, width, channels)`.
+        places: List of n ints, the index of each in the records.
+        names: List of n strings: the path, or `row 7` for an image that lies
+            in a table without one.
+    """
+
+    images: np.ndarray
+    places: list[int]
+    names: list[str]
+
+
+def load_images(
+    records: Sequence, image_size: int, channels: Channels
+) -> LoadedImages:
+    """The images that can be read, of paths or of `ImageRecords`."""
+    numbered = NumberedImages(records)
+    loaded = load_records(numbered, image_size, channels)
+    places = [int(place) for place in loaded.captions]
+    names = [numbered.names[place] for place in places]
+    return LoadedImages(loaded.images, places, names)
+
+
+class NumberedImages(Sequence):
+    """Records whose caption is their place, read when they are asked for.
+
+    Args:
+        records: Sequence of paths, or `ImageRecords`.
+
+    Attributes:
+        names: Dict from places to the names of the images read so far.
+    """
+
+    def __init__(self, records: Sequence):
+        self._records = records
+        self.names: dict[int, str] = {}
+
+    def __len__(self):
+        return len(self._records)
+
+    def __getitem__(self, place):
+        record = self._records[place]
+        image, row = getattr(record, "image", record), place
+        if isinstance(self._records, datasets.ImageRecords):
+            row = record.image_id
+        path = image.get("path") if isinstance(image, Mapping) else image
+        is_path = isinstance(path, str | os.PathLike) and path
+        self.names[place] = os.fspath(path) if is_path else f"row {row}"
+        return {"image": image, "captions": str(place)}

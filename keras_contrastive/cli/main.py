@@ -13,14 +13,17 @@ from keras_contrastive.cli import train_clip
 from keras_contrastive.cli import train_images
 
 DESCRIPTION = """\
-Contrastive learning on a folder of images.
+Contrastive learning on images in a folder or a table.
 
-  1. train simclr DIR   learn a representation of images without labels
-     train METHOD DIR   the same by moco, byol, simsiam, nnclr, swav, dino
-     train clip DIR     learn images and captions in one space; also train slip
-  2. embed DIR          images to vectors, in one .npz file
-     search DIR "..."   find images by a sentence (after train clip)
-     report RUN         pictures and numbers of a run, one .html file
+  1. train simclr SOURCE   learn a representation of images without labels
+     train METHOD SOURCE   the same by moco, byol, simsiam, nnclr, swav, dino
+     train clip SOURCE     learn images and captions in one space; or train slip
+  2. embed SOURCE          images to vectors, in one .npz file
+     search SOURCE "..."   find images by a sentence (after train clip)
+     report RUN            pictures and numbers of a run, one .html file
+
+SOURCE is a folder of images, a table of paths (.csv, .tsv, .jsonl, .parquet),
+or Parquet with the images themselves.
 """
 EPILOG = """\
 The backend is Keras': KERAS_BACKEND=jax python -m keras_contrastive ...
@@ -70,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    train = commands.add_parser("train", help="train a model on a folder")
+    train = commands.add_parser("train", help="train a model")
     models = train.add_subparsers(metavar="MODEL", required=True)
     train_images.add_parsers(models)
     train_clip.add_parsers(models)

@@ -2,8 +2,8 @@
 
 RUN is a folder that a train command has made, which has written report.html at
 its end already. This command writes it anew, from the images of that run in
-their folder, and warns of those that are gone. The file is self-contained and
-can be sent by mail.
+their folder or table, and warns of those that are gone. The file is
+self-contained and can be sent by mail.
 
     python -m keras_contrastive report runs/simclr
 """
@@ -58,15 +58,17 @@ def write_report(run_folder: RunFolder) -> None:
 
 def _images(run_folder, settings):
     channels = Channels.of(settings)
-    found = datasets.image_folder(settings["folder"], not channels.reads_rgb)
     split = run_folder.split()
+    if split is not None and isinstance(split.train, datasets.ImageRecords):
+        return _images_of_table(split.train, settings, channels)
+    found = datasets.image_folder(settings["folder"], not channels.reads_rgb)
     trained = np.arange(len(found.paths))
     if split is not None:
         of_run = {record.image for record in split.train}
         trained = [i for i in trained if found.paths[i] in of_run]
     some = np.random.default_rng(0).permutation(trained)[:SAMPLE]
     _check_any(some, settings)
-    images, places = load_images(
+    images, places, _ = load_images(
         [found.paths[i] for i in some], settings["image_size"], channels
     )
     labels = found.labels
@@ -74,6 +76,23 @@ def _images(run_folder, settings):
         "images": images,
         "labels": None if labels is None else labels[some[places]],
         "class_names": found.class_names,
+    }
+
+
+def _images_of_table(records, settings, channels):
+    labels = records.labels
+    # Images without a label have no place in a map of classes.
+    places = np.flatnonzero(
+        np.ones(len(records), bool) if labels is None else labels >= 0
+    )
+    some = np.random.default_rng(0).permutation(places)[:SAMPLE]
+    _check_any(some, settings)
+    sample = records[np.sort(some)]
+    loaded = load_images(sample, settings["image_size"], channels)
+    return {
+        "images": loaded.images,
+        "labels": None if labels is None else sample.labels[loaded.places],
+        "class_names": sample.class_names,
     }
 
 

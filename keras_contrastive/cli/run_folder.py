@@ -78,7 +78,7 @@ class RunFolder:
         settings, content = self._read(self._settings), self._read(self._split)
         if settings is None or content is None:
             return None
-        return from_json(content, Path(settings["folder"]))
+        return from_json(content, settings)
 
     def check_settings(self, settings: dict) -> None:
         """Raises if a run with other settings has begun here."""

@@ -1,8 +1,8 @@
 """Find images by a sentence.
 
 Prints the images most similar to each sentence, and leaves a contact sheet. The
-model is one of `train clip` or `train slip`; DIR may be another folder than it
-was trained on.
+model is one of `train clip` or `train slip`; SOURCE, a folder of images or a
+table, may be another one than it was trained on.
 
     python -m keras_contrastive search ~/photographs "a dog in the snow"
 """
@@ -13,7 +13,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_contrastive import datasets
 from keras_contrastive import text
 from keras_contrastive import visualization
 from keras_contrastive.cli.arguments import add_command
@@ -26,6 +25,8 @@ from keras_contrastive.cli.images import load_images
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.sources import add_source
+from keras_contrastive.cli.sources import find_images
 from keras_contrastive.text.caption_tokenizer import SPECIAL_TOKENS
 from keras_contrastive.visualization.figure import new_figure
 from keras_contrastive.visualization.figure import select_shown
@@ -38,7 +39,7 @@ NUM_BYTE_TOKENS = 256 + len(SPECIAL_TOKENS)
 
 def add_parser(commands):
     parser = add_command(commands, "search", __doc__)
-    parser.add_argument("folder", type=path, metavar="DIR", help="of images")
+    add_source(parser)
     parser.add_argument(
         "sentences", nargs="+", type=sentence_with_words, metavar="SENTENCE"
     )
@@ -81,8 +82,10 @@ def run(args):
     check_writable(args.output, "--output")
     check_sheet(args.output)
     channels = Channels.of(settings)
-    paths = datasets.image_folder(args.folder, not channels.reads_rgb).paths
-    images, places = load_images(paths, settings["image_size"], channels)
+    found = find_images(args, settings, channels)
+    images, _, names = load_images(
+        found.records, settings["image_size"], channels
+    )
     model = keras.models.load_model(run_folder.model)
     tokenizer = text.CaptionTokenizer.load(run_folder.tokenizer)
     image_embeddings = embed_images(model, images)
@@ -100,7 +103,7 @@ def run(args):
         if ids.max() < NUM_BYTE_TOKENS:
             print("  (No word of it is frequent in the captions: a guess.)")
         for i in np.argsort(-similarity)[: args.k]:
-            print(f"  {similarity[i]:.3f}  {paths[places[i]]}")
+            print(f"  {similarity[i]:.3f}  {names[i]}")
     num_sentences = min(len(args.sentences), SHEET)
     pictures, shown = select_shown(images, channels.rgb_channels)
     figure = visualization.plot_retrieval(

@@ -1,14 +1,15 @@
 """Learn images and captions in one space{title}.
 
-DIR holds images, and captions: a file captions.csv with the columns image (the
-path from DIR) and caption, one row a caption; or dog.txt beside dog.jpg, one
-line a caption. A tenth of the images (two at least, 1,000 at most) is held
-out, to measure retrieval on. The run folder gets model.keras, tokenizer.json,
-history.csv and report.html. If a run is interrupted, the same command resumes
-it after the last finished epoch.
+SOURCE is a folder of images with captions: a file captions.csv with the columns
+image (the path from SOURCE) and caption, one row a caption; or dog.txt beside
+dog.jpg, one line a caption. Or it is a table of paths and captions, or Parquet
+with the images themselves. A tenth of the images (two at least, 1,000 at most)
+is held out, to measure retrieval on. The run folder gets model.keras,
+tokenizer.json, history.csv and report.html. If a run is interrupted, the same
+command resumes it after the last finished epoch.
 
     python -m keras_contrastive train {name} ~/photographs
-    python -m keras_contrastive search ~/photographs "a dog in the snow" \
+    python -m keras_contrastive search ~/photographs "a dog in the snow" \\
         --model runs/{name}
 """
 
@@ -32,6 +33,12 @@ from keras_contrastive.cli.images import load_records
 from keras_contrastive.cli.images import max_bad_fraction
 from keras_contrastive.cli.report import write_report
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.sources import add_source
+from keras_contrastive.cli.sources import captions_of
+from keras_contrastive.cli.sources import columns_of
+from keras_contrastive.cli.sources import is_table
+from keras_contrastive.cli.sources import open_records
+from keras_contrastive.cli.sources import settings_of_source
 from keras_contrastive.encoders.bag_of_words import BagOfWords
 from keras_contrastive.encoders.text_transformer import TextTransformer
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
@@ -72,13 +79,14 @@ def add_parsers(commands):
     for name, (title, _) in METHODS.items():
         help_text = __doc__.replace("{name}", name).replace("{title}", title)
         parser = add_command(commands, name, help_text)
+        add_source(parser, captions=True)
         add_training(parser, f"runs/{name}")
         parser.add_argument(
             "--captions",
             type=path,
             metavar="FILE",
             help=".csv or .tsv with the columns image and caption "
-            "(captions.csv in DIR, or .txt files)",
+            "(captions.csv in the folder SOURCE, or .txt files)",
         )
         parser.add_argument(
             "--loss", choices=("clip", "siglip"), default="clip", help="(clip)"
@@ -115,9 +123,17 @@ def run(args):
     folder = RunFolder(args.run_folder)
     folder.check_unfinished()
     folder.forget_start()
-    source = args.folder.resolve()
+    columns = columns_of(args, captions=True)
+    source = args.source.resolve()
+    if args.captions and is_table(source):
+        raise ValueError(
+            "--captions is for folders. Received: --captions "
+            f"{args.captions} with the table {args.source}"
+        )
     split = folder.split()
-    if split is None:
+    if split is None and is_table(source):
+        split = hold_out(open_records(source, columns))
+    elif split is None:
         split = hold_out(
             datasets.captioned_folder(
                 source, args.captions, arrays=not channels.reads_rgb
@@ -127,7 +143,7 @@ def run(args):
     chosen = choose_settings(args, split.num_train, has_accelerator())
     settings = {
         "model": args.method,
-        "folder": str(source),
+        **settings_of_source(source, columns),
         "captions": args.captions and str(args.captions.resolve()),
         "num_images": split.num_train,
         **chosen._asdict(),
@@ -141,7 +157,7 @@ def run(args):
     size = chosen.image_size
     test = load_records(split.held_out, size, channels)
     keras.utils.set_random_seed(args.seed)
-    captions = [record.captions for record in train]
+    captions = captions_of(train)
     tokenizer = text.train_tokenizer(captions, 4096, context_length=32)
     dataset = datasets.ImageTextDataset(
         train,

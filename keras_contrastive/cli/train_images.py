@@ -1,11 +1,13 @@
 """Learn a representation of images without labels.
 
-DIR holds images, in subfolders if you like. If its subfolders are classes,
-these color the report; training does not see them. The run folder gets
-model.keras, history.csv and report.html. If a run is interrupted, the same
-command resumes it after the last finished epoch.
+SOURCE is a folder of images, in subfolders if you like, or a table of their
+paths, or Parquet with the images themselves. If subfolders are classes, or
+--label-column names a column of them, these color the report; training does not
+see them. The run folder gets model.keras, history.csv and report.html. If a run
+is interrupted, the same command resumes it after the last finished epoch.
 
     python -m keras_contrastive train {name} ~/photographs
+    python -m keras_contrastive train {name} birds.csv --image-column file
     python -m keras_contrastive embed ~/photographs --model runs/{name}
 """
 
@@ -26,9 +28,15 @@ from keras_contrastive.cli.defaults import fits_in_memory
 from keras_contrastive.cli.defaults import has_accelerator
 from keras_contrastive.cli.defaults import loaded_size
 from keras_contrastive.cli.held_out import every_image
+from keras_contrastive.cli.held_out import every_record
 from keras_contrastive.cli.images import max_bad_fraction
 from keras_contrastive.cli.report import write_report
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.sources import add_source
+from keras_contrastive.cli.sources import columns_of
+from keras_contrastive.cli.sources import is_table
+from keras_contrastive.cli.sources import open_records
+from keras_contrastive.cli.sources import settings_of_source
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
     dino_augmenter,
 )
@@ -119,6 +127,7 @@ def add_parsers(commands):
             "without labels.", f"without labels, by {method.title}.", 1
         )
         parser = add_command(commands, name, help_text)
+        add_source(parser, labels=True)
         add_training(parser, f"runs/{name}")
         parser.set_defaults(run=run, method=name, loss=None, temperature=None)
         if name == "simclr":
@@ -158,18 +167,21 @@ def run(args):
     folder = RunFolder(args.run_folder)
     folder.check_unfinished()
     folder.forget_start()
-    source = args.folder.resolve()
+    columns = columns_of(args)
+    source = args.source.resolve()
     split = folder.split()
-    if split is None:
+    if split is None and is_table(source):
+        split = every_record(open_records(source, columns))
+    elif split is None:
         split = every_image(
             datasets.image_folder(source, not channels.reads_rgb).paths
         )
-    paths = [record.image for record in split.train]
+    train = split.train
     chosen = choose_settings(args, split.num_train, has_accelerator())
     loss, loss_settings = choose_loss(args)
     settings = {
         "model": args.method,
-        "folder": str(source),
+        **settings_of_source(source, columns),
         "num_images": split.num_train,
         **chosen._asdict(),
         "learning_rate": args.learning_rate,
@@ -178,15 +190,15 @@ def run(args):
         **channels.settings(),
     }
     folder.check_settings(settings)
-    print(f"{len(paths):,} images: {chosen}")
+    print(f"{len(train):,} images: {chosen}")
     keras.utils.set_random_seed(args.seed)
     dataset = datasets.ImageDataset(
-        paths,
+        train,
         chosen.batch_size,
         loaded_size(chosen.image_size),
         seed=args.seed,
-        cache=fits_in_memory(len(paths), chosen.image_size, channels),
-        max_bad_fraction=max_bad_fraction(len(paths)),
+        cache=fits_in_memory(len(train), chosen.image_size, channels),
+        max_bad_fraction=max_bad_fraction(len(train)),
         **channels.reading(),
     )
     steps = chosen.epochs * len(dataset)

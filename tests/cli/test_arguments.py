@@ -73,7 +73,7 @@ def test_what_is_accepted(monkeypatch, tmp_path):
         *"train clip ~/x/ --epochs 1 --image-size 4 --batch-size 2".split(),
         *"--learning-rate 5e-4 --seed 4294967295 --debug".split(),
     )
-    assert args.folder == tmp_path / "x"
+    assert args.source == tmp_path / "x"
     assert (args.epochs, args.image_size, args.batch_size) == (1, 4, 2)
     assert (args.learning_rate, args.seed) == (5e-4, 2**32 - 1)
     assert args.debug

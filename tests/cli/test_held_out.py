@@ -38,7 +38,8 @@ def test_it_survives_a_file(tmp_path):
     split = hold_out(every)
     content = json.loads(json.dumps(to_json(split, tmp_path)))
     assert not content["train"][0]["image"].startswith("/")
-    again = from_json(content, tmp_path)
+    settings = {"folder": str(tmp_path)}
+    again = from_json(content, settings)
     for part in ("train", "held_out"):
         assert [each[:2] for each in getattr(again, part)] == [
             each[:2] for each in getattr(split, part)
@@ -46,6 +47,6 @@ def test_it_survives_a_file(tmp_path):
     split.train[3].image.unlink()
     split.held_out[0].image.unlink()
     with pytest.warns(UserWarning, match="2 of 12 images of this run are gone"):
-        again = from_json(content, tmp_path)
+        again = from_json(content, settings)
     assert again.num_train == 10
     assert (len(again.train), len(again.held_out)) == (9, 1)

@@ -202,6 +202,11 @@ class ImageRecords(Sequence):
         return f"<ImageRecords: {', '.join(parts)}>"
 
     @property
+    def indices(self) -> np.ndarray:
+        """Int array, shape `(n,)`: their places among all of the source."""
+        return self._indices
+
+    @property
     def has_captions(self) -> bool:
         """Whether a column of captions was named."""
         return bool(self._content.captions)

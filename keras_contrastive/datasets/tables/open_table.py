@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_contrastive.datasets.files.folder_scan import scan_folder
+from keras_contrastive.datasets.files.image_files import HEIF_SUFFIXES
+from keras_contrastive.datasets.files.image_files import SUFFIXES
 from keras_contrastive.datasets.files.image_folder import ImageFolder
 from keras_contrastive.datasets.files.image_folder import captioned_folder
 from keras_contrastive.datasets.files.image_folder import image_folder
@@ -153,6 +154,24 @@ def _open_path(source, captions, max_bad_fraction):
     )
 
 
+def parquet_files_of(folder: Path) -> list[Path]:
+    """The Parquet files of a folder, none if it is one of images.
+
+    Tools write tables of what they have downloaded beside images.
+    """
+    files = []
+    for path in folder.rglob("*"):
+        suffix = path.suffix.lower()
+        parts = path.relative_to(folder).parts
+        if any(part.startswith(".") for part in parts):
+            continue
+        if suffix in SUFFIXES + HEIF_SUFFIXES:
+            return []
+        if suffix in PARQUET_SUFFIXES:
+            files.append(path)
+    return sorted(files)
+
+
 def _existing(path):
     path = Path(path).expanduser()
     if not path.is_file():
@@ -164,16 +183,8 @@ def _existing(path):
 
 
 def _open_folder(folder, captions, max_bad_fraction):
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in PARQUET_SUFFIXES
-        and not any(
-            part.startswith(".") for part in path.relative_to(folder).parts
-        )
-    )
-    # Tools write tables of what they have downloaded beside images.
-    if files and not scan_folder(folder).images:
+    files = parquet_files_of(folder)
+    if files:
         return ParquetTable(files, str(folder))
     if captions is None:
         return _folder_table(image_folder(folder), str(folder))

@@ -1,0 +1,199 @@
+"""Where the images of a command lie: in a folder, or in a table."""
+
+import argparse
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from typing import NamedTuple
+
+from keras_contrastive import datasets
+from keras_contrastive.cli.arguments import path
+from keras_contrastive.cli.channels import Channels
+from keras_contrastive.datasets.tables.open_table import parquet_files_of
+
+IMAGE = "image"  # the columns of tables, unless they are named
+CAPTION = "caption"
+# Bytes at either end of a file that tell whether it has changed. The end of a
+# Parquet file describes all of it.
+ENDS = 2**16
+
+
+class Columns(NamedTuple):
+    """The columns of a table, by the names of the settings of a run.
+
+    Attributes:
+        image_column: Name of the column of images.
+        caption_columns: List of the names of the columns of captions.
+        label_column: Name of the column of labels, or `None`.
+    """
+
+    image_column: str = IMAGE
+    caption_columns: list[str] | None = None
+    label_column: str | None = None
+
+
+def add_source(
+    parser: argparse.ArgumentParser,
+    captions: bool = False,
+    labels: bool = False,
+) -> None:
+    """Adds the arguments that say where images lie, and what beside them."""
+    parser.add_argument(
+        "source",
+        type=path,
+        metavar="SOURCE",
+        help="folder of images; or a table, .csv, .tsv, .jsonl or .parquet, or "
+        "a folder of .parquet",
+    )
+    parser.add_argument(
+        "--image-column",
+        metavar="NAME",
+        help=f"of a table: paths, or images in Parquet ({IMAGE})",
+    )
+    if captions:
+        parser.add_argument(
+            "--caption-column",
+            action="append",
+            metavar="NAME",
+            help=f"of a table; may be repeated ({CAPTION})",
+        )
+    if labels:
+        parser.add_argument(
+            "--label-column",
+            metavar="NAME",
+            help="of a table: classes, which training does not see",
+        )
+
+
+def is_table(source: Path) -> bool:
+    """Whether it is a table, and not a folder of images."""
+    return source.is_file() or bool(parquet_files_of(source))
+
+
+def columns_of(args: argparse.Namespace, captions: bool = False) -> Columns:
+    """The columns that the arguments name.
+
+    Raises:
+        ValueError: If columns are named, and the source is a folder.
+    """
+    named = {
+        "--image-column": args.image_column,
+        "--caption-column": getattr(args, "caption_column", None),
+        "--label-column": getattr(args, "label_column", None),
+    }
+    named = {name: value for name, value in named.items() if value}
+    if named and not is_table(args.source):
+        name, value = next(iter(named.items()))
+        raise ValueError(
+            f"{name} is for tables. Received: {name} {value} with "
+            f"{args.source}, which is "
+            + ("a folder of images" if args.source.is_dir() else "no file")
+        )
+    texts = named.get("--caption-column", [CAPTION]) if captions else None
+    label = named.get("--label-column")
+    return Columns(args.image_column or IMAGE, texts, label)
+
+
+def columns_of_run(settings: dict) -> Columns:
+    """The columns of the table that a run was trained on."""
+    return Columns(*(settings.get(name) for name in Columns._fields))
+
+
+def settings_of_source(source: Path, columns: Columns) -> dict[str, Any]:
+    """What the settings of a run say of where its images lie."""
+    settings = {"folder": str(source)}
+    if not is_table(source):
+        return settings  # as runs of earlier versions
+    named = {k: v for k, v in columns._asdict().items() if v is not None}
+    return {**settings, **named}
+
+
+def open_records(source: Path, columns: Columns) -> datasets.ImageRecords:
+    """The records of a table."""
+    return datasets.image_records(
+        source,
+        columns.image_column,
+        columns.caption_columns,
+        columns.label_column,
+    )
+
+
+class FoundImages(NamedTuple):
+    """Images to embed.
+
+    Attributes:
+        records: Sequence of paths, or `ImageRecords`.
+        labels: Int array, or `None`.
+        class_names: List of strings, or `None`.
+        folder: The folder that names of images start from.
+    """
+
+    records: Sequence
+    labels: Any
+    class_names: list[str] | None
+    folder: Path
+
+
+def find_images(
+    args: argparse.Namespace, settings: dict, channels: Channels
+) -> FoundImages:
+    """The images of the source of a command.
+
+    Args:
+        args: Arguments of the command.
+        settings: Of the run whose model reads the images: the columns of the
+            table that it was trained on, unless the arguments name others.
+        channels: Channels of the images.
+    """
+    columns = columns_of(args)
+    if not is_table(args.source):
+        found = datasets.image_folder(args.source, not channels.reads_rgb)
+        return FoundImages(*found, args.source)
+    of_run = columns_of_run(settings)
+    if args.image_column is None and of_run.image_column:
+        columns = columns._replace(image_column=of_run.image_column)
+    records = open_records(args.source, columns)
+    is_file = args.source.is_file()
+    folder = args.source.parent if is_file else args.source
+    return FoundImages(records, records.labels, records.class_names, folder)
+
+
+def relative_name(name: str, folder: Path) -> str:
+    """The name of an image from the folder, as it is if it lies elsewhere."""
+    image = Path(name)
+    inside = image.is_relative_to(folder)
+    return str(image.relative_to(folder)) if inside else name
+
+
+def fingerprint(source: Path) -> str:
+    """A string that changes when a table does, in all likelihood."""
+    digest = hashlib.sha256()
+    for file in parquet_files_of(source) or [source]:
+        with file.open("rb") as stream:
+            size = stream.seek(0, 2)
+            stream.seek(0)
+            digest.update(f"{size} ".encode() + stream.read(ENDS))
+            stream.seek(max(0, size - ENDS))
+            digest.update(stream.read(ENDS))
+    return digest.hexdigest()
+
+
+def captions_of(records: Sequence) -> list[tuple[str, ...]]:
+    """The captions of records, without those that are no text."""
+    captions = (
+        records.captions
+        if isinstance(records, datasets.ImageRecords)
+        else [record.captions for record in records]
+    )
+    return [
+        tuple(text for text in several if isinstance(text, str))
+        for several in captions
+    ]
+
+
+def take(records: Sequence, indices: Sequence[int]) -> Any:
+    """Some of the records: a list, or `ImageRecords` if they are."""
+    if isinstance(records, datasets.ImageRecords):
+        return records[indices]
+    return [records[index] for index in indices]
