@@ -69,8 +69,9 @@ class ImageDataset(RecordDataset):
             (65535 is white), other integers from 0 to 255, bool or floats from
             0 to 1. Such sequences are lists, arrays of shape `(n, height,
             width, channels)`, data sets of Hugging Face and their columns
-            (`dataset["image"]`), and columns of a DataFrame. The sequence is
-            read from several threads.
+            (`dataset["image"]`), columns of a DataFrame, and what
+            `image_records` makes of tables and of other data sets, by the names
+            of their columns. The sequence is read from several threads.
         batch_size: Int, at least 1.
         image_size: Int or `(height, width)`, in pixels.
         shuffle: Whether each epoch has a new order.

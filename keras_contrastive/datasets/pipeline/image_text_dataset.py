@@ -52,8 +52,9 @@ class ImageTextDataset(RecordDataset):
             `CaptionedImage`s or of dicts with `"image"`, `"captions"` and
             optionally `"image_id"`. It is read from several threads. Data sets
             of Hugging Face and TensorFlow Datasets' `as_data_source` are
-            such sequences; DataFrames with these columns work as well. An
-            image has any of the forms that `ImageDataset` accepts.
+            such sequences; DataFrames with these columns work as well, and
+            columns of other names by `image_records`. An image has any of the
+            forms that `ImageDataset` accepts.
         tokenizer: Callable from a list of strings to an integer array of shape
             `(batch, length)`, or a dict of such arrays, with the same length
             in every batch.

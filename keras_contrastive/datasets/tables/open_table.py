@@ -59,6 +59,11 @@ def open_table(
     if hasattr(source, "iloc"):  # pandas
         if not hasattr(source, "columns"):
             source = source.to_frame("image")
+        if not source.columns.is_unique:
+            raise ValueError(
+                "The columns of `source` must have different names. Received: "
+                f"{list(source.columns)}"
+            )
         columns = {name: source[name].array for name in source.columns}
         return ColumnTable(columns, "the DataFrame")
     if hasattr(source, "to_dicts"):  # polars

@@ -8,6 +8,8 @@ import pytest
 
 from keras_contrastive.datasets import ImageTextDataset
 from keras_contrastive.datasets import flickr30k
+from keras_contrastive.datasets import image_records
+from keras_contrastive.datasets import load_image_text
 from tests.datasets import photographs
 
 tfds = pytest.importorskip("tensorflow_datasets")
@@ -46,6 +48,15 @@ def test_array_record(manual_dir, tmp_path):
         numbers = [photographs.number_of(image) for image in batch["images"]]
         assert sorted(numbers) == [0, 1, 2, 3]
         assert batch["image_ids"].tolist() == [7 * each for each in numbers]
+        records = image_records(source, captions="captions", label="filename")
+        loaded = load_image_text(records, 8)
+        numbers = [photographs.number_of(image) for image in loaded.images]
+        assert [tuple(texts) for texts in records.captions] == [
+            photographs.captions_of(each) for each in numbers
+        ]
+        assert [records.class_names[label] for label in records.labels] == [
+            photographs.name_of(each) for each in numbers
+        ]
     (example,) = builder.as_data_source("val")
     assert example["image"].shape == (24, 20, 3)
     captions = [caption.decode() for caption in example["captions"]]

@@ -164,6 +164,9 @@ def test_pandas(folder):
     check(image_records(frame, **names()))
     records = image_records(frame["file"])
     assert [record.image for record in records] == NAMES
+    frame.columns = ["file", "text", "text"]
+    with pytest.raises(ValueError, match="different names.*'text', 'text'"):
+        image_records(frame, "file")
 
 
 def test_polars(folder):
