@@ -126,10 +126,13 @@ def as_array(image: Any) -> np.ndarray:
 
 def no_image(image: Any) -> ValueError:
     """The error for what is no image in any form."""
+    shape = tuple(getattr(image, "shape", ()))
+    is_turned = len(shape) == 3 and shape[0] <= 4 < shape[2]
+    hint = ". Channels come last: transpose it" if is_turned else ""
     return ValueError(
         "An image must be the path of a file, the bytes of one, a dict of "
         "'bytes' and 'path', a Pillow image, or an array of shape (height, "
         "width) or (height, width, channels) with 1 to 4 channels, or as many "
         "as `channels` says. "
-        f"Received: {short_repr(image)}"
+        f"Received: {short_repr(image)}{hint}"
     )

@@ -184,6 +184,12 @@ def test_values_without_a_meaning(array):
         read_image(array, 4)
 
 
+def test_channels_that_come_first():
+    """As of torchvision's `ToTensor`."""
+    with pytest.raises(ValueError, match=r"\(3, 8, 9\).*last: transpose it"):
+        read_image(np.zeros((3, 8, 9), "float32"), 4)
+
+
 def test_pillow_images_without_a_white():
     for kind in ("int32", "float32"):
         with pytest.raises(ValueError, match="white|floats"):

@@ -547,6 +547,9 @@ def test_slices(folder):
     assert [r.image for r in some[1:]] == [NAMES[i] for i in (0, 3)]
     assert len(records[np.arange(6) % 2 == 0]) == 3
     assert records[-1].image == NAMES[-1]
+    parts = [records[index : 6 // 4 * 4 : 4] for index in range(4)]
+    assert [len(part) for part in parts] == [1, 1, 1, 1]
+    assert [part[0].image for part in parts] == NAMES[:4]
     with pytest.raises(IndexError):
         records[6]
     assert repr(some) == (
