@@ -26,6 +26,7 @@ from keras_contrastive.datasets.published.flickr30k_files import read_splits
 from keras_contrastive.datasets.shards.shard_files import count_examples
 from keras_contrastive.datasets.shards.stream_reader import StreamReader
 from keras_contrastive.datasets.shards.tar_source import TarSource
+from keras_contrastive.datasets.tables.image_records import image_records
 
 
 def read_image(content, folder):
@@ -78,6 +79,30 @@ def read_caption_table(content, folder):
 
 def _without_marks_and_spaces(text):
     return "".join(text.replace('"', "").split())
+
+
+def read_table_of_names(content, folder):
+    """A table whose rows say themselves which caption belongs to which path."""
+    path = folder / "table.csv"
+    _read_records(content, path)
+
+
+def read_json_lines(content, folder):
+    _read_records(content, folder / "table.jsonl")
+
+
+def _read_records(content, path):
+    path.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        records = image_records(
+            path, "image", "caption", "label", max_bad_fraction=0.99
+        )
+        labels, names = records.labels, records.class_names
+    assert len(labels) == len(records) == len(records.captions)
+    assert labels.max() < len(names)
+    for record, captions in zip(records, records.captions, strict=True):
+        assert record.captions == captions
 
 
 def read_split_file(content, folder):
@@ -257,7 +282,20 @@ def _seeds():
             else (f"{n}.txt", b"a"),
         )
     ]
+    rows = [
+        {
+            "image": f"{n}.png",
+            "caption": ["a dog", "zwei H\u00fcnde"],
+            "label": n,
+        }
+        for n in range(4)
+    ]
+    named = "image,caption,label\n" + "".join(
+        f'{n}.png,"{text}",{n}\n' for n in range(4) for text in ("a, b", "c")
+    )
     return {
+        read_table_of_names: [named.encode(), named.encode("utf-8-sig")],
+        read_json_lines: ["\n".join(map(json.dumps, rows)).encode()],
         read_image: images,
         read_channels: list(of_three_channels()),
         read_token_file: [token.encode(), b"\xef\xbb\xbf" + token.encode()],

@@ -65,7 +65,7 @@ class ParquetSource(ExampleSource):
             for group in range(file.metadata.num_row_groups):
                 self.parts.append((number, group))
                 self._first_rows[number, group] = row, first + row
-                row += file.metadata.row_group(group).num_rows
+                row += file.length(group)
             first += row
         self._columns = [self._image_key, *self._caption_keys]
         self._is_of_img2dataset = is_of_img2dataset(table.columns)

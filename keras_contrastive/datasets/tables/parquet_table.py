@@ -64,9 +64,7 @@ class ParquetTable(Table):
             for group in range(file.metadata.num_row_groups)
         ]
         self._groups = groups
-        lengths = [
-            file.metadata.row_group(group).num_rows for file, group in groups
-        ]
+        lengths = [file.length(group) for file, group in groups]
         self._starts = [0, *itertools.accumulate(lengths)]
         sizes = [file.size(group, columns) for file, group in groups]
         self._keep = len(groups)
@@ -99,8 +97,12 @@ class ParquetTable(Table):
 
     def values(self, column: Hashable) -> Iterator[Any]:
         for file, group in self._groups:
-            table = file.read(group, [column])
-            for chunk in table.column(column).iterchunks():
+            try:
+                values = file.read(group, [column]).column(column)
+            except ValueError:  # bad records, counted when they are read
+                yield from [None] * file.length(group)
+                continue
+            for chunk in values.iterchunks():
                 yield from chunk.to_pylist()
 
     def _row_group(self, block):
@@ -174,7 +176,10 @@ class ParquetFile:
         try:
             with self.open() as file:
                 # Our threads are many already.
-                return file.read_row_group(group, columns, use_threads=False)
+                table = file.read_row_group(group, columns, use_threads=False)
+            if len(table) != self.length(group):
+                raise ValueError(f"{len(table)} rows, not {self.length(group)}")
+            return table
         except Exception as error:  # the type depends on the damage
             raise self._damage(group, error) from error
 
@@ -199,6 +204,10 @@ class ParquetFile:
         return ValueError(
             f"row group {group} of {self.path} cannot be read: {error}"
         )
+
+    def length(self, group: int) -> int:
+        """The number of rows of a row group."""
+        return self.metadata.row_group(group).num_rows
 
     def size(self, group: int, columns: list[str]) -> int:
         """Bytes in memory of some columns of a row group."""

@@ -82,7 +82,7 @@ def test_delimited_text(folder, suffix, delimiter):
     table = folder / "data" / f"table{suffix}"
     table.parent.mkdir()
     table.write_text(delimited(delimiter))
-    with pytest.raises(ValueError, match="can(.|\n)*images/0.png"):
+    with pytest.raises(ValueError, match=r"can(.|\n)*data/images/\d.png"):
         kc.datasets.load_image_text(image_records(table, **names()), 4)
     records = image_records(table, **names(), folder=folder)
     check(records, [folder / name for name in NAMES])
@@ -407,7 +407,7 @@ def test_missing_values_are_bad_records(folder):
         labels = records.labels
     assert labels.tolist() == [1, -1, 2, -1, 0, 0]
     assert records.captions[2] == ()
-    with pytest.warns(UserWarning, match=r"3 of 6.*\n.*records\[1\](.|\n)*2.*"):
+    with pytest.warns(UserWarning, match="3 of 6 images or captions"):
         loaded = kc.datasets.load_image_text(records, 4, max_bad_fraction=0.5)
     assert loaded.captions == [CAPTIONS[each] for each in (0, 3, 5)]
     dataset = kc.datasets.ImageDataset(records, 6, 4, max_bad_fraction=0.4)

@@ -137,6 +137,9 @@ def test_a_damaged_row_group(path):
     content[start : start + 20] = b"\xff" * 20
     path.write_bytes(content)
     records = kc.datasets.image_records(path)
+    images = ParquetTable([path], "a").values("image")
+    missing = [n for n, image in enumerate(images) if image is None]
+    assert missing == list(range(15, 20))
     dataset = kc.datasets.ImageDataset(records, 6, 4, max_bad_fraction=0.1)
     with pytest.warns(UserWarning, match="5 of 60(.|\n)*row group 3 of"):
         (*batches,) = dataset
