@@ -193,6 +193,19 @@ def test_hugging_face(tmp_path):
         read(dataset)
 
 
+def test_tf_data_gives_arrays():
+    class Dataset:
+        """The interface of a `tf.data.Dataset`."""
+
+        def __iter__(self):
+            return iter([object()])  # a tensor of TensorFlow
+
+        def as_numpy_iterator(self):
+            return rows()
+
+    assert numbers(read(Dataset(), shuffle_buffer=0)) == list(range(TOTAL))
+
+
 def test_grain_and_torch():
     grain = pytest.importorskip("grain")
     torch = pytest.importorskip("torch")
