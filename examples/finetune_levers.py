@@ -2,8 +2,8 @@
 
     python examples/finetune_levers.py
 
-Pretrains a CLIP on drawings with English captions, and tunes it on a few
-hundred drawings of another domain: in shades of gray, with noise, and with
+Pretrains a CLIP on drawings with English captions, and tunes it on a
+thousand drawings of another domain: in shades of gray, with noise, and with
 German captions. A table has the recall of both domains before and after, for
 plain fine-tuning and for each lever of docs/fine_tuning.md.
 """
@@ -18,9 +18,9 @@ import keras_contrastive as kc
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--output", default="runs/finetune_levers", type=Path)
-parser.add_argument("--pretrain-images", default=16_384, type=int)
+parser.add_argument("--pretrain-images", default=8_192, type=int)
 parser.add_argument("--pretrain-epochs", default=6, type=int)
-parser.add_argument("--images", default=512, type=int, help="to tune on")
+parser.add_argument("--images", default=1_024, type=int, help="to tune on")
 parser.add_argument("--epochs", default=20, type=int)
 parser.add_argument("--seeds", default=3, type=int)
 args = parser.parse_args()
@@ -28,8 +28,7 @@ args.output.mkdir(parents=True, exist_ok=True)
 
 SIZE, TEST = 32, 512
 GERMAN = {
-    "size": ("kleines", "großes"),
-    "texture": ("glattes", "gestreiftes", "gepunktetes", "kariertes"),
+    "size": ("klein", "groß"),
     "shape": ("Kreis", "Quadrat", "Dreieck", "Stern", "Kreuz", "Ring")
     + ("Raute", "Sechseck"),
 }
@@ -41,10 +40,10 @@ def english(count, seed):
 
 
 def german(count, seed):
-    """In gray, with noise; the words of size, texture and shape."""
+    """In gray, with noise; the words of size and shape."""
     data = kc.datasets.shapes(count, SIZE, seed=seed)
     gray = data.images.mean(axis=-1, keepdims=True)
-    noise = np.random.default_rng(seed).normal(0, 20, gray.shape)
+    noise = np.random.default_rng(seed).normal(0, 10, gray.shape)
     images = np.clip(255 - gray + noise, 0, 255).astype("uint8")
     captions = [
         " ".join(GERMAN[name][data.factors[name][i]] for name in GERMAN)
@@ -95,7 +94,7 @@ def train(model, data, epochs, rate, optimizer=None):
 
 
 def recall(model, data):
-    """Of the right caption among the 10 most similar of those that differ."""
+    """Of the right caption among the 5 most similar of those that differ."""
     images, captions = data
     different, index = np.unique(captions, return_inverse=True)
     weights = kc.evaluation.zero_shot_weights(
@@ -106,7 +105,7 @@ def recall(model, data):
     embeddings = model.predict({"images": images}, verbose=0)
     scores = embeddings["image_embeddings"] @ weights
     own = scores[np.arange(len(index)), index]
-    return float(np.mean((scores > own[:, None]).sum(axis=1) < 10))
+    return float(np.mean((scores > own[:, None]).sum(axis=1) < 5))
 
 
 def plain(model, rate=1e-3):
@@ -172,7 +171,7 @@ for seed in range(args.seeds):
         rows[name].append((recall(model, test_new), recall(model, test_old)))
         print(f"seed {seed}, {name}: {rows[name][-1]}", flush=True)
 
-table = ["| | R@10, new | R@10, old |", "|---|---|---|"]
+table = ["| | R@5, new | R@5, old |", "|---|---|---|"]
 for name, scores in rows.items():
     cells = [
         f"{100 * np.mean(each):.1f} ± {100 * np.std(each):.1f}"

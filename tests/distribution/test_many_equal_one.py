@@ -33,11 +33,10 @@ def test_the_run_trains(on_one_device):
     assert on_one_device["simclr/log/loss"].std() > 0.01
 
 
-WORKERS = "MultiWorkerMirroredStrategy, 2 workers"
 # More of the same in one process, more processes than cores, and workers of
 # TensorFlow, which take a minute a method.
 SLOW = {
-    WORKERS,
+    "MultiWorkerMirroredStrategy, 2 workers",
     "MirroredStrategy, 4 replicas",
     "DataParallel, 2 processes x 2 devices",
     "ModelParallel, 4 x 2 devices",
@@ -49,8 +48,6 @@ CASES = [
     pytest.param(setup, METHODS, marks=[pytest.mark.slow] * (setup in SLOW))
     for setup in SETUPS[BACKEND]
 ]
-if WORKERS in SETUPS[BACKEND]:
-    CASES.append((WORKERS, ["simclr"]))
 
 
 @pytest.mark.parametrize("setup, methods", CASES)
