@@ -6,6 +6,10 @@ RUN := $(VENV)/bin/python
 BACKENDS := tensorflow jax torch
 JOBS ?= 2
 
+# Tests start hundreds of processes: without bytecode, each compiles Keras and
+# its backend again, which takes longer than most tests.
+export PYTHONDONTWRITEBYTECODE :=
+
 # The tests have XLA compile small programs again and again, and run them once.
 XLA_QUICKLY := JAX_COMPILATION_CACHE_DIR=$(CURDIR)/build/jax \
   JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
