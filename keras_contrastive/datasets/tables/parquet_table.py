@@ -54,9 +54,10 @@ class ParquetTable(Table):
         self.folder = Path(os.path.commonpath(folders))
         self.files = [_open(parquet, path) for path in paths]
         self.columns = _common_columns(self.files)
-        self._choose(self.columns)
+        self.choose(self.columns)
 
-    def _choose(self, columns):
+    def choose(self, columns: list) -> None:
+        """Reads only these columns from now on."""
         self.columns = columns
         groups = [
             (file, group)
@@ -84,7 +85,7 @@ class ParquetTable(Table):
     def select(self, columns: list[Hashable]) -> Table:
         selected = object.__new__(ParquetTable)
         selected.__dict__.update(self.__dict__)
-        selected._choose(columns)
+        selected.choose(columns)
         return selected
 
     def row(self, index: int) -> Mapping[Hashable, Any]:
