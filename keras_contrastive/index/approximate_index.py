@@ -16,10 +16,14 @@ class ApproximateIndex:
 
     Example:
 
-    ```text
-    graph = index.approximate("faiss")
-    print(graph.recall(queries, k=10))  # fraction of the exact neighbors
-    print(graph.search(queries, k=10).ids)
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    rows = np.random.default_rng(0).standard_normal((500, 16))
+    graph = kc.index.EmbeddingIndex(rows).approximate("faiss")
+    print(graph.recall(rows[:20], k=10))  # fraction of the exact neighbors
+    print(graph.search(rows[0], k=3).ids)
     ```
     """
 
