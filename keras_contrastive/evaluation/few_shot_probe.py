@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from keras.utils import Progbar
 
-from keras_contrastive.evaluation.linear_probe import check_probe_data
-from keras_contrastive.evaluation.linear_probe import feature_statistics
-from keras_contrastive.evaluation.linear_probe import probe_scores
-from keras_contrastive.evaluation.linear_probe import solve_probe
-from keras_contrastive.evaluation.linear_probe import standardized_inputs
+from keras_contrastive.evaluation.probe import check_probe_data
+from keras_contrastive.evaluation.probe import feature_statistics
+from keras_contrastive.evaluation.probe import probe_scores
+from keras_contrastive.evaluation.probe import solve_probe
+from keras_contrastive.evaluation.probe import standardized_inputs
 from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_positive_int
 

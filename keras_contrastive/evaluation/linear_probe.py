@@ -2,24 +2,20 @@
 
 import math
 from typing import Any
-from typing import NamedTuple
 
 import numpy as np
 from keras.utils import Progbar
 
-from keras_contrastive.evaluation.checks import as_features
-from keras_contrastive.evaluation.checks import as_labels
-from keras_contrastive.evaluation.checks import check_same_width
-from keras_contrastive.evaluation.softmax_regression import (
-    solve_softmax_regression,
-)
+from keras_contrastive.evaluation.probe import check_probe_data
+from keras_contrastive.evaluation.probe import feature_statistics
+from keras_contrastive.evaluation.probe import loss_and_gradient_of_rows
+from keras_contrastive.evaluation.probe import probe_scores
+from keras_contrastive.evaluation.probe import solve_probe
+from keras_contrastive.evaluation.probe import standardized_inputs
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
 MOMENTUM = 0.9
-# Number of rows whose logits and gradient are computed at once, in the cache.
-BLOCK = 4096
-STATISTICS_ROWS = 128
 
 
 def linear_probe(
@@ -149,81 +145,12 @@ def linear_probe(
     return probe_scores(test_inputs @ weights, data.test_index)
 
 
-class ProbeData(NamedTuple):
-    """Checked features and labels of a probe.
-
-    Attributes:
-        train_features, test_features: Float32 arrays `(rows, dim)`.
-        train_index, test_index: Int arrays `(rows,)`, positions in `classes`.
-        classes: Sorted array of the labels of the training set.
-    """
-
-    train_features: np.ndarray
-    train_index: np.ndarray
-    test_features: np.ndarray
-    test_index: np.ndarray
-    classes: np.ndarray
-
-
-def check_probe_data(
-    train_features: Any,
-    train_labels: Any,
-    test_features: Any,
-    test_labels: Any,
-) -> ProbeData:
-    """Converts what `linear_probe` takes, or raises a `ValueError`."""
-    train_features = as_features(train_features, "train_features")
-    test_features = as_features(test_features, "test_features")
-    check_same_width(train_features, test_features)
-    train_labels = as_labels(train_labels, "train_labels", len(train_features))
-    test_labels = as_labels(test_labels, "test_labels", len(test_features))
-    unseen = np.setdiff1d(test_labels, train_labels)
-    if len(unseen):
-        raise ValueError(
-            "`test_labels` must hold classes that `train_labels` has too. "
-            f"Received {len(unseen)} others, such as {unseen[0]!r}."
-        )
-    classes, train_index = np.unique(train_labels, return_inverse=True)
-    test_index = np.searchsorted(classes, test_labels)
-    return ProbeData(
-        train_features, train_index, test_features, test_index, classes
-    )
-
-
 def check_solver(solver: str) -> None:
     """Raises unless `linear_probe` knows the solver."""
     if solver not in ("sgd", "lbfgs"):
         raise ValueError(
             f"`solver` must be 'sgd' or 'lbfgs'. Received: solver={solver!r}"
         )
-
-
-def feature_statistics(features: np.ndarray) -> tuple:
-    """Returns the mean and the standard deviation of each feature."""
-    # In blocks that stay in the cache as float64. Relative to the first row,
-    # since the sum of squares of large features would lose their deviations.
-    total, squares = np.zeros((2, features.shape[1]))
-    for start in range(0, len(features), STATISTICS_ROWS):
-        rows = features[start : start + STATISTICS_ROWS].astype("float64")
-        rows -= features[0]
-        total += rows.sum(axis=0)
-        squares += np.einsum("rd,rd->d", rows, rows)
-    offset = total / len(features)
-    variance = np.maximum(squares / len(features) - offset**2, 0.0)
-    mean = (features[0] + offset).astype("float32")
-    scale = np.sqrt(variance).astype("float32")
-    # A constant feature holds rounding noise only, which must not be amplified.
-    is_constant = scale <= 1e-6 * np.abs(mean)
-    return mean, np.where(is_constant, np.float32(1.0), scale)
-
-
-def standardized_inputs(features: np.ndarray, mean: Any, scale: Any) -> Any:
-    """Standardizes, and appends a column of ones for the bias."""
-    inputs = np.ones((len(features), features.shape[1] + 1), "float32")
-    standardized = inputs[:, :-1]
-    np.subtract(features, mean, out=standardized)
-    standardized /= scale
-    return inputs
 
 
 def _train(
@@ -249,7 +176,7 @@ def _train(
         epoch_loss = 0.0
         for start in starts:
             rows = order[start : start + batch_size]
-            loss, gradient = _loss_and_gradient(
+            loss, gradient = loss_and_gradient_of_rows(
                 weights, inputs[rows], class_index[rows]
             )
             decay = 0.5 * (1.0 + math.cos(math.pi * step / num_steps))
@@ -260,79 +187,3 @@ def _train(
             step += 1
         progress.update(epoch + 1, [("loss", epoch_loss / len(inputs))])
     return weights
-
-
-def solve_probe(
-    inputs: np.ndarray,
-    class_index: np.ndarray,
-    num_classes: int,
-    max_passes: int,
-    progress: Progbar | None = None,
-) -> np.ndarray:
-    """Minimizes the penalized cross-entropy; returns the weights."""
-    passes = 0
-
-    def report(count, loss):
-        nonlocal passes
-        passes = count
-        if progress:
-            progress.update(passes, [("loss", loss)], finalize=False)
-
-    def loss_and_gradient(weights):
-        loss, gradient = 0.0, np.zeros(weights.shape)
-        for start in range(0, len(inputs), BLOCK):
-            block = slice(start, start + BLOCK)
-            share = len(inputs[block]) / len(inputs)
-            of_block = _loss_and_gradient(
-                weights, inputs[block], class_index[block]
-            )
-            loss += share * of_block[0]
-            gradient += share * of_block[1]
-        return loss, gradient
-
-    weights = solve_softmax_regression(
-        loss_and_gradient,
-        inputs,
-        num_classes,
-        1.0 / len(inputs),
-        max_passes,
-        report,
-    )
-    if progress:
-        progress.update(passes, finalize=True)
-    return weights
-
-
-def _log_softmax(logits):
-    logits = logits - logits.max(axis=-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-
-
-def _loss_and_gradient(weights, inputs, class_index):
-    """Returns the mean cross-entropy and its gradient in `weights`."""
-    # Classes first: NumPy sums over few classes faster along the first axis.
-    logits = weights.T @ inputs.T
-    logits -= logits.max(axis=0)
-    probability = np.exp(logits)
-    total = probability.sum(axis=0)
-    rows = np.arange(len(inputs))
-    loss = np.mean(np.log(total) - logits[class_index, rows])
-    probability /= total
-    probability[class_index, rows] -= 1.0
-    gradient = (probability @ inputs).T
-    return float(loss), gradient / np.float32(len(inputs))
-
-
-def probe_scores(
-    logits: np.ndarray, class_index: np.ndarray
-) -> dict[str, float]:
-    """Accuracies and mean cross-entropy of logits `(rows, classes)`."""
-    rows = np.arange(len(logits))
-    own = logits[rows, class_index][:, None]
-    # The rank of the correct class; ties count against it.
-    rank = (logits >= own).sum(axis=1) - 1
-    scores = {"accuracy": float((rank < 1).mean())}
-    if logits.shape[1] > 5:
-        scores["top5_accuracy"] = float((rank < 5).mean())
-    scores["loss"] = float(-_log_softmax(logits)[rows, class_index].mean())
-    return scores

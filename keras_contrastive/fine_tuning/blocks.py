@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_contrastive.fine_tuning.own_weights import freeze
 from keras_contrastive.fine_tuning.own_weights import own_weights
 from keras_contrastive.fine_tuning.own_weights import path_of
 from keras_contrastive.trainer.keras_internals import all_layers
@@ -78,8 +79,8 @@ def freeze_blocks(encoder: keras.Layer, num_blocks: int) -> None:
 
     Args:
         encoder: A built model or layer.
-        num_blocks: Int, number of groups of `blocks(encoder)`, of which the
-            first is usually the embedding or stem; less than all of them.
+        num_blocks: Int, number of groups of `blocks(encoder)`, less than all.
+            The first group is usually the embedding or the stem.
 
     Raises:
         ValueError: If there are not more blocks than that.
@@ -104,11 +105,7 @@ def freeze_blocks(encoder: keras.Layer, num_blocks: int) -> None:
         )
     for group in groups[:num_blocks]:
         for layer in group:
-            if len(all_layers(layer)) == 1:
-                layer.trainable = False
-            else:
-                for variable in own_weights(layer):
-                    variable.trainable = False
+            freeze(layer)
 
 
 def _block_name(layer: Any) -> str | None:

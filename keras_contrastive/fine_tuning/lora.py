@@ -5,6 +5,7 @@ import re
 import keras
 from keras import ops
 
+from keras_contrastive.fine_tuning.own_weights import freeze
 from keras_contrastive.fine_tuning.own_weights import own_weights
 from keras_contrastive.fine_tuning.own_weights import path_of
 from keras_contrastive.trainer.keras_internals import all_layers
@@ -32,14 +33,15 @@ def enable_lora(
     optimizer's state and the gradients are those of the adapters alone.
 
     The adapters are Keras' own (`layer.enable_lora`). Call this before
-    `compile`. To adapt one tower of a `CLIPModel` and train its projection,
-    pass the encoder: `enable_lora(model.text_encoder)`.
+    `compile`; a model that was frozen trains its adapters. To adapt one tower
+    of a `CLIPModel` and train its projection, pass the encoder:
+    `enable_lora(model.text_encoder)`.
 
     **Saving.** `merge_lora` adds the adapters to the kernels, which then cost
     nothing; do it before `save` or `save_checkpoint`. Keras' files never hold
     adapters: `model.save` writes merged kernels, and `load_model` gives
-    adapters whose A and B are zero, which do not train. Call `enable_lora` on
-    the loaded model: it starts them anew. `callbacks.Checkpoint` saves and
+    adapters whose A and B are zero, which do not train. `enable_lora` on the
+    loaded model replaces them by new ones. `callbacks.Checkpoint` saves and
     resumes the adapters themselves.
 
     Args:
@@ -91,16 +93,15 @@ def enable_lora(
             _check_is_merged(layer)
         for layer in trained:
             remove_adapter(layer)
+    # In a layer that was frozen, adapters would never train.
+    model.trainable = True
     for layer in all_layers(model):
         if layer in chosen:
             layer.enable_lora(rank, lora_alpha=alpha)
-            for variable in own_weights(layer):
-                variable.trainable = "lora_" in variable.name
-        elif len(all_layers(layer)) == 1:
-            layer.trainable = False  # with batch statistics
+            for weight in own_weights(layer):
+                weight.trainable = "lora_" in weight.name
         else:
-            for variable in own_weights(layer):
-                variable.trainable = False
+            freeze(layer)
     return chosen
 
 
@@ -109,7 +110,7 @@ def merge_lora(model: keras.Layer) -> list[keras.Layer]:
 
     The model then computes the same, up to rounding, with the variables that
     it had before `enable_lora`, all frozen: `model.trainable = True` makes them
-    trainable again. Compile it anew before more training.
+    trainable again. Call `compile` again before more training.
 
     Args:
         model: A model or layer.

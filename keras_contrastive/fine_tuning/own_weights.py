@@ -18,6 +18,17 @@ def own_weights(layer: keras.Layer) -> list[Any]:
     return [each for each in layer.weights if id(each) not in nested]
 
 
+def freeze(layer: keras.Layer) -> None:
+    """Freezes the weights that the layer holds itself, and batch statistics.
+
+    A layer with sublayers stays trainable, as they may be.
+    """
+    if len(all_layers(layer)) == 1:
+        layer.trainable = False
+    for weight in own_weights(layer):
+        weight.trainable = False
+
+
 def path_of(layer: keras.Layer) -> str:
     """The path of a layer that has weights of its own.
 

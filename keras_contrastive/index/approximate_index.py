@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_contrastive.index.exact_search import exact_search
 from keras_contrastive.index.search_results import SearchResults
 
 
@@ -41,8 +42,8 @@ class ApproximateIndex:
                 f"Approximate search by {library} needs `pip install {package}`"
             ) from error
         self._index = index
-        self._ids = index.ids
-        self._find = _LIBRARIES[library](module, index.embeddings, **options)
+        self._ids, self._rows = index.ids, index.embeddings
+        self._find = _LIBRARIES[library](module, self._rows, **options)
 
     def search(self, queries: Any, k: int = 10) -> SearchResults:
         """Finds rows that are similar to each query, see `EmbeddingIndex`.
@@ -56,12 +57,16 @@ class ApproximateIndex:
         """
         rows, is_single, k = self._index.check_query(queries, k, len(self._ids))
         similarity, number = self._find(rows, k)
-        results = SearchResults(self._ids[number], similarity)
-        return (
-            SearchResults(*(each[0] for each in results))
-            if (is_single)
-            else results
-        )
+        # A graph may have too few links to reach k rows.
+        short = (number < 0).any(axis=1)
+        if short.any():
+            similarity[short], number[short] = exact_search(
+                rows[short], self._rows, k
+            )
+        ids = self._ids[number]
+        if is_single:
+            return SearchResults(ids[0], similarity[0])
+        return SearchResults(ids, similarity)
 
     def recall(self, queries: Any, k: int = 10) -> float:
         """The fraction of the exact `k` nearest rows that the search finds.
@@ -100,11 +105,14 @@ def _usearch(usearch, rows, neighbors=32, effort=128):
     graph.add(np.arange(len(rows)), np.ascontiguousarray(rows))
 
     def find(queries, k):
-        found = graph.search(queries, k)
-        shape = len(queries), k
-        keys = np.asarray(found.keys).reshape(shape).astype("int64")
-        # Its distance is 1 - the inner product.
-        return 1 - np.asarray(found.distances).reshape(shape), keys
+        similarity = np.zeros((len(queries), k), "float32")
+        number = np.full((len(queries), k), -1)
+        for row, query in enumerate(queries):
+            found = graph.search(query, k)
+            # Its distance is 1 - the inner product.
+            similarity[row, : len(found)] = 1 - found.distances
+            number[row, : len(found)] = found.keys
+        return similarity, number
 
     return find
 
@@ -116,7 +124,11 @@ def _hnswlib(hnswlib, rows, neighbors=32, effort=128):
 
     def find(queries, k):
         graph.set_ef(max(effort, k))
-        number, distance = graph.knn_query(queries, k)
+        try:
+            number, distance = graph.knn_query(queries, k)
+        except RuntimeError:  # it found fewer
+            shape = len(queries), k
+            return np.zeros(shape, "float32"), np.full(shape, -1)
         return 1 - distance, number.astype("int64")
 
     return find

@@ -14,11 +14,15 @@ from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import normalize_rows
 from keras_contrastive.evaluation.extract_features import extract_features
 from keras_contrastive.index.approximate_index import ApproximateIndex
+from keras_contrastive.index.columns import check_column
+from keras_contrastive.index.columns import join_columns
+from keras_contrastive.index.columns import kept_rows
+from keras_contrastive.index.columns import new_ids
 from keras_contrastive.index.exact_search import exact_search
 from keras_contrastive.index.image_tower import image_tower
 from keras_contrastive.index.index_files import read_arrays
 from keras_contrastive.index.index_files import write_arrays
-from keras_contrastive.index.near_duplicates import near_duplicates
+from keras_contrastive.index.near_duplicates import similar_groups
 from keras_contrastive.index.search_results import SearchResults
 from keras_contrastive.validation import check_positive_int
 
@@ -152,7 +156,7 @@ class EmbeddingIndex:
                 f"`embeddings` must have {self.embeddings.shape[1]} columns, "
                 f"as the index. Received: shape {rows.shape}"
             )
-        ids = self._new_ids(ids, len(rows))
+        ids = new_ids(ids, len(rows), self.ids)
         metadata = dict(metadata or {})
         if len(self) and set(metadata) != set(self.metadata):
             raise ValueError(
@@ -160,14 +164,14 @@ class EmbeddingIndex:
                 f"{sorted(self.metadata)}. Received: {sorted(metadata)}"
             )
         columns = {
-            name: _column(name, column, len(rows))
+            name: check_column(name, column, len(rows))
             for name, column in metadata.items()
         }
         if len(self):
             rows = np.concatenate([self.embeddings, rows])
             ids = np.concatenate([self.ids, ids])
             columns = {
-                name: _joined(name, self.metadata[name], column)
+                name: join_columns(name, self.metadata[name], column)
                 for name, column in columns.items()
             }
         self.embeddings, self.ids, self.metadata = rows, ids, columns
@@ -224,7 +228,11 @@ class EmbeddingIndex:
             ValueError: If the queries do not fit the rows, the index is empty,
                 or `where` names a column that is not there or fits no row.
         """
-        is_kept = None if where is None else self._kept(where)
+        is_kept = (
+            None
+            if where is None
+            else kept_rows(where, self.metadata, len(self))
+        )
         count = len(self) if is_kept is None else int(is_kept.sum())
         rows, is_single, k = self.check_query(queries, k, count)
         similarity, number = exact_search(rows, self.embeddings, k, is_kept)
@@ -266,7 +274,7 @@ class EmbeddingIndex:
         """
         if not len(self):
             return []
-        groups = near_duplicates(self.embeddings, threshold, verbose)
+        groups = similar_groups(self.embeddings, threshold, verbose)
         return [self.ids[group].tolist() for group in groups]
 
     def save(self, path: str | os.PathLike) -> None:
@@ -327,79 +335,3 @@ class EmbeddingIndex:
                 f"the index. Received: shape {queries.shape}"
             )
         return normalize_rows(rows), is_single, k
-
-    def _kept(self, where):
-        if callable(where):
-            kept = np.asarray(where(dict(self.metadata)))
-            if kept.shape != (len(self),) or kept.dtype != bool:
-                raise ValueError(
-                    f"`where` must return {len(self)} booleans, one for each "
-                    f"row. Received: {kept.dtype} of shape {kept.shape}"
-                )
-            return kept
-        unknown = set(where) - set(self.metadata)
-        if unknown:
-            raise ValueError(
-                f"`where` must name columns of {sorted(self.metadata)}. "
-                f"Received: {sorted(unknown)}"
-            )
-        kept = np.ones(len(self), bool)
-        for name, values in where.items():
-            kept &= np.isin(self.metadata[name], values)
-        return kept
-
-    def _new_ids(self, ids, count):
-        if ids is None:
-            if self.ids.dtype.kind not in "iu":
-                raise ValueError(
-                    "`ids` must be given, since those of the index are "
-                    "strings. Received: ids=None"
-                )
-            first = self.ids.max(initial=-1) + 1
-            return np.arange(first, first + count, dtype="int64")
-        ids = np.asarray(
-            [
-                os.fspath(each) if isinstance(each, os.PathLike) else each
-                for each in ids
-            ]
-        )
-        if ids.shape != (count,) or ids.dtype.kind not in "iuU":
-            raise ValueError(
-                f"`ids` must be {count} strings or ints, one for each row. "
-                f"Received: {ids.dtype} of shape {ids.shape}"
-            )
-        if len(self) and (ids.dtype.kind == "U") != (
-            self.ids.dtype.kind == "U"
-        ):
-            raise ValueError(
-                "`ids` must be of one kind, strings or ints. Received: "
-                f"{ids.dtype} for an index of {self.ids.dtype}"
-            )
-        unique, counts = np.unique(ids, return_counts=True)
-        again = [*unique[counts > 1], *ids[np.isin(ids, self.ids)]]
-        if again:
-            raise ValueError(
-                "`ids` must be different from each other and from those of the "
-                f"index. Received twice: {np.array(again).tolist()[:5]}"
-            )
-        return ids
-
-
-def _column(name, column, count):
-    values = np.asarray(column)
-    if values.shape != (count,) or values.dtype.kind not in "biufU":
-        raise ValueError(
-            f"`metadata[{name!r}]` must be {count} strings, numbers or "
-            f"booleans, one for each row. Received: {values.dtype} of shape "
-            f"{values.shape}"
-        )
-    return values
-
-
-def _joined(name, old, new):
-    if (old.dtype.kind == "U") != (new.dtype.kind == "U"):
-        raise ValueError(
-            f"`metadata[{name!r}]` must be of the kind of {old.dtype}, as in "
-            f"the index. Received: {new.dtype}"
-        )
-    return np.concatenate([old, new])

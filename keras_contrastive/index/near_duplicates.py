@@ -19,8 +19,8 @@ def near_duplicates(
     """Groups the rows whose cosine similarity reaches a threshold.
 
     Rows are in one group if a chain of similar pairs connects them. All pairs
-    are compared, block by block: `n**2 * dim` multiplications, and memory for
-    1,024 rows of similarities.
+    are compared, block by block: `n**2 * dim / 2` multiplications, and memory
+    for 1,024 x 1,024 similarities.
 
     What a similarity of 0.95 means depends on the encoder: look at the pairs
     around the threshold. For exact copies of files, compare the files.
@@ -49,8 +49,15 @@ def near_duplicates(
     print(kc.index.near_duplicates(embeddings))  # [[1, 4]]
     ```
     """
-    check_interval("threshold", (threshold, 1.0), -1.0, 1.0)
     rows = normalize_rows(as_features(embeddings, "embeddings"))
+    return similar_groups(rows, threshold, verbose)
+
+
+def similar_groups(
+    rows: np.ndarray, threshold: float, verbose: bool
+) -> list[list[int]]:
+    """`near_duplicates` of rows of norm 1, which may be a mapped file."""
+    check_interval("threshold", (threshold, 1.0), -1.0, 1.0)
     progress = Progbar(
         len(rows),
         verbose=int(verbose and len(rows) >= PROGRESS_BAR_FROM),
@@ -67,10 +74,13 @@ def near_duplicates(
     for start in range(0, len(rows), ROWS):
         block = rows[start : start + ROWS]
         # Later rows only: the others have been compared with these.
-        similar = block @ rows[start:].T >= threshold
-        for first, second in zip(*np.nonzero(np.triu(similar, 1)), strict=True):
-            a, b = sorted((root(start + first), root(start + second)))
-            parent[b] = a
+        for later in range(start, len(rows), ROWS):
+            similar = block @ rows[later : later + ROWS].T >= threshold
+            if later == start:
+                similar = np.triu(similar, 1)
+            for first, second in zip(*np.nonzero(similar), strict=True):
+                a, b = sorted((root(start + first), root(later + second)))
+                parent[b] = a
         progress.update(start + len(block))
     groups = {}
     for row in range(len(rows)):

@@ -95,6 +95,14 @@ class MultiRateAdamW(keras.optimizers.AdamW):
                     f"the path of a variable. Received: {pattern!r} for "
                     f"{sorted({v.path for v in variables})[:5]}"
                 )
+        known = {id(variable) for variable in variables}
+        chosen = {id(variable()) for variable, _ in self._chosen}
+        if chosen and not chosen & known:
+            raise ValueError(
+                "`multiply_rate` must be called with variables that are "
+                f"trained. Received: {len(chosen)} variables, all of another "
+                "model, or frozen"
+            )
         # Decided here, on Keras variables: `update_step` receives TensorFlow's
         # own, which have no path.
         if self.factors is None:

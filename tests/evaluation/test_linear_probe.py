@@ -7,10 +7,10 @@ from sklearn.linear_model import LogisticRegression
 
 from keras_contrastive.evaluation import linear_probe
 from keras_contrastive.evaluation import softmax_regression
-from keras_contrastive.evaluation.linear_probe import _log_softmax
-from keras_contrastive.evaluation.linear_probe import _loss_and_gradient
-from keras_contrastive.evaluation.linear_probe import feature_statistics
-from keras_contrastive.evaluation.linear_probe import probe_scores
+from keras_contrastive.evaluation.probe import _log_softmax
+from keras_contrastive.evaluation.probe import feature_statistics
+from keras_contrastive.evaluation.probe import loss_and_gradient_of_rows
+from keras_contrastive.evaluation.probe import probe_scores
 from tests.oracles import numeric_gradient
 
 
@@ -80,12 +80,12 @@ def test_lbfgs_finds_the_optimum(kind, tolerance, rtol, rng, monkeypatch):
 
 
 def test_lbfgs_takes_no_more_passes_than_epochs(rng, monkeypatch, capsys):
-    module = sys.modules["keras_contrastive.evaluation.linear_probe"]
+    module = sys.modules["keras_contrastive.evaluation.probe"]
     calls = []
     monkeypatch.setattr(
         module,
-        "_loss_and_gradient",
-        lambda *args: calls.append(1) or _loss_and_gradient(*args),
+        "loss_and_gradient_of_rows",
+        lambda *args: calls.append(1) or loss_and_gradient_of_rows(*args),
     )
     features, labels = overlapping_gaussians(rng, 500)
     args = features, labels, features, labels
@@ -101,7 +101,7 @@ def test_blocks_do_not_change_the_optimum(rng, monkeypatch):
     features, labels = overlapping_gaussians(rng, 500)
     args = features, labels, features, labels
     whole = linear_probe(*args, solver="lbfgs", verbose=0)
-    module = sys.modules["keras_contrastive.evaluation.linear_probe"]
+    module = sys.modules["keras_contrastive.evaluation.probe"]
     monkeypatch.setattr(module, "BLOCK", 7)  # the last one is smaller
     blocks = linear_probe(*args, solver="lbfgs", verbose=0)
     np.testing.assert_allclose(blocks["loss"], whole["loss"], rtol=1e-4)
@@ -111,7 +111,7 @@ def test_gradient(rng):
     inputs = rng.standard_normal((7, 4))
     class_index = rng.integers(0, 3, 7)
     weights = rng.standard_normal((4, 3))
-    loss, gradient = _loss_and_gradient(weights, inputs, class_index)
+    loss, gradient = loss_and_gradient_of_rows(weights, inputs, class_index)
     logits = inputs @ weights
     oracle = [
         np.log(np.exp(row).sum()) - row[c]
@@ -119,7 +119,7 @@ def test_gradient(rng):
     ]
     np.testing.assert_allclose(loss, np.mean(oracle))
     numeric = numeric_gradient(
-        lambda w: _loss_and_gradient(w, inputs, class_index)[0], weights
+        lambda w: loss_and_gradient_of_rows(w, inputs, class_index)[0], weights
     )
     np.testing.assert_allclose(gradient, numeric, atol=1e-6)
 

@@ -142,6 +142,10 @@ def test_errors():
     optimizer.build(encoder.trainable_variables)
     with pytest.raises(ValueError, match="before `compile`"):
         layer_decay(optimizer, encoder)
+    optimizer = MultiRateAdamW()
+    layer_decay(optimizer, vision_transformer())
+    with pytest.raises(ValueError, match="must be called with variables that"):
+        optimizer.build(encoder.trainable_variables)
     optimizer = MultiRateAdamW(factors=[1.0])
     with pytest.raises(ValueError, match="`factors` must hold one for each of"):
         optimizer.build(encoder.trainable_variables)

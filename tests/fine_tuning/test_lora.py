@@ -173,6 +173,16 @@ def test_convolutions_and_batch_statistics(rng):
     np.testing.assert_allclose(training, inference, rtol=1e-5)
 
 
+def test_adapters_of_a_frozen_encoder_train():
+    encoder = vision_transformer()
+    encoder.trainable = False
+    enable_lora(encoder, 2, layers="block1/qkv")
+    assert names(encoder.trainable_variables) == {
+        "block1/qkv/lora_kernel_a",
+        "block1/qkv/lora_kernel_b",
+    }
+
+
 def test_errors():
     encoder = vision_transformer()
     with pytest.raises(ValueError, match="`rank` must be a positive integer"):

@@ -183,7 +183,11 @@ def test_near_duplicates(rng, monkeypatch):
         near_duplicates(rows, 1.5)
 
 
-@pytest.mark.parametrize("library", ["faiss", "usearch", "hnswlib"])
+@pytest.mark.parametrize(
+    "library",
+    # hnswlib has no wheels, and the gate no compiler to count on.
+    ["faiss", "usearch", "hnswlib"],
+)
 def test_approximate(rng, library):
     pytest.importorskip(library)
     rows = rng.standard_normal((2000, 16))
@@ -198,6 +202,10 @@ def test_approximate(rng, library):
     )
     with pytest.raises(ValueError, match="`queries` must have 16 columns"):
         graph.search(rows[:, :5])
+    # More rows than the graph connects.
+    few = EmbeddingIndex(np.repeat(rows[:3], 100, axis=0))
+    found = few.approximate(library, neighbors=2, effort=4).search(rows[0], 300)
+    assert sorted(found.ids.tolist()) == list(range(300))
 
 
 def test_errors(rows):

@@ -79,8 +79,8 @@ class RandomGaussianNoise(RandomImageLayer):
         Returns:
             Dict of tensors: `"apply"`, boolean of shape `(batch,)`;
             `"stddev"`, float32 of shape `(batch,)`, as a fraction of the range
-            of values; `"key"`, int32 of shape `(batch, 2)`, of which the noise
-            is a function.
+            of values; `"key"`, int32 of shape `(batch, 2)`, which determines
+            the noise.
         """
         draws = self.draw(images, 4, seed)
         low, high = self.stddev

@@ -1,0 +1,115 @@
+"""The ids and the columns of metadata of an index."""
+
+import os
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def new_ids(
+    ids: Sequence | None, count: int, existing: np.ndarray
+) -> np.ndarray:
+    """Ids of new rows as an array.
+
+    Args:
+        ids: Sequence of `count` strings, paths or ints; `None` for the ints
+            after the largest one.
+        count: Int, number of new rows.
+        existing: Array of the ids that the index has.
+
+    Raises:
+        ValueError: If they do not fit the rows, or occur twice.
+    """
+    if ids is None:
+        if existing.dtype.kind not in "iu":
+            raise ValueError(
+                "`ids` must be given, since those of the index are strings. "
+                "Received: ids=None"
+            )
+        first = existing.max(initial=-1) + 1
+        return np.arange(first, first + count, dtype="int64")
+    given = np.asarray(
+        [
+            os.fspath(each) if isinstance(each, os.PathLike) else each
+            for each in ids
+        ]
+    )
+    if given.shape != (count,) or given.dtype.kind not in "iuU":
+        raise ValueError(
+            f"`ids` must be {count} strings or ints, one for each row. "
+            f"Received: {given.dtype} of shape {given.shape}"
+        )
+    if len(existing) and _is_text(given) != _is_text(existing):
+        raise ValueError(
+            "`ids` must be of one kind, strings or ints. Received: "
+            f"{given.dtype} for an index of {existing.dtype}"
+        )
+    unique, counts = np.unique(given, return_counts=True)
+    again = [*unique[counts > 1], *given[np.isin(given, existing)]]
+    if again:
+        raise ValueError(
+            "`ids` must be different from each other and from those of the "
+            f"index. Received twice: {np.array(again).tolist()[:5]}"
+        )
+    return given
+
+
+def check_column(name: str, column: Sequence, count: int) -> np.ndarray:
+    """A column of metadata as an array of `count` values, or raises."""
+    values = np.asarray(column)
+    if values.shape != (count,) or values.dtype.kind not in "biufU":
+        raise ValueError(
+            f"`metadata[{name!r}]` must be {count} strings, numbers or "
+            f"booleans, one for each row. Received: {values.dtype} of shape "
+            f"{values.shape}"
+        )
+    return values
+
+
+def join_columns(name: str, old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Both, one after the other; raises for numbers after strings."""
+    if _is_text(old) != _is_text(new):
+        raise ValueError(
+            f"`metadata[{name!r}]` must be of the kind of {old.dtype}, as in "
+            f"the index. Received: {new.dtype}"
+        )
+    return np.concatenate([old, new])
+
+
+def kept_rows(
+    where: Mapping[str, Any] | Callable,
+    metadata: Mapping[str, np.ndarray],
+    count: int,
+) -> np.ndarray:
+    """Booleans of shape `(count,)`: the rows that fit `where`.
+
+    Args:
+        where: See `EmbeddingIndex.search`.
+        metadata: Dict of the columns.
+        count: Int, number of rows.
+    """
+    if callable(where):
+        kept = np.asarray(where(dict(metadata)))
+        if kept.shape != (count,) or kept.dtype != bool:
+            raise ValueError(
+                f"`where` must return {count} booleans, one for each row. "
+                f"Received: {kept.dtype} of shape {kept.shape}"
+            )
+        return kept
+    unknown = set(where) - set(metadata)
+    if unknown:
+        raise ValueError(
+            f"`where` must name columns of {sorted(metadata)}. "
+            f"Received: {sorted(unknown)}"
+        )
+    kept = np.ones(count, bool)
+    for name, values in where.items():
+        kept &= np.isin(metadata[name], values)
+    return kept
+
+
+def _is_text(values):
+    return values.dtype.kind == "U"
