@@ -115,7 +115,7 @@ def plain(model, rate=1e-3):
 def locked_images(model):
     model.image_tower.trainable = False
     plain(model)
-    model.image_tower.trainable = True
+    kc.fine_tuning.unfreeze(model.image_tower)
 
 
 def adapters(model):
@@ -132,7 +132,7 @@ def frozen_blocks(model):
     kc.fine_tuning.freeze_blocks(model.image_encoder, 3)
     kc.fine_tuning.freeze_blocks(model.text_encoder, 2)
     plain(model)
-    model.trainable = True
+    kc.fine_tuning.unfreeze(model)
 
 
 def layer_decay(model):

@@ -7,6 +7,7 @@ from keras_contrastive.fine_tuning.interpolation import interpolation_curve
 from keras_contrastive.fine_tuning.layer_decay import layer_decay
 from keras_contrastive.fine_tuning.lora import enable_lora
 from keras_contrastive.fine_tuning.lora import merge_lora
+from keras_contrastive.fine_tuning.unfreeze import unfreeze
 
 __all__ = [
     "blocks",
@@ -16,4 +17,5 @@ __all__ = [
     "interpolation_curve",
     "layer_decay",
     "merge_lora",
+    "unfreeze",
 ]

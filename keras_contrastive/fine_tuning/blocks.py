@@ -75,7 +75,7 @@ def freeze_blocks(encoder: keras.Layer, num_blocks: int) -> None:
     """Freezes the first blocks of an encoder: weights and batch statistics.
 
     Layers of a frozen block have `trainable = False`. Call it before
-    `compile`. `encoder.trainable = True` undoes it.
+    `compile`. `unfreeze` undoes it.
 
     Args:
         encoder: A built model or layer.

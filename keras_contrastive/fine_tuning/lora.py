@@ -8,7 +8,9 @@ from keras import ops
 from keras_contrastive.fine_tuning.own_weights import freeze
 from keras_contrastive.fine_tuning.own_weights import own_weights
 from keras_contrastive.fine_tuning.own_weights import path_of
+from keras_contrastive.fine_tuning.unfreeze import unfreeze
 from keras_contrastive.trainer.keras_internals import all_layers
+from keras_contrastive.trainer.keras_internals import clear_functions
 from keras_contrastive.trainer.keras_internals import has_adapter
 from keras_contrastive.trainer.keras_internals import remove_adapter
 from keras_contrastive.validation import check_positive
@@ -94,7 +96,7 @@ def enable_lora(
         for layer in trained:
             remove_adapter(layer)
     # In a layer that was frozen, adapters would never train.
-    model.trainable = True
+    unfreeze(model)
     for layer in all_layers(model):
         if layer in chosen:
             layer.enable_lora(rank, lora_alpha=alpha)
@@ -102,6 +104,7 @@ def enable_lora(
                 weight.trainable = "lora_" in weight.name
         else:
             freeze(layer)
+    clear_functions(model)
     return chosen
 
 
@@ -109,8 +112,8 @@ def merge_lora(model: keras.Layer) -> list[keras.Layer]:
     """Adds the adapters of `enable_lora` to the kernels, and removes them.
 
     The model then computes the same, up to rounding, with the variables that
-    it had before `enable_lora`, all frozen: `model.trainable = True` makes them
-    trainable again. Call `compile` again before more training.
+    it had before `enable_lora`, all frozen: `unfreeze` makes them trainable
+    again. Call `compile` again before more training.
 
     Args:
         model: A model or layer.
@@ -137,6 +140,7 @@ def merge_lora(model: keras.Layer) -> list[keras.Layer]:
         remove_adapter(layer)
         for variable in own_weights(layer):
             variable.trainable = False
+    clear_functions(model)
     return adapted
 
 

@@ -174,10 +174,22 @@ def remove_adapter(layer: keras.Layer) -> None:
     getattr(layer, f"_{name}").assign(getattr(layer, name))
     layer._tracker.unlock()
     for part in (f"lora_{name}_a", f"lora_{name}_b"):
-        layer._untrack_variable(getattr(layer, part))
+        variable = getattr(layer, part)
+        # A function that TensorFlow traced before still adds their product.
+        variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
+        layer._untrack_variable(variable)
         delattr(layer, part)
     layer._tracker.lock()
     layer.lora_enabled, layer.lora_rank, layer.lora_alpha = False, None, None
+
+
+def clear_functions(model: keras.Layer) -> None:
+    """Has a model and those in it trace their steps again."""
+    for layer in all_layers(model):
+        if isinstance(layer, keras.Model):
+            layer.train_function = None
+            layer.test_function = None
+            layer.predict_function = None
 
 
 def seed_generators(layer: keras.Layer) -> list[Any]:

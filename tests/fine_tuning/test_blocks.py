@@ -8,6 +8,7 @@ import keras_contrastive as kc
 from keras_contrastive.fine_tuning import blocks
 from keras_contrastive.fine_tuning import freeze_blocks
 from keras_contrastive.fine_tuning import layer_decay
+from keras_contrastive.fine_tuning import unfreeze
 from keras_contrastive.fine_tuning.own_weights import path_of
 from keras_contrastive.optimizers import MultiRateAdamW
 
@@ -69,6 +70,7 @@ def test_blocks_of_keras_applications(name, count, first):
 
 def test_freezes_weights_and_batch_statistics(rng):
     encoder = kc.models.ResNet18(stem="cifar", width=8, input_shape=(8, 8, 3))
+    count = len(encoder.trainable_variables)
     freeze_blocks(encoder, 3)
     frozen = [
         w for g in blocks(encoder)[:3] for each in g for w in each.weights
@@ -83,6 +85,9 @@ def test_freezes_weights_and_batch_statistics(rng):
         np.testing.assert_array_equal(weight.numpy(), value)
     changed = encoder.get_layer("stage4_block2_2_conv").weights[0].numpy()
     assert (changed != later).any()
+    unfreeze(encoder)
+    assert all(layer.trainable for layer in encoder.layers)
+    assert len(encoder.trainable_variables) == count
 
 
 def test_rates_fall_toward_the_input(rng, tmp_path):

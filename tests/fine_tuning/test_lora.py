@@ -7,6 +7,7 @@ import pytest
 import keras_contrastive as kc
 from keras_contrastive.fine_tuning import enable_lora
 from keras_contrastive.fine_tuning import merge_lora
+from keras_contrastive.fine_tuning import unfreeze
 from keras_contrastive.fine_tuning.own_weights import path_of
 from keras_contrastive.trainer.keras_internals import all_layers
 from keras_contrastive.trainer.keras_internals import has_adapter
@@ -86,7 +87,7 @@ def test_the_kernel_is_w_plus_scaled_a_b(rng):
         encoder.predict(images, verbose=0), adapted, rtol=1e-4, atol=1e-5
     )
     assert not encoder.trainable_variables
-    encoder.trainable = True
+    unfreeze(encoder)
     assert names(encoder.trainable_variables) == trainable
     assert merge_lora(encoder) == []
 
@@ -173,9 +174,37 @@ def test_convolutions_and_batch_statistics(rng):
     np.testing.assert_allclose(training, inference, rtol=1e-5)
 
 
-def test_adapters_of_a_frozen_encoder_train():
+def test_traced_functions_know_the_adapters(rng):
+    """Steps traced before adapters came or went, of the model or around it."""
+    model, data = clip(), pairs(rng)
+    encoder = model.image_encoder
+
+    def outputs():
+        images = data["images"]
+        return [
+            model.predict(data, verbose=0)["image_embeddings"],
+            encoder.predict(images, verbose=0),
+            keras.ops.convert_to_numpy(encoder(images)),
+        ]
+
+    outputs()
+    for alpha in (2.0, 6.0):
+        (layer,) = enable_lora(encoder, 2, alpha, layers="block1/qkv")
+        model.compile(keras.optimizers.Adam(0.01))
+        b = layer.trainable_variables[1]
+        b.assign(rng.standard_normal(b.shape))
+        adapted = outputs()
+        np.testing.assert_allclose(adapted[1], adapted[2], atol=1e-5)
+        merge_lora(encoder)
+        for one, other in zip(outputs(), adapted, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_adapters_of_a_frozen_encoder_train(whole):
     encoder = vision_transformer()
-    encoder.trainable = False
+    for layer in [encoder] if whole else encoder.layers:
+        layer.trainable = False
     enable_lora(encoder, 2, layers="block1/qkv")
     assert names(encoder.trainable_variables) == {
         "block1/qkv/lora_kernel_a",
