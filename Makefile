@@ -147,6 +147,7 @@ package: $(VENV)/.dev
 	$(PYTHON) -m venv build/package
 	build/package/bin/pip install --quiet torch==2.13.0 dist/*.whl
 	cd build && KERAS_BACKEND=torch package/bin/python ../tests/smoke.py
+	build/package/bin/keras-contrastive --version
 	ls -l dist
 
 format: $(VENV)/.dev

@@ -1,4 +1,4 @@
-"""`python -m keras_contrastive`."""
+"""`python -m keras_contrastive`, or `keras-contrastive`."""
 
 from keras_contrastive.cli.main import main
 

@@ -1,19 +1,20 @@
 """Chooses the command line's backend, without importing Keras or a backend.
 
-`python -m keras_contrastive` imports the package, and with it Keras, before it
-runs a command. Keras must have a backend by then.
+Keras must have a backend before it is imported, and takes TensorFlow if it is
+not told.
 """
 
 import importlib
 import json
 import os
 import sys
-import traceback
 from pathlib import Path
+
+from keras_contrastive.command import program
 
 BACKENDS = ("tensorflow", "torch", "jax")
 ANOTHER = (
-    "To choose a backend: KERAS_BACKEND=jax python -m keras_contrastive ..., "
+    f"To choose a backend: KERAS_BACKEND=jax {program()} ..., "
     "or tensorflow, or torch."
 )
 INSTALL = """\
@@ -21,19 +22,6 @@ To install one:
   pip install 'keras_contrastive[torch]'
   pip install 'keras_contrastive[jax]'
   pip install 'keras_contrastive[tensorflow]'"""
-
-
-def is_command() -> bool:
-    """Whether the package is being imported by `python -m keras_contrastive`.
-
-    The standard library's `runpy` imports a package before it runs one of its
-    modules.
-    """
-    return any(
-        frame.f_globals.get("__name__") == "runpy"
-        and str(frame.f_locals.get("mod_name")).startswith("keras_contrastive.")
-        for frame, _ in traceback.walk_stack(None)
-    )
 
 
 def choose_backend() -> None:

@@ -8,12 +8,30 @@ import sys
 import keras
 import pytest
 
+import keras_contrastive as kc
 from keras_contrastive import command_backend as backend
+from keras_contrastive.command import is_command
 
 pytestmark = pytest.mark.one_backend
 
+CONSOLE_SCRIPT = """
+import sys
+from keras_contrastive.cli.main import main
+sys.exit(main())
+"""
 OURS = keras.backend.backend()
 OTHERS = [name for name in backend.BACKENDS if name != OURS]
+
+
+@pytest.fixture(params=["module", "console script"])
+def program(request, tmp_path):
+    """What Python runs: the module, or the script that pip would install."""
+    if request.param == "module":
+        return ["-m", "keras_contrastive"]
+    script = tmp_path / "bin" / "keras-contrastive"
+    script.parent.mkdir()
+    script.write_text(CONSOLE_SCRIPT)
+    return [str(script)]
 
 
 @pytest.fixture
@@ -61,7 +79,25 @@ def test_a_chosen_backend_is_never_replaced(without):
         without(chosen="numpy")
 
 
-def test_as_a_user_types_it(tmp_path):
+def test_arguments_need_no_keras(program, tmp_path):
+    (tmp_path / "keras.py").write_text("raise ImportError('is hidden')")
+    paths = [str(tmp_path), os.environ.get("PYTHONPATH", "")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    for arguments, expected in (
+        ("--version", f"keras_contrastive {kc.__version__}"),
+        ("train simclr --help", f"{program[-1][-17:]} train simclr [-h]"),
+    ):
+        out = subprocess.run(
+            [sys.executable, *program, *arguments.split()],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=env,
+        )
+        assert expected in out.stdout and not out.stderr
+
+
+def test_as_a_user_types_it(program, tmp_path):
     """With a TensorFlow that fails, and then with no backend at all."""
     env = {
         **os.environ,
@@ -77,7 +113,7 @@ def test_as_a_user_types_it(tmp_path):
 
     def run():
         return subprocess.run(
-            [sys.executable, "-m", "keras_contrastive", "--help"],
+            [sys.executable, *program, "report", "nothing"],
             capture_output=True,
             text=True,
             env=env,
@@ -87,7 +123,8 @@ def test_as_a_user_types_it(tmp_path):
         hide(name)
     if OURS != "tensorflow":  # which Keras takes without being told
         result = run()
-        assert result.returncode == 0 and "train simclr" in result.stdout
+        assert result.returncode == 1
+        assert "error: There is no finished run in nothing" in result.stderr
         assert f"Backend: {OURS}, since tensorflow cannot" in result.stderr
     hide(OURS)
     result = run()
@@ -98,4 +135,4 @@ def test_as_a_user_types_it(tmp_path):
 
 
 def test_a_program_that_imports_the_package_chooses_itself():
-    assert not backend.is_command()
+    assert not is_command()

@@ -1,5 +1,5 @@
-"""The command line: `python -m keras_contrastive --help`.
+"""The command line: `keras-contrastive --help`.
 
-Each command is a module with `add_parser` and `run`, a thin layer over the
-public API.
+Each command is a parser in `parsers` and a module with `run`, a thin layer over
+the public API.
 """

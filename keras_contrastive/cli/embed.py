@@ -1,45 +1,15 @@
-"""Images to vectors, in one .npz file.
-
-SOURCE is a folder of images, or a table. The file holds `paths` (from SOURCE,
-or from the folder of the table), `embeddings` (one row an image), and, where
-subfolders are classes or --label-column names a column, `labels` and
-`class_names`. With a SimCLR model the rows are its representation, with CLIP
-its normalized image embedding.
-
-    python -m keras_contrastive embed ~/photographs --output vectors.npz
-    python -c 'import numpy; print(numpy.load("vectors.npz")["embeddings"])'
-"""
+"""`embed`: images to vectors."""
 
 import os
-from pathlib import Path
 
-import keras
 import numpy as np
 
-from keras_contrastive.cli.arguments import add_command
-from keras_contrastive.cli.arguments import add_model
-from keras_contrastive.cli.arguments import path
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.images import load_images
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import RunFolder
-from keras_contrastive.cli.sources import add_source
 from keras_contrastive.cli.sources import find_images
 from keras_contrastive.cli.sources import relative_name
-
-
-def add_parser(commands):
-    parser = add_command(commands, "embed", __doc__)
-    add_source(parser, labels=True)
-    add_model(parser, "runs/simclr")
-    parser.add_argument(
-        "--output",
-        type=path,
-        default=Path("embeddings.npz"),
-        metavar="FILE",
-        help="(%(default)s)",
-    )
-    parser.set_defaults(run=run)
 
 
 def run(args):
@@ -50,7 +20,7 @@ def run(args):
     channels = Channels.of(settings)
     found = find_images(args, settings, channels)
     loaded = load_images(found.records, settings["image_size"], channels)
-    model = keras.models.load_model(run_folder.model)
+    model = run_folder.load_model()
     embeddings = embed_images(model, loaded.images)
     arrays = {
         "paths": [relative_name(each, found.folder) for each in loaded.names],

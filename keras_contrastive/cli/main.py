@@ -2,15 +2,19 @@
 
 import argparse
 import contextlib
+import importlib
 import sys
 import warnings
 from collections.abc import Sequence
 
-from keras_contrastive.cli import embed
-from keras_contrastive.cli import report
-from keras_contrastive.cli import search
-from keras_contrastive.cli import train_clip
-from keras_contrastive.cli import train_images
+from keras_contrastive.cli.parsers import embed
+from keras_contrastive.cli.parsers import report
+from keras_contrastive.cli.parsers import search
+from keras_contrastive.cli.parsers import train_clip
+from keras_contrastive.cli.parsers import train_images
+from keras_contrastive.command import program
+from keras_contrastive.command_backend import choose_backend
+from keras_contrastive.version import __version__
 
 DESCRIPTION = """\
 Contrastive learning on images in a folder or a table.
@@ -25,9 +29,9 @@ Contrastive learning on images in a folder or a table.
 SOURCE is a folder of images, a table of paths (.csv, .tsv, .jsonl, .parquet),
 or Parquet with the images themselves.
 """
-EPILOG = """\
-The backend is Keras': KERAS_BACKEND=jax python -m keras_contrastive ...
-What a command takes: python -m keras_contrastive train simclr --help
+EPILOG = f"""\
+The backend is Keras': KERAS_BACKEND=jax {program()} ...
+What a command takes: {program()} train simclr --help
 """
 DEBUG_HINT = "(--debug shows the traceback.)"
 
@@ -39,12 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: list of strings. Defaults to the process' arguments.
     """
     args = build_parser().parse_args(arguments)
+    if "keras" not in sys.modules:
+        choose_backend()
     if hasattr(sys.stdout, "reconfigure"):
         # The terminal may be unable to show a file name.
         sys.stdout.reconfigure(errors="backslashreplace")
     with one_line_warnings():
         try:
-            args.run(args)
+            module = f"keras_contrastive.cli.{args.command}"
+            importlib.import_module(module).run(args)
         # Errors that the user can fix need no traceback.
         except (ValueError, OSError, ImportError, MemoryError) as error:
             if args.debug:
@@ -67,10 +74,15 @@ def one_line_warnings():
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m keras_contrastive",
+        prog=program(),
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"keras_contrastive {__version__}",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     train = commands.add_parser("train", help="train a model")

@@ -1,21 +1,10 @@
-"""Pictures and numbers of a run, in one .html file.
+"""`report`: pictures and numbers of a run, in one .html file."""
 
-RUN is a folder that a train command has made, which has written report.html at
-its end already. This command writes it anew, from the images of that run in
-their folder or table, and warns of those that are gone. The file is
-self-contained and can be sent by mail.
-
-    python -m keras_contrastive report runs/simclr
-"""
-
-import keras
 import numpy as np
 
 from keras_contrastive import datasets
 from keras_contrastive import text
 from keras_contrastive import visualization
-from keras_contrastive.cli.arguments import add_command
-from keras_contrastive.cli.arguments import path
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.held_out import hold_out
 from keras_contrastive.cli.images import load_images
@@ -27,12 +16,6 @@ from keras_contrastive.cli.run_folder import RunFolder
 SAMPLE = 2000  # maximum number of images
 
 
-def add_parser(commands):
-    parser = add_command(commands, "report", __doc__)
-    parser.add_argument("run_folder", type=path, metavar="RUN")
-    parser.set_defaults(run=run)
-
-
 def run(args):
     run_folder = RunFolder(args.run_folder)
     run_folder.settings()
@@ -42,7 +25,7 @@ def run(args):
 
 def write_report(run_folder: RunFolder) -> None:
     settings = run_folder.settings()
-    model = keras.models.load_model(run_folder.model)
+    model = run_folder.load_model()
     has_captions = settings["model"] in WITH_CAPTIONS
     make = _images_and_captions if has_captions else _images
     visualization.report(

@@ -9,12 +9,19 @@ from pathlib import Path
 
 import keras
 
+# Keras finds the classes of a saved model once these are imported.
+from keras_contrastive import layers as _layers  # noqa: F401
+from keras_contrastive import losses as _losses  # noqa: F401
+from keras_contrastive import metrics as _metrics  # noqa: F401
+from keras_contrastive import models as _models  # noqa: F401
+from keras_contrastive import optimizers as _optimizers  # noqa: F401
 from keras_contrastive.callbacks.checkpoint import Checkpoint
 from keras_contrastive.cli.held_out import Split
 from keras_contrastive.cli.held_out import from_json
 from keras_contrastive.cli.held_out import to_json
 from keras_contrastive.cli.history_file import HistoryFile
 from keras_contrastive.cli.output import check_writable
+from keras_contrastive.command import program
 from keras_contrastive.json_files import read_json
 from keras_contrastive.json_files import write_json
 
@@ -138,13 +145,17 @@ class RunFolder:
         os.replace(temporary, self.model)
         print(f"Model: {self.model}")
 
+    def load_model(self) -> keras.Model:
+        """The model of a finished run."""
+        return keras.models.load_model(self.model)
+
     def settings(self) -> dict:
         """The settings of a finished run."""
         settings = self._read(self._settings)
         if settings is None or not self.model.is_file():
             raise FileNotFoundError(
                 f"There is no finished run in {self.path}: train one with "
-                "python -m keras_contrastive train."
+                f"{program()} train."
             )
         missing = {"model", "folder", "image_size"} - set(settings)
         if missing or settings["model"] not in MODELS:

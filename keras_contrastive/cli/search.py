@@ -1,31 +1,15 @@
-"""Find images by a sentence.
+"""`search`: finds images by a sentence."""
 
-Prints the images most similar to each sentence, and leaves a contact sheet. The
-model is one of `train clip` or `train slip`; SOURCE, a folder of images or a
-table, may be another one than it was trained on.
-
-    python -m keras_contrastive search ~/photographs "a dog in the snow"
-"""
-
-import argparse
-from pathlib import Path
-
-import keras
 import numpy as np
 
 from keras_contrastive import text
 from keras_contrastive import visualization
-from keras_contrastive.cli.arguments import add_command
-from keras_contrastive.cli.arguments import add_model
-from keras_contrastive.cli.arguments import integer
-from keras_contrastive.cli.arguments import path
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.embed import embed_images
 from keras_contrastive.cli.images import load_images
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
-from keras_contrastive.cli.sources import add_source
 from keras_contrastive.cli.sources import find_images
 from keras_contrastive.text.caption_tokenizer import SPECIAL_TOKENS
 from keras_contrastive.visualization.figure import new_figure
@@ -35,39 +19,6 @@ SHEET = 20  # sentences, and images of each, on the contact sheet
 SIGNATURE = "keras_contrastive search"  # in the sheet's metadata
 # The ids below it are single bytes, which every vocabulary has.
 NUM_BYTE_TOKENS = 256 + len(SPECIAL_TOKENS)
-
-
-def add_parser(commands):
-    parser = add_command(commands, "search", __doc__)
-    add_source(parser)
-    parser.add_argument(
-        "sentences", nargs="+", type=sentence_with_words, metavar="SENTENCE"
-    )
-    add_model(parser, "runs/clip")
-    parser.add_argument(
-        "-k",
-        type=integer(1),
-        default=5,
-        metavar="N",
-        help="images to show (%(default)s)",
-    )
-    parser.add_argument(
-        "--output",
-        type=path,
-        default=Path("search.png"),
-        metavar="FILE",
-        help="contact sheet (%(default)s)",
-    )
-    parser.set_defaults(run=run)
-
-
-def sentence_with_words(text):
-    """The type of an argument that is not blank."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError(
-            f"must have a word. Received: {text!r}"
-        )
-    return text
 
 
 def run(args):
@@ -86,7 +37,7 @@ def run(args):
     images, _, names = load_images(
         found.records, settings["image_size"], channels
     )
-    model = keras.models.load_model(run_folder.model)
+    model = run_folder.load_model()
     tokenizer = text.CaptionTokenizer.load(run_folder.tokenizer)
     image_embeddings = embed_images(model, images)
     tokens = tokenizer(args.sentences)

@@ -8,12 +8,11 @@ from typing import Any
 from typing import NamedTuple
 
 from keras_contrastive import datasets
-from keras_contrastive.cli.arguments import path
 from keras_contrastive.cli.channels import Channels
+from keras_contrastive.cli.parsers.source import CAPTION
+from keras_contrastive.cli.parsers.source import IMAGE
 from keras_contrastive.datasets.tables.open_table import parquet_files_of
 
-IMAGE = "image"  # the columns of tables, unless they are named
-CAPTION = "caption"
 # Bytes at either end of a file that tell whether it has changed. The end of a
 # Parquet file describes all of it.
 ENDS = 2**16
@@ -31,39 +30,6 @@ class Columns(NamedTuple):
     image_column: str = IMAGE
     caption_columns: list[str] | None = None
     label_column: str | None = None
-
-
-def add_source(
-    parser: argparse.ArgumentParser,
-    captions: bool = False,
-    labels: bool = False,
-) -> None:
-    """Adds the arguments that say where images lie, and what beside them."""
-    parser.add_argument(
-        "source",
-        type=path,
-        metavar="SOURCE",
-        help="folder of images; or a table, .csv, .tsv, .jsonl or .parquet, or "
-        "a folder of .parquet",
-    )
-    parser.add_argument(
-        "--image-column",
-        metavar="NAME",
-        help=f"of a table: paths, or images in Parquet ({IMAGE})",
-    )
-    if captions:
-        parser.add_argument(
-            "--caption-column",
-            action="append",
-            metavar="NAME",
-            help=f"of a table; may be repeated ({CAPTION})",
-        )
-    if labels:
-        parser.add_argument(
-            "--label-column",
-            metavar="NAME",
-            help="of a table: classes, which training does not see",
-        )
 
 
 def is_table(source: Path) -> bool:

@@ -1,17 +1,4 @@
-"""Learn images and captions in one space{title}.
-
-SOURCE is a folder of images with captions: a file captions.csv with the columns
-image (the path from SOURCE) and caption, one row a caption; or dog.txt beside
-dog.jpg, one line a caption. Or it is a table of paths and captions, or Parquet
-with the images themselves. A tenth of the images (two at least, 1,000 at most)
-is held out, to measure retrieval on. The run folder gets model.keras,
-tokenizer.json, history.csv and report.html. If a run is interrupted, the same
-command resumes it after the last finished epoch.
-
-    python -m keras_contrastive train {name} ~/photographs
-    python -m keras_contrastive search ~/photographs "a dog in the snow" \\
-        --model runs/{name}
-"""
+"""`train clip` and `train slip`: images and captions in one space."""
 
 import keras
 
@@ -19,9 +6,6 @@ from keras_contrastive import callbacks
 from keras_contrastive import datasets
 from keras_contrastive import layers
 from keras_contrastive import text
-from keras_contrastive.cli.arguments import add_command
-from keras_contrastive.cli.arguments import add_training
-from keras_contrastive.cli.arguments import path
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.defaults import build_encoder
 from keras_contrastive.cli.defaults import choose_settings
@@ -33,7 +17,6 @@ from keras_contrastive.cli.images import load_records
 from keras_contrastive.cli.images import max_bad_fraction
 from keras_contrastive.cli.report import write_report
 from keras_contrastive.cli.run_folder import RunFolder
-from keras_contrastive.cli.sources import add_source
 from keras_contrastive.cli.sources import captions_of
 from keras_contrastive.cli.sources import columns_of
 from keras_contrastive.cli.sources import is_table
@@ -68,30 +51,7 @@ def make_slip(image_encoder, text_encoder, rgb_channels, **arguments):
     )
 
 
-# Names of the command line: what the help adds, and what makes the model.
-METHODS = {
-    "clip": ("", make_clip),
-    "slip": (", and the images by SimCLR too", make_slip),
-}
-
-
-def add_parsers(commands):
-    for name, (title, _) in METHODS.items():
-        help_text = __doc__.replace("{name}", name).replace("{title}", title)
-        parser = add_command(commands, name, help_text)
-        add_source(parser, captions=True)
-        add_training(parser, f"runs/{name}")
-        parser.add_argument(
-            "--captions",
-            type=path,
-            metavar="FILE",
-            help=".csv or .tsv with the columns image and caption "
-            "(captions.csv in the folder SOURCE, or .txt files)",
-        )
-        parser.add_argument(
-            "--loss", choices=("clip", "siglip"), default="clip", help="(clip)"
-        )
-        parser.set_defaults(run=run, method=name)
+METHODS = {"clip": make_clip, "slip": make_slip}
 
 
 def build_text_encoder(tokenizer, num_captions):
@@ -169,7 +129,7 @@ def run(args):
         max_bad_fraction=max_bad_fraction(len(train)),
         **channels.reading(),
     )
-    _, make = METHODS[args.method]
+    make = METHODS[args.method]
     model = make(
         build_encoder(chosen.encoder, size, channels.number),
         build_text_encoder(tokenizer, sum(map(len, captions))),

@@ -1,15 +1,4 @@
-"""Learn a representation of images without labels.
-
-SOURCE is a folder of images, in subfolders if you like, or a table of their
-paths, or Parquet with the images themselves. If subfolders are classes, or
---label-column names a column of them, these color the report; training does not
-see them. The run folder gets model.keras, history.csv and report.html. If a run
-is interrupted, the same command resumes it after the last finished epoch.
-
-    python -m keras_contrastive train {name} ~/photographs
-    python -m keras_contrastive train {name} birds.csv --image-column file
-    python -m keras_contrastive embed ~/photographs --model runs/{name}
-"""
+"""`train simclr` and other methods: images without labels."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,9 +7,6 @@ import keras
 
 from keras_contrastive import datasets
 from keras_contrastive import metrics
-from keras_contrastive.cli.arguments import add_command
-from keras_contrastive.cli.arguments import add_training
-from keras_contrastive.cli.arguments import positive_number
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.defaults import build_encoder
 from keras_contrastive.cli.defaults import choose_settings
@@ -32,7 +18,6 @@ from keras_contrastive.cli.held_out import every_record
 from keras_contrastive.cli.images import max_bad_fraction
 from keras_contrastive.cli.report import write_report
 from keras_contrastive.cli.run_folder import RunFolder
-from keras_contrastive.cli.sources import add_source
 from keras_contrastive.cli.sources import columns_of
 from keras_contrastive.cli.sources import is_table
 from keras_contrastive.cli.sources import open_records
@@ -62,7 +47,6 @@ class Method(NamedTuple):
     """A method of the command line.
 
     Attributes:
-        title: How the papers call it.
         model: The class of its model.
         arguments: Function of the batch size and the number of steps of the
             whole run, that returns a dict of the model's arguments.
@@ -70,79 +54,46 @@ class Method(NamedTuple):
             blue, or `None`, that makes the augmenter.
     """
 
-    title: str
     model: type[keras.Model]
     arguments: Callable
     augmenter: Callable = simclr_augmenter
 
 
 METHODS = {
-    "simclr": Method("SimCLR", SimCLRModel, lambda batch_size, steps: {}),
+    "simclr": Method(SimCLRModel, lambda batch_size, steps: {}),
     "moco": Method(
-        "MoCo v2, whose negatives wait in a queue",
         MoCoModel,
         lambda batch_size, steps: {"queue_size": queue_size(batch_size, steps)},
     ),
     "byol": Method(
-        "BYOL, which has a slow teacher and no negatives",
         BYOLModel,
         lambda batch_size, steps: {"total_steps": steps},
     ),
     "simsiam": Method(
-        "SimSiam, which has neither teacher nor negatives",
         SimSiamModel,
         lambda batch_size, steps: {},
     ),
     "nnclr": Method(
-        "NNCLR, whose positives are nearest neighbors",
         NNCLRModel,
         lambda batch_size, steps: {"queue_size": queue_size(batch_size, steps)},
     ),
     "swav": Method(
-        "SwAV, which predicts clusters",
         SwAVModel,
         lambda batch_size, steps: {"num_prototypes": min(512, 2 * batch_size)},
         swav_augmenter,
     ),
     "dino": Method(
-        "DINO, which predicts a teacher's classes",
         DINOModel,
         lambda batch_size, steps: {"num_prototypes": 512, "total_steps": steps},
         dino_augmenter,
     ),
 }
-# Those of SimCLR that need no labels and two views.
-LOSSES = ("nt_xent", "decoupled", "barlow_twins", "vicreg", "lejepa")
 WITH_TEMPERATURE = {"nt_xent": NTXentLoss, "decoupled": DecoupledNTXentLoss}
 
 
 def queue_size(batch_size, steps):
     """Embeddings in a queue: 4,096, or those of half the run's steps."""
     return min(4096, batch_size * max(1, steps // 2))
-
-
-def add_parsers(commands):
-    for name, method in METHODS.items():
-        help_text = __doc__.replace("{name}", name).replace(
-            "without labels.", f"without labels, by {method.title}.", 1
-        )
-        parser = add_command(commands, name, help_text)
-        add_source(parser, labels=True)
-        add_training(parser, f"runs/{name}")
-        parser.set_defaults(run=run, method=name, loss=None, temperature=None)
-        if name == "simclr":
-            parser.add_argument(
-                "--loss",
-                choices=LOSSES,
-                default="nt_xent",
-                help="(%(default)s)",
-            )
-            parser.add_argument(
-                "--temperature",
-                type=positive_number,
-                metavar="X",
-                help="of the losses nt_xent and decoupled (0.2)",
-            )
 
 
 def choose_loss(args):

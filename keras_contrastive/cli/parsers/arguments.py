@@ -4,7 +4,9 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from keras_contrastive.cli.channels import add_channels
+from keras_contrastive.cli.parsers.channels import add_channels
+from keras_contrastive.command import NAME
+from keras_contrastive.command import program
 
 # Numbers that float32, the dtype of training, can hold.
 SMALLEST = 1e-37
@@ -13,6 +15,8 @@ LARGEST = 1e37
 
 def add_command(commands, name, module_docstring, **kwargs):
     """A parser whose help is the docstring of the command's module."""
+    example = f"\n    {NAME} "
+    module_docstring = module_docstring.replace(example, f"\n    {program()} ")
     parser = commands.add_parser(
         name,
         help=module_docstring.splitlines()[0].rstrip("."),

@@ -1,0 +1,18 @@
+"""Pictures and numbers of a run, in one .html file.
+
+RUN is a folder that a train command has made, which has written report.html at
+its end already. This command writes it anew, from the images of that run in
+their folder or table, and warns of those that are gone. The file is
+self-contained and can be sent by mail.
+
+    keras-contrastive report runs/simclr
+"""
+
+from keras_contrastive.cli.parsers.arguments import add_command
+from keras_contrastive.cli.parsers.arguments import path
+
+
+def add_parser(commands):
+    parser = add_command(commands, "report", __doc__)
+    parser.add_argument("run_folder", type=path, metavar="RUN")
+    parser.set_defaults(command="report")

@@ -1,0 +1,50 @@
+"""Find images by a sentence.
+
+Prints the images most similar to each sentence, and leaves a contact sheet. The
+model is one of `train clip` or `train slip`; SOURCE, a folder of images or a
+table, may be another one than it was trained on.
+
+    keras-contrastive search ~/photographs "a dog in the snow"
+"""
+
+import argparse
+from pathlib import Path
+
+from keras_contrastive.cli.parsers.arguments import add_command
+from keras_contrastive.cli.parsers.arguments import add_model
+from keras_contrastive.cli.parsers.arguments import integer
+from keras_contrastive.cli.parsers.arguments import path
+from keras_contrastive.cli.parsers.source import add_source
+
+
+def add_parser(commands):
+    parser = add_command(commands, "search", __doc__)
+    add_source(parser)
+    parser.add_argument(
+        "sentences", nargs="+", type=sentence_with_words, metavar="SENTENCE"
+    )
+    add_model(parser, "runs/clip")
+    parser.add_argument(
+        "-k",
+        type=integer(1),
+        default=5,
+        metavar="N",
+        help="images to show (%(default)s)",
+    )
+    parser.add_argument(
+        "--output",
+        type=path,
+        default=Path("search.png"),
+        metavar="FILE",
+        help="contact sheet (%(default)s)",
+    )
+    parser.set_defaults(command="search")
+
+
+def sentence_with_words(text):
+    """The type of an argument that is not blank."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(
+            f"must have a word. Received: {text!r}"
+        )
+    return text
