@@ -8,9 +8,11 @@ import importlib
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from keras_contrastive.command import program
+from keras_contrastive.tensorflow_log import without_information
 
 BACKENDS = ("tensorflow", "torch", "jax")
 ANOTHER = (
@@ -64,13 +66,25 @@ def choose_backend() -> None:
         )
 
 
+def leave_out_tensorflow() -> None:
+    """Makes Keras do without TensorFlow if another backend is used.
+
+    `keras.utils.set_random_seed` would import it where it is installed, which
+    takes seconds.
+    """
+    if "tensorflow" not in sys.modules:
+        sys.modules["tensorflow"] = None
+
+
 def why_not(backend: str) -> str | None:
     """The reason why a backend cannot be used, or `None` if it can."""
     if backend not in BACKENDS:
         return f"training needs one of {', '.join(BACKENDS)}"
     try:
         # Keras imports it next, so this import costs no extra time.
-        importlib.import_module(backend)
+        is_tensorflow = backend == "tensorflow"
+        with without_information() if is_tensorflow else nullcontext():
+            importlib.import_module(backend)
     except Exception as error:  # a broken installation can raise anything
         return str(error) or type(error).__name__
     return None

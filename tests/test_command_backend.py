@@ -1,5 +1,6 @@
 """Which backend `python -m keras_contrastive` finds, without TensorFlow."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -136,3 +137,12 @@ def test_as_a_user_types_it(program, tmp_path):
 
 def test_a_program_that_imports_the_package_chooses_itself():
     assert not is_command()
+
+
+def test_tensorflow_is_left_out_of_other_backends(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    backend.leave_out_tensorflow()
+    assert importlib.util.find_spec("tensorflow") is None
+    keras.utils.set_random_seed(0)
+    assert sys.modules["tensorflow"] is None

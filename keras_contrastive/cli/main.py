@@ -14,6 +14,7 @@ from keras_contrastive.cli.parsers import train_clip
 from keras_contrastive.cli.parsers import train_images
 from keras_contrastive.command import program
 from keras_contrastive.command_backend import choose_backend
+from keras_contrastive.command_backend import leave_out_tensorflow
 from keras_contrastive.version import __version__
 
 DESCRIPTION = """\
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = build_parser().parse_args(arguments)
     if "keras" not in sys.modules:
         choose_backend()
+        leave_out_tensorflow()
     if hasattr(sys.stdout, "reconfigure"):
         # The terminal may be unable to show a file name.
         sys.stdout.reconfigure(errors="backslashreplace")
