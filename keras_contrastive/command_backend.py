@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from contextlib import nullcontext
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from keras_contrastive.command import program
@@ -66,6 +67,16 @@ def choose_backend() -> None:
         )
 
 
+class WithoutTensorFlow(PathFinder):
+    """Finds the modules of an environment that has no TensorFlow."""
+
+    @classmethod
+    def find_spec(cls, fullname, path=None, target=None):
+        if fullname == "tensorflow":
+            return None
+        return super().find_spec(fullname, path, target)
+
+
 def leave_out_tensorflow() -> None:
     """Makes Keras do without TensorFlow if another backend is used.
 
@@ -73,7 +84,10 @@ def leave_out_tensorflow() -> None:
     takes seconds.
     """
     if "tensorflow" not in sys.modules:
-        sys.modules["tensorflow"] = None
+        sys.meta_path[:] = [
+            WithoutTensorFlow if finder is PathFinder else finder
+            for finder in sys.meta_path
+        ]
 
 
 def why_not(backend: str) -> str | None:

@@ -23,8 +23,9 @@ class Settings(NamedTuple):
     encoder: str
 
     def __str__(self):
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         return (
-            f"{self.encoder} at {self.image_size} pixels, {self.epochs} epochs "
+            f"{self.encoder} at {self.image_size} pixels, {epochs} "
             f"of batches of {self.batch_size}"
         )
 

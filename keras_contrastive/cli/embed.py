@@ -55,9 +55,9 @@ def check_replaceable(output):
         )
 
 
-def embed_images(model, images, batch_size=128):
+def embed_images(model, images, verbose="auto"):
     """Embeddings of images, one per row, by either kind of model."""
     if hasattr(model, "encode_image"):
-        outputs = model.predict({"images": images}, batch_size=batch_size)
+        outputs = model.predict({"images": images}, 128, verbose)
         return outputs["image_embeddings"]
-    return model.predict(images, batch_size=batch_size)
+    return model.predict(images, 128, verbose)

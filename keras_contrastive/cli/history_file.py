@@ -34,7 +34,12 @@ class HistoryFile(keras.callbacks.Callback):
         os.replace(temporary, self._path)
 
     def _rows(self):
-        if not self._path.is_file():
-            return []
-        with self._path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        return read_rows(self._path)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a `history.csv`, one per epoch; none if there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

@@ -1,10 +1,8 @@
 """Reads the command line and calls the command."""
 
 import argparse
-import contextlib
 import importlib
 import sys
-import warnings
 from collections.abc import Sequence
 
 from keras_contrastive.cli.parsers import embed
@@ -12,6 +10,7 @@ from keras_contrastive.cli.parsers import report
 from keras_contrastive.cli.parsers import search
 from keras_contrastive.cli.parsers import train_clip
 from keras_contrastive.cli.parsers import train_images
+from keras_contrastive.cli.warning_summary import summarized_warnings
 from keras_contrastive.command import program
 from keras_contrastive.command_backend import choose_backend
 from keras_contrastive.command_backend import leave_out_tensorflow
@@ -34,6 +33,7 @@ EPILOG = f"""\
 The backend is Keras': KERAS_BACKEND=jax {program()} ...
 What a command takes: {program()} train simclr --help
 """
+INTERRUPTED = 130  # the exit status that shells expect
 DEBUG_HINT = "(--debug shows the traceback.)"
 
 
@@ -50,28 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if hasattr(sys.stdout, "reconfigure"):
         # The terminal may be unable to show a file name.
         sys.stdout.reconfigure(errors="backslashreplace")
-    with one_line_warnings():
-        try:
+    try:
+        with summarized_warnings():
             module = f"keras_contrastive.cli.{args.command}"
             importlib.import_module(module).run(args)
-        # Errors that the user can fix need no traceback.
-        except (ValueError, OSError, ImportError, MemoryError) as error:
-            if args.debug:
-                raise
-            notes = getattr(error, "__notes__", [])
-            lines = [f"error: {error}", *notes, DEBUG_HINT]
-            raise SystemExit("\n".join(lines)) from error
-
-
-@contextlib.contextmanager
-def one_line_warnings():
-    """Shows warnings without the line of code that raised them."""
-    formatwarning = warnings.formatwarning
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
-    try:
-        yield
-    finally:
-        warnings.formatwarning = formatwarning
+    # Errors that the user can fix need no traceback.
+    except (ValueError, OSError, ImportError, MemoryError) as error:
+        if args.debug:
+            raise
+        notes = getattr(error, "__notes__", [])
+        lines = [f"error: {error}", *notes, DEBUG_HINT]
+        raise SystemExit("\n".join(lines)) from error
+    except KeyboardInterrupt as error:
+        if args.debug:
+            raise
+        notes = getattr(error, "__notes__", ["Stopped."])
+        print("", *notes, sep="\n", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from error
 
 
 def build_parser() -> argparse.ArgumentParser:

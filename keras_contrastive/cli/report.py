@@ -1,5 +1,7 @@
 """`report`: pictures and numbers of a run, in one .html file."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_contrastive import datasets
@@ -23,18 +25,28 @@ def run(args):
     write_report(run_folder)
 
 
-def write_report(run_folder: RunFolder) -> None:
-    settings = run_folder.settings()
-    model = run_folder.load_model()
+def load_sample(run_folder: RunFolder, settings: dict) -> dict[str, Any]:
+    """The images of a report, with their labels or captions."""
     has_captions = settings["model"] in WITH_CAPTIONS
-    make = _images_and_captions if has_captions else _images
+    load = _images_and_captions if has_captions else _images
+    return load(run_folder, settings)
+
+
+def write_report(
+    run_folder: RunFolder, sample: dict[str, Any] | None = None
+) -> None:
+    """Writes the report, of a sample that has been loaded or not."""
+    settings = run_folder.settings()
+    if sample is None:
+        sample = load_sample(run_folder, settings)
+    model = run_folder.load_model()
     visualization.report(
         model,
         path=run_folder.report,
         history=run_folder.history if run_folder.history.is_file() else None,
         settings=settings,
         rgb_channels=Channels.of(settings).rgb_channels,
-        **make(run_folder, settings),
+        **sample,
     )
     print(f"Report: {run_folder.report}")
 

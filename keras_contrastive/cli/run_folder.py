@@ -16,10 +16,12 @@ from keras_contrastive import metrics as _metrics  # noqa: F401
 from keras_contrastive import models as _models  # noqa: F401
 from keras_contrastive import optimizers as _optimizers  # noqa: F401
 from keras_contrastive.callbacks.checkpoint import Checkpoint
+from keras_contrastive.callbacks.checkpoint_files import CheckpointFiles
 from keras_contrastive.cli.held_out import Split
 from keras_contrastive.cli.held_out import from_json
 from keras_contrastive.cli.held_out import to_json
 from keras_contrastive.cli.history_file import HistoryFile
+from keras_contrastive.cli.history_file import read_rows
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.command import program
 from keras_contrastive.json_files import read_json
@@ -27,6 +29,8 @@ from keras_contrastive.json_files import write_json
 
 # Of the state before training.
 FIRST_CHECKPOINT = "epoch-000000-step-000000000.npz"
+# What is added to the settings of a run that is trained further.
+OF_LONGER_RUNS = ("first_epochs", "trained_epochs")
 WITH_CAPTIONS = ("clip", "slip")
 MODELS = (
     *WITH_CAPTIONS,
@@ -58,21 +62,13 @@ class RunFolder:
         self._split = path / "split.json"
         self._checkpoints = path / "checkpoints"
 
-    def check_unfinished(self) -> None:
-        """Raises if no run can begin or resume in this folder."""
-        if self.model.exists():
-            raise ValueError(
-                f"{self.path} holds a finished run. Give another --output, or "
-                "remove that folder."
-            )
+    def check_output(self) -> None:
+        """Raises if no run can begin or go on in this folder."""
         check_writable(self.report, "--output")
         if self._settings.exists():
             return
-        foreign = [
-            file
-            for file in (*self._begun(), self.history, self.report)
-            if file.exists()
-        ]
+        ours = (*self._begun(), self.model, self.history, self.report)
+        foreign = [file for file in ours if file.exists()]
         foreign += self._checkpoints.glob("*.npz")
         if foreign:
             raise ValueError(
@@ -88,19 +84,65 @@ class RunFolder:
         return from_json(content, settings)
 
     def check_settings(self, settings: dict) -> None:
-        """Raises if a run with other settings has begun here."""
+        """Raises unless a run that has begun here can go on.
+
+        More epochs are the only change that a run goes on with, whether it is
+        interrupted or finished.
+        """
         begun = self._read(self._settings)
-        if begun not in (None, settings):
-            changed = [
-                f"{name}={begun.get(name)!r}"
-                for name in sorted({*begun, *settings})
-                if begun.get(name) != settings.get(name)
-            ]
+        if begun is None:
+            return
+        epochs = begun.get("epochs", 0)
+        goes_on = settings.get("epochs", 0) > epochs
+        is_finished = self._is_finished()
+        changed = [
+            f"{name}={begun.get(name)!r}"
+            for name in sorted({*begun, *settings} - set(OF_LONGER_RUNS))
+            if begun.get(name) != settings.get(name)
+            and not (name == "epochs" and (goes_on or is_finished))
+        ]
+        state = "a finished run" if is_finished else "an interrupted run"
+        if changed:
             raise ValueError(
-                f"{self.path} holds an interrupted run with other settings, "
-                f"{', '.join(changed)}. Repeat them to go on with it, or give "
-                "another --output."
+                f"{self.path} holds {state} with other settings, "
+                f"{', '.join(changed)}. Repeat them to go on with it, give "
+                "another --output, or start anew by --force."
             )
+        if not is_finished:
+            return
+        if not goes_on:
+            raise ValueError(
+                f"{self.path} holds a finished run of {epochs} epochs. Train "
+                f"it further by --epochs, more than {epochs}; or give another "
+                "--output, or start anew by --force."
+            )
+        if not CheckpointFiles(self._checkpoints).paths():
+            raise ValueError(
+                f"{self.path} holds a finished run without a checkpoint, which "
+                "cannot be trained further. Give another --output, or start "
+                "anew by --force."
+            )
+
+    def first_epochs(self, epochs: int, is_new: bool) -> int:
+        """The epochs that the run was begun with: `epochs` if it is new."""
+        begun = {} if is_new else self._read(self._settings) or {}
+        return begun.get("first_epochs", begun.get("epochs", epochs))
+
+    def start_anew(self) -> None:
+        """Removes the files of a run, and leaves all others."""
+        begun = self._read(self._settings)
+        if begun is None:
+            return
+        if begun.get("model") not in MODELS:
+            raise ValueError(
+                f"{self._settings} must be of a run of this package. Received: "
+                f"model={begun.get('model')!r}"
+            )
+        for file in CheckpointFiles(self._checkpoints).paths():
+            file.unlink()
+        for file in (self.model, self.history, self.report, self.errors):
+            file.unlink(missing_ok=True)
+        self._remove_start()
 
     def forget_start(self) -> None:
         """Removes the files of a run that ended before its first epoch."""
@@ -125,13 +167,24 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             write_json(to_json(split, Path(settings["folder"])), self._split)
             write_json(settings, self._settings)
+        else:
+            begun = self._read(self._settings)
+            if begun.get("epochs", 0) < settings.get("epochs", 0):
+                self._prolong(begun, settings["epochs"])
         try:
             yield
         except BaseException as error:
             if is_new and not self.history.exists():
                 self._remove_start()
+                if isinstance(error, KeyboardInterrupt):
+                    error.add_note("Stopped before the first epoch was over.")
             elif isinstance(error, Exception):
                 self._log(error)
+            elif isinstance(error, KeyboardInterrupt):
+                error.add_note(
+                    f"Stopped after epoch {len(read_rows(self.history))}, run "
+                    "the same command again to resume."
+                )
             raise
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
@@ -143,6 +196,13 @@ class RunFolder:
         temporary = self.path / ".model.keras"
         model.save(temporary)
         os.replace(temporary, self.model)
+        settings = self._read(self._settings)
+        if settings and "trained_epochs" in settings:
+            trained = {"trained_epochs": settings["epochs"]}
+            write_json({**settings, **trained}, self._settings)
+        # Training further needs the newest alone.
+        for file in CheckpointFiles(self._checkpoints).paths()[1:]:
+            file.unlink()
         print(f"Model: {self.model}")
 
     def load_model(self) -> keras.Model:
@@ -164,6 +224,24 @@ class RunFolder:
                 f"model={settings.get('model')!r}, without {sorted(missing)}"
             )
         return settings
+
+    def _is_finished(self):
+        settings = self._read(self._settings) or {}
+        epochs = settings.get("epochs")
+        trained = settings.get("trained_epochs", epochs)
+        return self.model.exists() and trained == epochs
+
+    def _prolong(self, begun, epochs):
+        """Writes that the run, which may be finished, has more epochs."""
+        longer = {"first_epochs": begun["epochs"], **begun, "epochs": epochs}
+        if self.model.exists():
+            longer.setdefault("trained_epochs", begun["epochs"])
+        write_json(longer, self._settings)
+        print(
+            f"{epochs} epochs instead of {begun['epochs']}: from here on, the "
+            "learning rate is that of a run\nof this length. It jumps up, and "
+            "falls to 0 again."
+        )
 
     def _begun(self):
         """The files that exist before the first epoch ends."""

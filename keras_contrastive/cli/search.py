@@ -1,24 +1,31 @@
 """`search`: finds images by a sentence."""
 
+import re
+
 import numpy as np
 
 from keras_contrastive import text
-from keras_contrastive import visualization
 from keras_contrastive.cli.channels import Channels
+from keras_contrastive.cli.contact_sheet import DPI
+from keras_contrastive.cli.contact_sheet import PAGES
+from keras_contrastive.cli.contact_sheet import PIXELS
+from keras_contrastive.cli.contact_sheet import make_pages
+from keras_contrastive.cli.contact_sheet import page_path
+from keras_contrastive.cli.contact_sheet import plot_page
 from keras_contrastive.cli.embed import embed_images
 from keras_contrastive.cli.images import load_images
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.sources import find_images
-from keras_contrastive.text.caption_tokenizer import SPECIAL_TOKENS
+from keras_contrastive.datasets.files.pixel_reader import PixelReader
 from keras_contrastive.visualization.figure import new_figure
 from keras_contrastive.visualization.figure import select_shown
+from keras_contrastive.visualization.figure import to_pictures
 
-SHEET = 20  # sentences, and images of each, on the contact sheet
 SIGNATURE = "keras_contrastive search"  # in the sheet's metadata
-# The ids below it are single bytes, which every vocabulary has.
-NUM_BYTE_TOKENS = 256 + len(SPECIAL_TOKENS)
+WORD = re.compile(r"\w+")
+PIECE = 3  # bytes that the pieces of a known word have, on average
 
 
 def run(args):
@@ -30,45 +37,68 @@ def run(args):
             "only these models know sentences. Received: a "
             f"{settings['model']} model"
         )
-    check_writable(args.output, "--output")
-    check_sheet(args.output)
+    for sheet in (page_path(args.output, page) for page in range(PAGES)):
+        check_writable(sheet, "--output")
+        check_sheet(sheet)
     channels = Channels.of(settings)
     found = find_images(args, settings, channels)
-    images, _, names = load_images(
+    images, places, names = load_images(
         found.records, settings["image_size"], channels
     )
-    model = run_folder.load_model()
     tokenizer = text.CaptionTokenizer.load(run_folder.tokenizer)
+    model = run_folder.load_model()
     image_embeddings = embed_images(model, images)
-    tokens = tokenizer(args.sentences)
-    text_embeddings = model.predict({"texts": tokens}, verbose=0)[
-        "text_embeddings"
-    ]
-    for sentence, ids, similarity in zip(
-        args.sentences,
-        tokens,
-        text_embeddings @ image_embeddings.T,
-        strict=True,
-    ):
+    text_embeddings = model.predict(
+        {"texts": tokenizer(args.sentences)}, verbose=0
+    )["text_embeddings"]
+    similarities = text_embeddings @ image_embeddings.T
+    for sentence, similarity in zip(args.sentences, similarities, strict=True):
         print(f"\n{sentence}")
-        if ids.max() < NUM_BYTE_TOKENS:
+        unknown = unknown_words(sentence, tokenizer)
+        if len(unknown) == len({*WORD.findall(sentence)}):
             print("  (No word of it is frequent in the captions: a guess.)")
+        elif unknown:
+            print(f"  (Not frequent in the captions: {', '.join(unknown)}.)")
         for i in np.argsort(-similarity)[: args.k]:
             print(f"  {similarity[i]:.3f}  {names[i]}")
-    num_sentences = min(len(args.sentences), SHEET)
-    pictures, shown = select_shown(images, channels.rgb_channels)
-    figure = visualization.plot_retrieval(
-        pictures,
-        args.sentences,
-        image_embeddings,
-        text_embeddings,
-        k=min(args.k, SHEET),
-        queries=range(num_sentences),
-    )
-    save_sheet(figure, args.output)
-    print(f"\nContact sheet: {args.output}" + f" ({shown})" * bool(shown))
-    if max(args.k, len(args.sentences)) > SHEET:
-        print(f"It shows {SHEET} sentences and images of each, at most.")
+
+    reader = PixelReader(PIXELS, **channels.reading())
+    _, shown = select_shown(images[:1], channels.rgb_channels)
+
+    def read(index):
+        record = found.records[places[index]]
+        picture = reader.read(getattr(record, "image", record))
+        pictures, _ = select_shown(picture[None], channels.rgb_channels)
+        return to_pictures("images", pictures)[0]
+
+    pages = make_pages(args.sentences, similarities, args.k)
+    print()
+    for index, rows in enumerate(pages):
+        sheet = page_path(args.output, index)
+        save_sheet(plot_page(rows, names, read), sheet)
+        print(f"Contact sheet: {sheet}" + f" ({shown})" * bool(shown))
+    for index in range(len(pages), PAGES):
+        # Of an earlier search: `check_sheet` knows that search wrote it.
+        page_path(args.output, index).unlink(missing_ok=True)
+    num_shown = sum(len(row.hits) for rows in pages for row in rows)
+    num_found = len(args.sentences) * min(args.k, len(images))
+    if num_shown < num_found:
+        print(f"They show the first {num_shown} of {num_found} results.")
+
+
+def unknown_words(sentence, tokenizer):
+    """The words that the tokenizer cuts into short pieces.
+
+    Its vocabulary holds the words that the captions have often, and parts of
+    rarer ones.
+    """
+    special = [tokenizer.pad_id, tokenizer.start_id, tokenizer.end_id]
+    unknown = []
+    for word in dict.fromkeys(WORD.findall(sentence)):
+        pieces = np.sum(~np.isin(tokenizer([word]), special))
+        if pieces > max(1, len(word.encode()) // PIECE):
+            unknown.append(word)
+    return unknown
 
 
 def check_sheet(output):
@@ -90,4 +120,4 @@ def save_sheet(figure, output):
     signed = output.suffix.lower() in (".png", ".pdf", ".svg")
     metadata = {"Title": SIGNATURE} if signed else None
     output.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(output, dpi=150, metadata=metadata)
+    figure.savefig(output, dpi=DPI, metadata=metadata)

@@ -15,13 +15,13 @@ from keras_contrastive.cli.defaults import loaded_size
 from keras_contrastive.cli.held_out import hold_out
 from keras_contrastive.cli.images import load_records
 from keras_contrastive.cli.images import max_bad_fraction
-from keras_contrastive.cli.report import write_report
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.sources import captions_of
 from keras_contrastive.cli.sources import columns_of
 from keras_contrastive.cli.sources import is_table
 from keras_contrastive.cli.sources import open_records
 from keras_contrastive.cli.sources import settings_of_source
+from keras_contrastive.cli.training import train
 from keras_contrastive.encoders.bag_of_words import BagOfWords
 from keras_contrastive.encoders.text_transformer import TextTransformer
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
@@ -81,7 +81,7 @@ def run(args):
     channels = Channels.of(vars(args))
     channels.check()
     folder = RunFolder(args.run_folder)
-    folder.check_unfinished()
+    folder.check_output()
     folder.forget_start()
     columns = columns_of(args, captions=True)
     source = args.source.resolve()
@@ -90,7 +90,7 @@ def run(args):
             "--captions is for folders. Received: --captions "
             f"{args.captions} with the table {args.source}"
         )
-    split = folder.split()
+    split = None if args.force else folder.split()
     if split is None and is_table(source):
         split = hold_out(open_records(source, columns))
     elif split is None:
@@ -99,7 +99,7 @@ def run(args):
                 source, args.captions, arrays=not channels.reads_rgb
             )
         )
-    train = split.train
+    records = split.train
     chosen = choose_settings(args, split.num_train, has_accelerator())
     settings = {
         "model": args.method,
@@ -112,21 +112,24 @@ def run(args):
         "seed": args.seed,
         **channels.settings(),
     }
-    folder.check_settings(settings)
-    print(f"{len(train):,} images, {len(split.held_out):,} held out: {chosen}")
+    if not args.force:
+        folder.check_settings(settings)
+    print(
+        f"{len(records):,} images, {len(split.held_out):,} held out: {chosen}"
+    )
     size = chosen.image_size
     test = load_records(split.held_out, size, channels)
     keras.utils.set_random_seed(args.seed)
-    captions = captions_of(train)
+    captions = captions_of(records)
     tokenizer = text.train_tokenizer(captions, 4096, context_length=32)
     dataset = datasets.ImageTextDataset(
-        train,
+        records,
         tokenizer,
         chosen.batch_size,
         loaded_size(size),
         seed=args.seed,
-        cache=fits_in_memory(len(train), size, channels),
-        max_bad_fraction=max_bad_fraction(len(train)),
+        cache=fits_in_memory(len(records), size, channels),
+        max_bad_fraction=max_bad_fraction(len(records)),
         **channels.reading(),
     )
     make = METHODS[args.method]
@@ -157,16 +160,8 @@ def run(args):
     retrieval = callbacks.RetrievalEvaluation(
         test.images, tokenizer(test.captions), test.image_index
     )
+    if args.force:
+        folder.start_anew()
     with folder.training(settings, split):
         tokenizer.save(folder.tokenizer)
-        model.fit(
-            dataset,
-            epochs=chosen.epochs,
-            callbacks=[
-                dataset.follow_epochs(),
-                retrieval,
-                *folder.callbacks(),
-            ],
-        )
-        folder.save(model)
-        write_report(folder)
+        train(model, dataset, settings, folder, [retrieval])

@@ -16,12 +16,12 @@ from keras_contrastive.cli.defaults import loaded_size
 from keras_contrastive.cli.held_out import every_image
 from keras_contrastive.cli.held_out import every_record
 from keras_contrastive.cli.images import max_bad_fraction
-from keras_contrastive.cli.report import write_report
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.sources import columns_of
 from keras_contrastive.cli.sources import is_table
 from keras_contrastive.cli.sources import open_records
 from keras_contrastive.cli.sources import settings_of_source
+from keras_contrastive.cli.training import train
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
     dino_augmenter,
 )
@@ -116,18 +116,18 @@ def run(args):
     channels = Channels.of(vars(args))
     channels.check()
     folder = RunFolder(args.run_folder)
-    folder.check_unfinished()
+    folder.check_output()
     folder.forget_start()
     columns = columns_of(args)
     source = args.source.resolve()
-    split = folder.split()
+    split = None if args.force else folder.split()
     if split is None and is_table(source):
         split = every_record(open_records(source, columns))
     elif split is None:
         split = every_image(
             datasets.image_folder(source, not channels.reads_rgb).paths
         )
-    train = split.train
+    records = split.train
     chosen = choose_settings(args, split.num_train, has_accelerator())
     loss, loss_settings = choose_loss(args)
     settings = {
@@ -140,25 +140,31 @@ def run(args):
         "seed": args.seed,
         **channels.settings(),
     }
-    folder.check_settings(settings)
-    print(f"{len(train):,} images: {chosen}")
+    if not args.force:
+        folder.check_settings(settings)
+    print(f"{len(records):,} images: {chosen}")
     keras.utils.set_random_seed(args.seed)
     dataset = datasets.ImageDataset(
-        train,
+        records,
         chosen.batch_size,
         loaded_size(chosen.image_size),
         seed=args.seed,
-        cache=fits_in_memory(len(train), chosen.image_size, channels),
-        max_bad_fraction=max_bad_fraction(len(train)),
+        cache=fits_in_memory(len(records), chosen.image_size, channels),
+        max_bad_fraction=max_bad_fraction(len(records)),
         **channels.reading(),
     )
     steps = chosen.epochs * len(dataset)
     encoder = build_encoder(chosen.encoder, chosen.image_size, channels.number)
     method = METHODS[args.method]
+    # A run that is trained further keeps the size of its queue.
+    first_epochs = folder.first_epochs(chosen.epochs, args.force)
     model = method.model(
         encoder,
         augmenter=method.augmenter(encoder, channels.rgb_channels),
-        **method.arguments(chosen.batch_size, steps),
+        **method.arguments(
+            chosen.batch_size,
+            first_epochs * len(dataset),
+        ),
     )
     model.compile(
         keras.optimizers.Adam(
@@ -172,11 +178,7 @@ def run(args):
             metrics.EffectiveRank(),
         ],
     )
+    if args.force:
+        folder.start_anew()
     with folder.training(settings, split):
-        model.fit(
-            dataset,
-            epochs=chosen.epochs,
-            callbacks=[dataset.follow_epochs(), *folder.callbacks()],
-        )
-        folder.save(model)
-        write_report(folder)
+        train(model, dataset, settings, folder)

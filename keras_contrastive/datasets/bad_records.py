@@ -2,8 +2,23 @@
 
 import threading
 import warnings
+from typing import Any
 
 EXAMPLES = 5  # bad records that a message names
+
+
+class BadRecordsWarning(UserWarning):
+    """A warning of bad records.
+
+    Attributes:
+        bad_records: The `BadRecords`.
+        consequence: String, what is done with them.
+    """
+
+    def __init__(self, message: str, bad_records: Any, consequence: str):
+        super().__init__(message)
+        self.bad_records = bad_records
+        self.consequence = consequence
 
 
 class BadRecords:
@@ -42,7 +57,7 @@ class BadRecords:
         """Raises a `ValueError` if there are too many."""
         if len(self) > self.max_fraction * self.total:
             raise ValueError(
-                f"{self._description(0)}\nThat is more than "
+                f"{self.describe()}\nThat is more than "
                 f"`max_bad_fraction`={self.max_fraction} allows."
             )
 
@@ -51,12 +66,14 @@ class BadRecords:
         with self._lock:
             start, self._warned = self._warned, len(self)
         if start < len(self):
+            message = f"{self.describe(start)}\n{consequence}"
             warnings.warn(
-                f"{self._description(start)}\n{consequence}",
+                BadRecordsWarning(message, self, consequence),
                 stacklevel=stacklevel + 1,
             )
 
-    def _description(self, start):
+    def describe(self, start: int = 0) -> str:
+        """Their number, and some of them, without the first `start`."""
         with self._lock:
             reasons = list(self.reasons.items())
         lines = [

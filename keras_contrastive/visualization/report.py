@@ -97,7 +97,8 @@ def report(
             f"Received: {type(model).__name__}, tokenizer={tokenizer!r}"
         )
     images = np.asarray(images)
-    embeddings = model.predict({"images": images} if is_clip else images)
+    inputs = {"images": images} if is_clip else images
+    embeddings = model.predict(inputs, verbose=0)
     if is_clip:
         embeddings = embeddings["image_embeddings"]
     numbers, pictures = {}, {}

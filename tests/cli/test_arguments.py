@@ -58,6 +58,7 @@ def test_other_numbers(command, expected, capsys):
         ["train", "clip", "DIR", "--output="],
         ["embed", ""],
         ["search", "DIR", " "],
+        ["search", "DIR", "?!"],
         ["report", ""],
     ],
 )

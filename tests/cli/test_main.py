@@ -1,6 +1,7 @@
 """The commands, in this process, and once as a user types them."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from keras_contrastive.cli.main import build_parser
 from keras_contrastive.cli.main import main
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.train_images import choose_loss
+from keras_contrastive.datasets.files.image_sources import read_image
 from tests.encoders.marks import slow_on_jax
 
 for package in ("PIL", "matplotlib", "tokenizers"):
@@ -135,18 +137,29 @@ def test_losses_of_simclr(arguments, loss, settings):
 def test_clip_search_and_report(pictures, tmp_path, capsys, monkeypatch):
     main(["train", "clip", str(pictures), *SMALL])
     run = tmp_path / "runs" / "clip"
+    out = capsys.readouterr().out
+    assert "held-out captions with their image first of 4: " in out
+    assert "chance 25.0%" in out and "1 epoch of batches" in out
     header = (run / "history.csv").read_text().splitlines()[0]
     assert "val_text_to_image_recall@1" in header
     capsys.readouterr()
 
+    main(["search", str(pictures), *["red zqzq"] * 39, "red", "-k", "6"])
+    out = capsys.readouterr().out
+    assert out.count("(Not frequent in the captions: zqzq.)") == 39
+    assert "search-10.png\nThey show the first 90 of 240 results." in out
+    pages = sorted(tmp_path.glob("search*.png"))
+    assert len(pages) == 10
+    assert read_image(pages[0], 400).std() > 10
+
+    # Over its own.
     main(["search", str(pictures), "a red star", "qqq", "-k", "3"])
     out = capsys.readouterr().out
+    assert "Not frequent" not in out
     assert out.count(".png\n") == 2 * 3 + 1  # and the contact sheet
     assert out.count("No word of it is frequent") == 1
-    assert (tmp_path / "search.png").stat().st_size > 10_000
+    assert [*tmp_path.glob("search*.png")] == [tmp_path / "search.png"]
 
-    main(["search", str(pictures), *["red"] * 21, "-k", "2"])  # over its own
-    assert "shows 20 sentences and images" in capsys.readouterr().out
     keras.utils.save_img("mine.png", np.zeros((8, 8, 3)))
     for output, message in (
         ("mine.png", "must be a new file"),
@@ -192,7 +205,7 @@ def test_clip_search_and_report(pictures, tmp_path, capsys, monkeypatch):
 
 @pytest.mark.one_backend
 @slow_on_jax
-def test_interrupted_run_goes_on(pictures, tmp_path, monkeypatch):
+def test_interrupted_run_goes_on(pictures, tmp_path, monkeypatch, capsys):
     class Interruption(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 1:
@@ -206,19 +219,32 @@ def test_interrupted_run_goes_on(pictures, tmp_path, monkeypatch):
             "callbacks",
             lambda self: [*callbacks(self), Interruption()],
         )
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(SystemExit, match="130"):
             main(command)
+    assert "Stopped after epoch 1, run the same" in capsys.readouterr().err
     # It goes on with the images that it began with, as far as they are there.
     first = next(pictures.rglob("*.png"))
     first.rename(first.with_name("new.png"))
     with pytest.warns(UserWarning, match="1 of 40 images of this run are gone"):
         main(command)
+    out = capsys.readouterr().out
+    assert "Resuming after epoch 1 of 2.\nepoch 2/2  loss " in out
+    assert re.search(r"neighbors: .*%\n  untrained .*%, chance .*, most", out)
+    assert "Next: python -m keras_contrastive embed" in out
+    assert max(map(len, out.partition("Model:")[0].splitlines())) <= 80
     history = (tmp_path / "runs" / "simclr" / "history.csv").read_text()
     assert [row.split(",")[0] for row in history.splitlines()] == [
         "epoch",
         "0",
         "1",
     ]
+    with pytest.warns(UserWarning, match="1 of 40 images of this run are gone"):
+        main([*command[:-1], "3"])
+    out = capsys.readouterr().out
+    assert "Resuming after epoch 2 of 3.\nepoch 3/3  loss " in out
+    main([*command[:-1], "1", "--force"])
+    history = (tmp_path / "runs" / "simclr" / "history.csv").read_text()
+    assert len(history.splitlines()) == 2
 
 
 @pytest.mark.one_backend

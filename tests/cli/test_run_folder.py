@@ -1,14 +1,21 @@
 """What a start that fails leaves, and what one that succeeds keeps."""
 
 import csv
+import warnings
 
 import numpy as np
 import pytest
 
+from keras_contrastive.callbacks.checkpoint_files import CheckpointFiles
+from keras_contrastive.cli.epoch_lines import COLUMNS
+from keras_contrastive.cli.epoch_lines import EpochLines
+from keras_contrastive.cli.epoch_lines import duration
 from keras_contrastive.cli.held_out import every_image
 from keras_contrastive.cli.history_file import HistoryFile
 from keras_contrastive.cli.run_folder import FIRST_CHECKPOINT
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.warning_summary import summarized_warnings
+from keras_contrastive.datasets.bad_records import BadRecords
 
 pytestmark = pytest.mark.one_backend
 
@@ -40,7 +47,7 @@ def fail_in(run, settings, error, epochs=0):
 def test_a_failure_in_the_first_epoch_leaves_nothing(run, settings, error):
     fail_in(run, settings, error)
     assert not run.path.exists()
-    run.check_unfinished()
+    run.check_output()
     run.check_settings({**settings, "image_size": 16})
 
 
@@ -67,14 +74,14 @@ def test_files_of_the_user_are_not_overwritten(run, name):
     (run.path / name).parent.mkdir(parents=True)
     (run.path / name).write_text("mine")
     with pytest.raises(ValueError, match=f"{name} is there, but no run.json"):
-        run.check_unfinished()
+        run.check_output()
 
 
 def test_a_process_killed_in_the_first_epoch_blocks_nothing(run, settings):
     with run.training(settings, every_image([])):
         (run.path / "checkpoints").mkdir()
         (run.path / "checkpoints" / FIRST_CHECKPOINT).touch()
-    run.check_unfinished()
+    run.check_output()
     run.forget_start()
     run.check_settings({**settings, "image_size": 16})
 
@@ -126,12 +133,12 @@ def test_other_files_are_named(run, settings):
 def test_an_output_that_cannot_be_written(run, monkeypatch):
     run.path.write_text("a file")
     with pytest.raises(ValueError, match="--output must lie in a folder"):
-        run.check_unfinished()
+        run.check_output()
     run.path.unlink()
     # The superuser, who may run the tests, can write anywhere.
     monkeypatch.setattr("os.access", lambda *args: False)
     with pytest.raises(PermissionError, match="is read-only"):
-        run.check_unfinished()
+        run.check_output()
     assert not run.path.exists()
 
 
@@ -147,3 +154,113 @@ def test_an_epoch_that_is_repeated_has_one_row(tmp_path):
             ["2", "NA"],
         ]
     assert [path.name for path in tmp_path.iterdir()] == ["history.csv"]
+
+
+def test_a_line_for_each_epoch(capsys):
+    lines = EpochLines()
+    lines.set_params({"epochs": 1000, "steps": 3})
+    logs = {name: 0.123456 for name, *_ in COLUMNS}
+    lines.on_train_begin()
+    for epoch in (123, 124, 999):
+        lines.on_epoch_begin(epoch)
+        lines.on_train_batch_end(0)
+        lines.on_epoch_end(epoch, {**logs, "other": 1.0})
+    first, *epochs = capsys.readouterr().out.splitlines()
+    assert first == "Resuming after epoch 123 of 1000."
+    assert epochs[0].startswith("epoch  124/1000  loss 0.1235  held-out recall")
+    assert epochs[1].endswith(" left") and epochs[2].endswith(" s")
+    assert len(epochs) == 3 and max(map(len, epochs)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(2.54, "2.5 s"), (50.2, "50 s"), (119, "2 min"), (11_100, "3 h 5 min")],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_damaged_files_are_summarized():
+    with pytest.warns(UserWarning) as caught, summarized_warnings():
+        for what, name in (
+            ("images cannot be read", "records[3], a.png"),
+            ("images cannot be read", "records[0], a.png"),
+            ("lines cannot be parsed", "a.csv, line 2"),
+        ):
+            bad = BadRecords(what, 7, 0.5)
+            bad.add(name, "damaged")
+            bad.warn("Left out.")
+        for _ in range(2):
+            warnings.warn("something else", stacklevel=1)
+    assert [str(each.message) for each in caught] == [
+        "something else",
+        "1 of 7 images cannot be read:\n- records[3], a.png: damaged\n"
+        "Left out.\n1 of 7 lines cannot be parsed:\n- a.csv, line 2: damaged\n"
+        "Left out.",
+    ]
+
+
+class SavedModel:
+    def save(self, path):
+        path.write_bytes(b"a model")
+
+
+def train_to(run, settings, epochs, error=None):
+    settings = {**settings, "epochs": epochs}
+    run.check_output()
+    run.check_settings(settings)
+    with run.training(settings, every_image([])):
+        checkpoints = CheckpointFiles(run.path / "checkpoints")
+        checkpoints.prepare()
+        for epoch in range(epochs):
+            checkpoints.write(f"epoch-{epoch:06d}-step-000000000", {})
+            HistoryFile(run.history).on_epoch_end(epoch, {"loss": 1.0})
+        if error:
+            raise error
+        run.save(SavedModel())
+
+
+def test_a_finished_run_is_trained_further(run, settings, capsys):
+    train_to(run, settings, 2)
+    checkpoints = run.path / "checkpoints"
+    assert [file.name for file in checkpoints.iterdir()] == [
+        "epoch-000001-step-000000000.npz"
+    ]
+    for epochs in (1, 2):
+        with pytest.raises(ValueError, match="of 2 epochs. Train it further"):
+            train_to(run, settings, epochs)
+    with pytest.raises(ValueError, match="finished run with .* image_size=8"):
+        train_to(run, {**settings, "image_size": 16}, 3)
+
+    interruption = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        train_to(run, settings, 4, interruption)
+    assert interruption.__notes__ == [
+        "Stopped after epoch 4, run the same command again to resume."
+    ]
+    assert "4 epochs instead of 2" in capsys.readouterr().out
+    assert run.settings()["trained_epochs"] == 2  # the model of before
+    assert run.first_epochs(9, is_new=False) == 2
+    assert run.first_epochs(9, is_new=True) == 9
+    train_to(run, settings, 4)
+    assert run.settings()["trained_epochs"] == 4
+    with pytest.raises(ValueError, match="of 4 epochs. Train it further"):
+        train_to(run, settings, 4)
+    for file in checkpoints.iterdir():
+        file.unlink()
+    with pytest.raises(ValueError, match="without a checkpoint"):
+        train_to(run, settings, 5)
+
+
+def test_starting_anew_leaves_other_files(run, settings):
+    train_to(run, settings, 1)
+    mine = [run.path / "notes.txt", run.path / "checkpoints" / "mine.npz"]
+    for file in mine:
+        file.write_text("mine")
+    run.start_anew()
+    assert sorted(file for file in run.path.rglob("*.*")) == sorted(mine)
+    (run.path / "run.json").write_text('{"model": "another program"}')
+    run.history.write_text("mine")
+    with pytest.raises(ValueError, match="must be of a run of this package"):
+        run.start_anew()
+    assert run.history.read_text() == "mine"

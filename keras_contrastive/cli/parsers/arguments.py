@@ -116,6 +116,11 @@ def add_training(parser, output):
         help="(%(default)s)",
     )
     add_channels(parser)
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="start anew: replace the run in RUN, finished or interrupted",
+    )
 
 
 def add_model(parser, default):

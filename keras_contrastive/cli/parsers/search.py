@@ -1,6 +1,7 @@
 """Find images by a sentence.
 
-Prints the images most similar to each sentence, and leaves a contact sheet. The
+Prints the images most similar to each sentence, and leaves a contact sheet of
+them; more than 15 images go to further ones, search-2.png and so on. The
 model is one of `train clip` or `train slip`; SOURCE, a folder of images or a
 table, may be another one than it was trained on.
 
@@ -8,6 +9,7 @@ table, may be another one than it was trained on.
 """
 
 import argparse
+import re
 from pathlib import Path
 
 from keras_contrastive.cli.parsers.arguments import add_command
@@ -42,8 +44,8 @@ def add_parser(commands):
 
 
 def sentence_with_words(text):
-    """The type of an argument that is not blank."""
-    if not text.strip():
+    """The type of an argument that has a letter or a digit."""
+    if not re.search(r"\w", text):
         raise argparse.ArgumentTypeError(
             f"must have a word. Received: {text!r}"
         )

@@ -1,0 +1,61 @@
+"""Trains a model in its run folder, and says what came of it."""
+
+import shlex
+from collections.abc import Sequence
+
+import keras
+
+from keras_contrastive.cli.epoch_lines import EpochLines
+from keras_contrastive.cli.report import load_sample
+from keras_contrastive.cli.report import write_report
+from keras_contrastive.cli.run_folder import WITH_CAPTIONS
+from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.scores import measure
+from keras_contrastive.cli.scores import print_scores
+from keras_contrastive.command import program
+
+
+def train(
+    model: keras.Model,
+    dataset: keras.utils.PyDataset,
+    settings: dict,
+    folder: RunFolder,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Fits the model, saves it, writes the report and prints the scores.
+
+    Args:
+        model: Compiled model, new: its weights are those of the untrained model
+            that the scores are compared with.
+        dataset: `ImageDataset` or `ImageTextDataset`.
+        settings: Settings of the run, whose folder has been begun.
+        folder: Folder of the run.
+        callbacks: Callbacks beside those of every run.
+    """
+    sample = load_sample(folder, settings)
+    untrained = measure(model, sample)
+    model.fit(
+        dataset,
+        epochs=settings["epochs"],
+        verbose=0,
+        callbacks=[
+            dataset.follow_epochs(),
+            *callbacks,
+            *folder.callbacks(),
+            EpochLines(),
+        ],
+    )
+    folder.save(model)
+    write_report(folder, sample)
+    print_scores(measure(model, sample), untrained)
+    print(f"Next: {next_command(settings, folder)}")
+
+
+def next_command(settings: dict, folder: RunFolder) -> str:
+    """What the user may type after training."""
+    command = "search" if settings["model"] in WITH_CAPTIONS else "embed"
+    words = [command, settings["folder"]]
+    if command == "search":
+        words.append("a few words")
+    line = shlex.join([*words, "--model", str(folder.path)])
+    return f"{program()} {line}"
