@@ -16,6 +16,7 @@ from keras_contrastive.datasets.files.folder_scan import scan_folder
 from keras_contrastive.datasets.files.image_files import SUFFIXES
 from keras_contrastive.validation import check_rate
 
+SHOWN_CLASSES = 5  # names in the `repr` of a folder
 CAPTION_FILES = ("captions.csv", "captions.tsv")
 
 
@@ -42,6 +43,14 @@ class ImageFolder(NamedTuple):
     paths: list[Path]
     labels: np.ndarray | None
     class_names: list[str] | None
+
+    def __repr__(self):
+        classes = "no classes"
+        if self.class_names is not None:
+            names = ", ".join(map(repr, self.class_names[:SHOWN_CLASSES]))
+            more = ", ..." * (len(self.class_names) > SHOWN_CLASSES)
+            classes = f"{len(self.class_names):,} classes: {names}{more}"
+        return f"<ImageFolder of {len(self.paths):,} images, {classes}>"
 
 
 def image_folder(

@@ -21,7 +21,9 @@ def test_subfolders_are_classes(tmp_path):
     for name in ("dogs/b/1.png", "cats/2.JPG", "dogs/3.webp", ".git/4.png"):
         save(tmp_path / name)
     (tmp_path / "dogs" / "notes.txt").write_text("no image")
-    paths, labels, class_names = kc.datasets.image_folder(tmp_path)
+    found = kc.datasets.image_folder(tmp_path)
+    assert repr(found) == "<ImageFolder of 3 images, 2 classes: 'cats', 'dogs'>"
+    paths, labels, class_names = found
     assert [str(path.relative_to(tmp_path)) for path in paths] == [
         "cats/2.JPG",
         "dogs/3.webp",
