@@ -22,6 +22,7 @@ if not _is_command():
     from keras_contrastive.models.byol_model import BYOLModel
     from keras_contrastive.models.clip_model import CLIPModel
     from keras_contrastive.models.dino_model import DINOModel
+    from keras_contrastive.models.dual_encoder_model import DualEncoderModel
     from keras_contrastive.models.moco_model import MoCoModel
     from keras_contrastive.models.nnclr_model import NNCLRModel
     from keras_contrastive.models.simclr_model import SimCLRModel
@@ -33,6 +34,7 @@ __all__ = [
     "BYOLModel",
     "CLIPModel",
     "DINOModel",
+    "DualEncoderModel",
     "MoCoModel",
     "NNCLRModel",
     "SLIPModel",

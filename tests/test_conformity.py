@@ -198,7 +198,12 @@ METRICS = {
     "Alignment": {"name": "metric"},
     "ContrastiveAccuracy": {"name": "metric"},
     "EffectiveRank": {"dim": 6, "name": "metric"},
-    "RetrievalRecall": {"k": 2, "direction": "text_to_image", "name": "metric"},
+    "RetrievalRecall": {
+        "k": 2,
+        "direction": "b_to_a",
+        "name": "metric",
+        "modalities": ("a", "b"),
+    },
     "Uniformity": {"name": "metric"},
 }
 OPTIMIZERS = {
@@ -222,6 +227,7 @@ MODELS = {
     "CLIPModel",
     "ContrastiveModel",
     "DINOModel",
+    "DualEncoderModel",
     "JointEmbeddingModel",
     "MoCoModel",
     "NNCLRModel",

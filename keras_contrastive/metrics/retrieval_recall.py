@@ -1,4 +1,4 @@
-"""How often an image finds its text in the batch, or vice versa."""
+"""How often one of two kinds of data finds its partner in the batch."""
 
 import math
 from typing import Any
@@ -25,7 +25,8 @@ class RetrievalRecall(keras.metrics.Mean):
 
     Row i of the image embeddings and row i of the text embeddings belong
     together. Each image is compared with all texts of the batch by cosine
-    similarity, or each text with all images. Chance is `k / B`.
+    similarity, or each text with all images. Chance is `k / B`. With
+    `modalities`, the two kinds of data are other ones than images and texts.
 
     Ties count against the model: a partner that is not more similar than
     another candidate, up to rounding, is ranked after it. Collapsed
@@ -40,20 +41,24 @@ class RetrievalRecall(keras.metrics.Mean):
 
     Args:
         k: Positive int, number of candidates that may be returned.
-        direction: `"image_to_text"`: images are queries, texts candidates; or
-            `"text_to_image"`.
+        direction: `"image_to_text"`, the default: images are queries, texts
+            candidates; or `"text_to_image"`. With `modalities`, these names.
+        modalities: Pair of strings, the names of the two kinds of data, those
+            of the first and of the second embeddings of a call.
         name: Name of the metric. Defaults to, for example,
             `"image_to_text_recall@1"`.
         dtype: Dtype of the accumulators; `None` is `keras.config.floatx()`.
 
     Call arguments:
-        image_embeddings: Shape `(B, dim)`. They need not be normalized.
-        text_embeddings: Shape `(B, dim)`.
+        image_embeddings: Shape `(B, dim)`, embeddings of images, or of the
+            first of `modalities`. They need not be normalized.
+        text_embeddings: Shape `(B, dim)`, likewise of texts.
         sample_weight: Optional weights of the examples, shape `(B,)`.
 
     Raises:
-        ValueError: If `k` is not a positive int, `direction` is unknown, or
-            the embeddings are not matrices of the same shape.
+        ValueError: If `k` is not a positive int, `direction` is not one of the
+            two, `modalities` are not two different strings, or the embeddings
+            are not matrices of the same shape.
 
     Example:
 
@@ -76,19 +81,24 @@ class RetrievalRecall(keras.metrics.Mean):
     def __init__(
         self,
         k: int = 1,
-        direction: str = "image_to_text",
+        direction: str | None = None,
         name: str | None = None,
         dtype: Any = None,
+        modalities: tuple[str, str] = ("image", "text"),
     ):
         k = check_positive_int("k", k)
-        if direction not in DIRECTIONS:
+        first, second = _check_modalities(modalities)
+        directions = f"{first}_to_{second}", f"{second}_to_{first}"
+        direction = directions[0] if direction is None else direction
+        if direction not in directions:
             raise ValueError(
-                f"`direction` must be one of {', '.join(DIRECTIONS)}. "
+                f"`direction` must be one of {', '.join(directions)}. "
                 f"Received: direction={direction!r}"
             )
         super().__init__(name=name or f"{direction}_recall@{k}", dtype=dtype)
         self.k = k
         self.direction = direction
+        self.modalities = (first, second)
 
     def update_state(
         self,
@@ -98,8 +108,11 @@ class RetrievalRecall(keras.metrics.Mean):
     ) -> None:
         images = l2_normalize(image_embeddings)
         texts = l2_normalize(text_embeddings)
-        check_views(images, texts, ("image_embeddings", "text_embeddings"))
-        if self.direction == "image_to_text":
+        first, second = self.modalities
+        check_views(
+            images, texts, (f"{first}_embeddings", f"{second}_embeddings")
+        )
+        if self.direction == f"{first}_to_{second}":
             rank = _rank_of_partner(images, texts)
         else:
             rank = _rank_of_partner(texts, images)
@@ -108,7 +121,26 @@ class RetrievalRecall(keras.metrics.Mean):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        return {**config, "k": self.k, "direction": self.direction}
+        return {
+            **config,
+            "k": self.k,
+            "direction": self.direction,
+            "modalities": self.modalities,
+        }
+
+
+def _check_modalities(modalities):
+    is_pair = isinstance(modalities, (list, tuple)) and len(modalities) == 2
+    if (
+        not is_pair
+        or not all(isinstance(name, str) and name for name in modalities)
+        or modalities[0] == modalities[1]
+    ):
+        raise ValueError(
+            "`modalities` must be two different names. "
+            f"Received: modalities={modalities!r}"
+        )
+    return modalities
 
 
 def _rank_of_partner(queries, keys):

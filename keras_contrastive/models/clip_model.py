@@ -1,32 +1,22 @@
 from typing import Any
 
 import keras
-from keras import ops
 
-from keras_contrastive.data_validation import check_ids
 from keras_contrastive.data_validation import check_images
 from keras_contrastive.data_validation import value_range_of
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
     clip_augmenter,
 )
-from keras_contrastive.layers.logit_scale import LogitScale
-from keras_contrastive.layers.logit_scale import scale_for_loss
-from keras_contrastive.layers.multi_view import draws_first
 from keras_contrastive.layers.tower import Tower
-from keras_contrastive.losses.clip_loss import CLIPLoss
-from keras_contrastive.losses.siglip_loss import SigLIPLoss
 from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
-from keras_contrastive.models.contrastive_model import ContrastiveModel
+from keras_contrastive.models.multimodal_model import MultimodalModel
 from keras_contrastive.pretrained.pretrained_clip import PretrainedCLIP
 from keras_contrastive.trainer.bad_values import check_token_ids
-from keras_contrastive.trainer.compile_arguments import parameters
-from keras_contrastive.trainer.image_text_inputs import image_text_inputs
-from keras_contrastive.trainer.keras_internals import replace_layer
 from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class CLIPModel(PretrainedCLIP, ContrastiveModel):
+class CLIPModel(PretrainedCLIP, MultimodalModel):
     """CLIP: images and texts as vectors in one space.
 
     Two encoders, each followed by a linear projection without bias and L2
@@ -124,7 +114,7 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         Locked-image text Tuning.
     """
 
-    named_losses = {"clip": CLIPLoss, "siglip": SigLIPLoss}
+    ids_name = "image_ids"
     parts = ("image_encoder", "text_encoder", "augmenter", "logit_scale")
 
     def __init__(
@@ -149,8 +139,21 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             text_encoder, projection_dim, "int32", self.dtype_policy, "text"
         )
         # Created last: saved files rely on the order.
-        self._has_default_scale = logit_scale is None
-        self.logit_scale = LogitScale() if logit_scale is None else logit_scale
+        self.add_logit_scale(logit_scale)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return ("images", "texts")
+
+    def tower_of(self, name: str) -> Tower:
+        return self.image_tower if name == "images" else self.text_tower
+
+    def augmenter_of(self, name: str) -> keras.Layer | None:
+        return self.augmenter if name == "images" else None
+
+    @property
+    def value_range(self):
+        return value_range_of(self.augmenter)
 
     @property
     def image_encoder(self):
@@ -192,11 +195,12 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         Returns:
             Float32 tensor of shape `(batch, projection_dim)`, rows of norm 1.
         """
-        self.look_at_texts(texts)
+        if self.is_direct:
+            check_token_ids(texts, self.text_encoder)
         return self.text_tower(texts, training=training)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        inputs = image_text_inputs(inputs)
+        inputs = self.named_parts(inputs)
         outputs = {}
         if "images" in inputs:
             images = inputs["images"]
@@ -206,65 +210,14 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
             outputs["text_embeddings"] = self.encode_text(texts, training)
         return outputs
 
-    def look_at_texts(self, texts: Any) -> None:
-        """Raises for unknown ids in a direct call with concrete values."""
-        if self.is_direct:
-            check_token_ids(texts, self.text_encoder)
-
-    def check_values(self, x: Any, y: Any, sample_weight: Any) -> None:
-        super().check_values(x, y, sample_weight)
-        if isinstance(x, (dict, tuple, list)) or hasattr(x, "shape"):
-            texts = image_text_inputs(x, y).get("texts")
-            check_token_ids(texts, self.text_encoder)
-
-    # The three functions of the method.
-
-    def make_views(self, x: Any, training: bool) -> Any:
-        return self.augment(self._watch(x, training), training)
-
-    def augment(self, views: Any, training: bool) -> Any:
-        """The dict of inputs, already checked, with augmented images."""
-        images = self.augmenter(views["images"], training=training)
-        return {**views, "images": images}
-
-    def draw_views(self, x: Any) -> Any:
-        if not self.draws_first:
-            return self.make_views(x, training=True)
-        drawn = self._watch(x, training=True)
-        return {**drawn, **self.draw_transformations(drawn["images"])}
-
-    @property
-    def draws_first(self) -> bool:
-        """Whether random numbers can be drawn before images are changed."""
-        return draws_first(self.augmenter)
-
-    def draw_transformations(self, images: Any) -> dict[str, Any]:
-        """The random numbers of `augment`, which `finish_views` applies."""
-        return {"transformation": self.augmenter.draw_transformation(images)}
-
-    def finish_views(self, drawn: Any) -> Any:
-        views = dict(drawn)
-        if "transformation" in views:
-            views["images"] = self.augmenter.transform(
-                views["images"], views.pop("transformation")
-            )
-        return views
-
-    def _watch(self, x, training):
-        check_images(x["images"], self.image_encoder)
-        watched = self.watch({k: x[k] for k in ("images", "texts")}, training)
-        watched["texts"] = self.watch_tokens(
-            watched["texts"], self.text_encoder
-        )
-        return {**x, **watched}
-
-    def inspect(self, data: Any) -> None:
-        x, y, _ = super().unpack_data(data)
-        inputs = image_text_inputs(x, y)
+    def watch_batch(self, inputs: dict[str, Any], training: bool) -> Any:
         if "images" in inputs:
-            self.watch(inputs["images"], training=False)
+            check_images(inputs["images"], self.image_encoder)
+            inputs = self.watch(inputs, training)
         if "texts" in inputs:
-            self.watch_tokens(inputs["texts"], self.text_encoder)
+            texts = self.watch_tokens(inputs["texts"], self.text_encoder)
+            inputs = {**inputs, "texts": texts}
+        return inputs
 
     def embed(self, views: Any, training: bool) -> Any:
         embeddings = {
@@ -273,8 +226,8 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
                 self.text_tower(views["texts"], training=training),
             )
         }
-        if "image_ids" in views:
-            embeddings["image_ids"] = views["image_ids"]
+        if self.ids_name in views:
+            embeddings[self.ids_name] = views[self.ids_name]
         return embeddings
 
     def compute_losses(
@@ -285,119 +238,15 @@ class CLIPModel(PretrainedCLIP, ContrastiveModel):
         sample_weight: Any = None,
         training: bool = True,
     ) -> dict[str, Any]:
-        offers = {
-            "logit_scale": self.logit_scale.scale,
-            "logit_bias": self.logit_scale.bias,
-            "image_ids": embeddings.get("image_ids"),
-        }
-        taken = parameters(self.loss).intersection(offers)
-        loss = self.loss(
-            *embeddings["pair"],
-            sample_weight=sample_weight,
-            **{name: offers[name] for name in taken},
-        )
+        ids = embeddings.get(self.ids_name)
+        loss = self.pair_loss(*embeddings["pair"], ids, sample_weight)
         return {"loss": loss}
-
-    # Other differences from the base class.
-
-    def adapt_to_loss(self, loss: keras.losses.Loss) -> None:
-        if self._has_default_scale:
-            scale = scale_for_loss(loss, self.logit_scale)
-            if scale is not self.logit_scale:
-                replace_layer(self, "logit_scale", scale)
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
         return [
             RetrievalRecall(1, "image_to_text"),
             RetrievalRecall(1, "text_to_image"),
         ]
-
-    def undecayed_variables(self) -> list:
-        return self.logit_scale.variables
-
-    @property
-    def value_range(self):
-        return value_range_of(self.augmenter)
-
-    def unpack_data(self, data: Any) -> Any:
-        x, y, sample_weight = super().unpack_data(data)
-        inputs = image_text_inputs(x, y)
-        if not {"images", "texts"} <= set(inputs):
-            raise ValueError(
-                'The data must be {"images": ..., "texts": ...} or (images, '
-                f"texts). Received: {sorted(inputs)} only"
-            )
-        self.check_host_batch(inputs)
-        return inputs, None, sample_weight
-
-    def named_parts(self, x: Any, y: Any) -> dict[str, Any]:
-        return image_text_inputs(x, y)
-
-    def check_host_batch(self, data: Any) -> None:
-        x, y, _ = super().unpack_data(data)
-        image_ids = image_text_inputs(x, y).get("image_ids")
-        if image_ids is not None:
-            check_ids("image_ids", image_ids)
-
-    def predict_step(self, *args: Any) -> Any:
-        *state, data = args
-        x, y, _ = super().unpack_data(data)
-        return super().predict_step(*state, (image_text_inputs(x, y),))
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        logs = super().get_metrics_result()
-        if not self.compiled or "logit_scale" not in parameters(self.loss):
-            return logs
-        logs["logit_scale"] = self.logit_scale.scale
-        if self.logit_scale.bias is not None:
-            # A copy: JAX deletes the variable's own value when it replaces it
-            # in the next step.
-            logs["logit_bias"] = 1.0 * ops.convert_to_tensor(
-                self.logit_scale.bias
-            )
-        return logs
-
-    def build(self, input_shape: Any) -> None:
-        shapes = {} if input_shape is None else image_text_inputs(input_shape)
-        towers = {"images": self.image_tower, "texts": self.text_tower}
-        for name, tower in towers.items():
-            if name not in shapes and tower.encoder_output_shape is None:
-                raise ValueError(
-                    f"The model can only be built on a batch with {name!r}, "
-                    "whose encoder does not know its output shape. Received: "
-                    f"{sorted(shapes)}; call the encoder on a batch first, or "
-                    'use data of the form {"images": ..., "texts": ...}.'
-                )
-        if "images" in shapes:
-            images = keras.KerasTensor(shapes["images"], "float32")
-            images = self.augmenter(images, training=False)
-            shapes = {**shapes, "images": images.shape}
-        for name, tower in towers.items():
-            if not tower.built:
-                tower.build(shapes.get(name))
-        self.built = True
-        self.exclude_from_weight_decay()
-
-    def build_from_encoders(self) -> None:
-        towers = self.image_tower, self.text_tower
-        if all(tower.encoder_output_shape for tower in towers):
-            self.build(None)
-
-    def load_weights(self, *args: Any, **kwargs: Any) -> None:
-        has_default_scale = self._has_default_scale and not self.compiled
-        try:
-            super().load_weights(*args, **kwargs)
-        except ValueError as error:
-            if not has_default_scale:
-                raise
-            raise ValueError(
-                "The weights do not fit the model. It was not compiled: where "
-                'they are of another loss than "clip", compile a new model '
-                "with that loss before `load_weights`, since the loss says "
-                f"whether there is a logit bias. Received: {error}"
-            ) from error
-
-    load_weights.__doc__ = ContrastiveModel.load_weights.__doc__
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object

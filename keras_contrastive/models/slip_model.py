@@ -162,11 +162,11 @@ class SLIPModel(CLIPModel):
     def draws_first(self) -> bool:
         return super().draws_first and self.view_augmenter.draws_first
 
-    def draw_transformations(self, images: Any) -> dict[str, Any]:
-        of_views = self.view_augmenter.draw_transformations(images)
+    def draw_transformations(self, inputs: Any) -> dict[str, Any]:
+        of_views = self.view_augmenter.draw_transformations(inputs["images"])
         return {
             "view_transformations": of_views,
-            **super().draw_transformations(images),
+            **super().draw_transformations(inputs),
         }
 
     def finish_views(self, drawn: Any) -> Any:

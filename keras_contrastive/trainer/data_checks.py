@@ -63,14 +63,22 @@ def _has_rows(leaf):
 
 
 def _no_numbers(name, part):
+    tokens = (
+        "token ids, integers; turn strings into them with the tokenizer that "
+        "the text encoder was made for, such as "
+        "keras_contrastive.text.CaptionTokenizer"
+    )
+    ids = (
+        "integers; turn names into them with "
+        "np.unique(names, return_inverse=True)[1]"
+    )
     expected = {
-        "texts": "token ids, integers; turn strings into them with the "
-        "tokenizer that the text encoder was made for, such as "
-        "keras_contrastive.text.CaptionTokenizer",
+        "texts": tokens,
+        "text": tokens,
         "labels": "integers from 0 to num_classes - 1; turn names into them "
         "with names, labels = np.unique(names, return_inverse=True)",
-        "image_ids": "integers; turn names into them with "
-        "np.unique(names, return_inverse=True)[1]",
+        "image_ids": ids,
+        "ids": ids,
     }.get(name, "arrays of numbers")
     first = next(filter(is_text, keras.tree.flatten(part)))
     if not isinstance(first, (str, bytes)):

@@ -28,8 +28,7 @@ def report_training(findings, where, is_step=False):
     Raises:
         ValueError: For the first kind that is an error.
     """
-    for kind, finding in _data_of(findings):
-        message = _MESSAGES[kind](finding, where, is_step, training=True)
+    for kind, message in _messages(findings, where, is_step, training=True):
         if kind not in WARNINGS:
             raise ValueError(message)
         warnings.warn(message, stacklevel=3)
@@ -47,8 +46,7 @@ def report_inference(findings, where, is_step=False):
         ValueError: For the first kind of `ERRORS`.
     """
     messages = []
-    for kind, finding in _data_of(findings):
-        message = _MESSAGES[kind](finding, where, is_step, training=False)
+    for kind, message in _messages(findings, where, is_step, training=False):
         if kind in ERRORS:
             raise ValueError(message)
         messages.append(message)
@@ -56,8 +54,13 @@ def report_inference(findings, where, is_step=False):
         warnings.warn(" ".join(messages), stacklevel=3)
 
 
-def _data_of(findings):
-    return [(k, f) for k, f in findings.items() if k in _MESSAGES]
+def _messages(findings, where, is_step, training):
+    """The kinds of findings in the data, and a message for each."""
+    for name, finding in findings.items():
+        kind, part = statistics.split_kind(name)
+        if kind in _MESSAGES:
+            message = _MESSAGES[kind](finding, where, is_step, training)
+            yield kind, message if part is None else f"`{part}`: {message}"
 
 
 def _not_finite(finding, where, is_step, training):

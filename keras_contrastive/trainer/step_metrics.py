@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -66,9 +67,20 @@ class StepMetrics:
         for name, tracker in self.other_losses.items():
             tracker.update_state(losses[name], sample_weight=batch_size)
 
-    def update_metrics(self, arguments: tuple, sample_weight: Any) -> None:
-        """Updates the metrics with the arguments that a method passes."""
-        for metric in self.metrics:
+    def update_metrics(
+        self,
+        arguments: tuple,
+        sample_weight: Any,
+        takes: Callable[[keras.metrics.Metric], bool] = lambda metric: True,
+    ) -> None:
+        """Updates the metrics with the arguments that a method passes.
+
+        Args:
+            arguments: The positional arguments of each metric.
+            sample_weight: Passed to `weighted_metrics`.
+            takes: Whether a metric is updated with these arguments.
+        """
+        for metric in filter(takes, self.metrics):
             metric.update_state(*arguments)
-        for metric in self.weighted_metrics:
+        for metric in filter(takes, self.weighted_metrics):
             metric.update_state(*arguments, sample_weight=sample_weight)

@@ -26,6 +26,7 @@ from keras_contrastive.trainer.random_states import save_random_states
 from keras_contrastive.trainer.replica_checks import check_batches_divide
 from keras_contrastive.trainer.training_statistics import Finding
 from keras_contrastive.trainer.training_statistics import TrainingStatistics
+from keras_contrastive.trainer.training_statistics import kind_of_part
 from keras_contrastive.trainer.unread_data import check_is_read
 
 
@@ -317,13 +318,23 @@ class Trainer(CorrectBfloat16, HookedModel):
             )
         return super().__call__(inputs, *args, **kwargs)
 
-    def warn_of_bad_inputs(self, inputs: Any) -> None:
-        """Warns of bad values in a direct call with concrete values."""
+    def warn_of_bad_inputs(
+        self, inputs: Any, value_range: Any = None, part: str | None = None
+    ) -> None:
+        """Warns of bad values in a direct call with concrete values.
+
+        Args:
+            inputs: Any structure of tensors.
+            value_range: Range of float images, by default the model's.
+            part: Name of the part of the data that they are.
+        """
         if not self.is_direct:
             return
         findings = {
-            kind: Finding.of_batch(*values)
-            for kind, *values in input_findings(inputs, self.value_range)
+            kind_of_part(kind, part): Finding.of_batch(*values)
+            for kind, *values in input_findings(
+                inputs, value_range or self.value_range
+            )
         }
         found = {kind: each for kind, each in findings.items() if each}
         reports.report_inference(found, "this call", is_step=True)

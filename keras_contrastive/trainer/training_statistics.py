@@ -18,6 +18,20 @@ ENDS = "ends"  # texts without the end token
 LABELS = "labels"  # classes that the probe lacks
 LOSS = "loss"  # NaN or infinite
 KINDS = (INPUTS, IMAGES, DARK_IMAGES, TOKENS, ENDS, LABELS, LOSS)
+# Those that the inputs of each encoder may have.
+_INPUT_KINDS = (INPUTS, IMAGES, DARK_IMAGES, TOKENS, ENDS)
+_OF = " of "
+
+
+def kind_of_part(kind, part):
+    """The kind of a part of the data, the kind itself without a part."""
+    return kind if part is None else f"{kind}{_OF}{part}"
+
+
+def split_kind(kind):
+    """Undoes `kind_of_part`: one of `KINDS`, and a part or `None`."""
+    kind, _, part = kind.partition(_OF)
+    return kind, part or None
 
 
 class Finding(NamedTuple):
@@ -73,8 +87,17 @@ class TrainingStatistics(keras.metrics.Metric):
         self.examples = self._sum("examples")
         self.spread = self._sum("spread")
         self.spread_batches = self._sum("spread_batches")
+        self._kinds = KINDS
         self._findings = [self._sum(kind, (_NUM_SUMS,)) for kind in KINDS]
         self._expected = {}
+
+    def add_parts(self, parts):
+        """Records the inputs of several parts of the data separately."""
+        for part in parts:
+            kinds = [kind_of_part(kind, part) for kind in _INPUT_KINDS]
+            self._kinds = (*self._kinds, *kinds)
+            for kind in kinds:
+                self._findings.append(self._sum(kind, (_NUM_SUMS,)))
 
     def _sum(self, name, shape=()):
         return self.add_weight(name=name, shape=shape, initializer="zeros")
@@ -83,14 +106,14 @@ class TrainingStatistics(keras.metrics.Metric):
         """Counts the bad examples of a batch.
 
         Args:
-            kind: One of `KINDS`.
+            kind: One of `KINDS`, or the `kind_of_part` of one.
             bad: Bool tensor of shape `(batch,)`.
             low: Float32 scalar, the lowest value of the batch.
             high: Float32 scalar, the highest value of the batch.
             expected: What the values should be, for a message.
         """
         self._expected[kind] = expected
-        state = self._findings[KINDS.index(kind)]
+        state = self._findings[self._kinds.index(kind)]
         seen = ops.convert_to_tensor(state)
         bad = ops.cast(bad, "float32")
         count = ops.sum(bad)
@@ -162,7 +185,7 @@ class TrainingStatistics(keras.metrics.Metric):
             "spread": spread / with_spread if with_spread else float("nan"),
             "findings": {
                 kind: _as_finding(state.tolist(), self._expected.get(kind))
-                for kind, state in zip(KINDS, findings, strict=True)
+                for kind, state in zip(self._kinds, findings, strict=True)
                 if state[2] > 0
             },
         }

@@ -7,9 +7,10 @@ from keras_contrastive.trainer import bad_values
 from keras_contrastive.trainer.training_statistics import ENDS
 from keras_contrastive.trainer.training_statistics import LABELS
 from keras_contrastive.trainer.training_statistics import TOKENS
+from keras_contrastive.trainer.training_statistics import kind_of_part
 
 
-def watch_inputs(health, inputs, value_range, training):
+def watch_inputs(health, inputs, value_range, training, part=None):
     """Records NaN inputs and images out of range.
 
     Args:
@@ -17,17 +18,18 @@ def watch_inputs(health, inputs, value_range, training):
         inputs: Any structure of tensors.
         value_range: As in `bad_values.input_findings`.
         training: Whether the inputs are trained on.
+        part: Name of the part of the data that they are, for errors.
 
     Returns:
         The inputs. In training, NaN is replaced by zeros to protect the
         weights.
     """
     for kind, *values in bad_values.input_findings(inputs, value_range):
-        health.record(kind, *values)
+        health.record(kind_of_part(kind, part), *values)
     return bad_values.finite(inputs) if training else inputs
 
 
-def watch_tokens(health, texts, encoder):
+def watch_tokens(health, texts, encoder, part=None):
     """Records token ids that a text encoder does not know.
 
     Args:
@@ -35,6 +37,7 @@ def watch_tokens(health, texts, encoder):
         texts: A tensor of token ids, or a dict with `"token_ids"`. Other inputs
             are returned unchanged.
         encoder: The text encoder.
+        part: Name of the part of the data that they are, for errors.
 
     Returns:
         The texts, with unknown ids replaced by 0.
@@ -45,12 +48,13 @@ def watch_tokens(health, texts, encoder):
     end_id = getattr(encoder, "end_id", None)
     if end_id is not None:
         missing = bad_values.without_end(tokens, end_id)
-        health.record(ENDS, missing, expected=end_id)
+        health.record(kind_of_part(ENDS, part), missing, expected=end_id)
     size = bad_values.vocabulary_size_of(encoder)
     if size is None:
         return texts
     unknown, low, high = bad_values.not_ids(tokens, size)
-    health.record(TOKENS, ops.any(unknown, axis=1), low, high, size)
+    bad = ops.any(unknown, axis=1)
+    health.record(kind_of_part(TOKENS, part), bad, low, high, size)
     return bad_values.with_tokens(texts, ops.where(unknown, 0, tokens))
 
 

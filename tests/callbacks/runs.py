@@ -11,11 +11,13 @@ import keras_contrastive as kc
 from tests.models.helpers import PyBatches
 from tests.models.helpers import as_data_loader
 from tests.models.helpers import clip
+from tests.models.helpers import dual
 from tests.models.helpers import encoder
 from tests.models.helpers import images_and_labels
 from tests.models.helpers import images_and_texts
 from tests.models.helpers import simclr
 from tests.models.helpers import text_encoder
+from tests.models.helpers import three_kinds
 
 IMAGES, LABELS = images_and_labels(32)
 
@@ -43,6 +45,10 @@ def clip_run():
     )
     x = dict(zip(("images", "texts"), images_and_texts(32), strict=True))
     return model, {"x": x, "batch_size": 8}
+
+
+def dual_run():
+    return dual(optimizer=optimizer()), {"x": three_kinds(32), "batch_size": 8}
 
 
 def accumulating_run():

@@ -79,6 +79,7 @@ def assert_equal(run, expected):
     [
         (runs.simclr_run, (2, 4, 4)),
         (runs.clip_run, (3,)),
+        (runs.dual_run, (3,)),
         pytest.param(runs.accumulating_run, (5,), marks=slow_on_jax),
         pytest.param(runs.several_steps_run, (1,), marks=slow_on_jax),
         pytest.param(runs.py_dataset_run, (3,), marks=slow_on_jax),

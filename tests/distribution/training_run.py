@@ -3,9 +3,10 @@
     python -m tests.distribution.training_run OUTPUT.npz --devices 2
 
 Trains SimCLR (BatchNorm, LARS, a probe), CLIP (AdamW, a learnable scale,
-several captions per image), SLIP, MoCo, BYOL and NNCLR (teachers, queues,
-predictors), SwAV and DINO (crops of two sizes, prototypes) on fixed batches and
-views, and writes each step's loss and metrics, and the weights afterwards.
+several captions per image), SLIP, DualEncoderModel (three towers), MoCo, BYOL
+and NNCLR (teachers, queues, predictors), SwAV and DINO (crops of two sizes,
+prototypes) on fixed batches and views, and writes each step's loss and metrics,
+and the weights afterwards.
 `--methods` names some of them. `--devices` is the number of
 replicas in this process; several processes meet at `--meeting-point`, as
 process `--rank` of `--world-size`.
@@ -102,6 +103,23 @@ def make_clip(kc, keras, slip=False, **compile_arguments):
     return model
 
 
+def make_dual(kc, keras, **compile_arguments):
+    layers = keras.layers
+    images = [keras.Input((12, 12, 3)), layers.GlobalAveragePooling2D()]
+    sensors = [keras.Input((12, 3)), layers.Flatten()]
+    encoders = {
+        "image": keras.Sequential([*images, layers.Dense(16, "gelu")]),
+        "sensor": keras.Sequential([*sensors, layers.Dense(16, "gelu")]),
+        "text": kc.models.BagOfWords(16, 16),
+    }
+    whole = kc.layers.RandomResizedCrop(12, 12, scale=(1, 1), ratio=(1, 1))
+    model = kc.DualEncoderModel(
+        encoders, 8, augmenters={"image": whole}, anchor="image"
+    )
+    model.compile(keras.optimizers.SGD(0.3), **compile_arguments)
+    return model
+
+
 def make_relative(name, **arguments):
     """A relative of SimCLR with a predictor, a teacher or a queue."""
 
@@ -161,6 +179,7 @@ def make_prototypes(name):
 METHODS = {
     "simclr": make_simclr,
     "clip": make_clip,
+    "dual": make_dual,
     "slip": functools.partial(make_clip, slip=True),
     "moco": make_relative("MoCoModel", queue_size=64),
     "byol": make_relative("BYOLModel", total_steps=20),
@@ -189,10 +208,12 @@ def data_of(np, rank, world_size):
         rank, world_size, *views, labels, texts, image_ids
     )
     clip = {"images": a, "texts": texts, "image_ids": image_ids}
+    dual = {"image": a, "sensor": b[:, 0], "text": texts, "ids": image_ids}
     return {
         "simclr": ((a, b), labels),
         "clip": (clip, None),
         "slip": (clip, None),
+        "dual": (dual, None),
         "moco": (a, labels),
         "byol": (a, labels),
         "nnclr": (a, labels),

@@ -137,12 +137,32 @@ def test_names_and_config():
     assert RetrievalRecall(name="mine").name == "mine"
 
 
+@pytest.mark.parametrize("to", ["audio_to_text", "text_to_audio"])
+def test_other_modalities(to, rng):
+    sounds, texts = make_pairs(rng)
+    metric = RetrievalRecall(1, to, modalities=("audio", "text"))
+    assert metric.name == f"{to}_recall@1"
+    metric.update_state(sounds, texts)
+    same = to.replace("audio", "image")
+    expected = slow_recall(sounds, texts, 1, same)
+    np.testing.assert_allclose(float(metric.result()), expected)
+    assert RetrievalRecall(modalities=("a", "b")).direction == "a_to_b"
+    with pytest.raises(ValueError, match="`audio_embeddings` and `text_emb"):
+        metric.update_state(sounds, texts[:3])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"k": 0}, "`k`.*0"),
         ({"k": 1.5}, "`k`.*1.5"),
         ({"direction": "both"}, "`direction`.*both"),
+        (
+            {"modalities": ("audio", "text"), "direction": "image_to_text"},
+            "must be one of audio_to_text, text_to_audio.*image_to_text",
+        ),
+        ({"modalities": ("audio", "audio")}, "`modalities`.*'audio'"),
+        ({"modalities": "audio"}, "`modalities`.*'audio'"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

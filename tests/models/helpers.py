@@ -85,6 +85,48 @@ def clip(image_encoder=None, optimizer="adam", compile=None, **kwargs):
     return model
 
 
+def three_kinds(n=16, seed=0):
+    """Random images, texts and signals of a sensor."""
+    images, texts = images_and_texts(n, seed)
+    signals = np.random.default_rng(seed).normal(size=(n, 10, 2))
+    return {
+        "image": images,
+        "text": texts,
+        "sensor": signals.astype("float32"),
+    }
+
+
+def dual(
+    names=("image", "text", "sensor"), optimizer="adam", compile=None, **kwargs
+):
+    """A `DualEncoderModel` of some of `three_kinds`."""
+    sensor_encoder = [
+        keras.Input((10, 2)),
+        keras.layers.Flatten(),
+        keras.layers.Dense(8, name="dense"),
+    ]
+    encoders = {
+        "image": encoder(batch_norm=False),
+        "text": text_encoder(),
+        "sensor": keras.Sequential(sensor_encoder),
+    }
+    augmenters = {
+        "image": kc.layers.RandomResizedCrop(SIZE, SIZE, seed=1),
+        "sensor": kc.layers.RandomSignalJitter(0.1, seed=2),
+    }
+    kwargs.setdefault("encoders", {name: encoders[name] for name in names})
+    given = kwargs["encoders"]
+    kwargs.setdefault(
+        "augmenters", {k: v for k, v in augmenters.items() if k in given}
+    )
+    if len(given) > 2:
+        kwargs.setdefault("anchor", "image")
+    model = kc.DualEncoderModel(projection_dim=4, **kwargs)
+    eager = {"run_eagerly": keras.backend.backend() == "tensorflow"}
+    model.compile(optimizer, **{**eager, **(compile or {})})
+    return model
+
+
 # The kinds of data that `fit` takes. Each is made of arrays in a structure:
 # an array, a tuple or a dict of arrays.
 
