@@ -133,6 +133,17 @@ LAYERS = {
         SIGNALS,
     ),
     "RandomSignalScale": ({"stddev": 0.1, "seed": 1}, SIGNALS),
+    "RandomSpectrogramMask": (
+        {
+            "time_scale": (0.1, 0.5),
+            "frequency_scale": (0.0, 0.7),
+            "num_time_masks": 1,
+            "num_frequency_masks": 3,
+            "fill_value": 1.0,
+            "seed": 1,
+        },
+        SIGNALS,
+    ),
     "RandomSolarize": (
         {
             "threshold": 0.3,

@@ -18,6 +18,8 @@ from keras_contrastive.datasets.pipeline.load_image_text import ImageTextArrays
 from keras_contrastive.datasets.pipeline.load_image_text import load_image_text
 from keras_contrastive.datasets.procedural.shapes import Shapes
 from keras_contrastive.datasets.procedural.shapes import shapes
+from keras_contrastive.datasets.procedural.sounds import Sounds
+from keras_contrastive.datasets.procedural.sounds import sounds
 from keras_contrastive.datasets.procedural.waveforms import Waveforms
 from keras_contrastive.datasets.procedural.waveforms import waveforms
 from keras_contrastive.datasets.published.cifar10 import cifar10
@@ -43,6 +45,7 @@ __all__ = [
     "ImageTextArrays",
     "ImageTextDataset",
     "Shapes",
+    "Sounds",
     "Waveforms",
     "captioned_folder",
     "channel_statistics",
@@ -57,5 +60,6 @@ __all__ = [
     "image_text_stream",
     "load_image_text",
     "shapes",
+    "sounds",
     "waveforms",
 ]

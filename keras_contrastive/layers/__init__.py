@@ -61,6 +61,9 @@ from keras_contrastive.layers.signal_augmentation.random_signal_mask import (
 from keras_contrastive.layers.signal_augmentation.random_signal_scale import (
     RandomSignalScale,
 )
+from keras_contrastive.layers.signal_augmentation.spectrogram_mask import (
+    RandomSpectrogramMask,
+)
 
 __all__ = [
     "BatchNormalization",
@@ -88,6 +91,7 @@ __all__ = [
     "RandomSignalMask",
     "RandomSignalScale",
     "RandomSolarize",
+    "RandomSpectrogramMask",
     "byol_augmentation",
     "dino_augmentation",
     "simclr_augmentation",

@@ -1,1 +1,1 @@
-"""Data computed by formulas: scenes of shapes and waveforms."""
+"""Data computed by formulas: scenes of shapes, waveforms and sounds."""

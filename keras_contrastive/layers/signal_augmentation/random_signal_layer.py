@@ -49,14 +49,31 @@ class RandomSignalLayer(Draws, ExampleLayer):
             Dict of int32 tensors of shape `(batch,)`, `"start"` and `"size"`,
             in samples.
         """
-        ops = self.backend.numpy
+        length = self.backend.shape(signals)[1]
         draws = self.draw(signals, 2, seed)
-        length = self.backend.cast(self.backend.shape(signals)[1], "float32")
+        return self.stretch_of(draws, length, scale, smallest)
+
+    def stretch_of(
+        self, draws: Any, length: Any, scale: Any, smallest: float = 0.0
+    ) -> dict[str, Any]:
+        """The stretches of one axis that uniform draws stand for.
+
+        Args:
+            draws: Tensor of shape `(..., 2)` of draws in [0, 1).
+            length: Int, the samples along the axis.
+            scale: As in `draw_stretch`.
+            smallest: As in `draw_stretch`.
+
+        Returns:
+            Dict of int32 tensors of shape `(...)`, `"start"` and `"size"`.
+        """
+        ops = self.backend.numpy
+        length = self.backend.cast(length, "float32")
         low, high = scale
-        size = ops.round((low + (high - low) * draws[:, 0]) * length)
+        size = ops.round((low + (high - low) * draws[..., 0]) * length)
         size = ops.maximum(size, smallest)
         free = length - size
-        start = ops.minimum(ops.floor(draws[:, 1] * (free + 1)), free)
+        start = ops.minimum(ops.floor(draws[..., 1] * (free + 1)), free)
         return {
             "start": self.backend.cast(start, "int32"),
             "size": self.backend.cast(size, "int32"),
