@@ -380,3 +380,57 @@ def test_bad_values_are_named(kind):
         else:
             with pytest.warns(UserWarning, match=BAD[kind]):
                 entry()
+
+
+# What it is for.
+
+
+@pytest.mark.one_backend
+def test_finds_captions_that_fit_new_sounds():
+    """Among 500, far above chance; and with masks of the spectrograms."""
+    mel = keras.layers.MelSpectrogram(
+        fft_length=256,
+        sequence_stride=128,
+        sampling_rate=8000,
+        num_mel_bins=32,
+        min_power=1e-4,
+        top_db=200.0,
+    )
+    words = sorted(
+        {w for c in kc.datasets.sounds(300, 2000).captions for w in c.split()}
+    )
+
+    def data(n, seed):
+        sounds = kc.datasets.sounds(n, 4000, seed)
+        tokens = np.zeros((n, 16), "int32")
+        for row, caption in zip(tokens, sounds.captions, strict=True):
+            ids = [words.index(word) + 1 for word in caption.split()]
+            row[: len(ids)] = ids
+        audio = to_numpy(mel(sounds.signals)).transpose(0, 2, 1) / 20 - 0.5
+        factors = np.stack(list(sounds.factors.values()), axis=1)
+        kinds = factors @ [48, 12, 3, 1]
+        return {"audio": audio[..., None], "text": tokens}, kinds
+
+    audio_encoder = keras.Sequential([keras.Input((None, 32, 1))])
+    for filters in (16, 32, 64):
+        audio_encoder.add(keras.layers.Conv2D(filters, 3, 2, "same"))
+        audio_encoder.add(keras.layers.BatchNormalization(momentum=0.9))
+        audio_encoder.add(keras.layers.ReLU())
+    audio_encoder.add(keras.layers.GlobalAveragePooling2D())
+    model = kc.DualEncoderModel(
+        {
+            "audio": audio_encoder,
+            "text": kc.models.BagOfWords(len(words) + 1, 32),
+        },
+        32,
+        {"audio": kc.layers.RandomSpectrogramMask(num_time_masks=1)},
+    )
+    model.compile(keras.optimizers.Adam(5e-3))
+    x, kinds = data(1024, 0)
+    model.fit({**x, "ids": kinds}, batch_size=128, epochs=10, verbose=0)
+    x, kinds = data(500, 1)
+    audio, text = model.predict(x, verbose=0).values()
+    nearest = (audio @ text.T).argmax(axis=1)
+    chance = (kinds[:, None] == kinds).mean()
+    assert chance < 0.012
+    assert (kinds[nearest] == kinds).mean() > 0.15
