@@ -12,7 +12,6 @@ import argparse
 from pathlib import Path
 
 import keras
-import numpy as np
 
 import keras_contrastive as kc
 
