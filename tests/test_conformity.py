@@ -22,6 +22,7 @@ except ImportError:
 
 POLICIES = ("float32", "float64", "bfloat16", "float16", "mixed_float16")
 IMAGES, SIGNALS, VECTORS = (2, 8, 8, 3), (2, 8, 3), (4, 6)
+VOLUMES = (2, 6, 5, 4, 2)
 
 # Arguments, none at its default, and the shape of the input.
 LAYERS = {
@@ -144,6 +145,19 @@ LAYERS = {
         },
         SIGNALS,
     ),
+    "RandomVolumeCrop": (
+        {"depth": 5, "height": 4, "width": 3, "scale": (0.2, 0.9), "seed": 1},
+        VOLUMES,
+    ),
+    "RandomVolumeFlip": (
+        {"probability": 0.25, "axes": ("depth", "width"), "seed": 1},
+        VOLUMES,
+    ),
+    "RandomVolumeIntensity": (
+        {"contrast": (0.5, 2.0), "brightness": (-1.0, 0.5), "seed": 1},
+        VOLUMES,
+    ),
+    "RandomVolumeNoise": ({"stddev": (0.1, 0.3), "seed": 1}, VOLUMES),
     "RandomSolarize": (
         {
             "threshold": 0.3,

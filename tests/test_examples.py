@@ -99,10 +99,11 @@ def test_augmented_classifier():
 
 
 @pytest.mark.slow
-def test_simclr_signals(tmp_path):
+@pytest.mark.parametrize("kind", ["signals", "volumes"])
+def test_simclr_on_other_data(kind, tmp_path):
     pytest.importorskip("matplotlib")
-    size = ("--signals", 512, "--epochs", 1)
-    out = run("simclr_signals.py", "--output", tmp_path, *size)
+    size = (f"--{kind}", 512, "--epochs", 1)
+    out = run(f"simclr_{kind}.py", "--output", tmp_path, *size)
     assert (tmp_path / "results.md").read_text().strip() in out
     assert "| SimCLR | " in out
     assert (tmp_path / "embeddings.png").stat().st_size > 10_000

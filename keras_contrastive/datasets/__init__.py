@@ -20,6 +20,8 @@ from keras_contrastive.datasets.procedural.shapes import Shapes
 from keras_contrastive.datasets.procedural.shapes import shapes
 from keras_contrastive.datasets.procedural.sounds import Sounds
 from keras_contrastive.datasets.procedural.sounds import sounds
+from keras_contrastive.datasets.procedural.solids import Solids
+from keras_contrastive.datasets.procedural.solids import solids
 from keras_contrastive.datasets.procedural.waveforms import Waveforms
 from keras_contrastive.datasets.procedural.waveforms import waveforms
 from keras_contrastive.datasets.published.cifar10 import cifar10
@@ -46,6 +48,7 @@ __all__ = [
     "ImageTextDataset",
     "Shapes",
     "Sounds",
+    "Solids",
     "Waveforms",
     "captioned_folder",
     "channel_statistics",
@@ -61,5 +64,6 @@ __all__ = [
     "load_image_text",
     "shapes",
     "sounds",
+    "solids",
     "waveforms",
 ]

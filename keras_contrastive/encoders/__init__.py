@@ -2,6 +2,7 @@
 
 from keras_contrastive.encoders.bag_of_words import BagOfWords
 from keras_contrastive.encoders.conv_net import ConvNet
+from keras_contrastive.encoders.conv_net_3d import ConvNet3D
 from keras_contrastive.encoders.pooled import pooled
 from keras_contrastive.encoders.resnet import ResNet
 from keras_contrastive.encoders.resnet import ResNet18
@@ -14,6 +15,7 @@ from keras_contrastive.encoders.with_channels import with_channels
 __all__ = [
     "BagOfWords",
     "ConvNet",
+    "ConvNet3D",
     "ResNet",
     "ResNet18",
     "ResNet34",

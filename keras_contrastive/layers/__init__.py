@@ -64,6 +64,18 @@ from keras_contrastive.layers.signal_augmentation.random_signal_scale import (
 from keras_contrastive.layers.signal_augmentation.spectrogram_mask import (
     RandomSpectrogramMask,
 )
+from keras_contrastive.layers.volume_augmentation.random_volume_crop import (
+    RandomVolumeCrop,
+)
+from keras_contrastive.layers.volume_augmentation.random_volume_flip import (
+    RandomVolumeFlip,
+)
+from keras_contrastive.layers.volume_augmentation.random_volume_intensity import (  # noqa: E501
+    RandomVolumeIntensity,
+)
+from keras_contrastive.layers.volume_augmentation.random_volume_noise import (
+    RandomVolumeNoise,
+)
 
 __all__ = [
     "BatchNormalization",
@@ -92,6 +104,10 @@ __all__ = [
     "RandomSignalScale",
     "RandomSolarize",
     "RandomSpectrogramMask",
+    "RandomVolumeCrop",
+    "RandomVolumeFlip",
+    "RandomVolumeIntensity",
+    "RandomVolumeNoise",
     "byol_augmentation",
     "dino_augmentation",
     "simclr_augmentation",

@@ -2,6 +2,7 @@
 
 from keras_contrastive.encoders import BagOfWords
 from keras_contrastive.encoders import ConvNet
+from keras_contrastive.encoders import ConvNet3D
 from keras_contrastive.encoders import ResNet
 from keras_contrastive.encoders import ResNet18
 from keras_contrastive.encoders import ResNet34
@@ -30,6 +31,7 @@ __all__ = [
     "CLIPModel",
     "ContrastiveModel",
     "ConvNet",
+    "ConvNet3D",
     "DINOModel",
     "DualEncoderModel",
     "JointEmbeddingModel",

@@ -16,6 +16,11 @@ TRANSFORMER = {
 # No argument but `name` at its default.
 ENCODERS = {
     "ConvNet": {"width": 4, "num_stages": 1, "input_shape": (8, None, 3)},
+    "ConvNet3D": {
+        "width": 2,
+        "num_stages": 1,
+        "input_shape": (4, 8, None, 2),
+    },
     "BagOfWords": {"vocabulary_size": 10, "width": 4, "dropout": 0.1},
     "ResNet": {
         "block_type": "basic",

@@ -1,4 +1,4 @@
-"""`ConvNet` and `BagOfWords`, the encoders of the examples."""
+"""`ConvNet`, `ConvNet3D` and `BagOfWords`, the encoders of the examples."""
 
 import keras
 import numpy as np
@@ -14,6 +14,16 @@ def test_conv_net_shapes_and_parameters():
     # Kernels, and a gain and an offset per channel.
     expected = 9 * (3 * 8 + 8 * 16 + 16 * 16 + 16 * 32 + 32 * 32)
     expected += 2 * (8 + 16 + 16 + 32 + 32)
+    trained = sum(int(np.prod(v.shape)) for v in encoder.trainable_variables)
+    assert trained == expected
+
+
+def test_conv_net_3d_shapes_and_parameters():
+    encoder = kc.models.ConvNet3D(4, 2, input_shape=(8, 12, 16, 2))
+    assert encoder.output_shape == (None, 16)
+    assert encoder.get_layer("pool").input.shape[1:4] == (2, 3, 4)
+    expected = 27 * (2 * 4 + 4 * 8 + 8 * 8 + 8 * 16 + 16 * 16)
+    expected += 2 * (4 + 8 + 8 + 16 + 16)
     trained = sum(int(np.prod(v.shape)) for v in encoder.trainable_variables)
     assert trained == expected
 
@@ -49,6 +59,10 @@ def test_bag_of_words_names_unknown_ids():
             np.random.default_rng(0).uniform(size=(2, 8, 8, 3)),
         ),
         (
+            lambda: kc.models.ConvNet3D(4, 1, input_shape=(4, 4, 4, 1)),
+            np.random.default_rng(0).uniform(size=(2, 4, 4, 4, 1)),
+        ),
+        (
             lambda: kc.models.BagOfWords(10, 8, dropout=0.5),
             np.array([[1, 2, 3]]),
         ),
@@ -69,6 +83,8 @@ def test_file_round_trip(make, inputs, tmp_path):
     [
         (lambda: kc.models.ConvNet(width=0), "width"),
         (lambda: kc.models.ConvNet(num_stages=0), "num_stages"),
+        (lambda: kc.models.ConvNet3D(width=0), "width"),
+        (lambda: kc.models.ConvNet3D(input_shape=(8, 8, 1)), "input_shape"),
         (lambda: kc.models.BagOfWords(0), "vocabulary_size"),
         (lambda: kc.models.BagOfWords(8, dropout=1.0), "dropout"),
     ],

@@ -1,4 +1,4 @@
-"""SimCLRModel on what is no RGB image: tokens, signals, dicts, rows."""
+"""SimCLRModel on what is no image: tokens, signals, volumes, dicts, rows."""
 
 import keras
 import numpy as np
@@ -9,6 +9,7 @@ import keras_contrastive as kc
 from tests.models.helpers import to_numpy
 
 TOKENS = np.random.default_rng(0).integers(3, 20, (16, 6))
+VOLUMES = np.random.default_rng(2).normal(size=(16, 6, 5, 4, 2))
 SIGNALS = np.random.default_rng(1).normal(size=(16, 40, 2)).astype("float32")
 
 
@@ -31,6 +32,19 @@ def signal_model(**kwargs):
     return kc.SimCLRModel(encoder, augmenter=augmenter, **kwargs)
 
 
+def volume_model():
+    augmenter = layers.Pipeline(
+        [
+            kc.layers.RandomVolumeCrop(4, 4, 4),
+            kc.layers.RandomVolumeFlip(),
+            kc.layers.RandomVolumeIntensity(),
+            kc.layers.RandomVolumeNoise(),
+        ]
+    )
+    encoder = kc.models.ConvNet3D(4, 1, input_shape=(4, 4, 4, 2))
+    return kc.SimCLRModel(encoder, augmenter=augmenter)
+
+
 def dict_model():
     """An encoder of two inputs, as those of keras-hub's texts are."""
     inputs = {
@@ -48,6 +62,7 @@ TOKENS_AND_MASK = {"token_ids": TOKENS, "padding_mask": TOKENS > 5}
 CASES = {
     "tokens": (text_model, TOKENS),
     "signals": (signal_model, SIGNALS),
+    "volumes": (volume_model, VOLUMES),
     "dict": (dict_model, TOKENS_AND_MASK),
 }
 every_kind = pytest.mark.parametrize("kind", CASES)

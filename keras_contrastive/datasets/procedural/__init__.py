@@ -1,1 +1,1 @@
-"""Data computed by formulas: scenes of shapes, waveforms and sounds."""
+"""Data computed by formulas: scenes, waveforms, sounds, solids."""

@@ -1,0 +1,97 @@
+from typing import Any
+
+import keras
+from keras import layers
+
+from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
+from keras_contrastive.layers.batch_normalization import BatchNormalization
+from keras_contrastive.validation import check_positive_int
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class ConvNet3D(FunctionalEncoder):
+    """Plain convolutional encoder of volumes: scans, stacks, short videos.
+
+    A 3x3x3 convolution at full resolution, then `num_stages` stages of two
+    3x3x3 convolutions of `2 * width`, `4 * width` and so on channels, the first
+    of which halves the resolution. A BatchNorm and a ReLU follow each
+    convolution, and global average pooling ends the network.
+
+    Args:
+        width: Int, channels of the first convolution. Defaults to 8.
+        num_stages: Int, how often the resolution is halved. Defaults to 3.
+        input_shape: Tuple `(depth, height, width, channels)`; all but the
+            channels may be `None`. Defaults to `(32, 32, 32, 1)`.
+        name: Name of the model.
+        **kwargs: Arguments of `keras.Model`, such as `dtype`.
+
+    Call arguments:
+        inputs: Float tensor of shape `(batch, depth, height, width,
+            channels)`, whatever `keras.config.image_data_format()` is.
+
+    Returns:
+        Float tensor of shape `(batch, width * 2 ** num_stages)`.
+
+    Raises:
+        ValueError: If `width` or `num_stages` is below 1, or `input_shape` has
+            not four entries.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    encoder = kc.models.ConvNet3D(4, 2, input_shape=(8, 16, 16, 1))
+    print(encoder(np.ones((2, 8, 16, 16, 1))).shape)  # (2, 16)
+    ```
+
+    Reference:
+        Tran et al., 2015, Learning Spatiotemporal Features with 3D
+        Convolutional Networks.
+    """
+
+    def __init__(
+        self,
+        width: int = 8,
+        num_stages: int = 3,
+        input_shape: Any = (32, 32, 32, 1),
+        name: str | None = None,
+        **kwargs: Any,
+    ):
+        check_positive_int("width", width)
+        check_positive_int("num_stages", num_stages)
+        input_shape = tuple(input_shape)
+        if len(input_shape) != 4:
+            raise ValueError(
+                "`input_shape` must be (depth, height, width, channels). "
+                f"Received: input_shape={input_shape}"
+            )
+        dtype = kwargs.get("dtype")
+        inputs = keras.Input(input_shape, name="volumes")
+        x = _conv(inputs, width, "stem", dtype)
+        for stage in range(1, num_stages + 1):
+            channels = width * 2**stage
+            x = _conv(x, channels, f"stage{stage}_1", dtype, strides=2)
+            x = _conv(x, channels, f"stage{stage}_2", dtype)
+        outputs = layers.GlobalAveragePooling3D(
+            data_format="channels_last", name="pool", dtype=dtype
+        )(x)
+        super().__init__(inputs, outputs, name=name, **kwargs)
+        self.width = width
+        self.num_stages = num_stages
+
+
+def _conv(x, channels, name, dtype, strides=1):
+    x = layers.Conv3D(
+        channels,
+        3,
+        strides=strides,
+        padding="same",
+        data_format="channels_last",
+        use_bias=False,
+        name=f"{name}_conv",
+        dtype=dtype,
+    )(x)
+    x = BatchNormalization(name=f"{name}_norm", dtype=dtype)(x)
+    return layers.ReLU(name=f"{name}_relu", dtype=dtype)(x)

@@ -1,0 +1,1 @@
+"""Augmentation layers of volumes."""
