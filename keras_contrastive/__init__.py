@@ -7,6 +7,7 @@ from keras_contrastive.version import __version__
 # what it needs: Keras and a backend take seconds.
 if not _is_command():
     from keras_contrastive import callbacks
+    from keras_contrastive import curation
     from keras_contrastive import datasets
     from keras_contrastive import distribution
     from keras_contrastive import evaluation
@@ -43,6 +44,7 @@ __all__ = [
     "SwAVModel",
     "__version__",
     "callbacks",
+    "curation",
     "datasets",
     "distribution",
     "evaluation",

@@ -125,7 +125,7 @@ FOLDERS = (
     {"encoders", "evaluation"},
     {"callbacks", "visualization", "pretrained", "export"},
     {"fine_tuning", "index"},
-    {"models"},
+    {"models", "curation"},
     {"cli"},
 )
 LEVELS = {name: i for i, names in enumerate(FOLDERS) for name in names}

@@ -1,0 +1,60 @@
+"""Test rows that are in the training set too."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_contrastive.curation.neighbors import unit_rows
+from keras_contrastive.evaluation.checks import check_same_width
+from keras_contrastive.index.exact_search import exact_search
+from keras_contrastive.validation import check_interval
+
+
+def leaks(
+    train_embeddings: Any, test_embeddings: Any, threshold: float = 0.95
+) -> dict[str, np.ndarray]:
+    """Finds test rows that almost equal a training row.
+
+    Such a leak makes a score look better than it is. What a similarity of 0.95
+    means depends on the encoder: look at the pairs around the threshold.
+
+    Args:
+        train_embeddings: Array of shape `(n, dim)`. The rows need not be
+            normalized.
+        test_embeddings: Array of shape `(m, dim)`.
+        threshold: Float in [-1, 1], the lowest cosine of a leak.
+
+    Returns:
+        Dict of arrays, a table for `pandas.DataFrame`, the most similar pairs
+        first: `"test_row"`, `"train_row"`, its most similar training row, and
+        `"similarity"`, their cosine.
+
+    Raises:
+        ValueError: If embeddings are not finite matrices of the same width, or
+            `threshold` is out of range.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    rng = np.random.default_rng(0)
+    train, test = rng.standard_normal((50, 32)), rng.standard_normal((9, 32))
+    test[4] = train[20] + 0.01
+    print(kc.curation.leaks(train, test))  # test row 4, training row 20
+    ```
+    """
+    check_interval("threshold", (threshold, 1.0), -1.0, 1.0)
+    train = unit_rows(train_embeddings, "train_embeddings", fewest=1)
+    test = unit_rows(test_embeddings, "test_embeddings", fewest=1)
+    check_same_width(train, test, ("train_embeddings", "test_embeddings"))
+    similarity, number = exact_search(test, train, 1)
+    similarity, number = similarity[:, 0], number[:, 0]
+    row = np.argsort(-similarity, kind="stable")
+    row = row[similarity[row] >= threshold]
+    return {
+        "test_row": row,
+        "train_row": number[row],
+        "similarity": similarity[row],
+    }
