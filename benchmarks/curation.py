@@ -63,7 +63,9 @@ def on_photographs():
     images, truth = kc.datasets.cifar10(
         f"train[:{args.images}]", data_dir=args.data_dir
     )
-    test, test_labels = kc.datasets.cifar10("test[:2000]", data_dir=args.data_dir)
+    test, test_labels = kc.datasets.cifar10(
+        "test[:2000]", data_dir=args.data_dir
+    )
     keras.utils.set_random_seed(0)
     encoder = kc.models.ConvNet(16, 3, input_shape=(32, 32, 3))
     model = kc.SimCLRModel(encoder)
@@ -140,7 +142,11 @@ def on_captions():
 
 note = on_photographs()
 on_captions()
-lines = [*table, "", f"{note}; Keras {keras.version()}, {keras.backend.backend()}"]
+lines = [
+    *table,
+    "",
+    f"{note}; Keras {keras.version()}, {keras.backend.backend()}",
+]
 args.results.mkdir(exist_ok=True)
 (args.results / "curation.md").write_text("\n".join(lines) + "\n")
 print("\n".join(lines))

@@ -5,6 +5,7 @@ from keras import layers
 
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.layers.batch_normalization import BatchNormalization
+from keras_contrastive.layers.max_pooling3d import MaxPooling3D
 from keras_contrastive.validation import check_positive_int
 
 
@@ -12,10 +13,10 @@ from keras_contrastive.validation import check_positive_int
 class ConvNet3D(FunctionalEncoder):
     """Plain convolutional encoder of volumes: scans, stacks, short videos.
 
-    A 3x3x3 convolution at full resolution, then `num_stages` stages of two
-    3x3x3 convolutions of `2 * width`, `4 * width` and so on channels, the first
-    of which halves the resolution. A BatchNorm and a ReLU follow each
-    convolution, and global average pooling ends the network.
+    It is `ConvNet` with an axis more: a 3x3x3 convolution at full resolution,
+    then `num_stages` stages, each with a 2x2x2 max-pooling and two 3x3x3
+    convolutions of `2 * width`, `4 * width` and so on channels. A BatchNorm and
+    a ReLU follow each convolution, and global average pooling ends the network.
 
     Args:
         width: Int, channels of the first convolution. Defaults to 8.
@@ -34,7 +35,7 @@ class ConvNet3D(FunctionalEncoder):
 
     Raises:
         ValueError: If `width` or `num_stages` is below 1, or `input_shape` has
-            not four entries.
+            not four entries, or an axis is too short for the stages.
 
     Example:
 
@@ -62,18 +63,26 @@ class ConvNet3D(FunctionalEncoder):
         check_positive_int("width", width)
         check_positive_int("num_stages", num_stages)
         input_shape = tuple(input_shape)
-        if len(input_shape) != 4:
+        smallest = 2**num_stages
+        sizes = [size for size in input_shape[:3] if size is not None]
+        if len(input_shape) != 4 or min(sizes, default=smallest) < smallest:
             raise ValueError(
-                "`input_shape` must be (depth, height, width, channels). "
+                "`input_shape` must be (depth, height, width, channels) with "
+                f"axes of {smallest} or more, 2 ** num_stages. "
                 f"Received: input_shape={input_shape}"
             )
         dtype = kwargs.get("dtype")
         inputs = keras.Input(input_shape, name="volumes")
         x = _conv(inputs, width, "stem", dtype)
         for stage in range(1, num_stages + 1):
-            channels = width * 2**stage
-            x = _conv(x, channels, f"stage{stage}_1", dtype, strides=2)
-            x = _conv(x, channels, f"stage{stage}_2", dtype)
+            x = MaxPooling3D(
+                data_format="channels_last",
+                name=f"stage{stage}_pool",
+                dtype=dtype,
+            )(x)
+            for block in (1, 2):
+                channels = width * 2**stage
+                x = _conv(x, channels, f"stage{stage}_{block}", dtype)
         outputs = layers.GlobalAveragePooling3D(
             data_format="channels_last", name="pool", dtype=dtype
         )(x)
@@ -82,11 +91,10 @@ class ConvNet3D(FunctionalEncoder):
         self.num_stages = num_stages
 
 
-def _conv(x, channels, name, dtype, strides=1):
+def _conv(x, channels, name, dtype):
     x = layers.Conv3D(
         channels,
         3,
-        strides=strides,
         padding="same",
         data_format="channels_last",
         use_bias=False,

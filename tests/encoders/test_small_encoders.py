@@ -85,6 +85,7 @@ def test_file_round_trip(make, inputs, tmp_path):
         (lambda: kc.models.ConvNet(num_stages=0), "num_stages"),
         (lambda: kc.models.ConvNet3D(width=0), "width"),
         (lambda: kc.models.ConvNet3D(input_shape=(8, 8, 1)), "input_shape"),
+        (lambda: kc.models.ConvNet3D(2, 3, (4, 8, 8, 1)), "input_shape"),
         (lambda: kc.models.BagOfWords(0), "vocabulary_size"),
         (lambda: kc.models.BagOfWords(8, dropout=1.0), "dropout"),
     ],
