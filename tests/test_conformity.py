@@ -253,6 +253,7 @@ MODELS = {
     "ContrastiveModel",
     "DINOModel",
     "DualEncoderModel",
+    "DistillationModel",
     "JointEmbeddingModel",
     "MoCoModel",
     "NNCLRModel",

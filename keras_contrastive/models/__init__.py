@@ -17,6 +17,7 @@ from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.models.dino_model import DINOModel
 from keras_contrastive.models.dual_encoder_model import DualEncoderModel
+from keras_contrastive.models.distillation_model import DistillationModel
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
 from keras_contrastive.models.moco_model import MoCoModel
 from keras_contrastive.models.nnclr_model import NNCLRModel
@@ -34,6 +35,7 @@ __all__ = [
     "ConvNet3D",
     "DINOModel",
     "DualEncoderModel",
+    "DistillationModel",
     "JointEmbeddingModel",
     "MoCoModel",
     "NNCLRModel",

@@ -20,6 +20,14 @@ from tests.models.helpers import to_numpy
 IMAGES, LABELS = images_and_labels(32)
 IMAGES = IMAGES.astype("float32") / 255
 
+
+def teacher():
+    """A frozen encoder whose vectors are as wide as the heads' outputs."""
+    return keras.Sequential(
+        [encoder(), keras.layers.Dense(4, kernel_initializer="orthogonal")]
+    )
+
+
 # A class, and its arguments of a function that makes heads.
 METHODS = {
     "simclr": (kc.SimCLRModel, lambda head: {}),
@@ -51,6 +59,10 @@ METHODS = {
         },
     ),
 }
+METHODS["distillation"] = (
+    kc.DistillationModel,
+    lambda head: {"teacher": teacher()},
+)
 ALL = pytest.mark.parametrize("method", METHODS)
 
 
