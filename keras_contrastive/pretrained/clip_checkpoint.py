@@ -21,8 +21,10 @@ from keras_contrastive.pretrained.layout import OPEN_CLIP
 from keras_contrastive.pretrained.layout import TRANSFORMERS
 from keras_contrastive.pretrained.loaded_logit_scale import loaded_logit_scale
 from keras_contrastive.pretrained.tensor_names import unwrapped
+from keras_contrastive.pretrained.text_positions import resized_positions
 from keras_contrastive.trainer.keras_internals import all_layers
 from keras_contrastive.trainer.keras_internals import has_adapter
+from keras_contrastive.validation import check_positive_int
 
 _FORMATS = {
     "transformers": (
@@ -38,7 +40,7 @@ _FORMATS = {
 }
 
 
-def load_checkpoint(model_class, path, augmenter=None):
+def load_checkpoint(model_class, path, augmenter=None, context_length=None):
     """See `CLIPModel.from_checkpoint`."""
     path = find_weights(path)
     tensors = unwrapped(read_tensors(path))
@@ -56,6 +58,12 @@ def load_checkpoint(model_class, path, augmenter=None):
         layout = OPEN_CLIP
         config = open_clip_configuration.read(path.parent, tensors)
     weights = layout.from_theirs(tensors)
+    positions = "text/position_embedding/position_embedding"
+    if context_length is not None:
+        check_positive_int("context_length", context_length)
+        weights[positions] = resized_positions(
+            weights[positions], context_length
+        )
     image_encoder = VisionTransformer(
         patch_size=weights["image/patch_embedding/kernel"].shape[0],
         **_sizes(weights, "image"),
@@ -63,9 +71,7 @@ def load_checkpoint(model_class, path, augmenter=None):
     )
     text_encoder = TextTransformer(
         len(weights["text/token_embedding/embeddings"]),
-        context_length=len(
-            weights["text/position_embedding/position_embedding"]
-        ),
+        context_length=len(weights[positions]),
         **_sizes(weights, "text"),
         **config.text,
     )

@@ -19,6 +19,7 @@ class PretrainedCLIP:
         augmenter: Any = None,
         channels: int | None = None,
         rgb_channels: tuple[int, int, int] | None = None,
+        context_length: int | None = None,
     ) -> Any:
         """Loads a checkpoint of OpenAI's code, open_clip or transformers.
 
@@ -50,6 +51,12 @@ class PretrainedCLIP:
                 spreads the first kernels over the channels.
             rgb_channels: Three indices, the places of red, green and blue
                 among more than three channels, as in `models.with_channels`.
+            context_length: Int, the most tokens of a text. Defaults to the
+                checkpoint's, 77 for most. With more, the first 20 position
+                embeddings are kept and the others stretched, as in Long-CLIP;
+                fine-tune on long texts then. With fewer, texts take less
+                memory and time, and short ones give the same embeddings. Pass
+                it to `clip_tokenizer` too.
 
         Returns:
             A `CLIPModel`, not compiled. Its `logit_scale` is the checkpoint's.
@@ -76,9 +83,10 @@ class PretrainedCLIP:
 
         Reference:
             Radford et al., 2021, Learning Transferable Visual Models From
-            Natural Language Supervision.
+            Natural Language Supervision; Zhang et al., 2024, Long-CLIP:
+            Unlocking the Long-Text Capability of CLIP.
         """
-        model = load_checkpoint(cls, path, augmenter)
+        model = load_checkpoint(cls, path, augmenter, context_length)
         return _for_channels(model, channels, rgb_channels)
 
     def save_checkpoint(

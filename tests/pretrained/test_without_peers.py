@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.pretrained.text_positions import resized_positions
 from tests.code_blocks import run_blocks
 from tests.encoders.marks import slow_on_jax
 from tests.pretrained import oracle
@@ -126,6 +127,49 @@ def test_images_of_other_channels(tmp_path, rng):
     )
     with pytest.raises(ValueError, match="`rgb_channels` needs `channels`"):
         kc.CLIPModel.from_checkpoint(tmp_path, rgb_channels=(2, 1, 0))
+
+
+def test_longer_and_shorter_texts(tmp_path, rng):
+    settings = CONFIGS["openai"]
+    write(tmp_path, settings, oracle.random_checkpoint(rng, settings))
+    whole = kc.CLIPModel.from_checkpoint(tmp_path)
+    length = whole.text_encoder.context_length
+    expected = keras.ops.convert_to_numpy(whole.encode_text(TOKENS))
+    for size in (TOKENS.shape[1], 3 * length):
+        model = kc.CLIPModel.from_checkpoint(tmp_path, context_length=size)
+        assert model.text_encoder.context_length == size
+        found = keras.ops.convert_to_numpy(model.encode_text(TOKENS))
+        assert found.shape == expected.shape
+        if size <= length:
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+    texts = np.repeat(TOKENS, 2, axis=1)[:, : 3 * length]
+    assert np.isfinite(
+        model.predict({"texts": texts}, verbose=0)["text_embeddings"]
+    ).all()
+    with pytest.raises(ValueError, match="`context_length`.*Received"):
+        kc.CLIPModel.from_checkpoint(tmp_path, context_length=0)
+
+
+def test_positions_are_stretched_as_by_long_clip(rng):
+    """Its code: four positions for each from the 20th on, then beyond."""
+    positions = rng.normal(size=(77, 3))
+    expected = np.zeros((248, 3))
+    expected[:20] = positions[:20]
+    for i in range(77 - 20):
+        step = (
+            (positions[i + 20] - positions[i + 19])
+            if i == 56
+            else (positions[i + 21] - positions[i + 20])
+        )
+        for part in range(4):
+            expected[20 + 4 * i + part] = positions[i + 20] + part / 4 * step
+    np.testing.assert_allclose(
+        resized_positions(positions, 248), expected, atol=1e-12
+    )
+    np.testing.assert_array_equal(
+        resized_positions(positions, 16), positions[:16]
+    )
+    assert resized_positions(positions[:1], 3).shape == (3, 3)
 
 
 @pytest.mark.parametrize("bias", [None, -12.9])

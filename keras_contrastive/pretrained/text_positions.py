@@ -1,0 +1,39 @@
+"""Position embeddings of a text tower, for longer or shorter texts."""
+
+import numpy as np
+
+# Long-CLIP found these positions well trained in OpenAI's CLIP.
+KEPT = 20
+
+
+def resized_positions(positions, length):
+    """Position embeddings for texts of another length.
+
+    Fewer are the first ones. Where there are more, the first 20 (at most half)
+    are kept and the others are stretched over the rest: position p is that at
+    `kept + (p - kept) / ratio`, linear between two and beyond the last two. For
+    77 positions and a length of 248 these are Long-CLIP's.
+
+    Args:
+        positions: Float array of shape `(positions, width)`.
+        length: Int, the number of positions wanted.
+
+    Returns:
+        Float array of shape `(length, width)`.
+
+    Reference:
+        Zhang et al., 2024, Long-CLIP: Unlocking the Long-Text Capability of
+        CLIP, section 3.1.
+    """
+    count = len(positions)
+    if length <= count:
+        return positions[:length]
+    kept = min(KEPT, count // 2)
+    ratio = (length - kept) / (count - kept)
+    at = kept + np.arange(length - kept) / ratio
+    # The last pair also serves what lies beyond it.
+    first = np.minimum(at.astype("int64"), max(count - 2, 0))
+    share = (at - first)[:, None]
+    second = np.minimum(first + 1, count - 1)
+    stretched = (1 - share) * positions[first] + share * positions[second]
+    return np.concatenate([positions[:kept], stretched]).astype(positions.dtype)
