@@ -203,6 +203,11 @@ class DistillationModel(JointEmbeddingModel):
         else:
             targets = self.teacher(views["view"], training=False)
         check_representation(targets.shape, "teacher")
+        if targets.shape[1] != self._teacher_dim:
+            raise ValueError(
+                f"`teacher_dim` must be the width of the teacher's vectors, "
+                f"{targets.shape[1]}. Received: {self._teacher_dim}"
+            )
         return targets
 
     def embed(self, views: Any, training: bool) -> Any:
@@ -216,11 +221,6 @@ class DistillationModel(JointEmbeddingModel):
         self, embeddings: Any, targets: Any, y: Any, sample_weight: Any
     ) -> Any:
         z = embeddings["prediction"]
-        if tuple(z.shape[1:]) != tuple(targets.shape[1:]):
-            raise ValueError(
-                "`projector` must give vectors as wide as the teacher's, "
-                f"{targets.shape[1]}. Received: {z.shape[1]}"
-            )
         targets = keras.ops.cast(keras.ops.stop_gradient(targets), z.dtype)
         return self.loss(z, targets, sample_weight=sample_weight)
 
@@ -240,6 +240,15 @@ class DistillationModel(JointEmbeddingModel):
         if isinstance(input_shape, dict) and set(input_shape) == _KEYS:
             input_shape = input_shape["inputs"]
         super().build(input_shape)
+
+    def build_heads(self, h: Any) -> None:
+        super().build_heads(h)
+        width = self.projector(h).shape[-1]
+        if width != self._teacher_dim:
+            raise ValueError(
+                "`projector` must give vectors as wide as the teacher's, "
+                f"{self._teacher_dim}. Received: {width}"
+            )
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -155,4 +155,6 @@ def test_errors():
     with pytest.raises(ValueError, match='"inputs": ..., "targets"'):
         make(teacher_dim=6).fit(IMAGES, verbose=0)
     with pytest.raises(ValueError, match="`projector` must give vectors as"):
-        make(projector=keras.layers.Dense(5)).fit(IMAGES, verbose=0)
+        make(projector=keras.layers.Dense(5))
+    with pytest.raises(ValueError, match="`teacher_dim` must be the width"):
+        make(teacher_dim=7).fit(data, verbose=0)
