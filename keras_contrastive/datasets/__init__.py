@@ -18,10 +18,10 @@ from keras_contrastive.datasets.pipeline.load_image_text import ImageTextArrays
 from keras_contrastive.datasets.pipeline.load_image_text import load_image_text
 from keras_contrastive.datasets.procedural.shapes import Shapes
 from keras_contrastive.datasets.procedural.shapes import shapes
-from keras_contrastive.datasets.procedural.sounds import Sounds
-from keras_contrastive.datasets.procedural.sounds import sounds
 from keras_contrastive.datasets.procedural.solids import Solids
 from keras_contrastive.datasets.procedural.solids import solids
+from keras_contrastive.datasets.procedural.sounds import Sounds
+from keras_contrastive.datasets.procedural.sounds import sounds
 from keras_contrastive.datasets.procedural.waveforms import Waveforms
 from keras_contrastive.datasets.procedural.waveforms import waveforms
 from keras_contrastive.datasets.published.cifar10 import cifar10

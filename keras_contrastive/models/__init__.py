@@ -16,8 +16,8 @@ from keras_contrastive.models.byol_model import BYOLModel
 from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.models.dino_model import DINOModel
-from keras_contrastive.models.dual_encoder_model import DualEncoderModel
 from keras_contrastive.models.distillation_model import DistillationModel
+from keras_contrastive.models.dual_encoder_model import DualEncoderModel
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
 from keras_contrastive.models.moco_model import MoCoModel
 from keras_contrastive.models.nnclr_model import NNCLRModel
