@@ -19,7 +19,7 @@ import keras_contrastive as kc
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--output", default="runs/image_table", type=Path)
-parser.add_argument("--images", default=8192, type=int)
+parser.add_argument("--images", default=4096, type=int)
 parser.add_argument("--epochs", default=8, type=int)
 args = parser.parse_args()
 
