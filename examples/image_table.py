@@ -53,7 +53,7 @@ model = kc.DualEncoderModel(
     },
     projection_dim=64,
     augmenters={
-        "image": kc.layers.RandomColorJitter(0.1, 0.1, probability=0.5),
+        "image": kc.layers.RandomColorJitter(0.2, 0.2, 0.0, 0.0),
         "table": keras.layers.Dropout(0.1),
     },
 )
