@@ -19,7 +19,7 @@ import keras_contrastive as kc
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--output", default="runs/image_table", type=Path)
-parser.add_argument("--images", default=8192, type=int)
+parser.add_argument("--images", default=4096, type=int)
 parser.add_argument("--epochs", default=8, type=int)
 args = parser.parse_args()
 
@@ -53,7 +53,7 @@ model = kc.DualEncoderModel(
     },
     projection_dim=64,
     augmenters={
-        "image": kc.layers.RandomColorJitter(0.1, 0.1, probability=0.5),
+        "image": kc.layers.RandomColorJitter(0.2, 0.2, 0.0, 0.0),
         "table": keras.layers.Dropout(0.1),
     },
 )

@@ -110,6 +110,19 @@ def test_simclr_on_other_data(kind, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("example", ["audio_text", "image_table"])
+def test_two_towers(example, tmp_path):
+    pytest.importorskip("tokenizers")
+    count = "--sounds" if example == "audio_text" else "--images"
+    size = (count, 256, "--epochs", 1)
+    out = run(f"{example}.py", "--output", tmp_path, *size)
+    assert (tmp_path / "results.md").read_text().strip() in out
+    assert out.count("| trained | ") == out.count("| chance | ") == 1
+    model = keras.models.load_model(tmp_path / "model.keras")
+    assert isinstance(model, kc.DualEncoderModel)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [

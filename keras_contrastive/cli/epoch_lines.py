@@ -29,6 +29,7 @@ class EpochLines(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._total = self.params["epochs"]
         self._times = collections.deque(maxlen=RECENT)
+        self._done = 0
         self._started = False
         self._shows_steps = sys.stdout.isatty()
 
@@ -50,6 +51,9 @@ class EpochLines(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         seconds = time.perf_counter() - self._start
+        if self._done == 1:
+            self._times.clear()  # The first epoch compiled the model.
+        self._done += 1
         self._times.append(seconds)
         left = (self._total - epoch - 1) * sum(self._times) / len(self._times)
         times = duration(seconds)

@@ -156,6 +156,13 @@ class Trainer(CorrectBfloat16, HookedModel):
         get = call.arguments.get
         check_is_read("x", get("x"))
         check_is_read("validation_data", get("validation_data"))
+        if get("class_weight") is not None:
+            raise ValueError(
+                "`class_weight` must be None: Keras would weight the "
+                "contrastive loss by it, not the probe alone. Received: "
+                f"class_weight={get('class_weight')!r}. To weight examples in "
+                "all losses, give `sample_weight`."
+            )
         # Within `fit`, Keras evaluates on data that `fit` has checked.
         if method == "fit" or (
             method == "evaluate" and "_use_cached_eval_dataset" not in kwargs

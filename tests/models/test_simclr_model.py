@@ -359,3 +359,11 @@ def test_representation_model_takes_pixels(value_range, tmp_path):
     with pytest.raises(ValueError, match="needs an augmenter of images"):
         signals = kc.SimCLRModel(encoder(), augmenter=keras.layers.Identity())
         signals.representation_model()
+
+
+@pytest.mark.one_backend
+def test_class_weight_is_refused():
+    images, labels = images_and_labels()
+    for call in (simclr(num_classes=4).fit, simclr().train_on_batch):
+        with pytest.raises(ValueError, match="`class_weight` must be None"):
+            call(images, labels, class_weight={0: 2.0, 1: 1.0})
