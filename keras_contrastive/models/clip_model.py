@@ -238,8 +238,9 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         sample_weight: Any = None,
         training: bool = True,
     ) -> dict[str, Any]:
+        images, texts = embeddings["pair"]
         ids = embeddings.get(self.ids_name)
-        loss = self.pair_loss(*embeddings["pair"], ids, sample_weight)
+        loss = self.pair_loss(images, texts, ids, sample_weight)
         return {"loss": loss}
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
