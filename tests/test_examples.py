@@ -147,10 +147,30 @@ def test_simcse_captions(data, tmp_path):
     assert model.predict(np.ones((2, 32), "int32"), verbose=0).shape == (2, 256)
 
 
-@pytest.mark.skipif(
+needs_cifar10 = pytest.mark.skipif(
     not (CIFAR10 / "cifar10").is_dir(),
     reason="CIFAR-10 is not prepared in ../shared/data/tfds",
 )
+
+
+@pytest.mark.slow
+@needs_cifar10
+@pytest.mark.parametrize(
+    "script, sizes, line",
+    [
+        ("many_bands.py", ("--test-images", 64), "| all five | "),
+        ("distillation.py", ("--teacher-epochs", 1), "| student, distilled | "),
+    ],
+)
+def test_short_comparisons_on_cifar10(script, sizes, line, tmp_path):
+    pytest.importorskip("tensorflow_datasets")
+    sizes = ("--images", 256, "--epochs", 1, *sizes)
+    out = run(script, "--data-dir", CIFAR10, "--output", tmp_path, *sizes)
+    assert line in out
+    assert (tmp_path / "results.md").read_text().strip() in out
+
+
+@needs_cifar10
 def test_simclr_cifar10(tmp_path):
     pytest.importorskip("tensorflow_datasets")
     size = ("--images", 256, "--batch-size", 128, "--width", 8, "--epochs", 1)
