@@ -22,6 +22,7 @@ parser.add_argument("--output", default="runs/distillation", type=Path)
 parser.add_argument("--images", default=5120, type=int)
 parser.add_argument("--teacher-epochs", default=12, type=int)
 parser.add_argument("--epochs", default=6, type=int, help="of a student")
+parser.add_argument("--loss", default="clip", help="of DistillationModel")
 parser.add_argument("--seeds", default=[0], type=int, nargs="+")
 args = parser.parse_args()
 
@@ -75,7 +76,7 @@ for seed in args.seeds:
     student = kc.DistillationModel(
         encoder(8), augmenter=augmenter(), teacher=teacher.encoder
     )
-    fit(student, args.epochs, "negative_cosine")
+    fit(student, args.epochs, args.loss)
     scores["distilled"].append(knn(student))
 
 table = [
