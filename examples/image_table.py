@@ -3,10 +3,9 @@
     python examples/image_table.py
 
 Trains a small convolutional network on pictures of shapes and a perceptron on
-a table that describes them: categories, of which some entries are hidden at
-random in training, and measures such as the position. Then each of 1,000 new
-pictures looks for its row, and each row for its picture. Runs on any backend,
-in some three minutes on one core.
+a table that describes them: measures such as the position, and categories, some
+of them hidden at random in training. Then each of 1,000 new pictures looks for
+its row, and each row for its picture. Runs on any backend, in minutes.
 """
 
 import argparse

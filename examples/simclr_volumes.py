@@ -6,7 +6,7 @@ Trains a small three-dimensional encoder on unlabeled volumes of six solids and
 asks, with labels that it never saw, what its representation knows of the solid:
 against the raw values and the same encoder before training. Runs on any
 backend. `--output` gets the table, a picture of the embeddings, and a
-checkpoint that `--resume` goes on from.
+checkpoint to continue from with `--resume`.
 """
 
 import argparse

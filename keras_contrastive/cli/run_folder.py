@@ -86,8 +86,8 @@ class RunFolder:
     def check_settings(self, settings: dict) -> None:
         """Raises unless a run that has begun here can go on.
 
-        More epochs are the only change that a run goes on with, whether it is
-        interrupted or finished.
+        It can go on, interrupted or finished, with the same settings or with
+        more epochs.
         """
         begun = self._read(self._settings)
         if begun is None:
@@ -105,8 +105,8 @@ class RunFolder:
         if changed:
             raise ValueError(
                 f"{self.path} holds {state} with other settings, "
-                f"{', '.join(changed)}. Repeat them to go on with it, give "
-                "another --output, or start anew by --force."
+                f"{', '.join(changed)}. Repeat them to continue it, give "
+                "another --output, or start over with --force."
             )
         if not is_finished:
             return
@@ -114,13 +114,13 @@ class RunFolder:
             raise ValueError(
                 f"{self.path} holds a finished run of {epochs} epochs. Train "
                 f"it further by --epochs, more than {epochs}; or give another "
-                "--output, or start anew by --force."
+                "--output, or start over with --force."
             )
         if not CheckpointFiles(self._checkpoints).paths():
             raise ValueError(
                 f"{self.path} holds a finished run without a checkpoint, which "
                 "cannot be trained further. Give another --output, or start "
-                "anew by --force."
+                "over with --force."
             )
 
     def first_epochs(self, epochs: int, is_new: bool) -> int:

@@ -119,7 +119,7 @@ def add_training(parser, output):
     parser.add_argument(
         "--force",
         action="store_true",
-        help="start anew: replace the run in RUN, finished or interrupted",
+        help="replace the run in RUN, finished or interrupted, by a new one",
     )
 
 

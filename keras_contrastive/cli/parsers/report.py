@@ -1,9 +1,9 @@
 """Pictures and numbers of a run, in one .html file.
 
-RUN is a folder that a train command has made, which has written report.html at
-its end already. This command writes it anew, from the images of that run in
-their folder or table, and warns of those that are gone. The file is
-self-contained and can be sent by mail.
+RUN is the folder of a train command, which wrote report.html when it ended.
+This command writes it again, from the images of that run in their folder or
+table, and warns of images that are gone. The file is self-contained and can be
+sent by mail.
 
     keras-contrastive report runs/simclr
 """
