@@ -5,7 +5,7 @@
 Trains a log-mel spectrogram with a small convolutional network and a bag of
 words on sounds with captions such as "a low buzzing tone that rises and fades
 away". Then each of 500 new sounds looks for a caption among 500, and each
-caption for a sound. Runs on any backend, in some three minutes on one core.
+caption for a sound. Runs on any backend, in minutes.
 """
 
 import argparse

@@ -9,7 +9,8 @@ def unfreeze(model: keras.Layer) -> None:
     """Makes all weights of a model trainable, and its batch statistics move.
 
     The reverse of `freeze_blocks`, of `layer.trainable = False` anywhere inside
-    the model, and of what `enable_lora` and `merge_lora` freeze. On TensorFlow
+    the model, and of what `enable_lora` and `merge_lora` freeze. The teachers
+    of this package's models stay frozen. On TensorFlow
     `model.trainable = True` alone does not do it: Keras ignores there an
     assignment of the value that the model has, whatever its layers have. Call
     it before `compile`.
@@ -28,6 +29,7 @@ def unfreeze(model: keras.Layer) -> None:
     assert encoder.get_layer("stage2_block2_2_conv").trainable
     ```
     """
-    for layer in all_layers(model):
+    # From the inside out: a momentum teacher freezes what is in it.
+    for layer in reversed(all_layers(model)):
         layer.trainable = False
         layer.trainable = True

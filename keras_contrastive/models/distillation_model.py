@@ -130,6 +130,17 @@ class DistillationModel(JointEmbeddingModel):
             teacher.trainable = False
         self.teacher = teacher
 
+    @property
+    def trainable(self) -> bool:
+        return keras.Layer.trainable.fget(self)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        # Keras sets it for all layers; the teacher stays frozen.
+        keras.Layer.trainable.fset(self, value)
+        if getattr(self, "teacher", None) is not None:
+            self.teacher.trainable = False
+
     def default_projector(self, dim: int) -> keras.Layer:
         return keras.layers.Dense(
             self._teacher_dim, name="projector", dtype=self.dtype_policy

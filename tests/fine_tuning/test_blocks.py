@@ -90,6 +90,25 @@ def test_freezes_weights_and_batch_statistics(rng):
     assert len(encoder.trainable_variables) == count
 
 
+@pytest.mark.parametrize("method", ["byol", "distillation"])
+def test_teachers_stay_frozen(method):
+    encoder = kc.models.ConvNet(4, 1, (8, 8, 3))
+    head = kc.layers.ProjectionHead(8, 4)
+    if method == "byol":
+        model = kc.BYOLModel(encoder, head, predictor=head)
+    else:
+        teacher = kc.models.ConvNet(2, 1, (8, 8, 3))
+        model = kc.DistillationModel(encoder, head, teacher=teacher)
+    model.compile()
+    expected = len(model.trainable_variables)
+    for layer in encoder.layers:
+        layer.trainable = False
+    assert len(model.trainable_variables) < expected
+    unfreeze(model)
+    assert len(model.trainable_variables) == expected
+    assert not model.teacher.trainable_variables
+
+
 def test_rates_fall_toward_the_input(rng, tmp_path):
     """The first step of Adam moves each weight by its rate."""
     encoder = vision_transformer()
