@@ -15,6 +15,13 @@ def is_text(value: Any) -> bool:
     return (kind and kind in "USTO") or name == "string"
 
 
+def holds_strings(value: Any) -> bool:
+    """Whether a value is a string, or an array or a list of them."""
+    if isinstance(value, (list, tuple)):
+        return len(value) > 0 and isinstance(value[0], (str, bytes))
+    return is_text(value)
+
+
 def check_ids(name: str, ids: Any) -> None:
     """Raises for ids of examples that a backend would change.
 

@@ -21,6 +21,7 @@ def default_callbacks(callbacks, data, model):
     params = getattr(callbacks, "params", None) or {}
     is_container = isinstance(callbacks, keras.callbacks.CallbackList)
     user = keras.tree.flatten(callbacks or [])
+    _choose_modes(user)
     # First, so that callbacks that inspect bad weights run after it.
     health = [c for c in user if isinstance(c, TrainingHealth)]
     others = [c for c in user if c not in health]
@@ -30,6 +31,25 @@ def default_callbacks(callbacks, data, model):
     if not is_container:
         return added
     return keras.callbacks.CallbackList(added, model=model, **params)
+
+
+def _choose_modes(callbacks):
+    """Sets the mode of callbacks that are to find out what better means.
+
+    `EarlyStopping`, `ModelCheckpoint` and `ReduceLROnPlateau` with
+    `mode="auto"` know the metrics of Keras only.
+    """
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.CallbackList):
+            _choose_modes(callback.callbacks)
+        elif getattr(callback, "mode", None) == "auto":
+            name = str(getattr(callback, "monitor", "")).removeprefix("val_")
+            if name.endswith(("_loss", "alignment", "uniformity")):
+                callback.mode = "min"
+            elif name.endswith(("accuracy", "effective_rank")) or (
+                "recall@" in name
+            ):
+                callback.mode = "max"
 
 
 def _has_health(callback):

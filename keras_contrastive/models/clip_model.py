@@ -1,8 +1,12 @@
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from keras_contrastive.data_validation import check_images
+from keras_contrastive.data_validation import holds_strings
+from keras_contrastive.data_validation import is_pair
 from keras_contrastive.data_validation import value_range_of
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
     clip_augmenter,
@@ -11,7 +15,9 @@ from keras_contrastive.layers.tower import Tower
 from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
 from keras_contrastive.models.multimodal_model import MultimodalModel
 from keras_contrastive.pretrained.pretrained_clip import PretrainedCLIP
+from keras_contrastive.text.texts import to_strings
 from keras_contrastive.trainer.bad_values import check_token_ids
+from keras_contrastive.trainer.data_checks import no_numbers
 from keras_contrastive.validation import check_positive_int
 
 
@@ -46,6 +52,15 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
             adapts to the loss: it starts at the loss's temperature, and has a
             bias if the loss has one. Once trained, the scale keeps its value
             when the model is compiled with another loss.
+        tokenizer: Callable that turns a list of strings into what the text
+            encoder takes, such as a `text.CaptionTokenizer`. With one, the
+            model takes strings wherever it takes arrays of texts:
+            `fit(images, captions)`, `encode_text("a red star")`. Datasets hold
+            tokens in any case. It is also an attribute, which can be set
+            later, for instance to `text.clip_tokenizer(path)`. The model's
+            file holds a `CaptionTokenizer`, or any object with a `get_config`
+            that is registered with Keras. Of others a warning says that they
+            are not saved.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -55,7 +70,7 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
             encoder takes, and are uint8 in [0, 255], or floats in the
             augmenter's `value_range`, [0, 1] by default. Texts are what the
             text encoder takes, such as int tokens of shape
-            `(batch, context_length)`.
+            `(batch, context_length)`, or strings if there is a `tokenizer`.
         training: Whether the encoders run in training mode.
 
     Returns:
@@ -115,7 +130,17 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
     """
 
     ids_name = "image_ids"
-    parts = ("image_encoder", "text_encoder", "augmenter", "logit_scale")
+    exportable = (
+        "a tower as a model of its own: "
+        "`keras.Model(images, model.encode_image(images)).export(path)`"
+    )
+    parts = (
+        "image_encoder",
+        "text_encoder",
+        "augmenter",
+        "logit_scale",
+        "tokenizer",
+    )
 
     def __init__(
         self,
@@ -124,9 +149,16 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         projection_dim: int = 512,
         augmenter: Any = None,
         logit_scale: Any = None,
+        tokenizer: Callable | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        if tokenizer is not None and not callable(tokenizer):
+            raise ValueError(
+                "`tokenizer` must be a callable from a list of strings to the "
+                f"inputs of the text encoder. Received: {tokenizer!r}"
+            )
+        self.tokenizer = tokenizer
         projection_dim = check_positive_int("projection_dim", projection_dim)
         if augmenter is None:
             augmenter = clip_augmenter(image_encoder)
@@ -189,15 +221,40 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         batches.
 
         Args:
-            texts: What the text encoder takes.
+            texts: What the text encoder takes; with a `tokenizer`, also a
+                string or a list of strings.
             training: Whether to run the encoder in training mode.
 
         Returns:
             Float32 tensor of shape `(batch, projection_dim)`, rows of norm 1.
+
+        Raises:
+            ValueError: If there are strings but no `tokenizer`.
         """
+        texts = self._tokens(texts)
         if self.is_direct:
             check_token_ids(texts, self.text_encoder)
         return self.text_tower(texts, training=training)
+
+    def _tokens(self, texts):
+        """Strings as the inputs of the text encoder, others unchanged."""
+        if not holds_strings(texts):
+            return texts
+        if self.tokenizer is None:
+            raise ValueError(no_numbers("texts", texts))
+        return self.tokenizer(to_strings(texts))
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        # Before Keras refuses strings.
+        inputs, _ = self.prepare_arrays(inputs, None)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def prepare_arrays(self, x: Any, y: Any) -> tuple[Any, Any]:
+        if isinstance(x, dict) and "texts" in x:
+            return {**x, "texts": self._tokens(x["texts"])}, y
+        if y is None and is_pair(x):
+            return (x[0], self._tokens(x[1])), y
+        return x, self._tokens(y)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         inputs = self.named_parts(inputs)
@@ -258,4 +315,18 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
             "projection_dim": self.projection_dim,
             "augmenter": serialize(self.augmenter),
             "logit_scale": serialize(self.logit_scale),
+            "tokenizer": serialize(_saved_tokenizer(self.tokenizer)),
         }
+
+
+def _saved_tokenizer(tokenizer):
+    """The tokenizer for a model's file, `None` if none can be in one."""
+    if tokenizer is None or hasattr(tokenizer, "get_config"):
+        return tokenizer
+    warnings.warn(
+        "`tokenizer` is not saved with the model: it has no `get_config`. Set "
+        "`model.tokenizer` after loading. Received: "
+        f"tokenizer={tokenizer!r}",
+        stacklevel=2,
+    )
+    return None

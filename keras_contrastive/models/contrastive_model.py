@@ -124,6 +124,8 @@ class ContrastiveModel(Trainer):
         "a learning rate too high, views that differ in nothing, a loss "
         "without negatives, weights that became NaN"
     )
+    # What to export of the model, for an error.
+    exportable = "its encoder: `model.encoder.export(path)`"
     # Set by `compile`.
     step_metrics = None
 
@@ -358,6 +360,18 @@ class ContrastiveModel(Trainer):
 
     # The interface of Keras models.
 
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """Raises a `ValueError` that says which part to export.
+
+        The model augments, and its call takes data in several forms; other
+        programs need one function of one input.
+        """
+        raise ValueError(
+            f"A {type(self).__name__} cannot be exported as a whole. Export "
+            f"{self.exportable}. `keras_contrastive.models.export_onnx` writes "
+            "ONNX. See docs/export.md."
+        )
+
     def built_in_callbacks(self, callbacks: Any, x: Any) -> Any:
         return default_callbacks(callbacks, x, self)
 
@@ -480,5 +494,6 @@ class ContrastiveModel(Trainer):
         restored = {
             part: keras.saving.deserialize_keras_object(config[part])
             for part in cls.parts
+            if part in config  # Files of earlier versions lack some.
         }
         return cls(**{**config, **restored})

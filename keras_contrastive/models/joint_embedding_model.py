@@ -98,6 +98,11 @@ class JointEmbeddingModel(ContrastiveModel):
     """
 
     parts = ("encoder", "projector", "augmenter", "probe")
+    exportable = (
+        "its encoder: `model.representation_model().export(path)` for pixels "
+        "of 0 to 255, `model.encoder.export(path)` for what the augmenter "
+        "returns"
+    )
 
     def __init__(
         self,
@@ -126,7 +131,9 @@ class JointEmbeddingModel(ContrastiveModel):
         if num_classes is not None:
             num_classes = check_positive_int("num_classes", num_classes)
         if probe is None and num_classes is not None:
-            probe = keras.layers.Dense(num_classes, dtype="float32")
+            probe = keras.layers.Dense(
+                num_classes, dtype="float32", name="probe"
+            )
         self.encoder = encoder
         self.projector = projector
         self.multi_view = self.make_multi_view(augmenter)

@@ -31,6 +31,10 @@ class MultimodalModel(ContrastiveModel):
     named_losses = {"clip": CLIPLoss, "siglip": SigLIPLoss}
     # The key of a batch under which examples have ids.
     ids_name = "ids"
+    exportable = (
+        "a tower as a model of its own: "
+        "`keras.Model(inputs, model.encode(name, inputs)).export(path)`"
+    )
 
     # Not dicts of layers: Keras would save the layers under both names.
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -49,6 +50,7 @@ class SLIPModel(CLIPModel):
         image_loss: Loss of two views, such as `losses.VICRegLoss()`. Defaults
             to the paper's, `NTXentLoss(temperature=0.1)`.
         image_loss_weight: Positive float, 1 in the paper.
+        tokenizer: As in `CLIPModel`.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -103,6 +105,7 @@ class SLIPModel(CLIPModel):
         view_augmenter: Any = None,
         image_loss: Any = None,
         image_loss_weight: float = 1.0,
+        tokenizer: Callable | None = None,
         **kwargs: Any,
     ):
         super().__init__(
@@ -111,6 +114,7 @@ class SLIPModel(CLIPModel):
             projection_dim,
             augmenter,
             logit_scale,
+            tokenizer,
             **kwargs,
         )
         if projector is None:

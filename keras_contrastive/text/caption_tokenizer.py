@@ -13,6 +13,7 @@ from keras_contrastive.text.texts import to_strings
 PAD, START, END = SPECIAL_TOKENS = ("[pad]", "[start]", "[end]")
 
 
+@keras.saving.register_keras_serializable(package="keras_contrastive")
 class CaptionTokenizer:
     """Converts captions to token ids with its own vocabulary.
 
@@ -104,6 +105,13 @@ class CaptionTokenizer:
             return self.decode(ids[None])[0]
         texts = self._tokenizer.decode_batch(ids.tolist())
         return [text.strip() for text in texts]
+
+    def get_config(self) -> dict[str, Any]:
+        return {"tokenizer": self._tokenizer.to_str()}
+
+    @classmethod
+    def from_config(cls, config: dict) -> "CaptionTokenizer":
+        return cls(import_tokenizers().Tokenizer.from_str(config["tokenizer"]))
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes one `.json` file, which `tokenizers` can also read."""

@@ -31,7 +31,7 @@ def check_arrays(parts: dict[str, Any]) -> None:
     for name, part in parts.items():
         leaves = keras.tree.flatten(part)
         if any(map(is_text, leaves)):
-            raise ValueError(_no_numbers(name, part))
+            raise ValueError(no_numbers(name, part))
         if any(isinstance(leaf, (int, float)) for leaf in leaves):
             raise ValueError(
                 f"`{name}` must be an array. Received: a "
@@ -62,11 +62,13 @@ def _has_rows(leaf):
     return shape is not None and len(shape) > 0 and shape[0] is not None
 
 
-def _no_numbers(name, part):
+def no_numbers(name: str, part: Any) -> str:
+    """The error for a part of the data that holds texts or objects."""
     tokens = (
         "token ids, integers; turn strings into them with the tokenizer that "
         "the text encoder was made for, such as "
-        "keras_contrastive.text.CaptionTokenizer"
+        "keras_contrastive.text.CaptionTokenizer, or give it to a CLIPModel as "
+        "its `tokenizer`"
     )
     ids = (
         "integers; turn names into them with "
@@ -84,6 +86,22 @@ def _no_numbers(name, part):
     if not isinstance(first, (str, bytes)):
         first = f"an array of dtype {first.dtype}"
     return f"`{name}` must be {expected}. Received: {first!r}"
+
+
+def check_holds_numbers(dataset: Any) -> None:
+    """Raises for a `tf.data.Dataset` of strings, other data is not checked."""
+    spec = getattr(dataset, "element_spec", None)
+    if any(getattr(leaf, "dtype", "") == "string" for leaf in _leaves(spec)):
+        raise ValueError(
+            "A dataset must hold numbers, token ids and integer labels. "
+            f"Received: a dataset with strings, {spec}. Give arrays of strings "
+            "to a CLIPModel with a `tokenizer`, or tokenize before: "
+            "kc.datasets.ImageTextDataset does."
+        )
+
+
+def _leaves(spec):
+    return [] if spec is None else keras.tree.flatten(spec)
 
 
 def is_arrays(data: Any) -> bool:

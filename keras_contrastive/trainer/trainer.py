@@ -12,6 +12,7 @@ from keras_contrastive.trainer.bad_values import dtype_of
 from keras_contrastive.trainer.bad_values import input_findings
 from keras_contrastive.trainer.correct_bfloat16 import CorrectBfloat16
 from keras_contrastive.trainer.data_checks import check_arrays
+from keras_contrastive.trainer.data_checks import check_holds_numbers
 from keras_contrastive.trainer.data_checks import check_microbatches
 from keras_contrastive.trainer.data_checks import errors_of_graphs
 from keras_contrastive.trainer.data_checks import is_arrays
@@ -73,6 +74,10 @@ class Trainer(CorrectBfloat16, HookedModel):
         """The data of `fit`, under the names that errors use."""
         return {"x": x, "y": y}
 
+    def prepare_arrays(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """The arrays of `fit` and the other entries as the steps take them."""
+        return x, y
+
     def check_values(self, x: Any, y: Any, sample_weight: Any) -> None:
         """Raises for labels or ids in arrays that the model cannot use."""
         check_weights_of_examples(sample_weight)
@@ -112,36 +117,45 @@ class Trainer(CorrectBfloat16, HookedModel):
             size = {"batch_size": 2**62}
             check_microbatches({**call.arguments, **size}, self.microbatch_size)
             # Keras resets the metrics first.
-            results = super().train_on_batch(*args, **kwargs)
+            results = super().train_on_batch(*call.args[1:], **call.kwargs)
             reports.check_step(self, self.health.summary())
         return results
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        with self._inference("evaluate", args, kwargs, "the evaluation"):
-            return super().evaluate(*args, **kwargs)
+        with self._inference(
+            "evaluate", args, kwargs, "the evaluation"
+        ) as call:
+            return super().evaluate(*call.args[1:], **call.kwargs)
 
     def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        with self._inference("test_on_batch", args, kwargs, "this batch"):
-            return super().test_on_batch(*args, **kwargs)
+        with self._inference(
+            "test_on_batch", args, kwargs, "this batch"
+        ) as call:
+            return super().test_on_batch(*call.args[1:], **call.kwargs)
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
-        with self._inference("predict", args, kwargs, "the prediction"):
-            return super().predict(*args, **kwargs)
+        with self._inference("predict", args, kwargs, "the prediction") as call:
+            return super().predict(*call.args[1:], **call.kwargs)
 
     def predict_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        with self._inference("predict_on_batch", args, kwargs, "this batch"):
-            return super().predict_on_batch(*args, **kwargs)
+        with self._inference(
+            "predict_on_batch", args, kwargs, "this batch"
+        ) as call:
+            return super().predict_on_batch(*call.args[1:], **call.kwargs)
 
     @contextlib.contextmanager
     def _inference(self, method, args, kwargs, where):
-        """Runs checks before and after an entry point that does not train."""
+        """Runs checks before and after an entry point that does not train.
+
+        Its value are the bound arguments of the entry point.
+        """
         predicts = method.startswith("predict")
         with distribution.scope_of(self):
-            self._check_call(method, args, kwargs)
+            call = self._check_call(method, args, kwargs)
             with self.health.set_aside():
                 try:
                     with self._built_by_shapes(predicts):
-                        yield
+                        yield call
                 finally:
                     restore_state(self)
                 # A single process may call `predict`.
@@ -151,11 +165,13 @@ class Trainer(CorrectBfloat16, HookedModel):
         )
 
     def _check_call(self, method, args, kwargs):
-        """Checks the data and returns the bound arguments of a Keras method."""
+        """Prepares and checks the data; returns the bound arguments."""
         call = _SIGNATURES[method].bind(self, *args, **kwargs)
         get = call.arguments.get
         check_is_read("x", get("x"))
         check_is_read("validation_data", get("validation_data"))
+        for data in (get("x"), get("validation_data")):
+            check_holds_numbers(data)
         if get("class_weight") is not None:
             raise ValueError(
                 "`class_weight` must be None: Keras would weight the "
@@ -168,6 +184,7 @@ class Trainer(CorrectBfloat16, HookedModel):
             method == "evaluate" and "_use_cached_eval_dataset" not in kwargs
         ):
             check_batches_divide(call.arguments)
+        self._prepare_call(call.arguments)
         self._check_data(
             get("x"),
             get("y"),
@@ -180,6 +197,20 @@ class Trainer(CorrectBfloat16, HookedModel):
         elif validation is not None:
             self._check_data(validation)
         return call
+
+    def _prepare_call(self, arguments):
+        """Applies `prepare_arrays` to the data in the arguments of a method."""
+        x, y = arguments.get("x"), arguments.get("y")
+        if is_arrays(x):
+            prepared = self.prepare_arrays(x, y)
+            arguments |= zip(("x", "y"), prepared, strict=True)
+        validation = arguments.get("validation_data")
+        if validation is not None and is_arrays(validation):
+            if not isinstance(validation, (tuple, list)):
+                validation = (validation,)
+            x, y, *weights = (*validation, None)[: max(2, len(validation))]
+            prepared = self.prepare_arrays(x, y)
+            arguments["validation_data"] = (*prepared, *weights)
 
     def _check_data(self, x, y=None, sample_weight=None, has_losses=True):
         if sample_weight is not None and y is None:

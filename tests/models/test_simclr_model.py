@@ -7,6 +7,8 @@ from keras_contrastive.trainer.keras_internals import is_decayed
 from tests.autodiff import value_and_gradients
 from tests.models.helpers import KINDS_OF_DATA
 from tests.models.helpers import SIZE
+from tests.models.helpers import clip
+from tests.models.helpers import dual
 from tests.models.helpers import encoder
 from tests.models.helpers import images_and_labels
 from tests.models.helpers import simclr
@@ -362,6 +364,19 @@ def test_representation_model_takes_pixels(value_range, tmp_path):
 
 
 @pytest.mark.one_backend
+@pytest.mark.one_backend
+def test_layers_are_named_for_their_role():
+    names = [layer.name for layer in simclr(num_classes=4).layers]
+    assert "probe" in names
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("make", [simclr, clip, dual])
+def test_export_says_what_to_export(make, tmp_path):
+    with pytest.raises(ValueError, match=r"\.export\(path\)"):
+        make().export(tmp_path / "model")
+
+
 def test_class_weight_is_refused():
     images, labels = images_and_labels()
     for call in (simclr(num_classes=4).fit, simclr().train_on_batch):
