@@ -1,15 +1,19 @@
 """Loads the readable images of a folder or table as an array."""
 
 import os
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_contrastive import datasets
 from keras_contrastive.cli.channels import Channels
+from keras_contrastive.datasets.files.pixel_reader import PixelReader
 
+MARK = ":"  # between the place of an image and its caption
 FEW = 5  # damaged files that do not stop training
 
 
@@ -43,36 +47,49 @@ class LoadedImages(NamedTuple):
         places: List of n ints, the index of each in the records.
         names: List of n strings: the path, or `row 7` for an image that lies
             in a table without one.
+        captions: List of m strings, empty unless they are asked for.
+        image_index: Ints, shape `(m,)`, the image of each caption.
     """
 
     images: np.ndarray
     places: list[int]
     names: list[str]
+    captions: list[str]
+    image_index: np.ndarray
 
 
 def load_images(
-    records: Sequence, image_size: int, channels: Channels
+    records: Sequence,
+    image_size: int,
+    channels: Channels,
+    with_captions: bool = False,
 ) -> LoadedImages:
-    """The images that can be read, of paths or of `ImageRecords`."""
-    numbered = NumberedImages(records)
-    loaded = load_records(numbered, image_size, channels)
-    places = [int(place) for place in loaded.captions]
+    """The images that can be read, of paths or of records."""
+    numbered = NumberedImages(records, with_captions)
+    images, marked, image_index = load_records(numbered, image_size, channels)
+    firsts = np.unique(image_index, return_index=True)[1]
+    places = [int(marked[first].partition(MARK)[0]) for first in firsts]
     names = [numbered.names[place] for place in places]
-    return LoadedImages(loaded.images, places, names)
+    captions = [text.partition(MARK)[2] for text in marked]
+    if not with_captions:
+        captions, image_index = [], np.zeros(0, int)
+    return LoadedImages(images, places, names, captions, image_index)
 
 
 class NumberedImages(Sequence):
-    """Records whose caption is their place, read when they are asked for.
+    """Records whose captions begin with their place, read when asked for.
 
     Args:
-        records: Sequence of paths, or `ImageRecords`.
+        records: Sequence of paths, or of records.
+        with_captions: Whether their captions follow.
 
     Attributes:
         names: Dict from places to the names of the images read so far.
     """
 
-    def __init__(self, records: Sequence):
+    def __init__(self, records: Sequence, with_captions: bool = False):
         self._records = records
+        self._with_captions = with_captions
         self.names: dict[int, str] = {}
 
     def __len__(self):
@@ -83,7 +100,37 @@ class NumberedImages(Sequence):
         image, row = getattr(record, "image", record), place
         if isinstance(self._records, datasets.ImageRecords):
             row = record.image_id
-        path = image.get("path") if isinstance(image, Mapping) else image
-        is_path = isinstance(path, str | os.PathLike) and path
-        self.names[place] = os.fspath(path) if is_path else f"row {row}"
-        return {"image": image, "captions": str(place)}
+        self.names[place] = name_of(image) or f"row {row}"
+        captions = [str(place)]
+        if self._with_captions:
+            # Others are left as they are, for the reader to refuse.
+            captions = [
+                f"{place}{MARK}{text}"
+                if isinstance(text, str) and text.strip()
+                else text
+                for text in record.captions
+            ]
+        return {"image": image, "captions": captions}
+
+
+def name_of(image: Any) -> str | None:
+    """The path of an image, if it has one."""
+    path = image.get("path") if isinstance(image, Mapping) else image
+    is_path = isinstance(path, str | os.PathLike) and path
+    return os.fspath(path) if is_path else None
+
+
+def picture_reader(
+    records: Sequence, channels: Channels, image_size: int
+) -> Callable[[int], np.ndarray]:
+    """A function of an image's place in the records that reads it in this size.
+
+    From its file or table: for pictures larger than what a model reads.
+    """
+    reader = PixelReader(image_size, **channels.reading())
+
+    def read(place):
+        record = records[place]
+        return reader.read(getattr(record, "image", record))
+
+    return read

@@ -1,5 +1,7 @@
 """`report`: pictures and numbers of a run, in one .html file."""
 
+import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,12 +10,14 @@ from keras_contrastive import datasets
 from keras_contrastive import text
 from keras_contrastive import visualization
 from keras_contrastive.cli.channels import Channels
+from keras_contrastive.cli.contact_sheet import PIXELS
 from keras_contrastive.cli.held_out import hold_out
 from keras_contrastive.cli.images import load_images
-from keras_contrastive.cli.images import load_records
+from keras_contrastive.cli.images import picture_reader
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.sources import relative_name
 
 SAMPLE = 2000  # maximum number of images
 
@@ -45,10 +49,31 @@ def write_report(
         path=run_folder.report,
         history=run_folder.history if run_folder.history.is_file() else None,
         settings=settings,
+        title=run_folder.path.resolve().name,
+        summary=describe(run_folder, settings, len(sample["images"])),
+        untrained=run_folder.untrained(),
         rgb_channels=Channels.of(settings).rgb_channels,
         **sample,
     )
     print(f"Report: {run_folder.report}")
+
+
+def describe(run_folder: RunFolder, settings: dict, num_shown: int) -> str:
+    """The line below the title: what was trained on what, and when."""
+    finished = datetime.date.fromtimestamp(run_folder.model.stat().st_mtime)
+    num_images = settings.get("num_images", num_shown)
+    epochs = settings.get("epochs")
+    parts = [
+        settings["model"],
+        f"{num_images:,} images of {settings['folder']}",
+        {None: "", 1: "1 epoch"}.get(epochs, f"{epochs} epochs"),
+        f"finished on {finished:%Y-%m-%d}",
+    ]
+    if settings["model"] in WITH_CAPTIONS:
+        shown = f"This page is on {num_shown:,} held-out images"
+    else:
+        shown = f"This page is on {num_shown:,} of them"
+    return f"{', '.join(filter(None, parts))}. {shown}"
 
 
 def _images(run_folder, settings):
@@ -63,14 +88,13 @@ def _images(run_folder, settings):
         trained = [i for i in trained if found.paths[i] in of_run]
     some = np.random.default_rng(0).permutation(trained)[:SAMPLE]
     _check_any(some, settings)
-    images, places, _ = load_images(
-        [found.paths[i] for i in some], settings["image_size"], channels
-    )
+    records = [found.paths[i] for i in some]
+    loaded = load_images(records, settings["image_size"], channels)
     labels = found.labels
     return {
-        "images": images,
-        "labels": None if labels is None else labels[some[places]],
+        "labels": None if labels is None else labels[some[loaded.places]],
         "class_names": found.class_names,
+        **_shown(loaded, records, settings, channels),
     }
 
 
@@ -85,9 +109,9 @@ def _images_of_table(records, settings, channels):
     sample = records[np.sort(some)]
     loaded = load_images(sample, settings["image_size"], channels)
     return {
-        "images": loaded.images,
         "labels": None if labels is None else sample.labels[loaded.places],
         "class_names": sample.class_names,
+        **_shown(loaded, sample, settings, channels),
     }
 
 
@@ -95,12 +119,24 @@ def _images_and_captions(run_folder, settings):
     held_out = (run_folder.split() or _split_again(settings)).held_out
     _check_any(held_out, settings)
     channels = Channels.of(settings)
-    test = load_records(held_out, settings["image_size"], channels)
+    loaded = load_images(held_out, settings["image_size"], channels, True)
     return {
-        "images": test.images,
-        "captions": test.captions,
-        "image_index": test.image_index,
+        "captions": loaded.captions,
+        "image_index": loaded.image_index,
         "tokenizer": text.CaptionTokenizer.load(run_folder.tokenizer),
+        **_shown(loaded, held_out, settings, channels),
+    }
+
+
+def _shown(loaded, records, settings, channels):
+    """Images, their names, and a function that reads their files."""
+    source = Path(settings["folder"])
+    folder = source.parent if source.is_file() else source
+    read = picture_reader(records, channels, PIXELS)
+    return {
+        "images": loaded.images,
+        "names": [relative_name(name, folder) for name in loaded.names],
+        "originals": lambda index: read(loaded.places[index]),
     }
 
 

@@ -60,6 +60,7 @@ class RunFolder:
         self.errors = path / "errors.log"
         self._settings = path / "run.json"
         self._split = path / "split.json"
+        self._untrained = path / "untrained.json"
         self._checkpoints = path / "checkpoints"
 
     def check_output(self) -> None:
@@ -82,6 +83,14 @@ class RunFolder:
         if settings is None or content is None:
             return None
         return from_json(content, settings)
+
+    def untrained(self) -> dict[str, float] | None:
+        """The scores of the model before training, by their keys."""
+        return self._read(self._untrained)
+
+    def save_untrained(self, scores: dict[str, float]) -> None:
+        """Writes the scores of the model before training."""
+        write_json(scores, self._untrained)
 
     def check_settings(self, settings: dict) -> None:
         """Raises unless a run that has begun here can go on.
@@ -245,7 +254,7 @@ class RunFolder:
 
     def _begun(self):
         """The files that exist before the first epoch ends."""
-        return (self._settings, self._split, self.tokenizer)
+        return (self._settings, self._split, self._untrained, self.tokenizer)
 
     def _log(self, error):
         now = datetime.datetime.now().isoformat(" ", "seconds")

@@ -1,32 +1,18 @@
 """What a model has learned, against what needs no learning."""
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
-from typing import NamedTuple
 
 import numpy as np
 
 from keras_contrastive.cli.embed import embed_images
-from keras_contrastive.evaluation.knn_classify import knn_classify
-from keras_contrastive.evaluation.retrieval_recall import retrieval_recall
+from keras_contrastive.visualization.scores import Score
+from keras_contrastive.visualization.scores import class_score
+from keras_contrastive.visualization.scores import recall_scores
 
-NEIGHBORS = 20
-
-
-class Score(NamedTuple):
-    """A number of a model, and those to compare it with.
-
-    Attributes:
-        name: What is measured.
-        value: Float from 0 to 1.
-        chance: Float, what guessing reaches.
-        majority: Float, what the most frequent class reaches, or `None`.
-    """
-
-    name: str
-    value: float
-    chance: float
-    majority: float | None = None
+# Of captions, the scores that are printed.
+PRINTED = ("text_to_image_recall@1", "text_to_image_recall@10")
 
 
 def measure(model: Any, sample: Mapping[str, Any]) -> list[Score]:
@@ -39,64 +25,39 @@ def measure(model: Any, sample: Mapping[str, Any]) -> list[Score]:
 
     Returns:
         List of `Score`: of captions, how often they find their image among
-        all; of classes, the kNN accuracy of every second image among the
-        others; none of other images.
+        all, and images one of their captions; of classes, the kNN accuracy of
+        every second image among the others; none of other images.
     """
     images = sample["images"]
     if len(images) < 2:
         return []
     if "captions" in sample:
-        return _recall(model, **sample)
+        tokens = sample["tokenizer"](list(sample["captions"]))
+        texts = model.predict({"texts": tokens}, verbose=0)["text_embeddings"]
+        embeddings = embed_images(model, images, verbose=0)
+        return recall_scores(embeddings, texts, sample["image_index"])
     if sample.get("labels") is None:
         return []
-    labels = np.asarray(sample["labels"])
     embeddings = embed_images(model, images, verbose=0)
-    predicted = knn_classify(
-        embeddings[::2],
-        labels[::2],
-        embeddings[1::2],
-        k=min(NEIGHBORS, len(images) // 2),
-    )
-    known, asked = labels[::2], labels[1::2]
-    majority = np.bincount(known).argmax()
-    return [
-        Score(
-            f"class of {len(asked):,} images by their neighbors",
-            float(np.mean(predicted == asked)),
-            1 / len(np.unique(labels)),
-            float(np.mean(asked == majority)),
-        )
-    ]
+    return [class_score(embeddings, np.asarray(sample["labels"]))]
 
 
-def _recall(model, images, captions, image_index, tokenizer):
-    tokens = tokenizer(list(captions))
-    texts = model.predict({"texts": tokens}, verbose=0)["text_embeddings"]
-    embeddings = embed_images(model, images, verbose=0)
-    ks = [k for k in (1, 10) if k < len(images)]
-    recall = retrieval_recall(embeddings, texts, image_index, ks=ks)
-    return [
-        Score(
-            f"held-out captions with their image "
-            f"{'first' if k == 1 else f'among the first {k}'} of "
-            f"{len(images):,}",
-            recall[f"text_to_image_recall@{k}"],
-            k / len(images),
-        )
-        for k in ks
-    ]
-
-
-def print_scores(trained: list[Score], untrained: list[Score]) -> None:
+def print_scores(
+    trained: Sequence[Score], untrained: Mapping[str, float]
+) -> None:
     """Prints each score beside chance, the untrained model and the majority."""
-    for after, before in zip(trained, untrained, strict=True):
-        print(f"{after.name}: {after.value:.1%}")
+    for score in trained:
+        of_captions = "recall" in score.key
+        if of_captions and score.key not in PRINTED:
+            continue
+        name = f"held-out {score.name}" if of_captions else score.name
+        print(f"{name}: {score.value:.1%}")
         majority = (
-            f", most frequent class {after.majority:.1%}"
-            if after.majority is not None
+            f", most frequent class {score.majority:.1%}"
+            if score.majority is not None
             else ""
         )
         print(
-            f"  untrained {before.value:.1%}, chance {after.chance:.1%}"
-            f"{majority}"
+            f"  untrained {untrained[score.key]:.1%}, "
+            f"chance {score.chance:.1%}{majority}"
         )

@@ -14,11 +14,11 @@ from keras_contrastive.cli.contact_sheet import page_path
 from keras_contrastive.cli.contact_sheet import plot_page
 from keras_contrastive.cli.embed import embed_images
 from keras_contrastive.cli.images import load_images
+from keras_contrastive.cli.images import picture_reader
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.sources import find_images
-from keras_contrastive.datasets.files.pixel_reader import PixelReader
 from keras_contrastive.visualization.figure import new_figure
 from keras_contrastive.visualization.figure import select_shown
 from keras_contrastive.visualization.figure import to_pictures
@@ -42,7 +42,7 @@ def run(args):
         check_sheet(sheet)
     channels = Channels.of(settings)
     found = find_images(args, settings, channels)
-    images, places, names = load_images(
+    images, places, names, *_ = load_images(
         found.records, settings["image_size"], channels
     )
     tokenizer = text.CaptionTokenizer.load(run_folder.tokenizer)
@@ -62,12 +62,11 @@ def run(args):
         for i in np.argsort(-similarity)[: args.k]:
             print(f"  {similarity[i]:.3f}  {names[i]}")
 
-    reader = PixelReader(PIXELS, **channels.reading())
+    read_original = picture_reader(found.records, channels, PIXELS)
     _, shown = select_shown(images[:1], channels.rgb_channels)
 
     def read(index):
-        record = found.records[places[index]]
-        picture = reader.read(getattr(record, "image", record))
+        picture = read_original(places[index])
         pictures, _ = select_shown(picture[None], channels.rgb_channels)
         return to_pictures("images", pictures)[0]
 

@@ -33,7 +33,11 @@ def train(
         callbacks: Callbacks beside those of every run.
     """
     sample = load_sample(folder, settings)
-    untrained = measure(model, sample)
+    untrained = folder.untrained()
+    if untrained is None:
+        scores = measure(model, sample)
+        untrained = {score.key: score.value for score in scores}
+        folder.save_untrained(untrained)
     model.fit(
         dataset,
         epochs=settings["epochs"],

@@ -1,78 +1,77 @@
-"""Figures and tables in one HTML file."""
+"""One HTML file, which follows the reader's light or dark theme."""
 
-import base64
 import html
-import io
+from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem;
-       margin: 2rem auto; padding: 0 1rem; }
-h1, h2 { font-weight: 600; line-height: 1.2; }
-h2 { margin-top: 2.5rem; }
-table { border-collapse: collapse; }
-td { padding: .2rem 1.5rem .2rem 0; vertical-align: top;
-     border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent);
-     overflow-wrap: anywhere; }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-img { max-width: 100%; box-sizing: border-box; padding: .6rem;
-      border-radius: 6px; background: white; }
-"""
+from keras_contrastive.visualization.html_pictures import escape
+
+FOLDER = Path(__file__).parent
+# A browser loads nothing that is not in the file itself.
+POLICY = (
+    "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline' 'unsafe-eval'"
+)
 
 
-def html_page(path, title, settings, numbers, pictures) -> Path:
+def html_page(
+    path: str | Path, title: str, summary: str, parts: Sequence[str]
+) -> Path:
     """Writes the page.
 
     Args:
-        path: path of the file.
-        title: string.
-        settings: dict of the settings of the run.
-        numbers: dict of the measured numbers.
-        pictures: dict of `matplotlib.figure.Figure`s, by their headings.
+        path: Path of the file.
+        title: String.
+        summary: A line below the title.
+        parts: List of HTML elements.
     """
-    parts = [
+    style = (FOLDER / "report.css").read_text(encoding="utf-8")
+    lines = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width">',
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>",
-        f"<body><h1>{html.escape(title)}</h1>",
-        table("Numbers", numbers),
-        *(picture(name, figure) for name, figure in pictures.items()),
-        table("Settings", settings),
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escape(title)}</title><style>{style}</style></head>",
+        f"<body><h1>{escape(title)}</h1>",
+        f'<p class="summary">{escape(summary)}</p>',
+        *parts,
         "</body></html>\n",
     ]
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
-        "\n".join(parts), encoding="utf-8", errors="xmlcharrefreplace"
+        "\n".join(lines), encoding="utf-8", errors="xmlcharrefreplace"
     )
     return path
 
 
-def table(heading, entries):
-    if not entries:
-        return ""
-    rows = "".join(
-        f"<tr><td>{html.escape(str(name))}</td>{cell(value)}</tr>"
-        for name, value in entries.items()
-    )
-    return f"<h2>{heading}</h2><table>{rows}</table>"
+def section(heading: str, content: str, note: str = "") -> str:
+    """A heading, a sentence on what is below it, and the content, as HTML."""
+    below = f'<p class="note">{html.escape(note)}</p>' if note else ""
+    return f"<section><h2>{escape(heading)}</h2>{below}{content}</section>"
 
 
-def cell(value):
+def table(entries: Mapping[str, Any]) -> str:
+    """A table of names and values."""
+    return rows([[name, value] for name, value in entries.items()])
+
+
+def rows(
+    content: Sequence[Sequence[Any]], head: Sequence[str] | None = None
+) -> str:
+    """A table of rows; floats have four digits, `None` is left empty."""
+    above = "".join(f"<th>{escape(name)}</th>" for name in head or [])
+    lines = "".join(f"<tr>{''.join(map(cell, line))}</tr>" for line in content)
+    above = f"<tr>{above}</tr>" if above else ""
+    return f'<div class="wide"><table>{above}{lines}</table></div>'
+
+
+def cell(value: Any) -> str:
+    if value is None:
+        return "<td></td>"
     if isinstance(value, float | np.floating):
         return f'<td class="number">{value:.4g}</td>'
-    return f"<td>{html.escape(str(value))}</td>"
-
-
-def picture(heading, figure):
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110)
-    data = base64.b64encode(file.getvalue()).decode()
-    heading = html.escape(heading)
-    return (
-        f'<h2>{heading}</h2><img alt="{heading}" '
-        f'src="data:image/png;base64,{data}">'
-    )
+    return f"<td>{escape(value)}</td>"

@@ -1,5 +1,6 @@
 """Summarizes a finished run on one page."""
 
+import datetime
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -9,21 +10,18 @@ from typing import Any
 import numpy as np
 
 from keras_contrastive.evaluation.effective_rank import effective_rank
-from keras_contrastive.evaluation.knn_classify import knn_classify
-from keras_contrastive.evaluation.retrieval_recall import retrieval_recall
+from keras_contrastive.visualization import report_parts as parts
+from keras_contrastive.visualization.cosine_similarity import check_one_for_each
 from keras_contrastive.visualization.figure import select_shown
 from keras_contrastive.visualization.figure import to_numpy
+from keras_contrastive.visualization.figure import to_pictures
+from keras_contrastive.visualization.history_logs import read_history
 from keras_contrastive.visualization.html_page import html_page
-from keras_contrastive.visualization.plot_embeddings import plot_embeddings
-from keras_contrastive.visualization.plot_history import plot_history
-from keras_contrastive.visualization.plot_history import read_history
-from keras_contrastive.visualization.plot_retrieval import plot_retrieval
-from keras_contrastive.visualization.plot_similarity import plot_similarity
 from keras_contrastive.visualization.plot_views import make_views
-from keras_contrastive.visualization.plot_views import plot_views
+from keras_contrastive.visualization.scores import class_score
+from keras_contrastive.visualization.scores import recall_scores
 
-SHOWN = 6  # number of images in a picture that shows a few
-NEIGHBORS = 20
+VIEWED = 6  # number of images whose views are shown
 
 
 def report(
@@ -39,16 +37,24 @@ def report(
     settings: Mapping[str, Any] | None = None,
     title: str = "Report",
     rgb_channels: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+    originals: Callable[[int], Any] | None = None,
+    untrained: Mapping[str, float] | None = None,
+    summary: str | None = None,
 ) -> Path:
     """Writes a self-contained HTML page of a finished run.
 
-    It shows the model's inputs (views), what it learned (a map of the
-    embeddings; for CLIP also similarities and search results), the curves of
-    `fit`, and the measured numbers. The pictures are inside the file, which
-    references no other files and follows the reader's light or dark theme.
+    It begins with a verdict in words: whether the model has learned, compared
+    with chance, the most frequent class and the model before training; whether
+    it has collapsed; whether it overfits. Then come images with their nearest
+    neighbors, for CLIP the results of searches in both directions, a map of
+    the embeddings, the curves of `fit`, the model's inputs (views), and all
+    numbers. The page references no other files, fits a phone, and follows the
+    reader's light or dark theme.
 
     Args:
-        model: a trained `SimCLRModel` or `CLIPModel`.
+        model: a trained `SimCLRModel`, `CLIPModel` or other model of the
+            package.
         images: array, shape `(n, height, width, channels)`, as `fit` takes
             them, preferably from a validation set. One or two thousand are
             plenty; a single one has no map and no neighbors.
@@ -63,10 +69,21 @@ def report(
         tokenizer: callable from a list of strings to the inputs of the text
             encoder; needed with `captions`.
         settings: names and values to list, such as those of the command line.
-        title: title of the page.
+        title: title of the page, such as the name of the run.
         rgb_channels: three indices of the channels that the pictures show as
             red, green and blue. Without them, pictures of images that have
             neither 1 nor 3 channels show the first. The page says which.
+        names: list of n strings, the names of the images, such as those of
+            their files. Defaults to their numbers.
+        originals: function of an image's index that returns its picture at a
+            higher resolution, for the sheets of neighbors and search results:
+            an array `(height, width, channels)`, uint8 or floats from 0 to 1.
+            Defaults to `images`.
+        untrained: numbers of the model before training, to compare with, by
+            the names `"knn_accuracy"` (of `labels`) and those of
+            `evaluation.retrieval_recall` (of `captions`).
+        summary: a line below the title, such as the data and the date. Defaults
+            to the number of images and today's date.
 
     Returns:
         The path.
@@ -97,50 +114,59 @@ def report(
             f"Received: {type(model).__name__}, tokenizer={tokenizer!r}"
         )
     images = np.asarray(images)
-    inputs = {"images": images} if is_clip else images
-    embeddings = model.predict(inputs, verbose=0)
+    if names is None:
+        names = [f"image {i}" for i in range(len(images))]
+    check_one_for_each("names", names, len(images), "images")
+    shown, channels_shown = select_shown(images, rgb_channels)
+    pictures = to_pictures("images", shown)
+    read = _reader(originals, rgb_channels) or pictures.__getitem__
+    embeddings = model.predict(
+        {"images": images} if is_clip else images, verbose=0
+    )
     if is_clip:
         embeddings = embeddings["image_embeddings"]
-    numbers, pictures = {}, {}
-    shown_images, description = select_shown(images, rgb_channels)
-    if description:
-        numbers["the pictures show"] = description
-    if history is not None:
-        logs = read_history(history)
-        numbers |= {
-            f"{name}, last epoch": values[np.isfinite(values)][-1]
-            for name, values in logs.items()
-        }
-        pictures["Training"] = plot_history(logs)
-    numbers["effective rank of the embeddings"] = effective_rank(embeddings)
-    numbers["dimensions of the embeddings"] = embeddings.shape[1]
-    views = make_views(views_of(model), images[:SHOWN])
-    pictures["Views"] = plot_views(
-        shown_images[:SHOWN],
-        [select_shown(to_numpy(view), rgb_channels)[0] for view in views],
-    )
+    logs = {} if history is None else read_history(history)
+    scores, sections = [], []
+    labels = None if labels is None else to_numpy(labels)
+    if captions is not None:
+        image_index = np.asarray(
+            range(len(images)) if image_index is None else image_index
+        )
+        texts = model.predict({"texts": tokenizer(list(captions))}, verbose=0)[
+            "text_embeddings"
+        ]
+        if len(images) > 1:
+            scores += recall_scores(embeddings, texts, image_index)
+        sections += parts.retrieval(
+            embeddings, texts, read, names, captions, image_index
+        )
     if len(images) > 1:  # A single image has no neighbors.
         if labels is not None:
-            numbers["kNN accuracy, among these images"] = neighbors_agree(
-                embeddings, np.asarray(labels)
-            )
-        pictures["Embeddings"] = plot_embeddings(
-            unit(embeddings), labels, class_names
-        )
-        pictures["Embeddings, with their images"] = plot_embeddings(
-            unit(embeddings), labels, class_names, images=shown_images
-        )
-    if captions is not None:
-        tokens = tokenizer(list(captions))
-        texts = model.predict({"texts": tokens}, verbose=0)["text_embeddings"]
-        if image_index is None:
-            image_index = np.arange(len(images))
-        scores, shown = compare(
-            shown_images, captions, embeddings, texts, np.asarray(image_index)
-        )
-        numbers |= scores
-        pictures |= shown
-    return html_page(path, title, settings or {}, numbers, pictures)
+            scores.append(class_score(embeddings, labels))
+        sections = [
+            parts.neighbors(embeddings, read, names, labels, class_names),
+            *sections,
+            parts.static_map(embeddings, labels, class_names, pictures),
+        ]
+    if logs:
+        sections.append(parts.curves(logs))
+    views = [
+        to_pictures("views", select_shown(to_numpy(view), rgb_channels)[0])
+        for view in make_views(views_of(model), images[:VIEWED])
+    ]
+    sections.append(parts.views(pictures[:VIEWED], views))
+    rank = effective_rank(embeddings)
+    untrained = untrained or {}
+    verdict = parts.verdict(logs, scores, untrained, rank, embeddings.shape)
+    sections.append(parts.last_epoch(logs, scores, rank, embeddings.shape))
+    if settings:
+        sections.append(parts.settings(settings))
+    if summary is None:
+        today = datetime.date.today()
+        summary = f"{len(images):,} images, {today:%Y-%m-%d}"
+    if channels_shown:
+        summary += f". The pictures show {channels_shown}."
+    return html_page(path, title, summary, [verdict, *sections])
 
 
 def views_of(model):
@@ -154,47 +180,13 @@ def views_of(model):
     return views
 
 
-def unit(embeddings):
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return embeddings / np.maximum(norms, 1e-12)
+def _reader(originals, rgb_channels):
+    if originals is None:
+        return None
 
+    def read(index):
+        picture = to_numpy(originals(int(index)))[None]
+        picture, _ = select_shown(picture, rgb_channels)
+        return to_pictures("originals", picture)[0]
 
-def neighbors_agree(embeddings, labels):
-    """kNN accuracy of every second image among the others."""
-    k = min(NEIGHBORS, len(embeddings) // 2)
-    predicted = knn_classify(
-        embeddings[::2], labels[::2], embeddings[1::2], k=k
-    )
-    return float(np.mean(predicted == labels[1::2]))
-
-
-def compare(images, captions, image_embeddings, text_embeddings, image_index):
-    """Numbers and pictures of images and captions."""
-    ks = [k for k in (1, 5, 10) if k <= min(len(images), len(captions))]
-    scores = retrieval_recall(
-        image_embeddings, text_embeddings, image_index, ks=ks
-    )
-    # The first caption of each of the first images.
-    some = np.unique(image_index, return_index=True)[1][:SHOWN]
-    shown = image_index[some]
-    pictures = {
-        "Similarity of images and captions": plot_similarity(
-            image_embeddings[shown],
-            text_embeddings[some],
-            images[shown],
-            [captions[i] for i in some],
-            image_index=range(len(some)),
-        )
-    }
-    everything = (images, captions, image_embeddings, text_embeddings)
-    for name, direction, queries in (
-        ("Images that captions find", "text_to_image", some),
-        ("Captions that images find", "image_to_text", shown),
-    ):
-        pictures[name] = plot_retrieval(
-            *everything,
-            direction=direction,
-            image_index=image_index,
-            queries=queries,
-        )
-    return scores, pictures
+    return read

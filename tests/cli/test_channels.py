@@ -10,6 +10,7 @@ import keras_contrastive as kc
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.main import build_parser
 from keras_contrastive.cli.main import main
+from keras_contrastive.visualization import report_parts
 from tests.fuzz.readers import tiff
 
 for package in ("PIL", "matplotlib", "tifffile", "tokenizers"):
@@ -45,15 +46,13 @@ OPTIONS = "--channels 4 --rgb-channels 2,1,0 --value-range 0,10200".split()
 
 def spy_on_pictures(monkeypatch):
     shown = []
-    plot = kc.visualization.report.__globals__["plot_views"]
+    views_of = report_parts.views
 
-    def plot_views(images, *args, **kwargs):
+    def views(images, *args):
         shown.append(images)
-        return plot(images, *args, **kwargs)
+        return views_of(images, *args)
 
-    monkeypatch.setitem(
-        kc.visualization.report.__globals__, "plot_views", plot_views
-    )
+    monkeypatch.setattr(report_parts, "views", views)
     return shown
 
 
@@ -81,7 +80,9 @@ def test_simclr(tiles, tmp_path, monkeypatch):
     # The picture is that of these channels.
     places = [paths.index(tiles / p) for p in vectors["paths"]]
     assert any(
-        np.allclose(dataset[0][place][..., [2, 1, 0]], shown[0][0])
+        np.allclose(
+            dataset[0][place][..., [2, 1, 0]], shown[0][0] / 255, atol=0.01
+        )
         for place in places
     )
     np.testing.assert_allclose(
@@ -98,7 +99,8 @@ def test_some_channels_without_color(tiles, tmp_path, monkeypatch):
     main(["train", "simsiam", str(tiles), *SMALL, *options])
     run = tmp_path / "runs" / "simsiam"
     model = keras.models.load_model(run / "model.keras")
-    assert model.encoder.input_shape[-1] == 2 and shown[0].shape[-1] == 1
+    assert model.encoder.input_shape[-1] == 2
+    assert np.all(shown[0] == shown[0][..., :1])
     assert "the first of 2 channels, as gray" in (
         (run / "report.html").read_text()
     )

@@ -41,7 +41,7 @@ def test_simclr_and_embed(pictures, tmp_path, capsys):
         "split.json",
     }
     assert json.loads((run / "run.json").read_text())["batch_size"] == 16
-    assert "kNN accuracy" in (run / "report.html").read_text()
+    assert "by their neighbors" in (run / "report.html").read_text()
 
     (pictures / "broken.png").write_bytes(b"no image")
     with pytest.warns(UserWarning, match="broken.png"):
@@ -91,7 +91,7 @@ def test_methods(method, pictures, tmp_path):
     run = tmp_path / "runs" / method
     settings = json.loads((run / "run.json").read_text())
     assert settings["model"] == method
-    assert "kNN accuracy" in (run / "report.html").read_text()
+    assert "by their neighbors" in (run / "report.html").read_text()
     model = keras.models.load_model(run / "model.keras")
     assert type(model).__name__.lower() == f"{method}model"
     main(["embed", str(pictures), "--model", str(run)])

@@ -75,7 +75,7 @@ def test_images_of_a_table(table, tmp_path, capsys):
     assert settings["image_column"] == "file"
     assert settings["label_column"] == "color"
     assert "caption_columns" not in settings
-    assert "kNN accuracy" in (run / "report.html").read_text()
+    assert "by their neighbors" in (run / "report.html").read_text()
 
     with pytest.warns(UserWarning, match="none.png"):
         main(["embed", str(table), "--label-column", "color"])
@@ -86,7 +86,7 @@ def test_images_of_a_table(table, tmp_path, capsys):
     (run / "report.html").unlink()
     with pytest.warns(UserWarning, match="none.png"):
         main(["report", str(run)])
-    assert "kNN accuracy" in (run / "report.html").read_text()
+    assert "by their neighbors" in (run / "report.html").read_text()
 
     table.write_text(table.read_text().replace("none.png", "more.png"))
     with pytest.raises(SystemExit, match="table.csv has changed since"):

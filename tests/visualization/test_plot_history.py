@@ -34,8 +34,8 @@ def test_panels_and_curves():
     assert [axes.get_title() for axes in figure.axes if axes.lines] == [
         "Loss",
         "Temperature",
-        "Recall, held out",
-        "Accuracy",
+        "Finding each other, held out",
+        "Views matched (contrastive accuracy)",
         "Effective rank",
         "own",
     ]
@@ -49,6 +49,21 @@ def test_panels_and_curves():
     assert drawn["val_loss"] == [[1, 3.5], [2, 3.0]]
     # Where nothing was measured nothing is drawn.
     assert drawn["val_text_to_image_recall@1"] == [[2, 0.5]]
+
+
+def test_a_color_for_each_direction_and_a_legend_in_words():
+    names = [
+        f"val_{way}_recall@{k}"
+        for k in (10, 1, 5)
+        for way in ("image_to_text", "text_to_image")
+    ]
+    (axes,) = plot_history(dict.fromkeys(names, [0.1, 0.2])).axes
+    assert len({line.get_color() for line in axes.lines}) == 2
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        f"{way}, top {k}"
+        for way in ("image finds caption", "caption finds image")
+        for k in (1, 5, 10)
+    ]
 
 
 def test_reads_what_fit_returns_and_what_csv_logger_writes(tmp_path):

@@ -19,7 +19,7 @@ def headings(page):
 def test_clip_report_is_self_contained(tmp_path):
     pytest.importorskip("tokenizers")
     data = kc.datasets.shapes(24, image_size=16)
-    captions = [*data.captions[:-1], "<script> & a dollar $"]
+    captions = ["<script> & a dollar $", *data.captions[1:]]
     tokenizer = kc.text.train_tokenizer(captions, 300, context_length=16)
     model = kc.CLIPModel(
         kc.models.ConvNet(width=4, num_stages=1, input_shape=(16, 16, 3)),
@@ -41,22 +41,86 @@ def test_clip_report_is_self_contained(tmp_path):
     )
     page = path.read_text()
     assert headings(page) == [
-        "Numbers",
-        "Training",
-        "Views",
-        "Embeddings",
-        "Embeddings, with their images",
-        "Similarity of images and captions",
+        "Verdict",
+        "Nearest neighbors",
         "Images that captions find",
         "Captions that images find",
+        "Map",
+        "Training",
+        "Views",
+        "Numbers of the last epoch",
         "Settings",
     ]
-    assert page.count("<img ") == 7
-    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
     assert "a&lt;b" in page and "Shapes &amp; words" in page
-    assert '<td>loss, last epoch</td><td class="number">1</td>' in page
-    assert "text_to_image_recall@10" in page
-    assert "color-scheme: light dark" in page
+    assert "&lt;script&gt;" in page and "<script" not in page
+    assert '<td>loss</td><td class="number">1</td>' in page
+    assert "captions with their image among the first 10 of 24" in page
+    assert "prefers-color-scheme: dark" in page
+    assert "24 images, 20" in page
+
+
+@pytest.fixture(scope="module")
+def trained():
+    data = kc.datasets.shapes(24, image_size=16, label="color")
+    model = kc.SimCLRModel(
+        kc.models.ConvNet(width=4, num_stages=1, input_shape=(16, 16, 3))
+    )
+    model.compile()
+    return model, data
+
+
+def test_names_originals_and_numbers_before_training(trained, tmp_path):
+    model, data = trained
+    read = []
+
+    def original(index):
+        read.append(index)
+        return np.full((80, 100, 3), 7 * index, "uint8")
+
+    page = kc.visualization.report(
+        model,
+        data.images,
+        tmp_path / "report.html",
+        {"loss": [3.0]},
+        names=[f"<b>{i}.png" for i in range(24)],
+        originals=original,
+        title="run-7",
+        summary="24 images of <folder>",
+    ).read_text()
+    assert "<h1>run-7</h1>" in page and "24 images of &lt;folder&gt;" in page
+    # Six rows of an image and its five neighbors.
+    assert len(read) == page.count("image/jpeg") == 36
+    assert set(read[::6]) == {0, 4, 8, 12, 16, 20}
+    assert all(len(set(read[i : i + 6])) == 6 for i in range(0, 36, 6))
+    assert "&lt;b&gt;0.png" in page and "<b>" not in page
+    assert "no number tells whether" in page
+
+    page = kc.visualization.report(
+        model,
+        data.images,
+        tmp_path / "report.html",
+        labels=data.labels,
+        untrained={"knn_accuracy": 0.123},
+    ).read_text()
+    assert "12.3% before training" in page and "<td>12.3%</td>" in page
+    assert "Training" not in headings(page)
+    with pytest.raises(ValueError, match="`names` must have one entry for"):
+        kc.visualization.report(
+            model, data.images, tmp_path / "report.html", names=["one"]
+        )
+
+
+def test_one_image_has_neither_map_nor_neighbors(trained, tmp_path):
+    model, data = trained
+    path = kc.visualization.report(
+        model, data.images[:1], tmp_path / "report.html", labels=[0]
+    )
+    assert headings(path.read_text()) == [
+        "Verdict",
+        "Views",
+        "Numbers of the last epoch",
+    ]
 
 
 def test_captions_need_a_tokenizer(tmp_path):

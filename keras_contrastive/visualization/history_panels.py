@@ -1,0 +1,83 @@
+"""The panels of a training run: which logs are drawn together."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_contrastive.visualization.metric_names import family_and_rank
+from keras_contrastive.visualization.metric_names import in_words
+
+# Title, axis label, and a pattern of the logs in the panel; the first pattern
+# that matches is used.
+PANELS = (
+    ("Temperature", "temperature", "logit_scale"),
+    ("Bias of the logits", "bias", "logit_bias"),
+    ("Finding each other, held out", "share that is right", "^val_.*recall@"),
+    ("Finding each other, in the batch", "share that is right", "recall@"),
+    ("Accuracy", "share that is right", "accuracy"),
+    ("Alignment", "mean squared distance of pairs", "alignment"),
+    ("Uniformity", "log mean potential", "uniformity"),
+    ("Effective rank", "dimensions in use", "rank"),
+    ("Learning rate", "learning rate", "learning_rate"),
+    ("Loss", "loss", "loss"),
+)
+FIRST = "Loss"
+
+
+class Panel(NamedTuple):
+    """What is drawn in one coordinate system.
+
+    Attributes:
+        title: String.
+        label: String, of the vertical axis.
+        curves: Dict of arrays, one number per epoch, by the names of the logs:
+            those of one family in succession, by their rank in it.
+    """
+
+    title: str
+    label: str
+    curves: dict[str, np.ndarray]
+
+
+def make_panels(logs: Mapping[str, np.ndarray]) -> list[Panel]:
+    """Sorts the logs into panels, that of the loss first."""
+    panels = {}
+    for name, values in logs.items():
+        title, label = panel_of(name)
+        if title == "Temperature":
+            name = name.replace("logit_scale", "temperature")
+            values = 1 / values
+        panels.setdefault((title, label), {})[name] = values
+    return [
+        Panel(title_of(title, curves), label, in_order(curves))
+        for (title, label), curves in sorted(
+            panels.items(), key=lambda panel: panel[0][0] != FIRST
+        )
+    ]
+
+
+def panel_of(name: str) -> tuple[str, str]:
+    for title, label, pattern in PANELS:
+        if re.search(pattern, name):
+            return title, label
+    return name, name
+
+
+def title_of(title: str, curves: Mapping[str, np.ndarray]) -> str:
+    """The name of a single accuracy, which says more than "Accuracy"."""
+    if title != "Accuracy" or len(curves) > 1:
+        return title
+    words = in_words(*curves)
+    return words[:1].upper() + words[1:]
+
+
+def in_order(curves: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    families = list(dict.fromkeys(family_and_rank(name)[0] for name in curves))
+
+    def key(name):
+        family, rank = family_and_rank(name)
+        return families.index(family), rank
+
+    return {name: curves[name] for name in sorted(curves, key=key)}
