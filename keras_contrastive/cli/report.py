@@ -73,7 +73,7 @@ def describe(run_folder: RunFolder, settings: dict, num_shown: int) -> str:
         shown = f"This page is on {num_shown:,} held-out images"
     else:
         shown = f"This page is on {num_shown:,} of them"
-    return f"{', '.join(filter(None, parts))}. {shown}"
+    return f"{', '.join(filter(None, parts))}. {shown}."
 
 
 def _images(run_folder, settings):

@@ -9,13 +9,14 @@ import numpy as np
 from keras_contrastive.visualization.metric_names import family_and_rank
 from keras_contrastive.visualization.metric_names import in_words
 
+IN_THE_BATCH = ", in the batch"
 # Title, axis label, and a pattern of the logs in the panel; the first pattern
 # that matches is used.
 PANELS = (
     ("Temperature", "temperature", "logit_scale"),
     ("Bias of the logits", "bias", "logit_bias"),
     ("Finding each other, held out", "share that is right", "^val_.*recall@"),
-    ("Finding each other, in the batch", "share that is right", "recall@"),
+    (f"Finding each other{IN_THE_BATCH}", "share that is right", "recall@"),
     ("Accuracy", "share that is right", "accuracy"),
     ("Alignment", "mean squared distance of pairs", "alignment"),
     ("Uniformity", "log mean potential", "uniformity"),

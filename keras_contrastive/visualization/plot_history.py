@@ -115,7 +115,7 @@ def draw_curves(axes, curves):
             loc="upper center",
             bbox_to_anchor=(0.5, -0.24),
             ncols=2,
-            fontsize="x-small",
+            fontsize="small",
             frameon=False,
         )
 

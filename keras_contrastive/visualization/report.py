@@ -163,9 +163,9 @@ def report(
         sections.append(parts.settings(settings))
     if summary is None:
         today = datetime.date.today()
-        summary = f"{len(images):,} images, {today:%Y-%m-%d}"
+        summary = f"{len(images):,} images, {today:%Y-%m-%d}."
     if channels_shown:
-        summary += f". The pictures show {channels_shown}."
+        summary = f"{summary.rstrip('.')}. The pictures show {channels_shown}."
     return html_page(path, title, summary, [verdict, *sections])
 
 

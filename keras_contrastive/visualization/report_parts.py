@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_contrastive.visualization import sheets
 from keras_contrastive.visualization.cosine_similarity import cosine_similarity
+from keras_contrastive.visualization.history_panels import IN_THE_BATCH
 from keras_contrastive.visualization.history_panels import make_panels
 from keras_contrastive.visualization.html_page import rows
 from keras_contrastive.visualization.html_page import section
@@ -153,11 +154,14 @@ def last_epoch(
 ) -> str:
     """The numbers that are not in the verdict."""
     known = {f"val_{score.key}" for score in scores}
-    entries = {
-        in_words(name): values[np.isfinite(values)][-1]
-        for name, values in logs.items()
-        if name not in known
-    }
+    entries = {}
+    for panel in make_panels(logs):
+        for name, values in panel.curves.items():
+            if name not in known:
+                words = in_words(name)
+                if panel.title.endswith(IN_THE_BATCH):
+                    words += IN_THE_BATCH
+                entries[words] = values[np.isfinite(values)][-1]
     entries["dimensions in use, of these embeddings"] = rank
     entries["dimensions of the embeddings"] = shape[1]
     return section("Numbers of the last epoch", table(entries))

@@ -179,12 +179,12 @@ def shape_of_curve(logs: Mapping[str, np.ndarray]) -> Finding | None:
     top = np.flatnonzero(smooth >= smooth.max() - SURE * noise)[0]
     # The middle of the window.
     since, last = int(epochs[top + window // 2]), len(logs[name])
-    words = in_words(name)
+    words = in_words(name.removeprefix("val_"))
     if since > LATE * last:
         return Finding(
             "note",
-            f"It was still improving when it ended ({words}): more epochs may "
-            "help.",
+            f"On held-out images, “{words}” still improved when training "
+            "ended: more epochs may help.",
         )
     progress = progress_after(logs, since)
     if since > EARLY * last or progress is None or progress < STILL_LEARNED:
@@ -193,9 +193,9 @@ def shape_of_curve(logs: Mapping[str, np.ndarray]) -> Finding | None:
     state = "falls after" if falls else "is flat since"
     return Finding(
         "warning",
-        f"It overfits: {words} {state} epoch {since} of {last}, near "
-        f"{smooth.max():.0%}, while the loss on the training images falls on. "
-        "More images help most; stronger augmentation or fewer epochs may.",
+        f"It overfits: on held-out images, “{words}” {state} epoch {since} of "
+        f"{last}, near {smooth.max():.0%}, while the loss in training falls "
+        "on. More images help most; stronger augmentation or fewer epochs may.",
     )
 
 

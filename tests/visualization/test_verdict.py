@@ -52,9 +52,9 @@ RISE = 0.8 * (1 - np.exp(-np.arange(40) / 3))  # flat since epoch 15 or so
 @pytest.mark.parametrize(
     ("curve", "loss", "text"),
     [
-        (RISE, LOSS, "It overfits: caption finds image, top 10, held out is"),
-        (RISE - np.linspace(0, 0.4, 40), LOSS, "held out falls after epoch"),
-        (np.linspace(0, 0.8, 40), LOSS, "still improving"),
+        (RISE, LOSS, "“caption finds image, top 10” is flat since"),
+        (RISE - np.linspace(0, 0.4, 40), LOSS, "falls after epoch"),
+        (np.linspace(0, 0.8, 40), LOSS, "still improved"),
         # The training has come to its end, too.
         (RISE, 5 - 5 * RISE, None),
         (RISE, np.full(40, 2.0), None),
