@@ -34,6 +34,11 @@ class TextTransformer(FunctionalEncoder):
     The defaults are the text encoder of CLIP's ViT-B models. For a corpus of
     captions of the size of Flickr30k, a quarter of it is enough.
 
+    Options make it SigLIP's: `causal=False`, `pooling="last"`, `end_id=None`,
+    `activation="gelu_tanh"`, `layer_norm_epsilon=1e-6` and an `output_dim`.
+    All positions of a row are then read, padding too, so that rows must be
+    padded to the length that they were trained with.
+
     Each row must have an end token. If a row lacks it, a call outside of
     training raises. So does `check_tokens`, which checks the data before
     training, and `models.CLIPModel` stops training. Otherwise such a row is
@@ -42,18 +47,23 @@ class TextTransformer(FunctionalEncoder):
     Args:
         vocabulary_size: Int, the number of ids of the tokenizer.
         end_id: Int, the id of the end token; or `None` to pool each text at
-            its highest id without checks, as CLIP's first code does.
+            its highest id without checks, as CLIP's first code does, or at
+            its last position if `pooling` is `"last"`.
         context_length: Int, the maximum number of tokens of a text, including
             the end token.
         width: Int, dimension of the features.
         num_layers: Int, number of blocks.
         num_heads: Int, attention heads; divides `width`.
         mlp_ratio: Float, width of the MLPs' hidden layer over `width`.
-        activation: Activation of the MLPs, `"gelu"` or, for weights derived
-            from OpenAI's, `"quick_gelu"`: `x sigmoid(1.702 x)`.
+        activation: Activation of the MLPs, as in a `VisionTransformer`.
         layer_norm_epsilon: Float, added to the variances of the LayerNorms.
         dropout: Float in [0, 1), fraction of units dropped from the outputs of
             attention and MLP of each block, in training.
+        causal: Whether a token sees only itself and the tokens before it.
+        pooling: `"end"`: the end token; `"last"`: the last position of a row,
+            whatever is there.
+        output_dim: Int, dimension of a last linear layer with a bias.
+            Defaults to `None`, none.
         name: Name of the model.
         **kwargs: Arguments of `keras.Model`, such as `dtype`.
 
@@ -63,13 +73,14 @@ class TextTransformer(FunctionalEncoder):
         training: Whether to drop units.
 
     Returns:
-        Float tensor of shape `(batch, width)`.
+        Float tensor of shape `(batch, width)`, or `(batch, output_dim)`.
 
     Raises:
         ValueError: If a size is below 1, `width` is not a multiple of
-            `num_heads`, or `end_id` is not in the vocabulary; in a call, if
-            there are too many tokens, a token is not in the vocabulary, or a
-            row has no end token.
+            `num_heads`, `end_id` is not in the vocabulary, or `pooling` is
+            unknown or `"last"` with an `end_id`; in a call, if there are too
+            many tokens, a token is not in the vocabulary, or a row has no end
+            token.
 
     Example:
 
@@ -88,7 +99,8 @@ class TextTransformer(FunctionalEncoder):
 
     Reference:
         Radford et al., 2021, Learning Transferable Visual Models From Natural
-        Language Supervision, section 2.4.
+        Language Supervision, section 2.4; Zhai et al., 2023, Sigmoid Loss for
+        Language Image Pre-Training.
     """
 
     def __init__(
@@ -103,6 +115,9 @@ class TextTransformer(FunctionalEncoder):
         activation: str = "gelu",
         layer_norm_epsilon: float = 1e-5,
         dropout: float = 0.0,
+        causal: bool = True,
+        pooling: str = "end",
+        output_dim: int | None = None,
         name: str | None = None,
         **kwargs: Any,
     ):
@@ -122,6 +137,9 @@ class TextTransformer(FunctionalEncoder):
                 "`end_id` must be an id of the vocabulary, in "
                 f"[0, {vocabulary_size}). Received: end_id={end_id}"
             )
+        _check_pooling(pooling, end_id)
+        if output_dim is not None:
+            output_dim = check_positive_int("output_dim", output_dim)
         dtype = kwargs.get("dtype")
 
         tokens = keras.Input((None,), dtype="int32", name="tokens")
@@ -142,16 +160,23 @@ class TextTransformer(FunctionalEncoder):
                 mlp_ratio=mlp_ratio,
                 activation=activation,
                 layer_norm_epsilon=layer_norm_epsilon,
-                causal=True,
+                causal=causal,
                 dropout=dropout,
                 name=f"block{block + 1}",
                 dtype=dtype,
             )(x)
-        x = EndTokenPooling(end_id, name="pool", dtype=dtype)(x, tokens)
+        if pooling == "last":
+            x = x[:, -1]
+        else:
+            x = EndTokenPooling(end_id, name="pool", dtype=dtype)(x, tokens)
         # Applied to the pooled token only: the result is the same.
         outputs = layers.LayerNormalization(
             epsilon=layer_norm_epsilon, name="final_norm", dtype=dtype
         )(x)
+        if output_dim is not None:
+            outputs = layers.Dense(output_dim, name="output", dtype=dtype)(
+                outputs
+            )
         super().__init__(tokens, outputs, name=name, **kwargs)
 
         self.vocabulary_size = vocabulary_size
@@ -164,6 +189,9 @@ class TextTransformer(FunctionalEncoder):
         self.activation = activation
         self.layer_norm_epsilon = layer_norm_epsilon
         self.dropout = dropout
+        self.causal = causal
+        self.pooling = pooling
+        self.output_dim = output_dim
 
     def check_tokens(self, tokens: Any) -> None:
         """Raises if the encoder cannot take these tokens.
@@ -181,3 +209,15 @@ class TextTransformer(FunctionalEncoder):
             )
         check_vocabulary(tokens, self.vocabulary_size)
         check_end(tokens, self.end_id)
+
+
+def _check_pooling(pooling, end_id):
+    if pooling not in ("end", "last"):
+        raise ValueError(
+            f'`pooling` must be "end" or "last". Received: pooling={pooling!r}'
+        )
+    if pooling == "last" and end_id is not None:
+        raise ValueError(
+            '`end_id` must be None with pooling="last", which takes the last '
+            f"position of each row. Received: end_id={end_id}"
+        )

@@ -7,6 +7,9 @@ from keras_contrastive.encoders.checks import check_transformer
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.layers.conv2d import Conv2D
 from keras_contrastive.layers.patch_dropout import PatchDropout
+from keras_contrastive.layers.transformer.attention_pooling import (
+    AttentionPooling,
+)
 from keras_contrastive.layers.transformer.class_token import ClassToken
 from keras_contrastive.layers.transformer.position_embedding import (
     PositionEmbedding,
@@ -28,26 +31,46 @@ class VisionTransformer(FunctionalEncoder):
     ViT-B/16 is `VisionTransformer(16, 768, 12, 12)`, and ViT-L/14 is
     `VisionTransformer(14, 1024, 24, 16)`.
 
+    Options make it the transformer of other models: SigLIP's has
+    `pooling="attention"`, `patch_bias=True`, `initial_norm=False`,
+    `activation="gelu_tanh"` and `layer_norm_epsilon=1e-6`; CLIPA's has
+    `pooling="mean"`, `class_token=True`, `initial_norm=False` and
+    `norm_after_pooling=True`.
+
     Args:
         patch_size: Int, height and width of a patch; divides those of the
-            image.
+            image unless `whole_patches` is `False`.
         width: Int, dimension of the features.
         num_layers: Int, number of blocks.
         num_heads: Int, attention heads; divides `width`.
         mlp_ratio: Float, width of the MLPs' hidden layer over `width`.
-        activation: Activation of the MLPs, `"gelu"` or, for weights derived
-            from OpenAI's, `"quick_gelu"`: `x sigmoid(1.702 x)`.
+        activation: Activation of the MLPs: `"gelu"`; for weights derived from
+            OpenAI's, `"quick_gelu"`, `x sigmoid(1.702 x)`; for SigLIP's,
+            `"gelu_tanh"`, an approximation of GELU.
         layer_norm_epsilon: Float, added to the variances of the LayerNorms.
         input_shape: Tuple `(height, width, channels)` of ints.
         mean: Tuple of floats, one per channel, which are first subtracted from
             the images, or `None`. Requires `std`.
         std: Tuple of positive floats, by which the result is divided.
         pooling: `"cls"`: the class token; `"mean"`: the mean over the patches,
-            after a LayerNorm, without a class token.
+            after a LayerNorm; `"attention"`: what a learned query finds in
+            the tokens, after a LayerNorm, followed by an MLP, as in SigLIP.
         patch_dropout: Float in [0, 1), fraction of the patches dropped in
             training, see `layers.PatchDropout`. The class token is always kept.
         dropout: Float in [0, 1), fraction of units dropped from the outputs of
             attention and MLP of each block, in training.
+        class_token: Whether there is a class token. Defaults to whether the
+            `pooling` is `"cls"`.
+        patch_bias: Whether the patch embedding has a bias.
+        initial_norm: Whether there is a LayerNorm before the blocks.
+        norm_after_pooling: Whether the last LayerNorm follows the mean
+            instead of coming before it.
+        output_dim: Int, dimension of a last linear layer with a bias.
+            Defaults to `None`, none.
+        whole_patches: If `False`, height and width need not be multiples of
+            `patch_size`, and the rest at the right and at the bottom is not
+            seen: of 384 pixels in patches of 14, as in one of SigLIP's
+            encoders, 378.
         name: Name of the model.
         **kwargs: Arguments of `keras.Model`, such as `dtype`.
 
@@ -56,12 +79,13 @@ class VisionTransformer(FunctionalEncoder):
         training: Whether to drop patches and units.
 
     Returns:
-        Float tensor of shape `(batch, width)`.
+        Float tensor of shape `(batch, width)`, or `(batch, output_dim)`.
 
     Raises:
         ValueError: If a size is below 1, `width` is not a multiple of
             `num_heads`, the image is not a multiple of `patch_size`, `mean` and
-            `std` are not one number per channel, or `pooling` is unknown.
+            `std` are not one number per channel, `pooling` is unknown, or
+            `class_token` or `norm_after_pooling` does not fit it.
 
     Example:
 
@@ -79,7 +103,9 @@ class VisionTransformer(FunctionalEncoder):
     Reference:
         Radford et al., 2021, Learning Transferable Visual Models From Natural
         Language Supervision, section 2.4; Dosovitskiy et al., 2021, An Image
-        is Worth 16x16 Words.
+        is Worth 16x16 Words; Zhai et al., 2023, Sigmoid Loss for Language
+        Image Pre-Training; Li et al., 2023, An Inverse Scaling Law for CLIP
+        Training (CLIPA).
     """
 
     def __init__(
@@ -97,6 +123,12 @@ class VisionTransformer(FunctionalEncoder):
         pooling: str = "cls",
         patch_dropout: float = 0.0,
         dropout: float = 0.0,
+        class_token: bool | None = None,
+        patch_bias: bool = False,
+        initial_norm: bool = True,
+        norm_after_pooling: bool = False,
+        output_dim: int | None = None,
+        whole_patches: bool = True,
         name: str | None = None,
         **kwargs: Any,
     ):
@@ -111,25 +143,16 @@ class VisionTransformer(FunctionalEncoder):
             dropout,
         )
         check_rate("patch_dropout", patch_dropout)
-        if pooling not in ("cls", "mean"):
-            raise ValueError(
-                '`pooling` must be "cls" or "mean". '
-                f"Received: pooling={pooling!r}"
-            )
+        has_class_token = _check_pooling(
+            pooling, class_token, norm_after_pooling
+        )
+        if output_dim is not None:
+            output_dim = check_positive_int("output_dim", output_dim)
         input_shape = tuple(input_shape)
-        if len(input_shape) != 3 or any(
-            size is None or size < patch_size or size % patch_size
-            for size in input_shape[:2]
-        ):
-            raise ValueError(
-                "`input_shape` must be (height, width, channels), height and "
-                f"width multiples of `patch_size`. Received: "
-                f"input_shape={input_shape}, patch_size={patch_size}"
-            )
+        _check_shape(input_shape, patch_size, whole_patches)
         mean, std = _check_statistics(mean, std, input_shape[2])
         dtype = kwargs.get("dtype")
         rows, columns = (size // patch_size for size in input_shape[:2])
-        has_class_token = pooling == "cls"
 
         def norm(name):
             return layers.LayerNormalization(
@@ -148,7 +171,7 @@ class VisionTransformer(FunctionalEncoder):
             width,
             patch_size,
             strides=patch_size,
-            use_bias=False,
+            use_bias=patch_bias,
             data_format="channels_last",
             # Uniform in +-fan_in^-1/2, as in CLIP's code.
             kernel_initializer=keras.initializers.VarianceScaling(
@@ -172,7 +195,8 @@ class VisionTransformer(FunctionalEncoder):
                 name="patch_dropout",
                 dtype=dtype,
             )(x)
-        x = norm("initial_norm")(x)
+        if initial_norm:
+            x = norm("initial_norm")(x)
         for block in range(num_layers):
             x = TransformerBlock(
                 num_heads,
@@ -184,13 +208,29 @@ class VisionTransformer(FunctionalEncoder):
                 name=f"block{block + 1}",
                 dtype=dtype,
             )(x)
-        if has_class_token:
+        if pooling == "cls":
             outputs = norm("final_norm")(x[:, 0])
+        elif pooling == "attention":
+            outputs = AttentionPooling(
+                num_heads,
+                mlp_ratio=mlp_ratio,
+                activation=activation,
+                layer_norm_epsilon=layer_norm_epsilon,
+                name="pool",
+                dtype=dtype,
+            )(norm("final_norm")(x))
         else:
-            x = norm("final_norm")(x)
+            if not norm_after_pooling:
+                x = norm("final_norm")(x)
             outputs = layers.GlobalAveragePooling1D(
                 data_format="channels_last", name="pool", dtype=dtype
-            )(x)
+            )(x[:, 1:] if has_class_token else x)
+            if norm_after_pooling:
+                outputs = norm("final_norm")(outputs)
+        if output_dim is not None:
+            outputs = layers.Dense(output_dim, name="output", dtype=dtype)(
+                outputs
+            )
         super().__init__(images, outputs, name=name, **kwargs)
 
         self.patch_size = patch_size
@@ -205,6 +245,46 @@ class VisionTransformer(FunctionalEncoder):
         self.pooling = pooling
         self.patch_dropout = patch_dropout
         self.dropout = dropout
+        self.class_token = class_token
+        self.patch_bias = patch_bias
+        self.initial_norm = initial_norm
+        self.norm_after_pooling = norm_after_pooling
+        self.output_dim = output_dim
+        self.whole_patches = whole_patches
+
+
+def _check_pooling(pooling, class_token, norm_after_pooling):
+    """Whether there is a class token."""
+    if pooling not in ("attention", "cls", "mean"):
+        raise ValueError(
+            '`pooling` must be "cls", "mean" or "attention". '
+            f"Received: pooling={pooling!r}"
+        )
+    if pooling == "cls" and class_token is False:
+        raise ValueError(
+            '`class_token` must be left out with pooling="cls", which is the '
+            f"class token. Received: class_token={class_token}"
+        )
+    if norm_after_pooling and pooling != "mean":
+        raise ValueError(
+            '`norm_after_pooling` needs pooling="mean". '
+            f"Received: norm_after_pooling=True with pooling={pooling!r}"
+        )
+    return pooling == "cls" if class_token is None else bool(class_token)
+
+
+def _check_shape(input_shape, patch_size, whole_patches):
+    if len(input_shape) != 3 or any(
+        size is None
+        or size < patch_size
+        or (whole_patches and size % patch_size)
+        for size in input_shape[:2]
+    ):
+        raise ValueError(
+            "`input_shape` must be (height, width, channels), height and "
+            f"width multiples of `patch_size`. Received: "
+            f"input_shape={input_shape}, patch_size={patch_size}"
+        )
 
 
 def _check_statistics(mean, std, channels):

@@ -7,14 +7,15 @@ from keras_contrastive.normalization import l2_normalize
 
 
 class Tower(keras.layers.Layer):
-    """An encoder, a projection without bias and L2 normalization.
+    """An encoder, usually a projection without bias, and L2 normalization.
 
     If the encoder is not trainable it is locked: it runs in inference mode, so
     that its batch statistics do not change and no units are dropped.
 
     Args:
         encoder: Keras model or layer, inputs to vectors `(batch, dim)`.
-        projection_dim: Int, dimension of the embeddings.
+        projection_dim: Int, dimension of the embeddings, or `None`: the
+            features are normalized as they are, without a projection.
         example_dtype: Dtype of the inputs that build the encoder.
         dtype: Dtype or policy of the projection.
         name: Name of the layer; errors call the encoder
@@ -26,22 +27,29 @@ class Tower(keras.layers.Layer):
 
     Returns:
         Float32 tensor of shape `(batch, projection_dim)`, rows of norm 1.
+
+    Attributes:
+        projection: The `Dense` layer, or `None`.
+        features_dim: Int, dimension of the features, once built.
     """
 
     def __init__(self, encoder, projection_dim, example_dtype, dtype, name):
         super().__init__(dtype=dtype, name=name)
         self.encoder = encoder
         self.example_dtype = example_dtype
-        # Initial standard deviation d^-1/2 for features of dimension d.
-        self.projection = keras.layers.Dense(
-            projection_dim,
-            use_bias=False,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                1.0, "fan_in", "untruncated_normal"
-            ),
-            name="projection",
-            dtype=dtype,
-        )
+        self.projection = None
+        self.features_dim = None
+        if projection_dim is not None:
+            # Initial standard deviation d^-1/2 for features of dimension d.
+            self.projection = keras.layers.Dense(
+                projection_dim,
+                use_bias=False,
+                kernel_initializer=keras.initializers.VarianceScaling(
+                    1.0, "fan_in", "untruncated_normal"
+                ),
+                name="projection",
+                dtype=dtype,
+            )
         if self.encoder_output_shape is not None:
             self._check(self.encoder_output_shape)
 
@@ -58,14 +66,18 @@ class Tower(keras.layers.Layer):
                 input_shape,
             )
             features_shape = self.encoder(inputs).shape
-        self.projection.build(features_shape)
+        self.features_dim = features_shape[-1]
+        if self.projection is not None:
+            self.projection.build(features_shape)
 
     def call(self, inputs, training=False):
         training = training and self.encoder.trainable
         check_channels(inputs, self.encoder)
         features = self.encoder(inputs, training=training)
         self._check(features.shape)
-        return l2_normalize(self.projection(features))
+        if self.projection is not None:
+            features = self.projection(features)
+        return l2_normalize(features)
 
     def _check(self, shape):
         check_representation(shape, f"{self.name}_encoder")

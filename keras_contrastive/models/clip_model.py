@@ -42,7 +42,9 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
             `models.pooled(backbone)` or your own.
         text_encoder: Keras model or layer, tokens to vectors `(batch, dim)`:
             `models.TextTransformer`, a `models.pooled(backbone)` or your own.
-        projection_dim: Int, dimension of the common space.
+        projection_dim: Int, dimension of the common space; or `None` for no
+            projections, as in SigLIP: both encoders must then give vectors of
+            one dimension.
         augmenter: Layer that turns a batch of images into a batch of randomly
             changed images of the size that the image encoder takes. With
             `training=False` it must not change them, except for resizing.
@@ -94,9 +96,10 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
 
     Raises:
         ValueError: If an encoder's output is not of rank 2, the images are not
-            images that the encoder takes, texts are missing, or there is no
+            images that the encoder takes, texts are missing, there is no
             augmenter and the image encoder does not say what image size it
-            takes.
+            takes, or there are no projections and the encoders' outputs have
+            different dimensions.
 
     Example:
 
@@ -146,7 +149,7 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         self,
         image_encoder: keras.Layer,
         text_encoder: keras.Layer,
-        projection_dim: int = 512,
+        projection_dim: int | None = 512,
         augmenter: Any = None,
         logit_scale: Any = None,
         tokenizer: Callable | None = None,
@@ -159,7 +162,10 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
                 f"inputs of the text encoder. Received: {tokenizer!r}"
             )
         self.tokenizer = tokenizer
-        projection_dim = check_positive_int("projection_dim", projection_dim)
+        if projection_dim is not None:
+            projection_dim = check_positive_int(
+                "projection_dim", projection_dim
+            )
         if augmenter is None:
             augmenter = clip_augmenter(image_encoder)
         self.projection_dim = projection_dim
@@ -305,6 +311,16 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
             RetrievalRecall(1, "image_to_text"),
             RetrievalRecall(1, "text_to_image"),
         ]
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        dims = self.image_tower.features_dim, self.text_tower.features_dim
+        if self.projection_dim is None and dims[0] != dims[1]:
+            raise ValueError(
+                "`projection_dim` must be an integer for encoders whose "
+                "outputs have different dimensions. Received: "
+                f"projection_dim=None with dimensions {dims}"
+            )
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object

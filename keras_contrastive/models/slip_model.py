@@ -98,7 +98,7 @@ class SLIPModel(CLIPModel):
         self,
         image_encoder: keras.Layer,
         text_encoder: keras.Layer,
-        projection_dim: int = 512,
+        projection_dim: int | None = 512,
         augmenter: Any = None,
         logit_scale: Any = None,
         projector: keras.Layer | None = None,
@@ -211,8 +211,8 @@ class SLIPModel(CLIPModel):
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
-        dim = self.image_tower.projection.kernel.shape[0]
-        self.projector(keras.KerasTensor((None, dim)))
+        features_shape = (None, self.image_tower.features_dim)
+        self.projector(keras.KerasTensor(features_shape))
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object

@@ -4,10 +4,13 @@ from typing import NamedTuple
 
 from keras_contrastive.json_files import TOKEN_ID
 from keras_contrastive.json_files import value_of
+from keras_contrastive.pretrained.layout import Layout
 
 # The values in CLIP's code, and the defaults of both peers.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
+# Of SigLIP, in transformers.
+HALF = (0.5, 0.5, 0.5)
 # CLIP's own vocabulary, whose highest id is the end token.
 VOCABULARY_SIZE = 49408
 
@@ -16,14 +19,26 @@ class Configuration(NamedTuple):
     """Arguments of the parts of a `CLIPModel`, except the sizes of weights.
 
     Attributes:
-        image: Dict of arguments of `VisionTransformer`.
-        text: Dict of arguments of `TextTransformer`.
-        augmenter: Dict of arguments of `RandomResizedCrop`.
+        image: Dict of arguments of `VisionTransformer`, or `None` if there is
+            no image tower.
+        text: Dict of arguments of `TextTransformer`, or `None`.
+        augmenter: Dict of arguments of `RandomResizedCrop`, or `None`.
+        layout: The `Layout` of the weights.
     """
 
-    image: dict
-    text: dict
-    augmenter: dict
+    image: dict | None
+    text: dict | None
+    augmenter: dict | None
+    layout: Layout
+
+
+# Arguments of the two encoders of SigLIP.
+SIGLIP_IMAGE = {
+    "pooling": "attention",
+    "patch_bias": True,
+    "initial_norm": False,
+}
+SIGLIP_TEXT = {"causal": False, "pooling": "last", "end_id": None}
 
 
 def height_and_width(size):

@@ -1,40 +1,85 @@
-"""The names of CLIP's weights, in this package and two other libraries."""
+"""Conversion of weights between this package and other libraries."""
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 
-class Layout(NamedTuple):
-    """How a library names CLIP's weights, and their layout.
+class Rows(NamedTuple):
+    """Some rows of a tensor of another library, cut into equal parts.
 
     Attributes:
-        names: Callable from the numbers of blocks of the image and the text
-            tower to a dict from our names to lists of theirs: a weight of ours
-            is the concatenation of theirs along the first axis.
-        blocks: Patterns of the names of blocks, for the image tower and for
-            the text tower.
-        transposed_projections: Whether a projection has the layout of other
-            linear layers in PyTorch, `(out, in)`.
-        ignored: Pattern of the names of tensors that are not weights.
+        name: The tensor.
+        start: Int, the first part.
+        stop: Int, the part after the last one.
+        parts: Int, the number of parts of the whole tensor.
     """
 
-    names: object
-    blocks: tuple[str, str]
-    transposed_projections: bool
-    ignored: str
+    name: str
+    start: int
+    stop: int
+    parts: int
 
-    def from_theirs(self, tensors):
+
+class TowerNames(NamedTuple):
+    """How a library names the weights of a tower.
+
+    Attributes:
+        of: Callable from the number of blocks to a dict from our names to
+            lists of theirs: a weight of ours is the concatenation of theirs,
+            or of `Rows` of theirs, along the first axis.
+        block: Pattern of the names of blocks, with their number as a group.
+    """
+
+    of: Callable[[int], dict]
+    block: str
+
+
+class Layout(NamedTuple):
+    """How a library names the weights of a model, and their layout.
+
+    Attributes:
+        image: `TowerNames` of the image tower, or `None`.
+        text: `TowerNames` of the text tower, or `None`.
+        other: Dict from our names to lists of theirs, of other weights.
+        plain: Our names of kernels that have our layout, `(in, out)`, there.
+            Linear layers in PyTorch have `(out, in)`.
+        ignored: Pattern of the names of tensors that are not weights.
+        model: What the weights are of, for errors.
+    """
+
+    image: TowerNames | None
+    text: TowerNames | None
+    other: dict
+    plain: frozenset = frozenset()
+    ignored: str = r"\.position_ids$"
+    model: str = "a CLIP whose image tower is a vision transformer"
+
+    def names(self, image_blocks: int, text_blocks: int, has_bias: bool):
+        """Dict from our names to lists of theirs, with SigLIP's bias or not."""
+        names = dict(self.other)
+        if self.image is not None:
+            names |= self.image.of(image_blocks)
+        if self.text is not None:
+            names |= self.text.of(text_blocks)
+        if has_bias:
+            names["logit_scale/bias"] = ["logit_bias"]
+        return names
+
+    def from_theirs(self, tensors: dict) -> dict:
         """Converts tensors by their names to float32 weights by our names.
 
         Raises:
             ValueError: If a tensor is missing or there is one too many.
         """
-        names = self.names(*(_count(tensors, p) for p in self.blocks))
-        if "logit_bias" in tensors:
-            names["logit_scale/bias"] = ["logit_bias"]
-        known = {theirs for several in names.values() for theirs in several}
+        counts = (
+            0 if tower is None else _count(tensors, tower.block)
+            for tower in (self.image, self.text)
+        )
+        names = self.names(*counts, "logit_bias" in tensors)
+        known = {_name(part) for parts in names.values() for part in parts}
         missing = sorted(known - set(tensors))
         unknown = sorted(
             name
@@ -43,40 +88,54 @@ class Layout(NamedTuple):
         )
         if missing or unknown:
             raise ValueError(
-                "The checkpoint must have the weights of a CLIP whose image "
-                "tower is a vision transformer. Received: one without "
-                f"{missing[:5]} and with {unknown[:5]} besides"
+                f"The checkpoint must have the weights of {self.model}. "
+                f"Received: one without {missing[:5]} and with {unknown[:5]} "
+                "besides"
             )
-        return {
+        weights = {
             ours: self._to_ours(
                 ours,
-                np.concatenate(
-                    [np.atleast_1d(tensors[name]) for name in theirs]
-                ).astype("float32"),
+                np.concatenate([_rows(tensors, part) for part in theirs]),
             )
             for ours, theirs in names.items()
         }
+        for tower in ("image", "text"):
+            kernel = weights.get(f"{tower}/output/kernel")
+            if kernel is not None:
+                # Our layer has a bias, theirs may have none.
+                zeros = np.zeros(kernel.shape[1], "float32")
+                weights.setdefault(f"{tower}/output/bias", zeros)
+        return weights
 
-    def to_theirs(self, weights, image_blocks, text_blocks):
+    def to_theirs(
+        self, weights: dict, image_blocks: int, text_blocks: int
+    ) -> dict:
         """Converts weights by our names to tensors by their names."""
-        names = self.names(image_blocks, text_blocks)
-        if "logit_scale/bias" in weights:
-            names["logit_scale/bias"] = ["logit_bias"]
-        tensors = {}
+        names = self.names(
+            image_blocks, text_blocks, "logit_scale/bias" in weights
+        )
+        tensors, rows = {}, {}
         for ours, theirs in names.items():
             whole = self._to_theirs(ours, weights[ours])
             parts = np.split(whole, len(theirs)) if len(theirs) > 1 else [whole]
-            tensors.update(
-                (name, np.asarray(part, order="C"))
-                for name, part in zip(theirs, parts, strict=True)
-            )
+            for part, tensor in zip(theirs, parts, strict=True):
+                if isinstance(part, Rows):
+                    rows.setdefault(part.name, {})[part.start] = tensor
+                else:
+                    tensors[part] = np.asarray(tensor, order="C")
+        for name, parts in rows.items():
+            ordered = [parts[start] for start in sorted(parts)]
+            tensors[name] = np.concatenate(ordered)
         return tensors
 
     def _to_ours(self, name, tensor):
+        tensor = tensor.astype("float32")
         if name.startswith("logit_scale/"):
             return tensor.reshape(())
         if name.endswith("class_token"):
-            return tensor[None, None]
+            return tensor.reshape(1, 1, -1)
+        if name.endswith("position_embedding"):
+            return tensor.reshape(tensor.shape[-2:])
         if name.endswith("patch_embedding/kernel"):
             return tensor.transpose(2, 3, 1, 0)
         return tensor.T if self._is_transposed(name) else tensor
@@ -89,123 +148,37 @@ class Layout(NamedTuple):
         return weight.T if self._is_transposed(name) else weight
 
     def _is_transposed(self, name):
-        if name.endswith("projection/kernel"):
-            return self.transposed_projections
-        return name.endswith("/kernel")
+        return name.endswith("/kernel") and name not in self.plain
 
 
-def _count(tensors, pattern):
-    numbers = [re.match(pattern, name) for name in tensors]
-    return 1 + max((int(match[1]) for match in numbers if match), default=-1)
-
-
-def _norm(ours, theirs):
+def norm_names(ours: str, theirs: str) -> dict:
+    """Names of a LayerNorm."""
     return {
         f"{ours}/gamma": [f"{theirs}.weight"],
         f"{ours}/beta": [f"{theirs}.bias"],
     }
 
 
-def _dense(ours, *theirs):
+def dense_names(ours: str, *theirs: str) -> dict:
+    """Names of a linear layer that is one or several of theirs."""
     return {
         f"{ours}/kernel": [f"{name}.weight" for name in theirs],
         f"{ours}/bias": [f"{name}.bias" for name in theirs],
     }
 
 
-def _transformers_names(image_blocks, text_blocks):
-    image, text = "vision_model.embeddings", "text_model.embeddings"
-    names = {
-        "image/patch_embedding/kernel": [f"{image}.patch_embedding.weight"],
-        "image/class_token/class_token": [f"{image}.class_embedding"],
-        "image/position_embedding/position_embedding": [
-            f"{image}.position_embedding.weight"
-        ],
-        **_norm("image/initial_norm", "vision_model.pre_layrnorm"),
-        **_norm("image/final_norm", "vision_model.post_layernorm"),
-        "image/projection/kernel": ["visual_projection.weight"],
-        "text/token_embedding/embeddings": [f"{text}.token_embedding.weight"],
-        "text/position_embedding/position_embedding": [
-            f"{text}.position_embedding.weight"
-        ],
-        **_norm("text/final_norm", "text_model.final_layer_norm"),
-        "text/projection/kernel": ["text_projection.weight"],
-        "logit_scale/log_scale": ["logit_scale"],
-    }
-    for tower, model, blocks in (
-        ("image", "vision_model", image_blocks),
-        ("text", "text_model", text_blocks),
-    ):
-        for i in range(blocks):
-            ours, theirs = (
-                f"{tower}/block{i + 1}",
-                f"{model}.encoder.layers.{i}",
-            )
-            attention = f"{theirs}.self_attn"
-            names |= {
-                **_norm(f"{ours}/attention_norm", f"{theirs}.layer_norm1"),
-                **_dense(
-                    f"{ours}/qkv",
-                    *(f"{attention}.{part}_proj" for part in "qkv"),
-                ),
-                **_dense(f"{ours}/attention_output", f"{attention}.out_proj"),
-                **_norm(f"{ours}/mlp_norm", f"{theirs}.layer_norm2"),
-                **_dense(f"{ours}/mlp_hidden", f"{theirs}.mlp.fc1"),
-                **_dense(f"{ours}/mlp_output", f"{theirs}.mlp.fc2"),
-            }
-    return names
+def _name(part):
+    return part.name if isinstance(part, Rows) else part
 
 
-def _open_clip_names(image_blocks, text_blocks):
-    names = {
-        "image/patch_embedding/kernel": ["visual.conv1.weight"],
-        "image/class_token/class_token": ["visual.class_embedding"],
-        "image/position_embedding/position_embedding": [
-            "visual.positional_embedding"
-        ],
-        **_norm("image/initial_norm", "visual.ln_pre"),
-        **_norm("image/final_norm", "visual.ln_post"),
-        "image/projection/kernel": ["visual.proj"],
-        "text/token_embedding/embeddings": ["token_embedding.weight"],
-        "text/position_embedding/position_embedding": ["positional_embedding"],
-        **_norm("text/final_norm", "ln_final"),
-        "text/projection/kernel": ["text_projection"],
-        "logit_scale/log_scale": ["logit_scale"],
-    }
-    for tower, model, blocks in (
-        ("image", "visual.transformer", image_blocks),
-        ("text", "transformer", text_blocks),
-    ):
-        for i in range(blocks):
-            ours, theirs = f"{tower}/block{i + 1}", f"{model}.resblocks.{i}"
-            names |= {
-                **_norm(f"{ours}/attention_norm", f"{theirs}.ln_1"),
-                f"{ours}/qkv/kernel": [f"{theirs}.attn.in_proj_weight"],
-                f"{ours}/qkv/bias": [f"{theirs}.attn.in_proj_bias"],
-                **_dense(f"{ours}/attention_output", f"{theirs}.attn.out_proj"),
-                **_norm(f"{ours}/mlp_norm", f"{theirs}.ln_2"),
-                **_dense(f"{ours}/mlp_hidden", f"{theirs}.mlp.c_fc"),
-                **_dense(f"{ours}/mlp_output", f"{theirs}.mlp.c_proj"),
-            }
-    return names
+def _rows(tensors, part):
+    tensor = np.atleast_1d(tensors[_name(part)])
+    if not isinstance(part, Rows):
+        return tensor
+    size = len(tensor) // part.parts
+    return tensor[part.start * size : part.stop * size]
 
 
-TRANSFORMERS = Layout(
-    _transformers_names,
-    (
-        r"vision_model\.encoder\.layers\.(\d+)\.",
-        r"text_model\.encoder\.layers\.(\d+)\.",
-    ),
-    transposed_projections=True,
-    ignored=r"\.position_ids$",
-)
-# Also the names in OpenAI's code, whose files hold three sizes as well.
-OPEN_CLIP = Layout(
-    _open_clip_names,
-    (
-        r"visual\.transformer\.resblocks\.(\d+)\.",
-        r"transformer\.resblocks\.(\d+)\.",
-    ),
-    transposed_projections=False,
-    ignored=r"^(input_resolution|context_length|vocab_size|attn_mask)$",
-)
+def _count(tensors, pattern):
+    numbers = [re.match(pattern, name) for name in tensors]
+    return 1 + max((int(match[1]) for match in numbers if match), default=-1)

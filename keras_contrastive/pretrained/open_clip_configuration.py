@@ -1,46 +1,48 @@
 """`open_clip_config.json`, and OpenAI's settings, taken from the weights."""
 
-import math
-
+from keras_contrastive.json_files import BOOLEAN
 from keras_contrastive.json_files import POSITIVE_INTEGER
 from keras_contrastive.json_files import POSITIVE_NUMBER
 from keras_contrastive.json_files import SHARE
 from keras_contrastive.json_files import SIZE
-from keras_contrastive.json_files import THREE_NUMBERS
-from keras_contrastive.json_files import THREE_POSITIVE_NUMBERS
 from keras_contrastive.json_files import read_json
 from keras_contrastive.json_files import section_of
 from keras_contrastive.json_files import value_of
-from keras_contrastive.json_files import write_json
 from keras_contrastive.pretrained import configuration
+from keras_contrastive.pretrained import open_clip_names
+from keras_contrastive.pretrained import open_clip_preprocessing
 from keras_contrastive.pretrained.configuration import Configuration
 from keras_contrastive.pretrained.configuration import check_setting
 from keras_contrastive.pretrained.configuration import end_at_highest_id
 from keras_contrastive.pretrained.configuration import end_id_of
 from keras_contrastive.pretrained.configuration import height_and_width
+from keras_contrastive.pretrained.timm_towers import timm_image
 
 FILE = "open_clip_config.json"
-# The settings that `write` writes.
-FILES = (FILE,)
 # Settings that do not affect these models, or follow from the weights.
 _WITHOUT_EFFECT = {
     *("layers", "width", "patch_size", "mlp_ratio", "output_tokens"),
-    *("final_ln_after_pool", "attn_pooler_queries", "attn_pooler_heads"),
-    *("timm_model_pretrained", "timm_pool", "timm_proj", "timm_drop"),
-    *("timm_proj_bias", "timm_drop_path", "context_length", "pad_id"),
+    *("attn_pooler_queries", "attn_pooler_heads", "timm_model_pretrained"),
+    *("timm_drop", "timm_drop_path", "context_length", "pad_id"),
     *("hf_tokenizer_name", "tokenizer_mode", "tokenizer_kwargs"),
     *("hf_model_pretrained", "hf_proj_type", "hf_pooler_type"),
     *("embed_dim", "custom_text", "init_logit_scale", "init_logit_bias"),
     "nonscalar_logit_scale",
 }
 _MODEL = {"vision_cfg", "text_cfg", "quick_gelu"}
-_VISION = {"head_width", "image_size", "patch_dropout", "norm_kwargs"}
-_TEXT = {"vocab_size", "heads", "eos_id", "norm_kwargs"}
+_VISION = {
+    *("head_width", "image_size", "patch_dropout", "norm_kwargs", "act_kwargs"),
+    *("timm_model_name", "timm_pool", "timm_proj", "timm_proj_bias"),
+    *("no_ln_pre", "pool_type", "final_ln_after_pool"),
+}
+_TEXT = {
+    *("vocab_size", "heads", "eos_id", "norm_kwargs", "act_kwargs"),
+    *("no_causal_mask", "pool_type", "proj_type", "proj_bias"),
+    "final_ln_after_pool",
+}
 # Values of other settings for which the model is CLIP's.
 _CLIP = {
-    "pool_type": ["tok", "argmax", "eos"],
     "pos_embed_type": ["learnable", "learned"],
-    "proj_type": ["linear"],
     "block_type": ["default"],
 }
 _SIZES_OF_OPENAI = {"input_resolution", "context_length", "vocab_size"}
@@ -68,16 +70,66 @@ def read(folder, tensors):
     ):
         _check_others(section, settings, used | _WITHOUT_EFFECT)
 
+    is_quick = bool(model.get("quick_gelu"))
+    image, kind = _image(vision, tensors, is_quick)
+    mean, std, augmenter = open_clip_preprocessing.read(
+        section_of(config, "preprocess_cfg", FILE), FILE
+    )
+    return Configuration(
+        image={**image, "mean": mean, "std": std},
+        text=_text(text, is_quick),
+        augmenter=augmenter,
+        layout=open_clip_names.layout(
+            **kind, text_projection=_text_projection(text)
+        ),
+    )
+
+
+def _image(vision, tensors, is_quick):
+    """Arguments of the encoder, and of `open_clip_names.layout`."""
+
     def of_vision(name, default, kind):
         return value_of(vision, name, default, kind, f"vision_cfg in {FILE}")
 
     size = height_and_width(of_vision("image_size", 224, SIZE))
-    head_width = of_vision("head_width", 64, POSITIVE_INTEGER)
-    mean, std, augmenter = _preprocessing(
-        section_of(config, "preprocess_cfg", FILE)
+    common = {
+        "patch_dropout": of_vision("patch_dropout", 0.0, SHARE),
+        "input_shape": (*size, 3),
+    }
+    if vision.get("timm_model_name"):
+        image, kind = timm_image(vision, FILE)
+        return {**common, **image}, kind
+    check_setting(
+        FILE,
+        "vision_cfg",
+        vision,
+        {"pool_type": ["tok", "avg"], "timm_proj_bias": [False]},
     )
-    activation = "quick_gelu" if model.get("quick_gelu") else "gelu"
+    head_width = of_vision("head_width", 64, POSITIVE_INTEGER)
+    has_initial_norm = not of_vision("no_ln_pre", False, BOOLEAN)
+    is_mean = vision.get("pool_type") == "avg"
+    image = {
+        **common,
+        "num_heads": _width(tensors) // head_width,
+        "activation": _activation(vision, is_quick, "vision_cfg"),
+        "layer_norm_epsilon": _epsilon(vision, "vision_cfg"),
+        "initial_norm": has_initial_norm,
+    }
+    if is_mean:
+        after = of_vision("final_ln_after_pool", False, BOOLEAN)
+        image |= {
+            "pooling": "mean",
+            "class_token": True,
+            "norm_after_pooling": after,
+        }
+    return image, {"has_initial_norm": has_initial_norm}
+
+
+def _text(text, is_quick):
+    """Arguments of the encoder."""
     place = f"text_cfg in {FILE}"
+    pooled = {"pool_type": ["argmax", "eos", "last"]}
+    check_setting(FILE, "text_cfg", text, pooled)
     vocabulary_size = value_of(
         text,
         "vocab_size",
@@ -85,26 +137,47 @@ def read(folder, tensors):
         POSITIVE_INTEGER,
         place,
     )
-    return Configuration(
-        image={
-            "num_heads": _width(tensors) // head_width,
-            "activation": activation,
-            "layer_norm_epsilon": _epsilon(vision, "vision_cfg"),
-            "patch_dropout": of_vision("patch_dropout", 0.0, SHARE),
-            "input_shape": (*size, 3),
-            "mean": mean,
-            "std": std,
-        },
-        text={
-            "num_heads": value_of(text, "heads", 8, POSITIVE_INTEGER, place),
-            "activation": activation,
-            "layer_norm_epsilon": _epsilon(text, "text_cfg"),
-            "end_id": end_id_of(text, "eos_id", 2, vocabulary_size, place)
-            if text.get("pool_type") == "eos"
-            else end_at_highest_id(vocabulary_size),
-        },
-        augmenter=augmenter,
+    is_causal = not value_of(text, "no_causal_mask", False, BOOLEAN, place)
+    pooling = text.get("pool_type", "argmax")
+    if pooling == "eos":
+        end_id = end_id_of(text, "eos_id", 2, vocabulary_size, place)
+    elif pooling == "last":
+        end_id = None
+    else:
+        end_id = end_at_highest_id(vocabulary_size)
+    return {
+        "num_heads": value_of(text, "heads", 8, POSITIVE_INTEGER, place),
+        "activation": _activation(text, is_quick, "text_cfg"),
+        "layer_norm_epsilon": _epsilon(text, "text_cfg"),
+        "end_id": end_id,
+        **({} if is_causal else {"causal": False}),
+        **({"pooling": "last"} if pooling == "last" else {}),
+    }
+
+
+def _text_projection(text):
+    check_setting(FILE, "text_cfg", text, {"proj_type": ["linear", "none"]})
+    if text.get("proj_type") == "none":
+        return "none"
+    has_bias = value_of(
+        text, "proj_bias", False, BOOLEAN, f"text_cfg in {FILE}"
     )
+    return "biased" if has_bias else "matrix"
+
+
+def _activation(settings, is_quick, section):
+    arguments = section_of(settings, "act_kwargs", f"{section} in {FILE}")
+    if not arguments:
+        return "quick_gelu" if is_quick else "gelu"
+    if arguments == {"approximate": "none"} and not is_quick:
+        return "gelu"
+    if arguments != {"approximate": "tanh"} or is_quick:
+        raise ValueError(
+            f"`act_kwargs` of {section} in {FILE} must be unset, or "
+            '{"approximate": "tanh"} without quick_gelu. Received: '
+            f"act_kwargs={arguments} with quick_gelu={is_quick}"
+        )
+    return "gelu_tanh"
 
 
 def _check_others(section, settings, used):
@@ -123,44 +196,6 @@ def _epsilon(settings, section):
     place = f"norm_kwargs of {section}"
     _check_others(place, norm, {"eps"})
     return value_of(norm, "eps", 1e-5, POSITIVE_NUMBER, f"{place} in {FILE}")
-
-
-def _preprocessing(settings):
-    # The library uses its default if a value is null.
-    settings = {k: v for k, v in settings.items() if v is not None}
-    place = f"preprocess_cfg in {FILE}"
-    for name in {"mean", "std"} & set(settings):
-        if isinstance(settings[name], int | float):  # for all channels
-            settings[name] = 3 * [settings[name]]
-    check_setting(
-        FILE,
-        "preprocess_cfg",
-        settings,
-        {
-            "mode": ["RGB"],
-            "interpolation": ["bicubic", "bilinear"],
-            "resize_mode": ["shortest", "squash"],
-        },
-    )
-    return (
-        tuple(
-            value_of(settings, "mean", configuration.MEAN, THREE_NUMBERS, place)
-        ),
-        tuple(
-            value_of(
-                settings,
-                "std",
-                configuration.STD,
-                THREE_POSITIVE_NUMBERS,
-                place,
-            )
-        ),
-        {
-            "interpolation": settings.get("interpolation", "bicubic"),
-            "center_crop": settings.get("resize_mode", "shortest")
-            == "shortest",
-        },
-    )
 
 
 def _of_openai(folder, tensors):
@@ -186,6 +221,7 @@ def _of_openai(folder, tensors):
             "end_id": end_at_highest_id(int(tensors["vocab_size"])),
         },
         augmenter={"interpolation": "bicubic", "center_crop": True},
+        layout=open_clip_names.layout(),
     )
 
 
@@ -196,61 +232,3 @@ def _width(tensors):
             f"Received: one of {sorted(tensors)[:3]}"
         )
     return len(tensors["visual.class_embedding"])
-
-
-def write(folder, model, crop):
-    """Writes the file for a `CLIPModel`, see `transformers_configuration`."""
-    image, text = model.image_encoder, model.text_encoder
-    if image.activation != text.activation:
-        raise ValueError(
-            "open_clip has one activation for both towers. Received: a model "
-            f"with {image.activation} and {text.activation}"
-        )
-    model_cfg = {
-        "embed_dim": model.projection_dim,
-        "quick_gelu": image.activation == "quick_gelu",
-        "vision_cfg": {
-            **_written_tower(image),
-            "image_size": list(image.input_shape[1:3]),
-            "patch_size": image.patch_size,
-            "head_width": image.width // image.num_heads,
-            "patch_dropout": image.patch_dropout,
-        },
-        "text_cfg": {
-            **_written_tower(text),
-            "heads": text.num_heads,
-            "vocab_size": text.vocabulary_size,
-            "context_length": text.context_length,
-        },
-    }
-    if text.end_id != end_at_highest_id(text.vocabulary_size):
-        model_cfg["text_cfg"] |= {"pool_type": "eos", "eos_id": text.end_id}
-    if model.logit_scale.bias is not None:
-        model_cfg["init_logit_bias"] = model.logit_scale.initial_bias
-    write_json(
-        {
-            "model_cfg": model_cfg,
-            "preprocess_cfg": {
-                "mean": image.mean or (0, 0, 0),
-                "std": image.std or (1, 1, 1),
-                "interpolation": crop.interpolation,
-                "resize_mode": "shortest" if crop.center_crop else "squash",
-            },
-        },
-        folder / FILE,
-    )
-
-
-def _written_tower(encoder):
-    hidden = round(encoder.width * encoder.mlp_ratio)
-    ratio = hidden / encoder.width
-    if int(encoder.width * ratio) < hidden:  # as open_clip computes it
-        ratio = math.nextafter(ratio, math.inf)
-    settings = {
-        "width": encoder.width,
-        "layers": encoder.num_layers,
-        "mlp_ratio": ratio,
-    }
-    if encoder.layer_norm_epsilon != 1e-5:
-        settings["norm_kwargs"] = {"eps": encoder.layer_norm_epsilon}
-    return settings

@@ -4,14 +4,16 @@ import re
 
 # Modules of PyTorch's DistributedDataParallel and of torch.compile.
 _WRAPPERS = {"module", "_orig_mod"}
+# A name that each CLIP has once.
 _IMAGE_TOWER = re.compile(
-    r"(.*\.)?(vision_model\.embeddings|visual)\.class_embedding"
+    r"(.*\.)?(vision_model\.embeddings\.patch_embedding|visual\.conv1"
+    r"|visual\.trunk\.patch_embed\.proj)\.weight"
 )
 _TOWERS = {
     "image": (
-        "vision_model.embeddings.class_embedding",
-        "visual.class_embedding",
-        "embeddings.class_embedding",
+        "vision_model.embeddings.patch_embedding.weight",
+        "visual.conv1.weight",
+        "embeddings.patch_embedding.weight",
     ),
     "text": (
         "text_model.embeddings.token_embedding.weight",
@@ -27,8 +29,7 @@ def unwrapped(tensors: dict) -> dict:
     """The tensors by the names of an unwrapped CLIP.
 
     Raises:
-        ValueError: If they are a LoRA adapter, a single tower, or a CLIP among
-            other tensors.
+        ValueError: If they are a LoRA adapter, or a CLIP among other tensors.
     """
     adapters = [name for name in tensors if ".lora_" in name]
     if adapters:
@@ -46,9 +47,7 @@ def unwrapped(tensors: dict) -> dict:
                 f"several, such as {'.'.join(parts)!r} and {name!r}"
             )
         plain[".".join(parts)] = tensor
-    plain = _without_prefix(plain)
-    _check_towers(plain)
-    return plain
+    return _without_prefix(plain)
 
 
 def _without_prefix(tensors):
@@ -67,7 +66,8 @@ def _without_prefix(tensors):
     return {n.removeprefix(prefixes[0]): t for n, t in tensors.items()}
 
 
-def _check_towers(tensors):
+def check_towers(tensors: dict) -> None:
+    """Raises if these are the tensors of a single tower."""
     for tower, marks in _TOWERS.items():
         has_other = any(n.startswith(_OTHER_TOWER[tower]) for n in tensors)
         others = [m for t, ms in _TOWERS.items() if t != tower for m in ms]
@@ -78,5 +78,5 @@ def _check_towers(tensors):
                 "`path` must be a checkpoint of a whole CLIP, of both towers. "
                 f"Received: the {tower} tower alone, as transformers' "
                 "CLIPVisionModel and CLIPTextModel save one, with or without "
-                "projection"
+                "projection; `kc.models.from_checkpoint` loads it as an encoder"
             )

@@ -1,248 +1,193 @@
-"""`config.json` and `preprocessor_config.json` of Hugging Face's CLIPModel."""
+"""`config.json` of Hugging Face's CLIP, MetaCLIP 2 and SigLIP."""
 
-from keras_contrastive.json_files import BOOLEAN
+from typing import NamedTuple
+
 from keras_contrastive.json_files import POSITIVE_INTEGER
 from keras_contrastive.json_files import POSITIVE_NUMBER
 from keras_contrastive.json_files import SIZE
-from keras_contrastive.json_files import THREE_NUMBERS
-from keras_contrastive.json_files import THREE_POSITIVE_NUMBERS
 from keras_contrastive.json_files import read_json
 from keras_contrastive.json_files import section_of
 from keras_contrastive.json_files import value_of
-from keras_contrastive.json_files import write_json
-from keras_contrastive.pretrained import configuration
+from keras_contrastive.pretrained import transformers_names
+from keras_contrastive.pretrained import transformers_preprocessing
+from keras_contrastive.pretrained.configuration import SIGLIP_IMAGE
+from keras_contrastive.pretrained.configuration import SIGLIP_TEXT
 from keras_contrastive.pretrained.configuration import Configuration
 from keras_contrastive.pretrained.configuration import check_setting
 from keras_contrastive.pretrained.configuration import end_at_highest_id
 from keras_contrastive.pretrained.configuration import end_id_of
 from keras_contrastive.pretrained.configuration import height_and_width
+from keras_contrastive.pretrained.layout import Layout
 
-# The settings that `write` writes.
-FILES = ("config.json", "preprocessor_config.json")
-# The library omits settings that equal the defaults of its classes.
-_DEFAULTS = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
-_VISION = {
-    **_DEFAULTS,
-    "num_attention_heads": 12,
-    "image_size": 224,
-    "num_channels": 3,
+FILE = "config.json"
+# The library's names of activations.
+ACTIVATIONS = {
+    "gelu": "gelu",
+    "quick_gelu": "quick_gelu",
+    "gelu_pytorch_tanh": "gelu_tanh",
 }
-_TEXT = {
-    **_DEFAULTS,
-    "num_attention_heads": 8,
-    "vocab_size": 49408,
-    "eos_token_id": 49407,
+# For this id CLIP, not MetaCLIP 2, is pooled at the highest id of each text
+# instead, as the library's first release did.
+HIGHEST_ID = 2
+
+
+class Family(NamedTuple):
+    """Models of the library that differ in their sizes only.
+
+    Attributes:
+        image: Dict of the defaults of `vision_config`: the library omits
+            settings that equal the defaults of its classes.
+        text: Dict of the defaults of `text_config`.
+        processor: Name of the class that prepares images.
+        layout: The `Layout` of the weights.
+    """
+
+    image: dict
+    text: dict
+    processor: str
+    layout: Layout
+
+
+def _family(activation, epsilon, heads, processor, layout, **text):
+    tower = {"hidden_act": activation, "layer_norm_eps": epsilon}
+    return Family(
+        {
+            **tower,
+            "num_attention_heads": 12,
+            "image_size": 224,
+            "num_channels": 3,
+        },
+        {**tower, "num_attention_heads": heads, **text},
+        processor,
+        layout,
+    )
+
+
+_CLIP = _family(
+    *("quick_gelu", 1e-5, 8, "CLIPImageProcessor", transformers_names.CLIP),
+    vocab_size=49408,
+    eos_token_id=49407,
+)
+FAMILIES = {
+    "clip": _CLIP,
+    "metaclip_2": _CLIP,
+    "siglip": _family(
+        "gelu_pytorch_tanh",
+        1e-6,
+        12,
+        "SiglipImageProcessor",
+        transformers_names.SIGLIP,
+        vocab_size=32000,
+    ),
 }
-_RESAMPLING = {2: "bilinear", 3: "bicubic"}
-# For this id the library pools at the highest id of each text instead, as its
-# first release did.
-_HIGHEST_ID = 2
+# Types of folders with one tower: their section is the whole file.
+_ONE_TOWER = {
+    f"{family}_{name}_model": (family, tower)
+    for family in FAMILIES
+    for name, tower in (("vision", "image"), ("text", "text"))
+}
 
 
-def read(folder):
+def one_tower(config):
+    """Family and tower of a `config.json` of one tower; `None` for others."""
+    return _ONE_TOWER.get(str(config.get("model_type")))
+
+
+def read(folder, tensors):
     """The `Configuration` in the files of a folder."""
-    config = read_json(folder / "config.json")
+    config = read_json(folder / FILE)
     if config is None:
         raise ValueError(
             "`path` must have the checkpoint's config.json beside its "
             "weights, which do not tell the number of heads. "
             f"Received: {str(folder)!r}, without"
         )
-    check_setting("config.json", "the model", config, {"model_type": ["clip"]})
-    vision = _section(config, "vision_config", _VISION)
-    text = _section(config, "text_config", _TEXT)
-    place = "text_config in config.json"
-    size = value_of(
-        vision, "image_size", None, SIZE, "vision_config in config.json"
+    if config.get("model_type") == "siglip2":
+        raise ValueError(
+            "`path` must be a checkpoint of images of one size. Received: "
+            "model_type='siglip2' in config.json, SigLIP 2 of flexible sizes "
+            "(NaFlex); those of one size, such as "
+            "google/siglip2-base-patch16-224, have model_type='siglip'"
+        )
+    check_setting(
+        FILE, "the model", config, {"model_type": [*FAMILIES, *_ONE_TOWER]}
     )
+    name, tower = one_tower(config) or (config.get("model_type", "clip"), None)
+    family = FAMILIES[name]
+    layout = family.layout
+    if tower is not None:
+        layout = transformers_names.of_one_tower(layout, tower, tensors)
+    image = text = augmenter = None
+    if tower != "text":
+        vision = _section(config, "vision_config", family.image, tower)
+        image, augmenter = _image(folder, vision, name, family)
+    if tower != "image":
+        settings = _section(config, "text_config", family.text, tower)
+        text = _text(settings, name)
+    return Configuration(image, text, augmenter, layout)
+
+
+def _image(folder, vision, name, family):
+    place = f"vision_config in {FILE}"
+    size = value_of(vision, "image_size", None, SIZE, place)
     height, width = height_and_width(size)
-    mean, std, augmenter = _preprocessing(folder, (height, width))
+    mean, std, augmenter = transformers_preprocessing.read(
+        folder, (height, width), family.processor
+    )
+    image = {
+        **_tower(vision, "vision_config"),
+        **(SIGLIP_IMAGE if name == "siglip" else {}),
+        "input_shape": (height, width, 3),
+        "mean": mean,
+        "std": std,
+    }
+    return image, augmenter
+
+
+def _text(settings, name):
+    tower = _tower(settings, "text_config")
+    if name == "siglip":
+        return {**tower, **SIGLIP_TEXT}
+    place = f"text_config in {FILE}"
     vocabulary_size = value_of(
-        text, "vocab_size", None, POSITIVE_INTEGER, place
+        settings, "vocab_size", None, POSITIVE_INTEGER, place
     )
-    end_id = end_id_of(text, "eos_token_id", None, vocabulary_size, place)
-    return Configuration(
-        image={
-            **_tower(vision, "vision_config"),
-            "input_shape": (height, width, 3),
-            "mean": mean,
-            "std": std,
-        },
-        text={
-            **_tower(text, "text_config"),
-            "end_id": end_at_highest_id(vocabulary_size)
-            if end_id == _HIGHEST_ID
-            else end_id,
-        },
-        augmenter=augmenter,
-    )
+    end_id = end_id_of(settings, "eos_token_id", None, vocabulary_size, place)
+    if end_id == HIGHEST_ID and name == "clip":
+        end_id = end_at_highest_id(vocabulary_size)
+    return {**tower, "end_id": end_id}
 
 
-def _section(config, name, defaults):
-    section = section_of(config, name, "config.json")
+def _section(config, name, defaults, tower):
+    if tower is not None:
+        section = config
+    else:
+        section = section_of(config, name, FILE)
     old = f"{name}_dict"
     # Files of early releases hold a second section. The library completes it
     # with the defaults, and the result overrides the first section.
     if config.get(old) is not None:
-        section = {
-            **section,
-            **defaults,
-            **section_of(config, old, "config.json"),
-        }
+        section = {**section, **defaults, **section_of(config, old, FILE)}
     section = {**defaults, **section}
     check_setting(
-        "config.json",
+        FILE,
         name,
         section,
-        {"hidden_act": ["gelu", "quick_gelu"], "num_channels": [3]},
+        {
+            "hidden_act": list(ACTIVATIONS),
+            "num_channels": [3],
+            "vision_use_head": [True],
+        },
     )
     return section
 
 
 def _tower(section, name):
     def value(setting, kind):
-        return value_of(section, setting, None, kind, f"{name} in config.json")
+        return value_of(section, setting, None, kind, f"{name} in {FILE}")
 
     return {
         "num_heads": value("num_attention_heads", POSITIVE_INTEGER),
-        "activation": section["hidden_act"],
+        "activation": ACTIVATIONS[section["hidden_act"]],
         "layer_norm_epsilon": value("layer_norm_eps", POSITIVE_NUMBER),
-    }
-
-
-def _preprocessing(folder, image_size):
-    file = "preprocessor_config.json"
-    settings = read_json(folder / file)
-    if settings is None:
-        file = "processor_config.json"
-        settings = section_of(
-            read_json(folder / file) or {}, "image_processor", file
-        )
-    # The library uses its default if a value is null.
-    settings = {k: v for k, v in settings.items() if v is not None}
-    check_setting(
-        file,
-        "the images",
-        settings,
-        {
-            "do_resize": [True],
-            "do_rescale": [True],
-            "rescale_factor": [1 / 255, 0.00392156862745098],
-            "resample": list(_RESAMPLING),
-        },
-    )
-
-    def value(name, default, kind):
-        return value_of(settings, name, default, kind, file)
-
-    size = settings.get("size", {"shortest_edge": image_size[0]})
-    center_crop = not isinstance(size, dict) or "shortest_edge" in size
-    if isinstance(size, dict) and center_crop:
-        size = size["shortest_edge"]
-    seen = value_of({"size": size}, "size", None, SIZE, file)
-    crop = value("crop_size", image_size, SIZE) if center_crop else seen
-    crops = value("do_center_crop", True, BOOLEAN)
-    if not (
-        height_and_width(seen) == height_and_width(crop) == image_size
-        and crops >= center_crop
-    ):
-        raise ValueError(
-            f"`size` and `crop_size` in {file} must be the model's image "
-            f"size, {image_size}, with `do_center_crop` where `size` is that "
-            f"of the shortest edge. Received: {settings}"
-        )
-    mean = tuple(value("image_mean", configuration.MEAN, THREE_NUMBERS))
-    std = tuple(value("image_std", configuration.STD, THREE_POSITIVE_NUMBERS))
-    if not value("do_normalize", True, BOOLEAN):
-        mean = std = None
-    interpolation = _RESAMPLING[settings.get("resample", 3)]
-    return (
-        mean,
-        std,
-        {"interpolation": interpolation, "center_crop": center_crop},
-    )
-
-
-def write(folder, model, crop):
-    """Writes both files for a `CLIPModel`.
-
-    Args:
-        folder: Path of a folder.
-        model: The model.
-        crop: Its `RandomResizedCrop`.
-    """
-    image, text = model.image_encoder, model.text_encoder
-    height, width, _ = image.input_shape[1:]
-    if height != width:
-        raise ValueError(
-            "transformers has CLIP with square images only. Received: a model "
-            f'that takes {height} x {width}; use format="open_clip"'
-        )
-    if text.end_id == _HIGHEST_ID != text.vocabulary_size - 1:
-        raise ValueError(
-            f"transformers takes the end id {_HIGHEST_ID} for the highest id "
-            "of a text, so that it would read the texts elsewhere. Received: "
-            f"a text encoder with end_id={text.end_id} of "
-            f'{text.vocabulary_size} ids; use format="open_clip"'
-        )
-    if model.logit_scale.bias is not None:
-        raise ValueError(
-            "transformers has no CLIP with a bias of the logits. Received: a "
-            'model trained with one; use format="open_clip"'
-        )
-    write_json(
-        {
-            "architectures": ["CLIPModel"],
-            "model_type": "clip",
-            "projection_dim": model.projection_dim,
-            "dtype": "float32",
-            "vision_config": {
-                **_written_tower(image, model.projection_dim),
-                "image_size": height,
-                "patch_size": image.patch_size,
-            },
-            "text_config": {
-                **_written_tower(text, model.projection_dim),
-                "vocab_size": text.vocabulary_size,
-                "max_position_embeddings": text.context_length,
-                "eos_token_id": _HIGHEST_ID
-                if text.end_id is None
-                else text.end_id,
-                "bos_token_id": None,
-                "pad_token_id": None,
-            },
-        },
-        folder / "config.json",
-    )
-    size = {"height": height, "width": width}
-    write_json(
-        {
-            "image_processor_type": "CLIPImageProcessor",
-            "do_convert_rgb": True,
-            "do_resize": True,
-            "size": {"shortest_edge": height} if crop.center_crop else size,
-            "resample": {v: k for k, v in _RESAMPLING.items()}[
-                crop.interpolation
-            ],
-            "do_center_crop": crop.center_crop,
-            "crop_size": size,
-            "do_rescale": True,
-            "rescale_factor": 1 / 255,
-            "do_normalize": image.mean is not None,
-            "image_mean": image.mean or (0, 0, 0),
-            "image_std": image.std or (1, 1, 1),
-        },
-        folder / "preprocessor_config.json",
-    )
-
-
-def _written_tower(encoder, projection_dim):
-    return {
-        "hidden_size": encoder.width,
-        "intermediate_size": round(encoder.width * encoder.mlp_ratio),
-        "num_hidden_layers": encoder.num_layers,
-        "num_attention_heads": encoder.num_heads,
-        "hidden_act": encoder.activation,
-        "layer_norm_eps": encoder.layer_norm_epsilon,
-        "projection_dim": projection_dim,
     }

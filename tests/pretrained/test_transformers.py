@@ -88,7 +88,7 @@ def test_old_sections_are_merged_as_in_transformers(name, tmp_path):
         merged |= {section: new, f"{section}_dict": old}
     expected = transformers.CLIPConfig(**json.loads(json.dumps(merged)))
     (tmp_path / "config.json").write_text(json.dumps(merged))
-    ours = transformers_configuration.read(tmp_path)
+    ours = transformers_configuration.read(tmp_path, {})
     for encoder, theirs in (
         (ours.image, expected.vision_config),
         (ours.text, expected.text_config),

@@ -265,7 +265,9 @@ def test_preprocessing_is_configured(
 @pytest.mark.parametrize(
     "file, change, message",
     [
-        ("config.json", {"model_type": "siglip"}, "`model_type` of the model"),
+        ("config.json", {"model_type": "blip"}, "`model_type` of the model"),
+        ("config.json", {"model_type": "siglip2"}, r"flexible sizes \(NaFlex"),
+        ("config.json", {"model_type": "siglip"}, "weights of a SigLIP"),
         (
             "config.json",
             {"vision_config": {"hidden_act": "gelu_new"}},
@@ -301,9 +303,11 @@ def test_refuses_resnets(tmp_path):
     "section, change, message",
     [
         ("vision_cfg", {"timm_model_name": "vit"}, "`timm_model_name` .*unset"),
-        ("vision_cfg", {"pool_type": "avg"}, "`pool_type` of vision_cfg"),
-        ("text_cfg", {"no_causal_mask": True}, "`no_causal_mask`"),
-        ("vision_cfg", {"act_kwargs": {"approximate": "tanh"}}, "`act_kwargs`"),
+        ("vision_cfg", {"pool_type": "none"}, "`pool_type` of vision_cfg"),
+        ("text_cfg", {"pool_type": "first"}, "`pool_type` of text_cfg"),
+        ("text_cfg", {"no_causal_mask": 1}, "`no_causal_mask`"),
+        ("text_cfg", {"use_pad_mask": True}, "`use_pad_mask`"),
+        ("vision_cfg", {"act_kwargs": {"approximate": "x"}}, "`act_kwargs`"),
     ],
 )
 def test_refuses_configurations_of_open_clip(

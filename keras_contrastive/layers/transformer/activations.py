@@ -11,4 +11,14 @@ def quick_gelu(x):
     return x * ops.sigmoid(1.702 * x)
 
 
-ACTIVATIONS = {"gelu": keras.activations.gelu, "quick_gelu": quick_gelu}
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+def gelu_tanh(x):
+    """GELU by its approximation with tanh, as JAX computes it for SigLIP."""
+    return ops.gelu(x, approximate=True)
+
+
+ACTIVATIONS = {
+    "gelu": keras.activations.gelu,
+    "gelu_tanh": gelu_tanh,
+    "quick_gelu": quick_gelu,
+}

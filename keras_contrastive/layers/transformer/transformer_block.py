@@ -1,11 +1,10 @@
-import sys
-
 import keras
 from keras import layers
 from keras import ops
 
 from keras_contrastive.layers.dropout import Dropout
 from keras_contrastive.layers.transformer.activations import ACTIVATIONS
+from keras_contrastive.layers.transformer.attention import attend
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -26,7 +25,8 @@ class TransformerBlock(layers.Layer):
         depth: Int, the number of blocks in the stack.
         mlp_ratio: Float, width of the MLP's hidden layer over that of the
             stream.
-        activation: `"gelu"` or `"quick_gelu"`, the activation of the MLP.
+        activation: Name of the activation of the MLP, as in a
+            `VisionTransformer`.
         layer_norm_epsilon: Float, added to the variances.
         causal: Whether a token sees only itself and the tokens before it.
         dropout: Float in [0, 1), fraction of units dropped from the outputs of
@@ -109,16 +109,11 @@ class TransformerBlock(layers.Layer):
         return inputs + self.drop(x, training=training)
 
     def _attend(self, x):
-        batch, tokens, width = ops.shape(x)
-        heads = (batch, tokens, 3, self.num_heads, width // self.num_heads)
-        qkv = ops.reshape(self.qkv(x), heads)
-        if self.compute_dtype == "float16" and _lacks_float16_attention():
-            qkv = ops.cast(qkv, "float32")
-        x = ops.dot_product_attention(
-            qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2], is_causal=self.causal
+        query, key, value = ops.split(self.qkv(x), 3, axis=-1)
+        x = attend(
+            query, key, value, self.num_heads, self.compute_dtype, self.causal
         )
-        x = ops.cast(x, self.compute_dtype)
-        return self.attention_output(ops.reshape(x, (batch, tokens, width)))
+        return self.attention_output(x)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -134,10 +129,3 @@ class TransformerBlock(layers.Layer):
             "causal": self.causal,
             "dropout": self.dropout,
         }
-
-
-def _lacks_float16_attention():
-    """Whether the backend's attention has no gradient in float16."""
-    if keras.backend.backend() != "jax":
-        return False
-    return sys.modules["jax"].default_backend() == "cpu"
