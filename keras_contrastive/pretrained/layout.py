@@ -46,6 +46,7 @@ class Layout(NamedTuple):
         other: Dict from our names to lists of theirs, of other weights.
         plain: Our names of kernels that have our layout, `(in, out)`, there.
             Linear layers in PyTorch have `(out, in)`.
+        scalar_shape: The shape of the logit scale and bias there.
         ignored: Pattern of the names of tensors that are not weights.
         model: What the weights are of, for errors.
     """
@@ -54,6 +55,7 @@ class Layout(NamedTuple):
     text: TowerNames | None
     other: dict
     plain: frozenset = frozenset()
+    scalar_shape: tuple = ()
     ignored: str = r"\.position_ids$"
     model: str = "a CLIP whose image tower is a vision transformer"
 
@@ -122,11 +124,12 @@ class Layout(NamedTuple):
                 if isinstance(part, Rows):
                     rows.setdefault(part.name, {})[part.start] = tensor
                 else:
-                    tensors[part] = np.asarray(tensor, order="C")
+                    tensors[part] = tensor
         for name, parts in rows.items():
             ordered = [parts[start] for start in sorted(parts)]
             tensors[name] = np.concatenate(ordered)
-        return tensors
+        # Files are written in the order in memory.
+        return {n: np.asarray(t, order="C") for n, t in tensors.items()}
 
     def _to_ours(self, name, tensor):
         tensor = tensor.astype("float32")
@@ -141,6 +144,8 @@ class Layout(NamedTuple):
         return tensor.T if self._is_transposed(name) else tensor
 
     def _to_theirs(self, name, weight):
+        if name.startswith("logit_scale/"):
+            return weight.reshape(self.scalar_shape)
         if name.endswith("class_token"):
             return weight[0, 0]
         if name.endswith("patch_embedding/kernel"):

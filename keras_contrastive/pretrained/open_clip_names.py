@@ -157,5 +157,5 @@ def layout(
         TowerNames(_text, r"transformer\.resblocks\.(\d+)\."),
         other,
         frozenset(plain),
-        _IGNORED,
+        ignored=_IGNORED,
     )

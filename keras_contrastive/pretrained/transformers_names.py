@@ -114,6 +114,7 @@ SIGLIP = Layout(
     TowerNames(_image_of_siglip, _IMAGE_BLOCK),
     TowerNames(_text_of_siglip, _TEXT_BLOCK),
     _SCALE,
+    scalar_shape=(1,),
     model="a SigLIP",
 )
 

@@ -47,19 +47,19 @@ def write(folder, model, crop, kind):
             "pad_token_id": None,
         },
     }
-    sections = content["vision_config"], content["text_config"]
+    vision, texts = content["vision_config"], content["text_config"]
     if kind == "siglip":
-        sections[0]["model_type"] = "siglip_vision_model"
-        sections[1] |= {
+        vision["model_type"] = "siglip_vision_model"
+        texts |= {
             "model_type": "siglip_text_model",
             "projection_size": text.output_dim,
             "eos_token_id": None,
         }
     else:
-        for section in (content, *sections):
+        for section in (content, vision, texts):
             section["projection_dim"] = model.projection_dim
         end_id = HIGHEST_ID if text.end_id is None else text.end_id
-        sections[1]["eos_token_id"] = end_id
+        texts["eos_token_id"] = end_id
     write_json(content, folder / FILE)
     transformers_preprocessing.write(folder, image, crop, family.processor)
 

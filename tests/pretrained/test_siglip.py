@@ -97,7 +97,7 @@ def test_trains_and_is_kept_in_a_keras_file(tmp_path):
     bias = float(model.logit_scale.bias)
     model.compile(keras.optimizers.Adam(1e-2), loss="siglip")
     assert float(model.logit_scale.bias) == bias
-    history = model.fit(IMAGES, TOKENS, batch_size=3, epochs=10, verbose=0)
+    history = model.fit(IMAGES, TOKENS, batch_size=3, epochs=30, verbose=0)
     assert history.history["loss"][-1] < 0.8 * history.history["loss"][0]
     model.save(tmp_path / "model.keras")
     restored = keras.models.load_model(tmp_path / "model.keras")
