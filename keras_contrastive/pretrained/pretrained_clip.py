@@ -23,9 +23,10 @@ class PretrainedCLIP:
     ) -> Any:
         """Loads a checkpoint of OpenAI's code, open_clip or transformers.
 
+        CLIP, MetaCLIP 2, CLIPA, and SigLIP and SigLIP 2 of images of one size.
         The encoders are a `VisionTransformer` and a `TextTransformer` with the
-        checkpoint's sizes, activation (GELU or QuickGELU), LayerNorm epsilon
-        and end token. The image encoder normalizes images as the files specify,
+        checkpoint's sizes, pooling, activation, LayerNorm epsilon and end
+        token. The image encoder normalizes images as the files specify,
         so that the model takes the same inputs as every `CLIPModel`: uint8
         images or floats in [0, 1]. Nothing is downloaded.
         `kc.text.clip_tokenizer(path)` loads the tokenizer of the files.
@@ -37,7 +38,7 @@ class PretrainedCLIP:
 
                 - `model.safetensors`, also in several parts, with
                   `config.json` and `preprocessor_config.json`: transformers'
-                  `CLIPModel`;
+                  `CLIPModel`, `MetaClip2Model` and `SiglipModel`;
                 - `open_clip_model.safetensors`, or any one `.safetensors`
                   file, with `open_clip_config.json`: open_clip's;
                 - a `.safetensors` file of the tensors of OpenAI's code, which
@@ -59,13 +60,15 @@ class PretrainedCLIP:
                 it to `clip_tokenizer` too.
 
         Returns:
-            A `CLIPModel`, not compiled. Its `logit_scale` is the checkpoint's.
+            A `CLIPModel`, not compiled. Its `logit_scale` is the checkpoint's,
+            with SigLIP's bias if there is one: compile it with
+            `loss="siglip"` then.
 
         Raises:
-            ValueError: If the checkpoint is a pickle, its image tower is not a
-                vision transformer, or its configuration is missing or cannot
-                be represented by our encoders, or if `rgb_channels` are not
-                among the channels.
+            ValueError: If the checkpoint is a pickle, is of one tower, its
+                image tower is not a vision transformer, or its configuration
+                is missing or cannot be represented by our encoders, or if
+                `rgb_channels` are not among the channels.
 
         Example:
 
@@ -103,16 +106,17 @@ class PretrainedCLIP:
         Args:
             path: Folder, created if it does not exist. Both formats may share
                 one.
-            format: `"transformers"`, for its `CLIPModel.from_pretrained(path)`
-                and `CLIPImageProcessor.from_pretrained(path)`; or
+            format: `"transformers"`, for `from_pretrained(path)` of its
+                `CLIPModel` or `SiglipModel` and of its image processors; or
                 `"open_clip"`, for
                 `open_clip.create_model_and_transforms("local-dir:" + path)`.
 
         Raises:
             ValueError: If the encoders are not a `VisionTransformer` of RGB
-                images with `pooling="cls"` and a `TextTransformer`, if the
-                library cannot represent the model (the message says why), or
-                if `path` holds a checkpoint that this method did not write.
+                images and a `TextTransformer` that are built as in CLIP, CLIPA
+                or SigLIP, if the library cannot represent the model (the
+                message says why), or if `path` holds a checkpoint that this
+                method did not write.
         """
         save_checkpoint(self, path, format)
 
@@ -185,7 +189,8 @@ def _for_channels(model, channels, rgb_channels):
         logit_scale=model.logit_scale,
     )
     adapted.build_from_encoders()
-    for tower in ("image_tower", "text_tower"):
-        kernel = getattr(model, tower).projection.kernel
-        getattr(adapted, tower).projection.kernel.assign(kernel)
+    if model.projection_dim is not None:
+        for tower in ("image_tower", "text_tower"):
+            kernel = getattr(model, tower).projection.kernel
+            getattr(adapted, tower).projection.kernel.assign(kernel)
     return adapted

@@ -29,7 +29,9 @@ def _image(blocks):
     """Of every vision transformer."""
     embeddings = "vision_model.embeddings"
     return {
-        "image/patch_embedding/kernel": [f"{embeddings}.patch_embedding.weight"],
+        "image/patch_embedding/kernel": [
+            f"{embeddings}.patch_embedding.weight"
+        ],
         "image/position_embedding/position_embedding": [
             f"{embeddings}.position_embedding.weight"
         ],

@@ -14,7 +14,11 @@ FILES = (FILE, transformers_preprocessing.FILE)
 
 def layout_of(model, kind):
     """The `Layout` of the files that `write` describes."""
-    return transformers_names.SIGLIP if kind == "siglip" else transformers_names.CLIP
+    return (
+        transformers_names.SIGLIP
+        if kind == "siglip"
+        else transformers_names.CLIP
+    )
 
 
 def write(folder, model, crop, kind):

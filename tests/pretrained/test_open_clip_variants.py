@@ -11,7 +11,6 @@ import keras_contrastive as kc
 from keras_contrastive.pretrained.timm_towers import timm_tower
 from tests.peers import peer
 from tests.pretrained.helpers import IMAGES
-from tests.pretrained.helpers import TOKENS
 from tests.pretrained.helpers import embeddings
 from tests.pretrained.helpers import logits
 from tests.pretrained.helpers import normalized

@@ -1,5 +1,7 @@
 """SigLIP against transformers' SiglipModel, on the same weights."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -107,3 +109,157 @@ def test_trains_and_is_kept_in_a_keras_file(tmp_path):
         np.testing.assert_allclose(one, other, atol=1e-5)
     with pytest.raises(ValueError, match="sizes that timm"):
         model.save_checkpoint(tmp_path / "ours", "open_clip")
+
+
+# From names of transformers to those of open_clip with a tower of timm.
+NAMES = [
+    (
+        "vision_model.embeddings.patch_embedding",
+        "visual.trunk.patch_embed.proj",
+    ),
+    (
+        "vision_model.embeddings.position_embedding.weight",
+        "visual.trunk.pos_embed",
+    ),
+    ("vision_model.post_layernorm", "visual.trunk.norm"),
+    ("vision_model.encoder.layers", "visual.trunk.blocks"),
+    ("vision_model.head.probe", "visual.trunk.attn_pool.latent"),
+    ("vision_model.head.attention.out_proj", "visual.trunk.attn_pool.proj"),
+    ("vision_model.head.layernorm", "visual.trunk.attn_pool.norm"),
+    ("vision_model.head.mlp", "visual.trunk.attn_pool.mlp"),
+    ("text_model.embeddings.token_embedding", "text.token_embedding"),
+    (
+        "text_model.embeddings.position_embedding.weight",
+        "text.positional_embedding",
+    ),
+    ("text_model.encoder.layers", "text.transformer.resblocks"),
+    ("text_model.final_layer_norm", "text.ln_final"),
+    ("text_model.head", "text.text_projection"),
+]
+PARTS = {
+    "visual": [
+        ("layer_norm1", "norm1"),
+        ("layer_norm2", "norm2"),
+        ("self_attn.qkv_proj", "attn.qkv"),
+        ("self_attn.out_proj", "attn.proj"),
+    ],
+    "text": [
+        ("layer_norm1", "ln_1"),
+        ("layer_norm2", "ln_2"),
+        ("self_attn.qkv_proj.", "attn.in_proj_"),
+        ("self_attn.out_proj", "attn.out_proj"),
+        ("mlp.fc1", "mlp.c_fc"),
+        ("mlp.fc2", "mlp.c_proj"),
+    ],
+}
+
+
+def as_in_open_clip(tensors):
+    """The same weights by the names of open_clip."""
+    pool = "visual.trunk.attn_pool"
+    merged = {}
+    for name, tensor in tensors.items():
+        if ".q_proj." in name:
+            merged[name.replace("q_proj", "qkv_proj")] = np.concatenate(
+                [tensors[name.replace("q_proj", f"{p}_proj")] for p in "qkv"]
+            )
+        elif ".k_proj." not in name and ".v_proj." not in name:
+            merged[name] = tensor
+    renamed = {}
+    for name, tensor in merged.items():
+        for old, new in NAMES:
+            name = name.replace(old, new)
+        for old, new in PARTS.get(name.split(".")[0], []):
+            name = name.replace(old, new)
+        if "in_proj" in name and name.startswith("vision_model.head"):
+            kind = name.split("_")[-1]
+            width = len(tensor) // 3
+            renamed[f"{pool}.q.{kind}"] = tensor[:width]
+            renamed[f"{pool}.kv.{kind}"] = tensor[width:]
+        else:
+            renamed[name] = tensor
+    renamed["visual.trunk.pos_embed"] = renamed["visual.trunk.pos_embed"][None]
+    return renamed
+
+
+@pytest.mark.one_backend
+def test_the_files_of_open_clip_give_the_same(tmp_path):
+    safetensors = pytest.importorskip("safetensors.numpy")
+    tower = {**TOWER, "hidden_size": 24}
+    config = {
+        "vision_config": {**VISION, **tower, "num_attention_heads": 12},
+        "text_config": {**TEXT, **tower},
+    }
+    peer_model = saved(tmp_path / "peer", config)
+    expected = all_outputs(kc.CLIPModel.from_checkpoint(tmp_path / "peer"))
+    tensors = {n: t.numpy() for n, t in peer_model.state_dict().items()}
+    folder = tmp_path / "open_clip"
+    folder.mkdir()
+    safetensors.save_file(
+        {
+            name: np.ascontiguousarray(tensor)
+            for name, tensor in as_in_open_clip(tensors).items()
+        },
+        folder / "open_clip_model.safetensors",
+    )
+    model_cfg = {
+        "embed_dim": 24,
+        "init_logit_bias": -10,
+        "custom_text": True,
+        "vision_cfg": {
+            "image_size": 16,
+            "timm_model_name": "vit_base_patch32_siglip_256",
+            "timm_pool": "map",
+            "timm_proj": "none",
+        },
+        "text_cfg": {
+            "heads": 2,
+            "vocab_size": 50,
+            "no_causal_mask": True,
+            "pool_type": "last",
+            "proj_bias": True,
+            "norm_kwargs": {"eps": 1e-6},
+            "act_kwargs": {"approximate": "tanh"},
+        },
+    }
+    settings = {
+        "model_cfg": model_cfg,
+        "preprocess_cfg": {"mean": 0.5, "std": 0.5, "resize_mode": "squash"},
+    }
+    (folder / "open_clip_config.json").write_text(json.dumps(settings))
+    model = kc.CLIPModel.from_checkpoint(folder)
+    for actual, value in zip(all_outputs(model), expected, strict=True):
+        np.testing.assert_allclose(actual, value, atol=1e-5)
+    assert not model.augmenter.center_crop
+    bands = kc.CLIPModel.from_checkpoint(folder, channels=4)
+    assert bands.image_encoder.input_shape[-1] == 4
+
+
+@pytest.mark.one_backend
+def test_reads_metaclip_2(tmp_path):
+    """Its end id is 2, and is where texts are read."""
+    tower = {**TOWER, "projection_dim": 8}
+    config = transformers.MetaClip2Config(
+        projection_dim=8,
+        vision_config={**VISION, **tower},
+        text_config={**TEXT, **tower, "eos_token_id": 2},
+    )
+    peer_model = saved(
+        tmp_path, {}, lambda: transformers.MetaClip2Model(config)
+    )
+    model = kc.CLIPModel.from_checkpoint(tmp_path)
+    assert model.text_encoder.end_id == 2
+    tokens = np.array([[0, 7, 2, 1, 1, 1], [0, 9, 8, 3, 2, 1]])
+    with torch.no_grad():
+        outputs = peer_model(
+            input_ids=torch.tensor(tokens),
+            pixel_values=torch.tensor(
+                normalized(IMAGES, model).transpose(0, 3, 1, 2)
+            ).float(),
+        )
+    for actual, name in zip(
+        embeddings(model, tokens=tokens),
+        ("image_embeds", "text_embeds"),
+        strict=True,
+    ):
+        np.testing.assert_allclose(actual, outputs[name].numpy(), atol=1e-4)
