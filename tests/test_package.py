@@ -42,6 +42,7 @@ def test_imports_no_optional_package():
         "polars",
         "pyarrow",
         "safetensors",
+        "sentencepiece",
         "sklearn",
         "tensorflow_datasets",
         "tf2onnx",

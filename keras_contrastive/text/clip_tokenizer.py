@@ -1,16 +1,18 @@
 """The tokenizer of a CLIP checkpoint, from its files."""
 
 import gzip
-import html
 import os
 from pathlib import Path
 
-from keras_contrastive.json_files import POSITIVE_INTEGER
 from keras_contrastive.json_files import read_json
 from keras_contrastive.json_files import section_of
-from keras_contrastive.json_files import value_of
+from keras_contrastive.text import tokenizer_files
 from keras_contrastive.text.caption_tokenizer import import_tokenizers
+from keras_contrastive.text.cleaning import CLEANERS
+from keras_contrastive.text.cleaning import import_mending
 from keras_contrastive.text.packed_tokenizer import PackedTokenizer
+from keras_contrastive.text.siglip_tokenizer import has_own_packing
+from keras_contrastive.text.siglip_tokenizer import siglip_tokenizer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 # The words of CLIP's code: the names of its two special tokens, contractions,
@@ -34,28 +36,36 @@ def clip_tokenizer(
     latter two call ftfy, which straightens curly quotes and repairs
     incorrectly decoded characters, and resolve HTML entities.
 
-    The names of special tokens in a text, such as `<|endoftext|>`, become those
-    tokens, as in transformers; the encoder pools at the first end token.
+    SigLIP's texts are lower-cased and stripped of ASCII punctuation, and have
+    an end but no start; those of SigLIP 2, in Gemma's vocabulary, are
+    lower-cased, and by open_clip also stripped of punctuation. They are padded
+    to 64 ids, all of which the encoder reads.
+
+    The names of special tokens in a text, such as CLIP's `<|endoftext|>`,
+    become those tokens, as in transformers; the encoder pools at the first end
+    token.
 
     Needs `pip install "keras_contrastive[checkpoints]"`.
 
     Args:
         path: Folder with `tokenizer.json`, or with `vocab.json` and
-            `merges.txt`; a `tokenizer.json` alone; or the file of merges that
+            `merges.txt`; a `tokenizer.json` alone; the file of merges that
             open_clip and OpenAI's code come with,
-            `bpe_simple_vocab_16e6.txt.gz`.
+            `bpe_simple_vocab_16e6.txt.gz`; or a folder with SigLIP's
+            `spiece.model` alone, which needs the extra `sentencepiece`.
         context_length: Int, number of ids that a text is packed into. Defaults
-            to that of the folder's model, or CLIP's 77.
-        fix_text: Whether to clean texts as open_clip and OpenAI's code do;
+            to that of the folder's model, or CLIP's 77 and SigLIP's 64.
+        fix_text: Whether to mend texts as open_clip and OpenAI's code do;
             `False` leaves them unchanged, as transformers does.
 
     Returns:
         A `PackedTokenizer`: strings to an int32 array `(n, context_length)`.
-        The text encoder pools at `end_id`.
+        CLIP's text encoder pools at `end_id`.
 
     Raises:
         ValueError: If `path` has no vocabulary, or one without CLIP's tokens,
             or if open_clip would use its tokenizer differently.
+        ImportError: If a package that reads the files is not installed.
 
     Example:
 
@@ -82,11 +92,17 @@ def clip_tokenizer(
             "`path` must be a folder, tokenizer.json or a file of merges. "
             f"Received: {os.fspath(path)!r}"
         )
+    folder = path.parent if path.is_file() else path
+    if path.is_dir() and has_own_packing(path):
+        return siglip_tokenizer(path, context_length, fix_text)
     if path.is_file():
         tokenizer, names = _from_merges(path), {}
         pad_id = 0
     else:
-        tokenizer, names = _from_folder(path), _special_tokens(path)
+        tokenizer, names = (
+            _from_folder(path),
+            tokenizer_files.special_tokens(path),
+        )
         pad_id = tokenizer.token_to_id(names.get("pad_token", END))
     start_id, end_id = (
         tokenizer.token_to_id(names.get(name, default))
@@ -98,20 +114,22 @@ def clip_tokenizer(
             f"and end. Received: {os.fspath(path)!r}, whose ids of them are "
             f"{start_id} and {end_id}"
         )
-    default_length = _context_length(path)
+    _check_open_clip(folder)
+    if context_length is None:
+        context_length = tokenizer_files.context_length(folder, 77)
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    clean = _import_clean() if fix_text else None
+    mend = import_mending() if fix_text else None
 
     def tokenize(texts):
-        if clean is not None:
-            texts = [clean(text) for text in texts]
+        if mend is not None:
+            texts = [CLEANERS["lower"](mend(text)) for text in texts]
         encodings = tokenizer.encode_batch(texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
     return PackedTokenizer(
         tokenize,
-        default_length if context_length is None else context_length,
+        context_length,
         start_id=start_id,
         end_id=end_id,
         pad_id=end_id if pad_id is None else pad_id,
@@ -119,18 +137,21 @@ def clip_tokenizer(
     )
 
 
+def _check_open_clip(folder):
+    settings = tokenizer_files.open_clip_text(folder).get("tokenizer_kwargs")
+    if settings:
+        raise ValueError(
+            "`tokenizer_kwargs` in open_clip_config.json must be unset without "
+            "`hf_tokenizer_name`: there is only CLIP's tokenizer here, as it "
+            f"is. Received: {settings}"
+        )
+
+
 def _from_folder(folder):
     tokenizers = import_tokenizers()
     file = folder / "tokenizer.json"
     if file.is_file():
-        try:
-            content = file.read_text(encoding="utf-8-sig")
-            return tokenizers.Tokenizer.from_str(content)
-        except Exception as error:  # the library raises nothing more specific
-            raise ValueError(
-                "`path` must have a tokenizer.json that the `tokenizers` "
-                f"package can read. Received: {file}: {error}"
-            ) from error
+        return tokenizer_files.read_tokenizer(file)
     vocabulary = read_json(folder / "vocab.json")
     merges = folder / "merges.txt"
     if vocabulary is None or not merges.is_file():
@@ -218,61 +239,3 @@ def _added_tokens(folder):
             {name: settings[name] for name in names & set(settings)},
         )
     return dict(sorted(tokens.items(), key=lambda token: token[1][0]))
-
-
-def _special_tokens(folder):
-    """Names to strings of the special tokens that the files name."""
-    names = {
-        **(read_json(folder / "special_tokens_map.json") or {}),
-        **(read_json(folder / "tokenizer_config.json") or {}),
-    }
-    return {
-        name: token["content"] if isinstance(token, dict) else token
-        for name, token in names.items()
-        if name in ("bos_token", "eos_token", "pad_token") and token
-    }
-
-
-def _context_length(path):
-    folder = path if path.is_dir() else path.parent
-    file, open_clip_file = "config.json", "open_clip_config.json"
-    transformers = read_json(folder / file) or {}
-    open_clip = read_json(folder / open_clip_file) or {}
-    text_config = {
-        **section_of(transformers, "text_config", file),
-        **section_of(transformers, "text_config_dict", file),
-    }
-    text_cfg = section_of(
-        section_of(open_clip, "model_cfg", open_clip_file),
-        "text_cfg",
-        open_clip_file,
-    )
-    if text_cfg.get("tokenizer_kwargs"):
-        raise ValueError(
-            "`tokenizer_kwargs` in open_clip_config.json must be unset: there "
-            "is only CLIP's tokenizer here, as it is. "
-            f"Received: {text_cfg['tokenizer_kwargs']}"
-        )
-    for settings, name, place in (
-        (text_config, "max_position_embeddings", file),
-        (text_cfg, "context_length", open_clip_file),
-    ):
-        if name in settings:
-            return value_of(settings, name, None, POSITIVE_INTEGER, place)
-    return 77
-
-
-def _import_clean():
-    try:
-        import ftfy
-    except ImportError as error:
-        raise ImportError(
-            "`fix_text` needs the `ftfy` package. Install it with "
-            '`pip install "keras_contrastive[checkpoints]"`.'
-        ) from error
-
-    def clean(text):
-        text = html.unescape(html.unescape(ftfy.fix_text(text)))
-        return " ".join(text.split()).lower()
-
-    return clean

@@ -20,8 +20,9 @@ class PackedTokenizer:
             sequences of ids, without padding. It may add start and end or not.
         context_length: int, at least 3: number of ids that a caption is packed
             into, including start and end.
-        start_id: int, the id before the first token.
-        end_id: int, the id after the last token, where the text tower pools.
+        start_id: int, the id before the first token, or `None` for no start.
+        end_id: int, the id after the last token, where CLIP's text tower
+            pools, or `None` for no end.
         keep_special: bool, whether start and end ids returned by `tokenize`
             are tokens of the caption. By default they are taken for the start
             and end that it has added, and are removed.
@@ -49,8 +50,8 @@ class PackedTokenizer:
         self,
         tokenize: Callable[[list[str]], Sequence[Sequence[int]]],
         context_length: int,
-        start_id: int,
-        end_id: int,
+        start_id: int | None,
+        end_id: int | None,
         pad_id: int = 0,
         keep_special: bool = False,
     ):
@@ -95,10 +96,13 @@ class PackedTokenizer:
         shape = (len(texts), self.context_length)
         packed = np.full(shape, self.pad_id, dtype="int32")
         for row, ids in zip(packed, rows, strict=True):
-            ids = self._tokens(ids)[: self.context_length - 2]
-            row[0] = self.start_id
-            row[1 : len(ids) + 1] = ids
-            row[len(ids) + 1] = self.end_id
+            start, end = (
+                [] if special is None else [special]
+                for special in (self.start_id, self.end_id)
+            )
+            room = self.context_length - len(start) - len(end)
+            ids = [*start, *self._tokens(ids)[:room], *end]
+            row[: len(ids)] = ids
         return packed
 
     def _tokens(self, ids):
@@ -114,4 +118,5 @@ class PackedTokenizer:
             return ids
         # The result has one start and one end, even if the tokenizer adds them
         # itself or finds the names of these tokens in a caption.
-        return ids[(ids != self.start_id) & (ids != self.end_id)]
+        special = [i for i in (self.start_id, self.end_id) if i is not None]
+        return ids[~np.isin(ids, special)]
