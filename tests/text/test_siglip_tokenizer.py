@@ -79,7 +79,7 @@ def test_equals_open_clip(clean, texts, tmp_path):
     tokenizer = kc.text.clip_tokenizer(folder, fix_text=True)
     ids = tokenizer(texts)
     np.testing.assert_array_equal(ids, expected(texts).numpy())
-    assert (ids[:, -1] == 1).all() and len(np.unique(ids)) > 100
+    assert (ids[:, -1] == 1).all() and len(np.unique(ids)) > 50
 
 
 def test_equals_open_clip_for_clipa(texts, tmp_path):
