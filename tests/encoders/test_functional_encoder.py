@@ -38,12 +38,21 @@ ENCODERS = {
         "std": (0.3,),
         "pooling": "mean",
         "patch_dropout": 0.5,
+        "class_token": True,
+        "patch_bias": True,
+        "initial_norm": False,
+        "norm_after_pooling": True,
+        "output_dim": 5,
+        "whole_patches": False,
     },
     "TextTransformer": {
         **TRANSFORMER,
         "vocabulary_size": 10,
-        "end_id": 2,
+        "end_id": None,
         "context_length": 6,
+        "causal": False,
+        "pooling": "last",
+        "output_dim": 5,
     },
 }
 
