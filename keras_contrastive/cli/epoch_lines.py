@@ -14,6 +14,8 @@ COLUMNS = (
     ("loss", "loss", "{:.4g}"),
     ("val_text_to_image_recall@1", "held-out recall@1", "{:.1%}"),
     ("val_text_to_image_recall@10", "@10", "{:.1%}"),
+    ("accuracy", "right", "{:.1%}"),
+    ("val_accuracy", "held-out", "{:.1%}"),
     ("contrastive_accuracy", "views matched", "{:.1%}"),
     ("effective_rank", "rank", "{:.1f}"),
 )

@@ -5,9 +5,11 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from keras_contrastive.cli.parsers import classify
 from keras_contrastive.cli.parsers import embed
 from keras_contrastive.cli.parsers import report
 from keras_contrastive.cli.parsers import search
+from keras_contrastive.cli.parsers import train_classifier
 from keras_contrastive.cli.parsers import train_clip
 from keras_contrastive.cli.parsers import train_images
 from keras_contrastive.cli.warning_summary import summarized_warnings
@@ -25,6 +27,8 @@ Contrastive learning on images in a folder or a table.
   2. embed SOURCE          images to vectors, in one .npz file
      search SOURCE "..."   find images by a sentence (after train clip)
      report RUN            pictures and numbers of a run, one .html file
+  3. train classifier SOURCE   learn classes from few labels, on such a run
+     classify SOURCE       the class of each image
 
 SOURCE is a folder of images, a table of paths (.csv, .tsv, .jsonl, .parquet),
 or Parquet with the images themselves.
@@ -86,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     models = train.add_subparsers(metavar="MODEL", required=True)
     train_images.add_parsers(models)
     train_clip.add_parsers(models)
-    for command in (embed, search, report):
+    train_classifier.add_parser(models)
+    for command in (embed, search, classify, report):
         command.add_parser(commands)
     return parser

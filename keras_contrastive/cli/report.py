@@ -10,11 +10,14 @@ from keras_contrastive import datasets
 from keras_contrastive import text
 from keras_contrastive import visualization
 from keras_contrastive.cli.channels import Channels
+from keras_contrastive.cli.classifier_report import write_classifier_report
 from keras_contrastive.cli.contact_sheet import PIXELS
 from keras_contrastive.cli.held_out import hold_out
 from keras_contrastive.cli.images import load_images
 from keras_contrastive.cli.images import picture_reader
 from keras_contrastive.cli.output import check_writable
+from keras_contrastive.cli.run_folder import CLASSIFIER
+from keras_contrastive.cli.run_folder import MODELS
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.sources import relative_name
@@ -24,9 +27,12 @@ SAMPLE = 2000  # maximum number of images
 
 def run(args):
     run_folder = RunFolder(args.run_folder)
-    run_folder.settings()
+    settings = run_folder.settings((*MODELS, CLASSIFIER))
     check_writable(run_folder.report, "RUN")
-    write_report(run_folder)
+    if settings["model"] == CLASSIFIER:
+        write_classifier_report(run_folder, settings)
+    else:
+        write_report(run_folder)
 
 
 def load_sample(run_folder: RunFolder, settings: dict) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import datetime
 import os
 import traceback
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -42,6 +43,7 @@ MODELS = (
     "swav",
     "dino",
 )
+CLASSIFIER = "classifier"
 
 
 class RunFolder:
@@ -142,7 +144,7 @@ class RunFolder:
         begun = self._read(self._settings)
         if begun is None:
             return
-        if begun.get("model") not in MODELS:
+        if begun.get("model") not in (*MODELS, CLASSIFIER):
             raise ValueError(
                 f"{self._settings} must be of a run of this package. Received: "
                 f"model={begun.get('model')!r}"
@@ -218,8 +220,8 @@ class RunFolder:
         """The model of a finished run."""
         return keras.models.load_model(self.model)
 
-    def settings(self) -> dict:
-        """The settings of a finished run."""
+    def settings(self, models: Sequence[str] = MODELS) -> dict:
+        """The settings of a finished run, of one of these models."""
         settings = self._read(self._settings)
         if settings is None or not self.model.is_file():
             raise FileNotFoundError(
@@ -227,10 +229,17 @@ class RunFolder:
                 f"{program()} train."
             )
         missing = {"model", "folder", "image_size"} - set(settings)
-        if missing or settings["model"] not in MODELS:
+        model = settings.get("model")
+        if missing or model not in (*MODELS, CLASSIFIER):
             raise ValueError(
                 f"{self._settings} must be of a run of this package. Received: "
-                f"model={settings.get('model')!r}, without {sorted(missing)}"
+                f"model={model!r}, without {sorted(missing)}"
+            )
+        if model not in models:
+            expected = "classifier" if CLASSIFIER in models else "another model"
+            raise ValueError(
+                f"{self.path} must be a run of train {expected}. Received: a "
+                f"run of train {model}"
             )
         return settings
 

@@ -5,6 +5,7 @@ from keras_contrastive.fine_tuning.blocks import freeze_blocks
 from keras_contrastive.fine_tuning.interpolation import interpolate_weights
 from keras_contrastive.fine_tuning.interpolation import interpolation_curve
 from keras_contrastive.fine_tuning.layer_decay import layer_decay
+from keras_contrastive.fine_tuning.linear_classifier import linear_classifier
 from keras_contrastive.fine_tuning.lora import enable_lora
 from keras_contrastive.fine_tuning.lora import merge_lora
 from keras_contrastive.fine_tuning.unfreeze import unfreeze
@@ -16,6 +17,7 @@ __all__ = [
     "interpolate_weights",
     "interpolation_curve",
     "layer_decay",
+    "linear_classifier",
     "merge_lora",
     "unfreeze",
 ]

@@ -1,0 +1,67 @@
+"""Learn to classify images from few labels, with the encoder of a run.
+
+SOURCE is a folder whose subfolders are the classes, or a table with a column of
+them, --label-column. RUN of --model is a run of another train command, which
+needs no labels: train it on all of your images first. A linear layer on its
+encoder learns the classes, then both are fine-tuned. A fifth of the images is
+held out, to say how many the classifier gets right.
+
+    keras-contrastive train simclr ~/photographs
+    keras-contrastive train classifier ~/labeled --model runs/simclr
+    keras-contrastive classify ~/photographs
+"""
+
+from pathlib import Path
+
+from keras_contrastive.cli.parsers.arguments import add_command
+from keras_contrastive.cli.parsers.arguments import add_model
+from keras_contrastive.cli.parsers.arguments import integer
+from keras_contrastive.cli.parsers.arguments import path
+from keras_contrastive.cli.parsers.arguments import positive_number
+from keras_contrastive.cli.parsers.source import add_source
+
+
+def add_parser(commands):
+    parser = add_command(commands, "classifier", __doc__)
+    add_source(parser, labels=True)
+    add_model(parser, "runs/simclr")
+    parser.add_argument(
+        "--output",
+        dest="run_folder",
+        type=path,
+        default=Path("runs/classifier"),
+        metavar="RUN",
+        help="folder for the model, history and report (%(default)s)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=integer(0),
+        metavar="N",
+        help="of fine-tuning, 0 for the linear layer alone (some 300 steps)",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=integer(2),
+        metavar="N",
+        help="(64, or a quarter of the images)",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=positive_number,
+        default=1e-3,
+        metavar="X",
+        help="of fine-tuning (%(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=integer(0, 2**32 - 1),
+        default=0,
+        metavar="N",
+        help="(%(default)s)",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace the run in RUN, finished or interrupted, by a new one",
+    )
+    parser.set_defaults(command="train_classifier")

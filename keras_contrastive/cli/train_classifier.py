@@ -1,0 +1,206 @@
+"""`train classifier`: few labels, with the encoder of a run."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_contrastive.cli.channels import Channels
+from keras_contrastive.cli.classes import LabeledImages
+from keras_contrastive.cli.classes import load_classes
+from keras_contrastive.cli.classes import split_classes
+from keras_contrastive.cli.classifier_report import write_classifier_report
+from keras_contrastive.cli.defaults import CACHE_BYTES
+from keras_contrastive.cli.epoch_lines import EpochLines
+from keras_contrastive.cli.run_folder import CLASSIFIER
+from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.sources import columns_of
+from keras_contrastive.cli.sources import find_images
+from keras_contrastive.cli.sources import settings_of_source
+from keras_contrastive.command import program
+from keras_contrastive.fine_tuning.linear_classifier import linear_classifier
+from keras_contrastive.fine_tuning.unfreeze import unfreeze
+from keras_contrastive.layers.image_augmentation.random_flip import RandomFlip
+from keras_contrastive.layers.image_augmentation.random_resized_crop import (
+    RandomResizedCrop,
+)
+from keras_contrastive.optimizers.learning_rate import warmup_cosine
+from keras_contrastive.trainer.keras_internals import all_layers
+
+STEPS = 300  # of fine-tuning
+LARGEST_BATCH = 64
+
+
+def run(args):
+    pretrained = RunFolder(args.model)
+    of_run = pretrained.settings()
+    channels = Channels.of(of_run)
+    folder = RunFolder(args.run_folder)
+    folder.check_output()
+    folder.forget_start()
+    args.source = args.source.resolve()
+    found = find_images(args, of_run, channels)
+    split = None if args.force else folder.split()
+    if split is None:
+        split = split_classes(found)
+    batch_size = args.batch_size or max(
+        2, min(LARGEST_BATCH, split.num_train // 4)
+    )
+    steps = -(-split.num_train // batch_size)
+    epochs = max(1, STEPS // steps) if args.epochs is None else args.epochs
+    settings = {
+        "model": CLASSIFIER,
+        "pretrained": str(args.model.resolve()),
+        **settings_of_source(args.source, columns_of(args)),
+        "class_names": list(found.class_names),
+        "num_images": split.num_train,
+        "image_size": of_run["image_size"],
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "learning_rate": args.learning_rate,
+        "seed": args.seed,
+        **channels.settings(),
+    }
+    if not args.force:
+        folder.check_settings(settings)
+    names = settings["class_names"]
+    check_fits(len(split.train) + len(split.held_out), settings, channels)
+    train, held_out = (
+        load_classes(part, names, settings["image_size"], channels)
+        for part in (split.train, split.held_out)
+    )
+    print(
+        f"{len(train.images):,} images of {len(names)} classes, and "
+        f"{len(held_out.images):,} held out"
+    )
+    keras.utils.set_random_seed(args.seed)
+    classifier = classifier_of(pretrained.load_model(), train, names, channels)
+    scores = {
+        "untrained encoder": untrained_accuracy(
+            pretrained.load_model(), train, held_out, names, channels
+        ),
+        "linear layer on the encoder of the run": accuracy(
+            classifier, held_out
+        ),
+    }
+    classifier.compile(
+        keras.optimizers.Adam(
+            warmup_cosine(
+                args.learning_rate,
+                max(1, epochs * steps),
+                warmup_steps=epochs * steps // 10,
+            )
+        ),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    if args.force:
+        folder.start_anew()
+    with folder.training(settings, split):
+        if epochs:
+            classifier.fit(
+                train.images,
+                train.labels,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=0,
+                validation_data=(held_out.images, held_out.labels),
+                callbacks=[*folder.callbacks(), EpochLines()],
+            )
+            scores["the same, fine-tuned"] = accuracy(classifier, held_out)
+        folder.save(classifier)
+        write_classifier_report(folder, settings, held_out)
+    print_accuracies(scores, train.labels, held_out.labels)
+    print(
+        f"Next: {program()} classify {of_run['folder']} --model {folder.path}"
+    )
+
+
+def check_fits(num_images: int, settings: dict, channels: Channels) -> None:
+    """Raises if the images do not fit into memory."""
+    size = 1 if channels.value_range is None else 4
+    pixels = num_images * settings["image_size"] ** 2 * channels.number
+    if pixels * size > CACHE_BYTES:
+        raise ValueError(
+            f"SOURCE must have images that fit into {CACHE_BYTES / 1e9:.0f} GB "
+            f"of memory. Received: {num_images:,} of {settings['image_size']} "
+            "pixels. For more, see docs/few_labels.md, Python."
+        )
+
+
+def classifier_of(
+    model: keras.Model, train: LabeledImages, names: list, channels: Channels
+) -> keras.Sequential:
+    """A classifier of the encoder of a run, for images as they are loaded."""
+    is_clip = hasattr(model, "image_encoder")
+    encoder = model.image_encoder if is_clip else model.encoder
+    unfreeze(encoder)
+    for layer in all_layers(encoder):
+        # Their statistics are those of many images, a batch of few labels has
+        # others, for which the head was not solved.
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    size, in_pixels = train.images.shape[1], channels.value_range is None
+    value_range = (0, 255) if in_pixels else (0.0, 1.0)
+    # The augmenter's `value_range` is that of the encoder, by default [0, 1].
+    low, high = model.value_range or (0.0, 1.0)
+    scale = (high - low) / (255 if in_pixels else 1)
+    rescaled = keras.Sequential(
+        [
+            keras.Input(encoder.input_shape[1:]),
+            keras.layers.Rescaling(scale, low, dtype="float32"),
+            encoder,
+        ],
+        name="encoder",
+    )
+    augmenter = keras.layers.Pipeline(
+        [
+            RandomResizedCrop(
+                size, size, scale=(0.5, 1.0), value_range=value_range
+            ),
+            RandomFlip(value_range=value_range),
+        ],
+        name="augmenter",
+    )
+    return linear_classifier(
+        rescaled,
+        train.images,
+        train.labels,
+        len(names),
+        augmenter,
+        verbose=0,
+    )
+
+
+def untrained_accuracy(
+    model: keras.Model,
+    train: LabeledImages,
+    held_out: LabeledImages,
+    names: list,
+    channels: Channels,
+) -> float:
+    """The accuracy of a linear layer on an encoder with new weights."""
+    part = "image_encoder" if hasattr(model, "image_encoder") else "encoder"
+    trained = getattr(model, part)
+    fresh = type(trained).from_config(trained.get_config())
+    trained.set_weights(fresh.get_weights())
+    return accuracy(classifier_of(model, train, names, channels), held_out)
+
+
+def accuracy(classifier: keras.Model, of: LabeledImages) -> float:
+    logits = classifier.predict(of.images, verbose=0)
+    return float(np.mean(logits.argmax(axis=1) == of.labels))
+
+
+def print_accuracies(scores: dict, train_labels: Any, labels: Any) -> None:
+    """Prints the share of held-out images in the right class."""
+    counts = np.bincount(train_labels)
+    print(f"held-out images in the right class, of {len(labels):,}:")
+    majority = float(np.mean(labels == counts.argmax()))
+    everything = {
+        "chance": 1 / len(counts),
+        "most frequent class": majority,
+        **scores,
+    }
+    for name, value in everything.items():
+        print(f"  {name + ' ':.<42} {value:6.1%}")
