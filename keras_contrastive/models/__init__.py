@@ -25,6 +25,7 @@ from keras_contrastive.models.simclr_model import SimCLRModel
 from keras_contrastive.models.simsiam_model import SimSiamModel
 from keras_contrastive.models.slip_model import SLIPModel
 from keras_contrastive.models.swav_model import SwAVModel
+from keras_contrastive.pretrained.encoder_checkpoint import from_checkpoint
 
 __all__ = [
     "BYOLModel",
@@ -50,6 +51,7 @@ __all__ = [
     "TextTransformer",
     "VisionTransformer",
     "export_onnx",
+    "from_checkpoint",
     "pooled",
     "with_channels",
 ]
