@@ -1,6 +1,7 @@
 """Encoders: map images or texts to one vector each."""
 
 from keras_contrastive.encoders.bag_of_words import BagOfWords
+from keras_contrastive.encoders.clip_resnet import CLIPResNet
 from keras_contrastive.encoders.conv_net import ConvNet
 from keras_contrastive.encoders.conv_net_3d import ConvNet3D
 from keras_contrastive.encoders.pooled import pooled
@@ -14,6 +15,7 @@ from keras_contrastive.encoders.with_channels import with_channels
 
 __all__ = [
     "BagOfWords",
+    "CLIPResNet",
     "ConvNet",
     "ConvNet3D",
     "ResNet",

@@ -36,3 +36,21 @@ def check_transformer(
             "`mlp_ratio` must give a hidden layer of at least one unit. "
             f"Received: mlp_ratio={mlp_ratio} with width={width}"
         )
+
+
+def check_statistics(mean, std, channels):
+    """`mean` and `std` of images as tuples of floats, or two `None`."""
+    if mean is None and std is None:
+        return None, None
+    if (
+        mean is None
+        or std is None
+        or not len(mean) == len(std) == channels
+        or min(std) <= 0
+    ):
+        raise ValueError(
+            "`mean` and `std` must both be given, one number per channel, "
+            f"those of `std` positive. Received: mean={mean}, std={std}, "
+            f"with {channels} channels"
+        )
+    return tuple(map(float, mean)), tuple(map(float, std))

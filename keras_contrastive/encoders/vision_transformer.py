@@ -3,6 +3,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_contrastive.encoders.checks import check_statistics
 from keras_contrastive.encoders.checks import check_transformer
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.layers.conv2d import Conv2D
@@ -150,7 +151,7 @@ class VisionTransformer(FunctionalEncoder):
             output_dim = check_positive_int("output_dim", output_dim)
         input_shape = tuple(input_shape)
         _check_shape(input_shape, patch_size, whole_patches)
-        mean, std = _check_statistics(mean, std, input_shape[2])
+        mean, std = check_statistics(mean, std, input_shape[2])
         dtype = kwargs.get("dtype")
         rows, columns = (size // patch_size for size in input_shape[:2])
 
@@ -285,20 +286,3 @@ def _check_shape(input_shape, patch_size, whole_patches):
             f"width multiples of `patch_size`. Received: "
             f"input_shape={input_shape}, patch_size={patch_size}"
         )
-
-
-def _check_statistics(mean, std, channels):
-    if mean is None and std is None:
-        return None, None
-    if (
-        mean is None
-        or std is None
-        or not len(mean) == len(std) == channels
-        or min(std) <= 0
-    ):
-        raise ValueError(
-            "`mean` and `std` must both be given, one number per channel, "
-            f"those of `std` positive. Received: mean={mean}, std={std}, "
-            f"with {channels} channels"
-        )
-    return tuple(map(float, mean)), tuple(map(float, std))

@@ -1,6 +1,7 @@
 """Contrastive models and encoders for them."""
 
 from keras_contrastive.encoders import BagOfWords
+from keras_contrastive.encoders import CLIPResNet
 from keras_contrastive.encoders import ConvNet
 from keras_contrastive.encoders import ConvNet3D
 from keras_contrastive.encoders import ResNet
@@ -31,6 +32,7 @@ __all__ = [
     "BYOLModel",
     "BagOfWords",
     "CLIPModel",
+    "CLIPResNet",
     "ContrastiveModel",
     "ConvNet",
     "ConvNet3D",

@@ -3,6 +3,9 @@
 from typing import Any
 from typing import NamedTuple
 
+import keras
+
+from keras_contrastive.encoders.clip_resnet import CLIPResNet
 from keras_contrastive.encoders.text_transformer import TextTransformer
 from keras_contrastive.encoders.vision_transformer import VisionTransformer
 from keras_contrastive.json_files import read_json
@@ -83,7 +86,7 @@ def check_whole(checkpoint: Checkpoint) -> None:
 
 def make_encoder(
     checkpoint: Checkpoint, tower: str, context_length: int | None = None
-) -> VisionTransformer | TextTransformer:
+) -> keras.Model:
     """An encoder with the weights of one tower, without a `CLIPModel`'s
     projection.
 
@@ -94,11 +97,17 @@ def make_encoder(
             to the checkpoint's.
     """
     weights = dict(checkpoint.weights)
-    arguments = {
-        **getattr(checkpoint.configuration, tower),
-        **_sizes(weights, tower),
-    }
-    if tower == "image":
+    arguments = dict(getattr(checkpoint.configuration, tower))
+    is_resnet = tower == "image" and checkpoint.configuration.is_resnet
+    if not is_resnet:
+        arguments |= _sizes(weights, tower)
+    if is_resnet:
+        encoder = CLIPResNet(
+            output_dim=len(weights["image/pool/attention_output/bias"]),
+            width=weights["image/stem3_conv/kernel"].shape[-1],
+            **arguments,
+        )
+    elif tower == "image":
         patch_size = weights["image/patch_embedding/kernel"].shape[0]
         height, width, _ = arguments["input_shape"]
         encoder = VisionTransformer(

@@ -24,12 +24,15 @@ class Configuration(NamedTuple):
         text: Dict of arguments of `TextTransformer`, or `None`.
         augmenter: Dict of arguments of `RandomResizedCrop`, or `None`.
         layout: The `Layout` of the weights.
+        is_resnet: Whether the image tower is a `CLIPResNet`, of which `image`
+            has arguments then.
     """
 
     image: dict | None
     text: dict | None
     augmenter: dict | None
     layout: Layout
+    is_resnet: bool = False
 
 
 # Arguments of the two encoders of SigLIP.

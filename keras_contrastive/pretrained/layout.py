@@ -57,7 +57,7 @@ class Layout(NamedTuple):
     plain: frozenset = frozenset()
     scalar_shape: tuple = ()
     ignored: str = r"\.position_ids$"
-    model: str = "a CLIP whose image tower is a vision transformer"
+    model: str = "a CLIP"
 
     def names(self, image_blocks: int, text_blocks: int, has_bias: bool):
         """Dict from our names to lists of theirs, with SigLIP's bias or not."""
@@ -139,7 +139,7 @@ class Layout(NamedTuple):
             return tensor.reshape(1, 1, -1)
         if name.endswith("position_embedding"):
             return tensor.reshape(tensor.shape[-2:])
-        if name.endswith("patch_embedding/kernel"):
+        if tensor.ndim == 4:  # a convolution
             return tensor.transpose(2, 3, 1, 0)
         return tensor.T if self._is_transposed(name) else tensor
 
@@ -148,7 +148,7 @@ class Layout(NamedTuple):
             return weight.reshape(self.scalar_shape)
         if name.endswith("class_token"):
             return weight[0, 0]
-        if name.endswith("patch_embedding/kernel"):
+        if weight.ndim == 4:  # a convolution
             return weight.transpose(3, 2, 0, 1)
         return weight.T if self._is_transposed(name) else weight
 

@@ -16,6 +16,8 @@ from keras_contrastive.pretrained.configuration import check_setting
 from keras_contrastive.pretrained.configuration import end_at_highest_id
 from keras_contrastive.pretrained.configuration import end_id_of
 from keras_contrastive.pretrained.configuration import height_and_width
+from keras_contrastive.pretrained.resnet_names import CHANNELS
+from keras_contrastive.pretrained.resnet_names import stack_sizes_of
 from keras_contrastive.pretrained.timm_towers import timm_image
 
 FILE = "open_clip_config.json"
@@ -82,6 +84,7 @@ def read(folder, tensors):
         layout=open_clip_names.layout(
             **kind, text_projection=_text_projection(text)
         ),
+        is_resnet="stack_sizes" in image,
     )
 
 
@@ -106,6 +109,14 @@ def _image(vision, tensors, is_quick):
         {"pool_type": ["tok", "avg"], "timm_proj_bias": [False]},
     )
     head_width = of_vision("head_width", 64, POSITIVE_INTEGER)
+    sizes = stack_sizes_of(tensors)
+    if sizes is not None:
+        image = {
+            "stack_sizes": sizes,
+            "num_heads": tensors[CHANNELS].shape[0] // head_width,
+            "input_shape": (*size, 3),
+        }
+        return image, {"stack_sizes": sizes}
     has_initial_norm = not of_vision("no_ln_pre", False, BOOLEAN)
     is_mean = vision.get("pool_type") == "avg"
     image = {
@@ -207,10 +218,18 @@ def _of_openai(folder, tensors):
             f"tensors, need none. Received: {str(folder)!r}, without"
         )
     size = int(tensors["input_resolution"])
-    return Configuration(
-        image={
+    sizes = stack_sizes_of(tensors)
+    if sizes is None:
+        tower = {
             "num_heads": _width(tensors) // 64,
             "activation": "quick_gelu",
+        }
+    else:
+        heads = tensors[CHANNELS].shape[0] // 64
+        tower = {"stack_sizes": sizes, "num_heads": heads}
+    return Configuration(
+        image={
+            **tower,
             "input_shape": (size, size, 3),
             "mean": configuration.MEAN,
             "std": configuration.STD,
@@ -221,14 +240,15 @@ def _of_openai(folder, tensors):
             "end_id": end_at_highest_id(int(tensors["vocab_size"])),
         },
         augmenter={"interpolation": "bicubic", "center_crop": True},
-        layout=open_clip_names.layout(),
+        layout=open_clip_names.layout(stack_sizes=sizes),
+        is_resnet=sizes is not None,
     )
 
 
 def _width(tensors):
     if "visual.class_embedding" not in tensors:
         raise ValueError(
-            "The checkpoint's image tower must be a vision transformer. "
-            f"Received: one of {sorted(tensors)[:3]}"
+            "The checkpoint's image tower must be a vision transformer or "
+            f"CLIP's ResNet. Received: one of {sorted(tensors)[:3]}"
         )
     return len(tensors["visual.class_embedding"])

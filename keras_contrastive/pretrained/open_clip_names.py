@@ -4,9 +4,13 @@ from keras_contrastive.pretrained.layout import Layout
 from keras_contrastive.pretrained.layout import TowerNames
 from keras_contrastive.pretrained.layout import dense_names
 from keras_contrastive.pretrained.layout import norm_names
+from keras_contrastive.pretrained.resnet_names import resnet
 
 # The sizes in OpenAI's files, and buffers.
-_IGNORED = r"^(input_resolution|context_length|vocab_size|attn_mask)$"
+_IGNORED = (
+    r"^(input_resolution|context_length|vocab_size|attn_mask)$"
+    r"|\.num_batches_tracked$"
+)
 
 
 def _blocks(tower, model, count):
@@ -108,6 +112,7 @@ def layout(
     has_initial_norm: bool = True,
     image_projection: str = "matrix",
     text_projection: str = "matrix",
+    stack_sizes: tuple | None = None,
 ) -> Layout:
     """The layout of one of open_clip's models.
 
@@ -122,8 +127,13 @@ def layout(
             `"none"`.
         text_projection: `"matrix"`, `"biased"` for a linear layer with a bias,
             or `"none"`.
+        stack_sizes: Tuple of ints, the blocks of the stages of a ResNet, which
+            the image tower is then.
     """
-    if image == "open_clip":
+    if stack_sizes is not None:
+        # Its projection is part of the pooling.
+        image_names, image_projection = resnet(stack_sizes), "none"
+    elif image == "open_clip":
         image_names = _image(has_initial_norm)
     else:
         image_names = _timm_image(has_class_token=image == "timm")

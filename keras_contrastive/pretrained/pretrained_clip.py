@@ -24,8 +24,8 @@ class PretrainedCLIP:
         """Loads a checkpoint of OpenAI's code, open_clip or transformers.
 
         CLIP, MetaCLIP 2, CLIPA, and SigLIP and SigLIP 2 of images of one size.
-        The encoders are a `VisionTransformer` and a `TextTransformer` with the
-        checkpoint's sizes, pooling, activation, LayerNorm epsilon and end
+        The encoders are a `VisionTransformer`, or for OpenAI's ResNets a
+        `CLIPResNet`, and a `TextTransformer`, with the checkpoint's sizes, pooling, activation, LayerNorm epsilon and end
         token. The image encoder normalizes images as the files specify,
         so that the model takes the same inputs as every `CLIPModel`: uint8
         images or floats in [0, 1]. Nothing is downloaded.
@@ -66,8 +66,7 @@ class PretrainedCLIP:
 
         Raises:
             ValueError: If the checkpoint is a pickle, is of one tower, its
-                image tower is not a vision transformer, or its configuration
-                is missing or cannot be represented by our encoders, or if
+                image tower is of another kind, or its configuration is missing or cannot be represented by our encoders, or if
                 `rgb_channels` are not among the channels.
 
         Example:

@@ -21,6 +21,15 @@ ENCODERS = {
         "num_stages": 1,
         "input_shape": (4, 8, None, 2),
     },
+    "CLIPResNet": {
+        "stack_sizes": (1, 1, 1, 1),
+        "output_dim": 3,
+        "width": 4,
+        "num_heads": 4,
+        "input_shape": (32, 64, 1),
+        "mean": (0.4,),
+        "std": (0.3,),
+    },
     "BagOfWords": {"vocabulary_size": 10, "width": 4, "dropout": 0.1},
     "ResNet": {
         "block_type": "basic",

@@ -223,3 +223,46 @@ def test_knows_the_towers_of_timm():
         assert tower.layer_norm_epsilon == model.norm.eps, name
         assert tower.is_siglip == (model.global_pool == "map"), name
         assert tower.is_siglip == (model.cls_token is None), name
+
+
+RESNET = {
+    "embed_dim": 20,
+    "quick_gelu": True,
+    "vision_cfg": {
+        "image_size": 64,
+        "layers": [1, 2, 1, 1],
+        "width": 8,
+        "head_width": 32,
+    },
+    "text_cfg": {**TEXT, "no_causal_mask": False},
+}
+
+
+@pytest.mark.one_case
+@pytest.mark.parametrize("form", ["open_clip", "OpenAI"])
+def test_equals_resnets(form, tmp_path, rng, monkeypatch):
+    config = json.loads(json.dumps(RESNET))
+    if form == "OpenAI":  # whose heads have 64 units
+        config["vision_cfg"]["head_width"] = 64
+        config["text_cfg"] |= {"width": 64, "heads": 1}
+    peer_model = make_peer(config, monkeypatch).eval()
+    for name, buffer in peer_model.named_buffers():
+        if "running" in name:
+            buffer += torch.rand_like(buffer)
+    folder = save(peer_model, config, tmp_path)
+    if form == "OpenAI":
+        (folder / "open_clip_config.json").unlink()
+        sizes = {"input_resolution": 64, "context_length": 6, "vocab_size": 50}
+        state = peer_model.state_dict()
+        state |= {name: torch.tensor(size) for name, size in sizes.items()}
+        save_file(state, folder / "open_clip_model.safetensors")
+    model = kc.CLIPModel.from_checkpoint(folder)
+    images = rng.uniform(size=(3, 64, 64, 3)).astype("float32")
+    expected = outputs_of(peer_model, normalized(images, model))
+    ours = embeddings(model, images)
+    for actual, value in zip(
+        (*ours, logits(model, *ours)), expected, strict=True
+    ):
+        np.testing.assert_allclose(actual, value, atol=1e-4)
+    with pytest.raises(ValueError, match="CLIP, CLIPA or SigLIP"):
+        model.save_checkpoint(tmp_path / "ours", "open_clip")
