@@ -25,10 +25,11 @@ class PretrainedCLIP:
 
         CLIP, MetaCLIP 2, CLIPA, and SigLIP and SigLIP 2 of images of one size.
         The encoders are a `VisionTransformer`, or for OpenAI's ResNets a
-        `CLIPResNet`, and a `TextTransformer`, with the checkpoint's sizes, pooling, activation, LayerNorm epsilon and end
-        token. The image encoder normalizes images as the files specify,
-        so that the model takes the same inputs as every `CLIPModel`: uint8
-        images or floats in [0, 1]. Nothing is downloaded.
+        `CLIPResNet`, and a `TextTransformer`, with the checkpoint's sizes,
+        pooling, activation, LayerNorm epsilon and end token. The image encoder
+        normalizes images as the files specify, so that the model takes the same
+        inputs as every `CLIPModel`: uint8 images or floats in [0, 1]. Nothing
+        is downloaded.
         `kc.text.clip_tokenizer(path)` loads the tokenizer of the files.
 
         Needs `pip install "keras_contrastive[checkpoints]"`.
@@ -66,8 +67,9 @@ class PretrainedCLIP:
 
         Raises:
             ValueError: If the checkpoint is a pickle, is of one tower, its
-                image tower is of another kind, or its configuration is missing or cannot be represented by our encoders, or if
-                `rgb_channels` are not among the channels.
+                image tower is of another kind, or its configuration is missing
+                or cannot be represented by our encoders, or if `rgb_channels`
+                are not among the channels.
 
         Example:
 
