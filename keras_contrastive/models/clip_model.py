@@ -13,6 +13,10 @@ from keras_contrastive.layers.image_augmentation.default_augmenters import (
 )
 from keras_contrastive.layers.tower import Tower
 from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
+from keras_contrastive.models.captions import join_captions
+from keras_contrastive.models.captions import num_captions
+from keras_contrastive.models.captions import pairs_of_captions
+from keras_contrastive.models.captions import split_captions
 from keras_contrastive.models.multimodal_model import MultimodalModel
 from keras_contrastive.pretrained.pretrained_clip import PretrainedCLIP
 from keras_contrastive.text.texts import to_strings
@@ -85,6 +89,11 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
     captions with the same image id are then not each other's negatives. An
     encoder that does not know its output shape before its first call needs
     the dict.
+
+    Token ids of shape `(batch, captions, length)` are several captions of each
+    image. The image encoder then runs once for all of them. The loss is that
+    of a batch in which each image comes with each of its captions, under one
+    image id. The recalls in the logs are those of the first captions.
 
     The logs hold `loss`, the in-batch recalls at 1 of both directions, and the
     `logit_scale`, which should rise from 14.3 and rarely reach 100, CLIP's
@@ -278,17 +287,20 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
             check_images(inputs["images"], self.image_encoder)
             inputs = self.watch(inputs, training)
         if "texts" in inputs:
-            texts = self.watch_tokens(inputs["texts"], self.text_encoder)
+            texts, count = inputs["texts"], num_captions(inputs["texts"])
+            texts = texts if count is None else join_captions(texts)
+            texts = self.watch_tokens(texts, self.text_encoder)
+            texts = texts if count is None else split_captions(texts, count)
             inputs = {**inputs, "texts": texts}
         return inputs
 
     def embed(self, views: Any, training: bool) -> Any:
-        embeddings = {
-            "pair": (
-                self.image_tower(views["images"], training=training),
-                self.text_tower(views["texts"], training=training),
-            )
-        }
+        texts, count = views["texts"], num_captions(views["texts"])
+        texts = texts if count is None else join_captions(texts)
+        texts = self.text_tower(texts, training=training)
+        texts = texts if count is None else split_captions(texts, count)
+        images = self.image_tower(views["images"], training=training)
+        embeddings = {"pair": (images, texts)}
         if self.ids_name in views:
             embeddings[self.ids_name] = views[self.ids_name]
         return embeddings
@@ -303,8 +315,16 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
     ) -> dict[str, Any]:
         images, texts = embeddings["pair"]
         ids = embeddings.get(self.ids_name)
+        if len(texts.shape) == 3:
+            images, texts, ids, sample_weight = pairs_of_captions(
+                images, texts, ids, sample_weight
+            )
         loss = self.pair_loss(images, texts, ids, sample_weight)
         return {"loss": loss}
+
+    def metric_inputs(self, embeddings: Any, targets: Any) -> tuple:
+        images, texts = embeddings["pair"]
+        return images, texts if len(texts.shape) == 2 else texts[:, 0]
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
         return [

@@ -483,3 +483,70 @@ def test_finds_the_captions_of_new_pictures():
     ranks = (similarities >= np.diag(similarities)[:, None]).sum(axis=1)
     # Chance is 10 / 512.
     assert (ranks <= 10).mean() > 0.15
+
+
+@pytest.mark.parametrize("microbatch_size", [None, 4])
+def test_several_captions_are_pairs_of_one_image(microbatch_size):
+    images, texts = images_and_texts(24)
+    images, ids = images[:8], np.arange(8, dtype="int32")
+    batches = {
+        1: {"images": images, "texts": texts.reshape(8, 3, -1)},
+        3: {
+            "images": np.repeat(images, 3, axis=0),
+            "texts": texts,
+            "image_ids": np.repeat(ids, 3),
+        },
+    }
+    results = []
+    for repeats, batch in batches.items():
+        keras.utils.set_random_seed(0)
+        size = microbatch_size and microbatch_size * repeats
+        # Without batch statistics, which depend on who is in a microbatch.
+        model = clip(
+            keras.Sequential(
+                [
+                    keras.Input((SIZE, SIZE, 3)),
+                    keras.layers.Flatten(),
+                    keras.layers.Dense(4),
+                ]
+            ),
+            optimizer=keras.optimizers.SGD(1.0),
+            augmenter=keras.layers.Identity(),
+            compile={"microbatch_size": size},
+        )
+        logs = model.train_on_batch(batch, return_dict=True)
+        assert set(logs) == LOGS
+        results.append((logs["loss"], weights_of(model)))
+    (loss, after), (expected, expected_after) = results
+    assert loss == pytest.approx(expected, rel=1e-5)
+    for first, second in zip(after, expected_after, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-6)
+
+
+def test_several_captions_have_the_weight_of_their_image(rng):
+    images = rng.normal(size=(4, 5)).astype("float32")
+    texts = rng.normal(size=(4, 3, 5)).astype("float32")
+    weights = np.array([0.5, 1, 2, 0], "float32")
+    model = clip()
+    losses = model.compute_losses(
+        {"pair": (images, texts)}, sample_weight=weights
+    )
+    expected = kc.losses.CLIPLoss()(
+        np.repeat(images, 3, axis=0),
+        texts.reshape(12, 5),
+        image_ids=np.repeat(np.arange(4), 3),
+        sample_weight=np.repeat(weights, 3),
+    )
+    assert float(losses["loss"]) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_several_captions_are_checked_and_fit_every_loss():
+    images, texts = images_and_texts(16)
+    x = {"images": images[:8], "texts": texts.reshape(8, 2, -1)}
+    model = clip(compile={"loss": "siglip"})
+    history = model.fit(x, batch_size=4, validation_data=x, verbose=0).history
+    assert np.isfinite(history["val_loss"]).all()
+    assert 0 <= history["val_text_to_image_recall@1"][0] <= 1
+    x["texts"][3, 1, 2] = 99
+    with pytest.raises(ValueError, match=r"99"):
+        model.fit(x, batch_size=4, verbose=0)

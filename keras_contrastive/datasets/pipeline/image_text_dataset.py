@@ -4,6 +4,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_contrastive.datasets.captioned_image import CaptionedImage
@@ -15,6 +16,7 @@ from keras_contrastive.datasets.pipeline.record_dataset import RecordDataset
 from keras_contrastive.datasets.pipeline.records import as_captioned_image
 from keras_contrastive.datasets.pipeline.records import check_caption_columns
 from keras_contrastive.datasets.pipeline.sequences import as_sequence
+from keras_contrastive.validation import check_positive_int
 
 
 class ImageTextDataset(RecordDataset):
@@ -25,10 +27,14 @@ class ImageTextDataset(RecordDataset):
     - `"images"`: uint8, shape `(batch_size, height, width, 3)`, or as
       `channels` and `value_range` say, see `ImageDataset`;
     - `"texts"`: what `tokenizer` makes of a list of `batch_size` captions, an
-      array or a dict of arrays;
+      array or a dict of arrays; with `num_captions`, of shape
+      `(batch_size, num_captions, length)`;
     - `"image_ids"`: int32, shape `(batch_size,)`, equal for the same image.
 
-    In each epoch every image comes once, with one of its captions. The order
+    In each epoch every image comes once, with one of its captions, or with
+    `num_captions` different ones: `CLIPModel` then learns from all of them at
+    the price of one run of its image encoder. An image that has fewer captions
+    repeats them. The order
     and the choice of captions depend on `seed` and the epoch alone: a second
     run sees what the first one saw. The argument `shuffle` of `fit` has no
     effect.
@@ -64,6 +70,8 @@ class ImageTextDataset(RecordDataset):
         seed: Int, not negative.
         caption: `"random"`, or `"first"` for the same caption in every epoch,
             which suits a validation loss.
+        num_captions: Int, how many captions of each image a batch holds.
+            Defaults to `None`: one, and no axis for captions in `"texts"`.
         drop_remainder: Whether to leave out, in each epoch, the last images if
             they do not fill a batch. Otherwise the last batch is smaller.
         cache: Whether to keep the resized images in memory: 12 kB each at
@@ -124,7 +132,10 @@ class ImageTextDataset(RecordDataset):
         max_bad_fraction: float = 0.01,
         channels: int | Sequence[int] = 3,
         value_range: Any = None,
+        num_captions: int | None = None,
     ):
+        if num_captions is not None:
+            check_positive_int("num_captions", num_captions)
         records = as_sequence("records", records, ("image", "captions"))
         check_caption_columns(records)
         if not callable(tokenizer):
@@ -153,6 +164,7 @@ class ImageTextDataset(RecordDataset):
         )
         self._tokenizer = CheckedTokenizer(tokenizer)
         self._caption = caption
+        self._num_captions = num_captions
 
     def _parse_record(self, record: Any, index: int) -> CaptionedImage:
         return as_captioned_image(record, index)
@@ -163,18 +175,31 @@ class ImageTextDataset(RecordDataset):
         records: list[tuple[int, CaptionedImage]],
         sample: EpochSample,
     ) -> dict[str, Any]:
+        count = self._num_captions or 1
         captions = [
-            self._choose(record.captions, sample.uniform[index])
+            caption
             for index, record in records
+            for caption in self._choose(record.captions, sample.uniform[index])
         ]
+        texts = self._tokenizer(captions)
+        if self._num_captions is not None:
+            texts = keras.tree.map_structure(
+                lambda x: x.reshape(-1, count, *x.shape[1:]), texts
+            )
         image_ids = [record.image_id for _, record in records]
         return {
             "images": images,
-            "texts": self._tokenizer(captions),
+            "texts": texts,
             "image_ids": np.array(image_ids, "int32"),
         }
 
     def _choose(self, captions, uniform):
-        if self._caption == "first":
-            return captions[0]
-        return captions[int(uniform * len(captions))]
+        """The captions of an image in a batch; `uniform` is in [0, 1)."""
+        order = range(len(captions))
+        if self._caption == "random" and self._num_captions is None:
+            order = [int(uniform * len(captions))]
+        elif self._caption == "random":
+            generator = np.random.default_rng(int(uniform * 2**53))
+            order = generator.permutation(len(captions))
+        count = self._num_captions or 1
+        return [captions[order[k % len(order)]] for k in range(count)]

@@ -99,6 +99,25 @@ def test_draws_depend_on_seed_and_epoch_alone(records):
     assert draws_of(make(records, seed=1)) != epochs[0]
 
 
+def test_several_captions_of_each_image(records):
+    dataset = make(records, num_captions=3, drop_remainder=False)
+    orders = set()
+    for dataset.epoch in range(3):
+        for batch in dataset:
+            numbers = [
+                photographs.number_of(image) for image in batch["images"]
+            ]
+            assert batch["texts"].shape == (len(numbers), 3, 2)
+            for number, texts in zip(numbers, batch["texts"], strict=True):
+                assert texts[:, 0].tolist() == 3 * [number]
+                assert len(set(texts[:, 1])) == 3
+                orders.add(tuple(texts[:, 1]))
+    assert len(orders) > 15  # 33 draws of 60 orders
+
+    first = make(records, num_captions=7, caption="first")[0]
+    assert first["texts"][0, :, 1].tolist() == [0, 1, 2, 3, 4, 0, 1]
+
+
 def test_without_chance(records):
     dataset = make(records, shuffle=False, caption="first")
     for dataset.epoch in range(2):
@@ -220,6 +239,7 @@ def test_tokenizers(records):
         ("image_size", (8, -1)),
         ("seed", -1),
         ("caption", "all"),
+        ("num_captions", 0),
         ("workers", 0),
         ("max_queue_size", -1),
         ("max_bad_fraction", 1),

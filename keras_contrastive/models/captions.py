@@ -1,0 +1,71 @@
+"""Batches that hold several captions of each image."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_contrastive import distribution
+
+
+def num_captions(texts: Any) -> int | None:
+    """How many captions of each image a batch of token ids holds.
+
+    Args:
+        texts: Token ids, a tensor or a dict of tensors, of shape
+            `(batch, length)` or `(batch, captions, length)`.
+
+    Returns:
+        Int, or `None` for one caption an image, without an axis for them, and
+        for texts that are not token ids.
+    """
+    if isinstance(texts, dict):
+        texts = texts.get("token_ids")
+    if not hasattr(texts, "shape") or len(texts.shape) != 3:
+        return None
+    dtype = keras.backend.standardize_dtype(texts.dtype)
+    return texts.shape[1] if keras.backend.is_int_dtype(dtype) else None
+
+
+def join_captions(texts: Any) -> Any:
+    """Tensors `(batch, captions, ...)` as `(batch * captions, ...)`."""
+    return keras.tree.map_structure(
+        lambda x: ops.reshape(x, (-1, *x.shape[2:])), texts
+    )
+
+
+def split_captions(texts: Any, count: int) -> Any:
+    """Tensors `(batch * count, ...)` as `(batch, count, ...)`."""
+    return keras.tree.map_structure(
+        lambda x: ops.reshape(x, (-1, count, *x.shape[1:])), texts
+    )
+
+
+def pairs_of_captions(
+    images: Any, texts: Any, image_ids: Any, sample_weight: Any
+) -> tuple:
+    """One pair of embeddings for each caption, and which share an image.
+
+    Args:
+        images: Embeddings, shape `(batch, dim)`.
+        texts: Embeddings, shape `(batch, captions, dim)`.
+        image_ids: Int tensor of shape `(batch,)`, or `None` if all images are
+            different.
+        sample_weight: Tensor of shape `(batch,)`, or `None`.
+
+    Returns:
+        The arguments with a first axis of `batch * captions`.
+    """
+    count = texts.shape[1]
+    if image_ids is None:
+        n = ops.shape(images)[0]
+        own = n * distribution.replica_index()
+        image_ids = ops.arange(n, dtype="int32") + own
+    if sample_weight is not None:
+        sample_weight = ops.repeat(ops.convert_to_tensor(sample_weight), count)
+    return (
+        ops.repeat(images, count, axis=0),
+        join_captions(texts),
+        ops.repeat(ops.convert_to_tensor(image_ids), count),
+        sample_weight,
+    )
