@@ -15,6 +15,9 @@ from keras_contrastive.layers.transformer.class_token import ClassToken
 from keras_contrastive.layers.transformer.position_embedding import (
     PositionEmbedding,
 )
+from keras_contrastive.layers.transformer.resized_positions import (
+    ResizedPositions,
+)
 from keras_contrastive.layers.transformer.transformer_block import (
     TransformerBlock,
 )
@@ -49,7 +52,9 @@ class VisionTransformer(FunctionalEncoder):
             OpenAI's, `"quick_gelu"`, `x sigmoid(1.702 x)`; for SigLIP's,
             `"gelu_tanh"`, an approximation of GELU.
         layer_norm_epsilon: Float, added to the variances of the LayerNorms.
-        input_shape: Tuple `(height, width, channels)` of ints.
+        input_shape: Tuple `(height, width, channels)` of ints. `(None, None,
+            channels)` takes images of any size, such as the local views of
+            `DINOModel`, and needs a `position_grid`.
         mean: Tuple of floats, one per channel, which are first subtracted from
             the images, or `None`. Requires `std`.
         std: Tuple of positive floats, by which the result is divided.
@@ -72,6 +77,9 @@ class VisionTransformer(FunctionalEncoder):
             `patch_size`, and the rest at the right and at the bottom is not
             seen: of 384 pixels in patches of 14, as in one of SigLIP's
             encoders, 378.
+        position_grid: Pair of ints, rows and columns of the patches that have
+            learned positions, where `input_shape` does not say it. Positions
+            of other grids are resized from these.
         name: Name of the model.
         **kwargs: Arguments of `keras.Model`, such as `dtype`.
 
@@ -83,7 +91,8 @@ class VisionTransformer(FunctionalEncoder):
         Float tensor of shape `(batch, width)`, or `(batch, output_dim)`.
 
     Raises:
-        ValueError: If a size is below 1, `width` is not a multiple of
+        ValueError: If a size is below 1, `position_grid` does not fit
+            `input_shape`, `width` is not a multiple of
             `num_heads`, the image is not a multiple of `patch_size`, `mean` and
             `std` are not one number per channel, `pooling` is unknown, or
             `class_token` or `norm_after_pooling` does not fit it.
@@ -130,6 +139,7 @@ class VisionTransformer(FunctionalEncoder):
         norm_after_pooling: bool = False,
         output_dim: int | None = None,
         whole_patches: bool = True,
+        position_grid: tuple[int, int] | None = None,
         name: str | None = None,
         **kwargs: Any,
     ):
@@ -150,10 +160,13 @@ class VisionTransformer(FunctionalEncoder):
         if output_dim is not None:
             output_dim = check_positive_int("output_dim", output_dim)
         input_shape = tuple(input_shape)
-        _check_shape(input_shape, patch_size, whole_patches)
+        _check_shape(input_shape, patch_size, whole_patches, position_grid)
         mean, std = check_statistics(mean, std, input_shape[2])
         dtype = kwargs.get("dtype")
-        rows, columns = (size // patch_size for size in input_shape[:2])
+        if position_grid is None:
+            rows, columns = (size // patch_size for size in input_shape[:2])
+        else:
+            rows, columns = position_grid
 
         def norm(name):
             return layers.LayerNormalization(
@@ -181,14 +194,24 @@ class VisionTransformer(FunctionalEncoder):
             name="patch_embedding",
             dtype=dtype,
         )(x)
-        x = layers.Reshape((rows * columns, width), dtype=dtype)(x)
+        patches = x
+        num_patches = rows * columns if position_grid is None else -1
+        x = layers.Reshape((num_patches, width), dtype=dtype)(x)
         if has_class_token:
             x = ClassToken(name="class_token", dtype=dtype)(x)
-        x = PositionEmbedding(
-            rows * columns + has_class_token,
-            name="position_embedding",
-            dtype=dtype,
-        )(x)
+        if position_grid is None:
+            x = PositionEmbedding(
+                rows * columns + has_class_token,
+                name="position_embedding",
+                dtype=dtype,
+            )(x)
+        else:
+            x = ResizedPositions(
+                (rows, columns),
+                int(has_class_token),
+                name="position_embedding",
+                dtype=dtype,
+            )(x, patches)
         if patch_dropout:
             x = PatchDropout(
                 patch_dropout,
@@ -252,6 +275,7 @@ class VisionTransformer(FunctionalEncoder):
         self.norm_after_pooling = norm_after_pooling
         self.output_dim = output_dim
         self.whole_patches = whole_patches
+        self.position_grid = position_grid and (rows, columns)
 
 
 def _check_pooling(pooling, class_token, norm_after_pooling):
@@ -274,7 +298,18 @@ def _check_pooling(pooling, class_token, norm_after_pooling):
     return pooling == "cls" if class_token is None else bool(class_token)
 
 
-def _check_shape(input_shape, patch_size, whole_patches):
+def _check_shape(input_shape, patch_size, whole_patches, position_grid):
+    if (position_grid is not None) != (input_shape[:2] == (None, None)):
+        raise ValueError(
+            "`input_shape` must be (height, width, channels), or (None, None, "
+            "channels) with a `position_grid`, the rows and columns of patches "
+            f"that have positions. Received: position_grid={position_grid}, "
+            f"input_shape={input_shape}"
+        )
+    if position_grid is not None:
+        for number in position_grid:
+            check_positive_int("position_grid", number)
+        return
     if len(input_shape) != 3 or any(
         size is None
         or size < patch_size

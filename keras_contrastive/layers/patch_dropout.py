@@ -74,6 +74,12 @@ class PatchDropout(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
+        # An encoder of images of any size is built without the number.
+        if len(input_shape) == 3 and input_shape[1] is None:
+            return
+        self._check_tokens(input_shape)
+
+    def _check_tokens(self, input_shape):
         if (
             len(input_shape) != 3
             or input_shape[1] is None
@@ -91,6 +97,7 @@ class PatchDropout(keras.layers.Layer):
     ) -> Any:
         if not training or self.rate == 0:
             return inputs
+        self._check_tokens(inputs.shape)
         prefix = self.num_prefix_tokens
         patches = inputs.shape[1] - prefix
         kept = self._num_kept(patches)
@@ -117,6 +124,7 @@ class PatchDropout(keras.layers.Layer):
     ) -> Any:
         batch, tokens, dim = inputs.shape
         if training:
+            self._check_tokens(inputs.shape)
             prefix = self.num_prefix_tokens
             tokens = prefix + self._num_kept(tokens - prefix)
         return keras.KerasTensor((batch, tokens, dim), self.compute_dtype)

@@ -53,6 +53,7 @@ ENCODERS = {
         "norm_after_pooling": True,
         "output_dim": 5,
         "whole_patches": False,
+        "position_grid": None,
     },
     "TextTransformer": {
         **TRANSFORMER,

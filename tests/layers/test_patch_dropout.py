@@ -89,4 +89,4 @@ def test_rejects_what_it_cannot_drop_from():
         with pytest.raises(ValueError, match="`inputs` of a PatchDropout"):
             layer(np.ones(shape))
     with pytest.raises(ValueError, match="a known number of tokens"):
-        layer(keras.Input((None, 8)))
+        layer(keras.Input((None, 8)), training=True)
