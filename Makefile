@@ -30,7 +30,7 @@ OF_A_BACKEND := tests/losses/test_blocks.py tests/models/test_simclr_model.py \
   tests/trainer/test_microbatches.py tests/distribution/test_all_gather.py \
   tests/distribution/test_replicas.py
 
-.PHONY: quickstart test $(BACKENDS:%=test-%) test-slow benchmark lint types docs package \
+.PHONY: quickstart test $(BACKENDS:%=test-%) test-slow test-browser benchmark lint types docs package \
   format clean fuzz coverage mutation test-without-tensorflow \
   test-keras-oldest $(OLDEST) test-keras-nightly $(NIGHTLY)
 
@@ -63,6 +63,11 @@ test-slow: $(VENV)/.dev
 	for backend in $(BACKENDS); do \
 	  KERAS_BACKEND=$$backend $(RUN_TESTS) -m "slow or one_backend" || exit 1; \
 	done
+
+# The report's map in a browser: apt-get install chromium. Playwright drives it.
+test-browser: $(VENV)/.dev
+	$(VENV)/bin/pip install --quiet playwright
+	KERAS_BACKEND=torch $(RUN_TESTS) -rs tests/visualization/test_map_in_browser.py
 
 # The parts of the suite that JAX and PyTorch run, where nothing finds
 # TensorFlow.

@@ -39,6 +39,7 @@ def test_imports_no_optional_package():
         "onnx",
         "pydicom",
         "pandas",
+        "plotly",
         "polars",
         "pyarrow",
         "safetensors",

@@ -17,6 +17,9 @@ from keras_contrastive.visualization.figure import to_numpy
 from keras_contrastive.visualization.figure import to_pictures
 from keras_contrastive.visualization.history_logs import read_history
 from keras_contrastive.visualization.html_page import html_page
+from keras_contrastive.visualization.interactive_map import is_available
+from keras_contrastive.visualization.map_search import caption_loss
+from keras_contrastive.visualization.map_search import search_data
 from keras_contrastive.visualization.plot_views import make_views
 from keras_contrastive.visualization.scores import class_score
 from keras_contrastive.visualization.scores import recall_scores
@@ -41,6 +44,8 @@ def report(
     originals: Callable[[int], Any] | None = None,
     untrained: Mapping[str, float] | None = None,
     summary: str | None = None,
+    columns: Mapping[str, Any] | None = None,
+    interactive: bool | None = None,
 ) -> Path:
     """Writes a self-contained HTML page of a finished run.
 
@@ -67,7 +72,7 @@ def report(
         image_index: ints, shape `(m,)`: the image of each caption. Defaults to
             one caption per image, in order.
         tokenizer: callable from a list of strings to the inputs of the text
-            encoder; needed with `captions`.
+            encoder; needed with `captions`. Defaults to that of the model.
         settings: names and values to list, such as those of the command line.
         title: title of the page, such as the name of the run.
         rgb_channels: three indices of the channels that the pictures show as
@@ -84,12 +89,19 @@ def report(
             `evaluation.retrieval_recall` (of `captions`).
         summary: a line below the title, such as the data and the date. Defaults
             to the number of images and today's date.
+        columns: arrays, lists of n numbers or strings, by their names: what the
+            interactive map may be colored by, besides the class, clusters
+            (with scikit-learn installed) and the distance to the neighbors.
+        interactive: whether the map is the interactive one, which needs plotly
+            and makes the file some 5 MB larger. Defaults to whether plotly is
+            installed.
 
     Returns:
         The path.
 
     Raises:
-        ImportError: if matplotlib isn't installed.
+        ImportError: if matplotlib isn't installed, or plotly for
+            `interactive=True`.
         ValueError: if there are captions for a model without texts, or captions
             without a tokenizer, or an argument does not fit the pictures.
 
@@ -108,6 +120,7 @@ def report(
         ```
     """
     is_clip = hasattr(model, "encode_text")
+    tokenizer = tokenizer or getattr(model, "tokenizer", None)
     if captions is not None and not (is_clip and tokenizer):
         raise ValueError(
             "`captions` need a model with a text encoder, and `tokenizer`. "
@@ -128,25 +141,38 @@ def report(
     logs = {} if history is None else read_history(history)
     scores, sections = [], []
     labels = None if labels is None else to_numpy(labels)
+    columns, search = dict(columns or {}), {}
     if captions is not None:
         image_index = np.asarray(
             range(len(images)) if image_index is None else image_index
         )
-        texts = model.predict({"texts": tokenizer(list(captions))}, verbose=0)[
-            "text_embeddings"
-        ]
+
+        def encode(texts):
+            inputs = {"texts": tokenizer(list(texts))}
+            return model.predict(inputs, verbose=0)["text_embeddings"]
+
+        texts = encode(captions)
         if len(images) > 1:
             scores += recall_scores(embeddings, texts, image_index)
         sections += parts.retrieval(
             embeddings, texts, read, names, captions, image_index
         )
+    if interactive is None:
+        interactive = is_available()
+    if interactive and captions is not None:
+        search = search_data(embeddings, captions, image_index, encode)
+        loss = caption_loss(embeddings, texts, image_index, scale_of(model))
+        columns.setdefault("loss of its captions", loss)
     if len(images) > 1:  # A single image has no neighbors.
         if labels is not None:
             scores.append(class_score(embeddings, labels))
+        shared = (embeddings, labels, class_names, pictures)
         sections = [
             parts.neighbors(embeddings, read, names, labels, class_names),
             *sections,
-            parts.static_map(embeddings, labels, class_names, pictures),
+            parts.dynamic_map(*shared, names, columns, search)
+            if interactive
+            else parts.static_map(*shared),
         ]
     if logs:
         sections.append(parts.curves(logs))
@@ -178,6 +204,12 @@ def views_of(model):
         return [model.augmenter(images, training=True) for _ in range(2)]
 
     return views
+
+
+def scale_of(model):
+    """The factor of similarities in the model's loss, if it has one."""
+    logit_scale = getattr(model, "logit_scale", None)
+    return 1.0 if logit_scale is None else float(to_numpy(logit_scale.scale))
 
 
 def _reader(originals, rgb_channels):

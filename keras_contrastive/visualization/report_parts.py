@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from keras_contrastive.visualization import map_data
 from keras_contrastive.visualization import sheets
 from keras_contrastive.visualization.cosine_similarity import cosine_similarity
+from keras_contrastive.visualization.figure import one_line
 from keras_contrastive.visualization.history_panels import IN_THE_BATCH
 from keras_contrastive.visualization.history_panels import make_panels
 from keras_contrastive.visualization.html_page import rows
@@ -17,6 +19,7 @@ from keras_contrastive.visualization.html_page import table
 from keras_contrastive.visualization.html_pictures import Picture
 from keras_contrastive.visualization.html_pictures import escape
 from keras_contrastive.visualization.html_pictures import row
+from keras_contrastive.visualization.interactive_map import interactive_map
 from keras_contrastive.visualization.metric_names import in_words
 from keras_contrastive.visualization.plot_embeddings import plot_embeddings
 from keras_contrastive.visualization.plot_history import plot_panel
@@ -115,6 +118,52 @@ def static_map(
     svg = to_svg(figure, "Map of the embeddings with images")
     return section(
         "Map", svg, "Images that the model finds similar are near each other."
+    )
+
+
+def dynamic_map(
+    embeddings: np.ndarray,
+    labels: np.ndarray | None,
+    class_names: Sequence[str] | None,
+    pictures: np.ndarray,
+    names: Sequence[str],
+    columns: Mapping[str, Any],
+    search: Mapping[str, Any],
+) -> str:
+    """The map by plotly.
+
+    Args:
+        embeddings: Array, shape `(n, d)`.
+        labels: Int array, shape `(n,)`, or `None`.
+        class_names: List of strings, or `None`.
+        pictures: Array, shape `(n, height, width, 3)`, uint8.
+        names: List of n strings.
+        columns: Dict of arrays of shape `(n,)` to color the points by.
+        search: Empty, or `sentences`, the images that they find in `found`, and
+            in `texts` a text for each image.
+    """
+    near, distances = map_data.neighbors(embeddings)
+    data = {
+        "names": [one_line(name) for name in names],
+        "layouts": map_data.layouts(embeddings),
+        "columns": map_data.columns(
+            embeddings, labels, class_names, columns, distances
+        ),
+        "neighbors": near.tolist(),
+        **search,
+    }
+    sentences = (
+        f" The search knows the {len(search['sentences']):,} words and "
+        "captions of its list alone, which were computed in advance."
+        if search
+        else ""
+    )
+    return section(
+        "Map",
+        interactive_map(data, pictures),
+        "Images that the model finds similar are near each other. Click an "
+        "image for its neighbors, drag to move, zoom with the wheel after a "
+        f"click, and list names with the lasso.{sentences}",
     )
 
 

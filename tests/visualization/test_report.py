@@ -1,3 +1,4 @@
+import json
 import re
 
 import numpy as np
@@ -38,6 +39,7 @@ def test_clip_report_is_self_contained(tmp_path):
         tokenizer=tokenizer,
         settings={"folder": "a<b", "half": "\udc80", "rate": np.float32(0.001)},
         title="Shapes & words",
+        interactive=False,
     )
     page = path.read_text()
     assert headings(page) == [
@@ -87,6 +89,7 @@ def test_names_originals_and_numbers_before_training(trained, tmp_path):
         originals=original,
         title="run-7",
         summary="24 images of <folder>",
+        interactive=False,
     ).read_text()
     assert "<h1>run-7</h1>" in page and "24 images of &lt;folder&gt;" in page
     # Six rows of an image and its five neighbors.
@@ -109,6 +112,24 @@ def test_names_originals_and_numbers_before_training(trained, tmp_path):
         kc.visualization.report(
             model, data.images, tmp_path / "report.html", names=["one"]
         )
+
+
+def test_interactive_map(trained, tmp_path):
+    pytest.importorskip("plotly")
+    model, data = trained
+    page = kc.visualization.report(
+        model,
+        data.images,
+        tmp_path / "report.html",
+        columns={"own numbers": np.arange(24.0)},
+    ).read_text()
+    assert "Map" in headings(page)
+    content = re.search(r'id="map-data">(.*?)</script>', page)[1]
+    content = json.loads(content)
+    assert content["names"] == [f"image {i}" for i in range(24)]
+    assert "own numbers" in [each["name"] for each in content["columns"]]
+    assert len(content["neighbors"]) == 24 and "sentences" not in content
+    assert "default-src 'none'" in page
 
 
 def test_one_image_has_neither_map_nor_neighbors(trained, tmp_path):
