@@ -106,15 +106,19 @@
   const drawPictures = () => {
     overlay.replaceChildren();
     const placed = [], { values, categories } = column();
-    for (let i = 0; pictures.checked && i < count && placed.length < 150; i++) {
+    const side = map.clientWidth < 600 ? 30 : 44;
+    // Those that a search or a click has found come first.
+    const order = new Set([...marked, ...Array(count).keys()]);
+    for (const i of pictures.checked ? order : marked) {
       const [left, top, right, bottom] = position(i);
       if (left < 20 || top < 30 || left > right - 20 || top > bottom - 20 ||
-        placed.some(([x, y]) => Math.abs(x - left) < 46 &&
-          Math.abs(y - top) < 46)) continue;
+        placed.some(([x, y]) =>
+          Math.max(Math.abs(x - left), Math.abs(y - top)) < side + 2)) continue;
       const element = thumb(i);
-      element.style.left = `${left - 22}px`;
-      element.style.top = `${top - 22}px`;
+      Object.assign(element.style, { left: `${left - side / 2}px`,
+        top: `${top - side / 2}px`, width: `${side}px`, height: `${side}px` });
       if (categories) element.style.borderColor = colorOf(values[i]);
+      if (marked.includes(i)) element.classList.add("marked");
       placed.push([left, top]);
       overlay.append(element);
     }

@@ -156,8 +156,9 @@ def test_search_and_colors(page):
     assert page.evaluate("map.data[0].marker.color.length") == COUNT
     page.select_option("#map-layout", label="PCA")
     assert page.locator("#map-overlay .map-thumb").count() > 2
+    # What was found stays.
     page.uncheck("#map-pictures")
-    assert page.locator("#map-overlay .map-thumb").count() == 0
+    assert 1 <= page.locator("#map-overlay .map-thumb").count() <= 2
 
 
 def test_keyboard(page):

@@ -16,8 +16,8 @@ def headings(page):
     return re.findall("<h2>([^<]*)</h2>", page)
 
 
-@slow_on_jax
-def test_clip_report_is_self_contained(tmp_path):
+@pytest.fixture(scope="module")
+def clip():
     pytest.importorskip("tokenizers")
     data = kc.datasets.shapes(24, image_size=16)
     captions = ["<script> & a dollar $", *data.captions[1:]]
@@ -26,8 +26,15 @@ def test_clip_report_is_self_contained(tmp_path):
         kc.models.ConvNet(width=4, num_stages=1, input_shape=(16, 16, 3)),
         kc.models.BagOfWords(tokenizer.vocabulary_size, width=8),
         projection_dim=8,
+        tokenizer=tokenizer,
     )
     model.compile()
+    return model, data, captions
+
+
+@slow_on_jax
+def test_clip_report_is_self_contained(clip, tmp_path):
+    model, data, captions = clip
     path = kc.visualization.report(
         model,
         data.images,
@@ -36,7 +43,7 @@ def test_clip_report_is_self_contained(tmp_path):
         labels=data.labels,
         class_names=[f"${name}_{{$" for name in data.class_names],
         captions=captions,
-        tokenizer=tokenizer,
+        tokenizer=model.tokenizer,
         settings={"folder": "a<b", "half": "\udc80", "rate": np.float32(0.001)},
         title="Shapes & words",
         interactive=False,
@@ -60,6 +67,26 @@ def test_clip_report_is_self_contained(tmp_path):
     assert "captions with their image among the first 10 of 24" in page
     assert "prefers-color-scheme: dark" in page
     assert "24 images, 20" in page
+
+
+def map_of(page):
+    return json.loads(re.search(r'id="map-data">(.*?)</script>', page)[1])
+
+
+@slow_on_jax
+def test_a_map_with_a_search(clip, tmp_path):
+    pytest.importorskip("plotly")
+    model, data, captions = clip
+    # The tokenizer is that of the model.
+    path = kc.visualization.report(
+        model, data.images, tmp_path / "report.html", captions=captions
+    )
+    content = map_of(path.read_text())
+    assert content["sentences"][-1] == captions[-1]
+    assert len(content["found"]) == len(content["sentences"])
+    assert content["texts"] == captions
+    names = [column["name"] for column in content["columns"]]
+    assert "loss of its captions" in names
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +151,7 @@ def test_interactive_map(trained, tmp_path):
         columns={"own numbers": np.arange(24.0)},
     ).read_text()
     assert "Map" in headings(page)
-    content = re.search(r'id="map-data">(.*?)</script>', page)[1]
-    content = json.loads(content)
+    content = map_of(page)
     assert content["names"] == [f"image {i}" for i in range(24)]
     assert "own numbers" in [each["name"] for each in content["columns"]]
     assert len(content["neighbors"]) == 24 and "sentences" not in content
