@@ -1,5 +1,6 @@
 """Batches that hold several captions of each image."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -27,17 +28,24 @@ def num_captions(texts: Any) -> int | None:
     return texts.shape[1] if keras.backend.is_int_dtype(dtype) else None
 
 
-def join_captions(texts: Any) -> Any:
-    """Tensors `(batch, captions, ...)` as `(batch * captions, ...)`."""
-    return keras.tree.map_structure(
-        lambda x: ops.reshape(x, (-1, *x.shape[2:])), texts
-    )
+def over_captions(function: Callable, texts: Any) -> Any:
+    """Applies a function of texts to all captions of a batch.
 
+    Args:
+        function: Function of texts whose first axis is the batch. It returns a
+            tensor or a dict of tensors with this axis.
+        texts: Its argument, or several captions of each image.
 
-def split_captions(texts: Any, count: int) -> Any:
-    """Tensors `(batch * count, ...)` as `(batch, count, ...)`."""
+    Returns:
+        What the function returns, for several captions with the first axes
+        `(batch, captions)`.
+    """
+    count = num_captions(texts)
+    if count is None:
+        return function(texts)
     return keras.tree.map_structure(
-        lambda x: ops.reshape(x, (-1, count, *x.shape[1:])), texts
+        lambda x: ops.reshape(x, (-1, count, *x.shape[1:])),
+        function(keras.tree.map_structure(_joined, texts)),
     )
 
 
@@ -65,7 +73,12 @@ def pairs_of_captions(
         sample_weight = ops.repeat(ops.convert_to_tensor(sample_weight), count)
     return (
         ops.repeat(images, count, axis=0),
-        join_captions(texts),
+        _joined(texts),
         ops.repeat(ops.convert_to_tensor(image_ids), count),
         sample_weight,
     )
+
+
+def _joined(x):
+    """A tensor `(batch, captions, ...)` as `(batch * captions, ...)`."""
+    return ops.reshape(x, (-1, *x.shape[2:]))

@@ -13,10 +13,8 @@ from keras_contrastive.layers.image_augmentation.default_augmenters import (
 )
 from keras_contrastive.layers.tower import Tower
 from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
-from keras_contrastive.models.captions import join_captions
-from keras_contrastive.models.captions import num_captions
+from keras_contrastive.models.captions import over_captions
 from keras_contrastive.models.captions import pairs_of_captions
-from keras_contrastive.models.captions import split_captions
 from keras_contrastive.models.multimodal_model import MultimodalModel
 from keras_contrastive.pretrained.pretrained_clip import PretrainedCLIP
 from keras_contrastive.text.texts import to_strings
@@ -249,7 +247,7 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         texts = self._tokens(texts)
         if self.is_direct:
             check_token_ids(texts, self.text_encoder)
-        return self.text_tower(texts, training=training)
+        return self._embed_texts(texts, training)
 
     def _tokens(self, texts):
         """Strings as the inputs of the text encoder, others unchanged."""
@@ -287,23 +285,25 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
             check_images(inputs["images"], self.image_encoder)
             inputs = self.watch(inputs, training)
         if "texts" in inputs:
-            texts, count = inputs["texts"], num_captions(inputs["texts"])
-            texts = texts if count is None else join_captions(texts)
-            texts = self.watch_tokens(texts, self.text_encoder)
-            texts = texts if count is None else split_captions(texts, count)
+            texts = over_captions(
+                lambda texts: self.watch_tokens(texts, self.text_encoder),
+                inputs["texts"],
+            )
             inputs = {**inputs, "texts": texts}
         return inputs
 
     def embed(self, views: Any, training: bool) -> Any:
-        texts, count = views["texts"], num_captions(views["texts"])
-        texts = texts if count is None else join_captions(texts)
-        texts = self.text_tower(texts, training=training)
-        texts = texts if count is None else split_captions(texts, count)
+        texts = self._embed_texts(views["texts"], training)
         images = self.image_tower(views["images"], training=training)
         embeddings = {"pair": (images, texts)}
         if self.ids_name in views:
             embeddings[self.ids_name] = views[self.ids_name]
         return embeddings
+
+    def _embed_texts(self, texts, training):
+        return over_captions(
+            lambda texts: self.text_tower(texts, training=training), texts
+        )
 
     def compute_losses(
         self,

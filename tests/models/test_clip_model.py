@@ -543,9 +543,14 @@ def test_several_captions_have_the_weight_of_their_image(rng):
 def test_several_captions_are_checked_and_fit_every_loss():
     images, texts = images_and_texts(16)
     x = {"images": images[:8], "texts": texts.reshape(8, 2, -1)}
-    model = clip(compile={"loss": "siglip"})
+    # It refuses other inputs than `(batch, length)`.
+    model = clip(
+        text_encoder=kc.models.BagOfWords(20, width=4),
+        compile={"loss": "siglip"},
+    )
     history = model.fit(x, batch_size=4, validation_data=x, verbose=0).history
     assert np.isfinite(history["val_loss"]).all()
+    assert model.encode_text(x["texts"]).shape == (8, 2, 4)
     assert 0 <= history["val_text_to_image_recall@1"][0] <= 1
     x["texts"][3, 1, 2] = 99
     with pytest.raises(ValueError, match=r"99"):
