@@ -1,10 +1,11 @@
-"""Images to vectors, in one .npz file.
+"""Images to vectors, in one file, .npz or .parquet.
 
 SOURCE is a folder of images, or a table. The file holds `paths` (from SOURCE,
 or from the folder of the table), `embeddings` (one row an image), and, where
 subfolders are classes or --label-column names a column, `labels` and
 `class_names`. With a SimCLR model the rows are its representation, with CLIP
-its normalized image embedding.
+its normalized image embedding. If FILE ends in .parquet, the columns are
+`image`, `embedding` and `label`, the name of the class.
 
     keras-contrastive embed ~/photographs --output vectors.npz
     python -c 'import numpy; print(numpy.load("vectors.npz")["embeddings"])'

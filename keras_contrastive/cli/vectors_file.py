@@ -1,0 +1,94 @@
+"""The file of embeddings that `embed` writes: .npz, or Parquet."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_contrastive.datasets.tables.parquet_table import import_parquet
+
+MARK = b"keras_contrastive"  # in the metadata of our Parquet files
+PARQUET = ".parquet"
+
+
+def check_replaceable(output: Path) -> None:
+    """Raises if there is a file that this command has not written.
+
+    Also raises if the package for such a file is missing.
+    """
+    is_ours = _is_our_arrays
+    if output.suffix == PARQUET:
+        import_parquet()
+        is_ours = _is_our_table
+    if not output.exists():
+        return
+    # For other files, the readers return something else or raise one of
+    # several errors.
+    try:
+        ours = is_ours(output)
+    except Exception:
+        ours = False
+    if not ours:
+        raise ValueError(
+            f"--output must be a new file, or one that embed has written. "
+            f"Received: {output}"
+        )
+
+
+def write_vectors(
+    output: Path,
+    paths: Sequence[str],
+    embeddings: np.ndarray,
+    labels: Any = None,
+    class_names: Sequence[str] | None = None,
+) -> None:
+    """Writes embeddings. If interrupted, an existing file is kept.
+
+    Args:
+        output: Path of the file: Parquet if it ends in .parquet, else .npz.
+        paths: List of n strings.
+        embeddings: Float array, shape `(n, dim)`.
+        labels: Int array, shape `(n,)`, -1 for none, or `None`.
+        class_names: List of strings, with labels.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = output.with_name(f".{output.name}.tmp")
+    if output.suffix == PARQUET:
+        _write_table(temporary, paths, embeddings, labels, class_names)
+    else:
+        arrays = {"paths": paths, "embeddings": embeddings}
+        if labels is not None:
+            arrays |= {"labels": labels, "class_names": class_names}
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)
+    os.replace(temporary, output)
+
+
+def _write_table(path, paths, embeddings, labels, class_names):
+    parquet = import_parquet()
+    import pyarrow
+
+    rows = np.ascontiguousarray(embeddings, dtype="float32")
+    columns = {
+        "image": pyarrow.array(paths, pyarrow.string()),
+        "embedding": pyarrow.FixedSizeListArray.from_arrays(
+            pyarrow.array(rows.ravel()), rows.shape[1]
+        ),
+    }
+    if labels is not None:
+        names = [class_names[i] if i >= 0 else None for i in labels]
+        columns["label"] = pyarrow.array(names, pyarrow.string())
+    table = pyarrow.table(columns).replace_schema_metadata({MARK: b"embed"})
+    parquet.write_table(table, path)
+
+
+def _is_our_table(path):
+    schema = import_parquet().read_schema(path)
+    return (schema.metadata or {}).get(MARK) == b"embed"
+
+
+def _is_our_arrays(path):
+    with np.load(path) as file:
+        return {"paths", "embeddings"} <= set(file.files)
