@@ -1,5 +1,6 @@
 """Evaluation of representations: functions of features and labels."""
 
+from keras_contrastive.evaluation.caption_choice import caption_choice
 from keras_contrastive.evaluation.classification_scores import (
     ClassificationScores,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "ClassificationScores",
     "FewShotScores",
     "GENERAL_TEMPLATES",
+    "caption_choice",
     "classification_scores",
     "effective_rank",
     "extract_features",
