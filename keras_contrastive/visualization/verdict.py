@@ -109,12 +109,12 @@ def collapsed(rank: float, shape: tuple[int, int]) -> Finding | None:
 def learned(score: Score, untrained: Mapping[str, float]) -> Finding:
     """Whether a score is better than all that needs no learning."""
     before = untrained.get(score.key)
-    others = {
+    possible = {
         "before training": before,
         "by always naming the most frequent class": score.majority,
         "by chance": score.chance,
     }
-    others = {name: each for name, each in others.items() if each is not None}
+    others = {name: each for name, each in possible.items() if each is not None}
     name, best = max(others.items(), key=lambda other: other[1])
     listed = ", ".join(f"{each:.1%} {name}" for name, each in others.items())
     numbers = f"{score.name}: {score.value:.1%}; {listed}."
