@@ -9,6 +9,7 @@ from keras_contrastive.cli.parsers import classify
 from keras_contrastive.cli.parsers import embed
 from keras_contrastive.cli.parsers import report
 from keras_contrastive.cli.parsers import search
+from keras_contrastive.cli.parsers import serve
 from keras_contrastive.cli.parsers import train_classifier
 from keras_contrastive.cli.parsers import train_clip
 from keras_contrastive.cli.parsers import train_images
@@ -26,6 +27,7 @@ Contrastive learning on images in a folder or a table.
      train clip SOURCE     learn images and captions in one space; or train slip
   2. embed SOURCE          images to vectors, in one .npz file
      search SOURCE "..."   find images by a sentence (after train clip)
+     serve SOURCE          the same search in a browser, and by image
      report RUN            pictures and numbers of a run, one .html file
   3. train classifier SOURCE   learn classes from few labels, on such a run
      classify SOURCE       the class of each image
@@ -91,6 +93,6 @@ def build_parser() -> argparse.ArgumentParser:
     train_images.add_parsers(models)
     train_clip.add_parsers(models)
     train_classifier.add_parser(models)
-    for command in (embed, search, classify, report):
+    for command in (embed, search, serve, classify, report):
         command.add_parser(commands)
     return parser

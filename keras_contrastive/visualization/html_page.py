@@ -29,10 +29,28 @@ def html_page(
         summary: A line below the title.
         parts: List of HTML elements.
     """
+    content = html_text(title, summary, parts)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8", errors="xmlcharrefreplace")
+    return path
+
+
+def html_text(
+    title: str, summary: str, parts: Sequence[str], policy: str = POLICY
+) -> str:
+    """The content of a page, see `html_page`.
+
+    Args:
+        title: String.
+        summary: A line below the title.
+        parts: List of HTML elements.
+        policy: The page's Content-Security-Policy.
+    """
     style = (FOLDER / "report.css").read_text(encoding="utf-8")
     lines = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title><style>{style}</style></head>",
         f"<body><h1>{escape(title)}</h1>",
@@ -40,12 +58,7 @@ def html_page(
         *parts,
         "</body></html>\n",
     ]
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        "\n".join(lines), encoding="utf-8", errors="xmlcharrefreplace"
-    )
-    return path
+    return "\n".join(lines)
 
 
 def section(heading: str, content: str, note: str = "") -> str:

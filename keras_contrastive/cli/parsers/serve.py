@@ -1,0 +1,28 @@
+"""Search a folder in a browser: by an image, or, after CLIP, by a sentence.
+
+SOURCE is a folder of images, or a table. Its images are embedded once, then a
+page at http://127.0.0.1:PORT shows the nearest ones of a sentence, of an image
+that you click, or of one that you upload. Only this computer can open it, and
+nothing is written. Ctrl-C ends it. Needs `keras_contrastive[serve]`.
+
+    keras-contrastive serve ~/photographs --model runs/clip
+"""
+
+from keras_contrastive.cli.parsers.arguments import add_command
+from keras_contrastive.cli.parsers.arguments import add_model
+from keras_contrastive.cli.parsers.arguments import integer
+from keras_contrastive.cli.parsers.source import add_source
+
+
+def add_parser(commands):
+    parser = add_command(commands, "serve", __doc__)
+    add_source(parser)
+    add_model(parser, "runs/clip")
+    parser.add_argument(
+        "--port",
+        type=integer(1, 65535),
+        default=8000,
+        metavar="N",
+        help="(%(default)s)",
+    )
+    parser.set_defaults(command="serve")

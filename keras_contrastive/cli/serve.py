@@ -1,0 +1,81 @@
+"""`serve`: search in a browser, on this computer."""
+
+import threading
+
+import numpy as np
+
+from keras_contrastive import text
+from keras_contrastive.cli.channels import Channels
+from keras_contrastive.cli.contact_sheet import PIXELS
+from keras_contrastive.cli.embed import embed_images
+from keras_contrastive.cli.images import load_images
+from keras_contrastive.cli.images import picture_reader
+from keras_contrastive.cli.run_folder import WITH_CAPTIONS
+from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.search_site import Collection
+from keras_contrastive.cli.search_site import import_web
+from keras_contrastive.cli.search_site import make_app
+from keras_contrastive.cli.sources import find_images
+from keras_contrastive.cli.sources import relative_name
+from keras_contrastive.datasets.files.pixel_reader import PixelReader
+from keras_contrastive.visualization.figure import select_shown
+from keras_contrastive.visualization.figure import to_pictures
+
+HOST = "127.0.0.1"  # not reachable from other computers
+
+
+def run(args):
+    uvicorn = import_web("uvicorn")
+    collection = read_collection(args)
+    print(f"http://{HOST}:{args.port}  (Ctrl-C ends it)", flush=True)
+    uvicorn.run(
+        make_app(collection, args.source.name or str(args.source)),
+        host=HOST,
+        port=args.port,
+        log_level="warning",
+    )
+
+
+def read_collection(args) -> Collection:
+    """The images of the source, and what finds them."""
+    run_folder = RunFolder(args.model)
+    settings = run_folder.settings()
+    channels = Channels.of(settings)
+    found = find_images(args, settings, channels)
+    loaded = load_images(found.records, settings["image_size"], channels)
+    model = run_folder.load_model()
+    read_original = picture_reader(found.records, channels, PIXELS)
+    one_at_a_time = threading.Lock()  # `predict` is not for several threads.
+    read_input = PixelReader(settings["image_size"], **channels.reading()).read
+
+    def read(index):
+        picture = read_original(loaded.places[index])
+        shown, _ = select_shown(picture[None], channels.rgb_channels)
+        return to_pictures("images", shown)[0]
+
+    def encode_image(content):
+        images = read_input(content)[None]
+        with one_at_a_time:
+            return embed_images(model, images, 0)[0]
+
+    encode_text = None
+    if settings["model"] in WITH_CAPTIONS:
+        tokenizer = text.CaptionTokenizer.load(run_folder.tokenizer)
+
+        def encode_text(sentence):
+            tokens = {"texts": tokenizer([sentence])}
+            with one_at_a_time:
+                return model.predict(tokens, verbose=0)["text_embeddings"][0]
+
+    return Collection(
+        [relative_name(each, found.folder) for each in loaded.names],
+        unit(embed_images(model, loaded.images)),
+        read,
+        encode_image,
+        encode_text,
+    )
+
+
+def unit(embeddings):
+    norms = np.linalg.norm(embeddings, axis=-1, keepdims=True)
+    return embeddings / np.maximum(norms, 1e-12)
