@@ -263,3 +263,35 @@ def test_reads_metaclip_2(tmp_path):
         strict=True,
     ):
         np.testing.assert_allclose(actual, outputs[name].numpy(), atol=1e-4)
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("resample", [2, 3])
+def test_pixels_are_those_of_transformers(resample, tmp_path, rng):
+    """The image is squeezed: SigLIP by a bicubic filter, SigLIP 2 bilinear."""
+    from transformers.models.siglip import image_processing_pil_siglip
+
+    saved(tmp_path, CONFIGS["siglip"])
+    processor = image_processing_pil_siglip.SiglipImageProcessorPil(
+        size={"height": 16, "width": 16}, resample=resample
+    )
+    processor.save_pretrained(tmp_path)
+    model = kc.CLIPModel.from_checkpoint(tmp_path)
+    assert (
+        model.augmenter.interpolation == {2: "bilinear", 3: "bicubic"}[resample]
+    )
+    coarse = rng.integers(64, 192, size=(8, 5, 3)).astype("uint8")
+    image = np.kron(coarse, np.ones((5, 5, 1), "uint8"))
+    pixels = processor(image, return_tensors="np")["pixel_values"][0]
+    pixels = pixels.transpose(1, 2, 0) * 0.5 + 0.5
+    ours = model.augmenter(image[None], training=False)[0]
+    np.testing.assert_allclose(np.array(ours), pixels, atol=1.25 / 255)
+
+    model.save_checkpoint(tmp_path / "ours")
+    written = json.loads(
+        (tmp_path / "ours" / "preprocessor_config.json").read_text()
+    )
+    assert written["image_processor_type"] == "SiglipImageProcessor"
+    assert written["resample"] == resample
+    assert written["size"] == {"height": 16, "width": 16}
+    assert not written["do_center_crop"]
