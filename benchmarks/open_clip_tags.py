@@ -46,8 +46,10 @@ def shrunk(config):
 
 def make(config):
     create = timm.create_model
+    name = config["vision_cfg"].get("timm_model_name", "")
+    small = {"depths": (1, 1, 1, 1)} if "convnext" in name else {"depth": 1}
     timm.create_model = lambda *args, **kwargs: create(
-        *args, **{"depth": 1, **kwargs}
+        *args, **{**small, **kwargs}
     )
     config = dict(config)
     is_custom = config.pop("custom_text", False)

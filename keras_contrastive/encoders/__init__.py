@@ -4,6 +4,7 @@ from keras_contrastive.encoders.bag_of_words import BagOfWords
 from keras_contrastive.encoders.clip_resnet import CLIPResNet
 from keras_contrastive.encoders.conv_net import ConvNet
 from keras_contrastive.encoders.conv_net_3d import ConvNet3D
+from keras_contrastive.encoders.conv_next import ConvNeXt
 from keras_contrastive.encoders.pooled import pooled
 from keras_contrastive.encoders.resnet import ResNet
 from keras_contrastive.encoders.resnet import ResNet18
@@ -18,6 +19,7 @@ __all__ = [
     "CLIPResNet",
     "ConvNet",
     "ConvNet3D",
+    "ConvNeXt",
     "ResNet",
     "ResNet18",
     "ResNet34",

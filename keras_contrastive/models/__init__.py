@@ -4,6 +4,7 @@ from keras_contrastive.encoders import BagOfWords
 from keras_contrastive.encoders import CLIPResNet
 from keras_contrastive.encoders import ConvNet
 from keras_contrastive.encoders import ConvNet3D
+from keras_contrastive.encoders import ConvNeXt
 from keras_contrastive.encoders import ResNet
 from keras_contrastive.encoders import ResNet18
 from keras_contrastive.encoders import ResNet34
@@ -36,6 +37,7 @@ __all__ = [
     "ContrastiveModel",
     "ConvNet",
     "ConvNet3D",
+    "ConvNeXt",
     "DINOModel",
     "DualEncoderModel",
     "DistillationModel",

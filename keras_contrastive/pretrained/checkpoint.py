@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import keras
 
-from keras_contrastive.encoders.clip_resnet import CLIPResNet
 from keras_contrastive.encoders.text_transformer import TextTransformer
 from keras_contrastive.encoders.vision_transformer import VisionTransformer
 from keras_contrastive.json_files import read_json
@@ -98,21 +97,19 @@ def make_encoder(
     """
     weights = dict(checkpoint.weights)
     arguments = dict(getattr(checkpoint.configuration, tower))
-    is_resnet = tower == "image" and checkpoint.configuration.is_resnet
-    if not is_resnet:
-        arguments |= _sizes(weights, tower)
-    if is_resnet:
-        encoder = CLIPResNet(
-            output_dim=len(weights["image/pool/attention_output/bias"]),
-            width=weights["image/stem3_conv/kernel"].shape[-1],
-            **arguments,
-        )
+    image_class = checkpoint.configuration.image_class
+    output = weights.get(f"{tower}/output/kernel")
+    if output is not None:
+        arguments["output_dim"] = output.shape[1]
+    if tower == "image" and image_class is not VisionTransformer:
+        encoder = image_class(**arguments)
     elif tower == "image":
         patch_size = weights["image/patch_embedding/kernel"].shape[0]
         height, width, _ = arguments["input_shape"]
         encoder = VisionTransformer(
             patch_size,
             whole_patches=not (height % patch_size or width % patch_size),
+            **_sizes(weights, tower),
             **arguments,
         )
     else:
@@ -124,6 +121,7 @@ def make_encoder(
         encoder = TextTransformer(
             len(weights["text/token_embedding/embeddings"]),
             context_length=len(weights[_POSITIONS]),
+            **_sizes(weights, tower),
             **arguments,
         )
     for name, variable in variables_of(encoder, tower).items():
@@ -133,7 +131,6 @@ def make_encoder(
 
 def _sizes(weights, tower):
     width, hidden = weights[f"{tower}/block1/mlp_hidden/kernel"].shape
-    output = weights.get(f"{tower}/output/kernel")
     return {
         "width": width,
         "num_layers": sum(
@@ -141,7 +138,6 @@ def _sizes(weights, tower):
             for name in weights
         ),
         "mlp_ratio": hidden / width,
-        "output_dim": None if output is None else output.shape[1],
     }
 
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from keras_contrastive.encoders.vision_transformer import VisionTransformer
 from keras_contrastive.json_files import TOKEN_ID
 from keras_contrastive.json_files import value_of
 from keras_contrastive.pretrained.layout import Layout
@@ -19,20 +20,20 @@ class Configuration(NamedTuple):
     """Arguments of the parts of a `CLIPModel`, except the sizes of weights.
 
     Attributes:
-        image: Dict of arguments of `VisionTransformer`, or `None` if there is
-            no image tower.
+        image: Dict of arguments of `image_class`, or `None` if there is no
+            image tower.
         text: Dict of arguments of `TextTransformer`, or `None`.
         augmenter: Dict of arguments of `RandomResizedCrop`, or `None`.
         layout: The `Layout` of the weights.
-        is_resnet: Whether the image tower is a `CLIPResNet`, of which `image`
-            has arguments then.
+        image_class: The class that `image` has arguments of. All of them,
+            unless it is `VisionTransformer`.
     """
 
     image: dict | None
     text: dict | None
     augmenter: dict | None
     layout: Layout
-    is_resnet: bool = False
+    image_class: type = VisionTransformer
 
 
 # Arguments of the two encoders of SigLIP.

@@ -139,6 +139,8 @@ class Layout(NamedTuple):
             return tensor.reshape(1, 1, -1)
         if name.endswith("position_embedding"):
             return tensor.reshape(tensor.shape[-2:])
+        if name.endswith("depthwise/kernel"):
+            return tensor.transpose(2, 3, 0, 1)
         if tensor.ndim == 4:  # a convolution
             return tensor.transpose(2, 3, 1, 0)
         return tensor.T if self._is_transposed(name) else tensor

@@ -4,7 +4,6 @@ from keras_contrastive.pretrained.layout import Layout
 from keras_contrastive.pretrained.layout import TowerNames
 from keras_contrastive.pretrained.layout import dense_names
 from keras_contrastive.pretrained.layout import norm_names
-from keras_contrastive.pretrained.resnet_names import resnet
 
 # The sizes in OpenAI's files, and buffers.
 _IGNORED = (
@@ -31,7 +30,9 @@ def _blocks(tower, model, count):
     return names
 
 
-def _image(has_initial_norm):
+def vision_transformer(has_initial_norm: bool) -> TowerNames:
+    """open_clip's own vision transformer, with a first LayerNorm or not."""
+
     def names(blocks):
         initial_norm = norm_names("image/initial_norm", "visual.ln_pre")
         return {
@@ -48,8 +49,8 @@ def _image(has_initial_norm):
     return TowerNames(names, r"visual\.transformer\.resblocks\.(\d+)\.")
 
 
-def _timm_image(has_class_token):
-    """A timm vision transformer: of a CLIP, or SigLIP's."""
+def timm_vision_transformer(has_class_token: bool) -> TowerNames:
+    """timm's: with a class token, or with SigLIP's attention pooling."""
     trunk = "visual.trunk"
 
     def names(blocks):
@@ -108,62 +109,39 @@ def _text(blocks):
 
 
 def layout(
-    image: str = "open_clip",
-    has_initial_norm: bool = True,
-    image_projection: str = "matrix",
-    text_projection: str = "matrix",
-    stack_sizes: tuple | None = None,
+    image: TowerNames,
+    image_projection: tuple[str, str] = ("matrix", "visual.proj"),
+    text_projection: tuple[str, str] = ("matrix", "text_projection"),
 ) -> Layout:
     """The layout of one of open_clip's models.
 
     Args:
-        image: `"open_clip"` for its own vision transformer; `"timm"` and
-            `"timm_siglip"` for timm's, with a class token and with attention
-            pooling.
-        has_initial_norm: Whether open_clip's transformer has a LayerNorm before
-            its blocks.
-        image_projection: `"matrix"`; `"linear"` and `"biased"` for a linear
-            layer after timm's transformer without and with a bias; or
-            `"none"`.
-        text_projection: `"matrix"`, `"biased"` for a linear layer with a bias,
+        image: The names of the image tower.
+        image_projection: What follows the tower, and its name: `"matrix"`;
+            `"linear"` and `"biased"`, a linear layer without and with a bias;
             or `"none"`.
-        stack_sizes: Tuple of ints, the blocks of the stages of a ResNet, which
-            the image tower is then.
+        text_projection: Likewise, of the text tower.
     """
-    if stack_sizes is not None:
-        # Its projection is part of the pooling.
-        image_names, image_projection = resnet(stack_sizes), "none"
-    elif image == "open_clip":
-        image_names = _image(has_initial_norm)
-    else:
-        image_names = _timm_image(has_class_token=image == "timm")
     # Two matrices are the projections of a `CLIPModel`. Otherwise each tower
     # ends with what it has, which are layers with a bias here.
-    free = {"matrix", "linear"}
-    are_projections = {image_projection, text_projection} <= free
-    part = "projection" if are_projections else "output"
+    kinds = {image_projection[0], text_projection[0]}
+    part = "projection" if kinds <= {"matrix", "linear"} else "output"
     other = {"logit_scale/log_scale": ["logit_scale"]}
     plain = set()
-    for tower, projection, matrix, linear, biased in (
-        (
-            "image",
-            image_projection,
-            "visual.proj",
-            "visual.head.proj",
-            "visual.trunk.head",
-        ),
-        ("text", text_projection, "text_projection", None, "text_projection"),
+    for tower, (kind, theirs) in (
+        ("image", image_projection),
+        ("text", text_projection),
     ):
-        name = f"{tower}/{part}"
-        if projection == "matrix":
-            other[f"{name}/kernel"] = [matrix]
-            plain.add(f"{name}/kernel")
-        elif projection == "linear":
-            other[f"{name}/kernel"] = [f"{linear}.weight"]
-        elif projection == "biased":
-            other |= dense_names(name, biased)
+        ours = f"{tower}/{part}"
+        if kind == "matrix":
+            other[f"{ours}/kernel"] = [theirs]
+            plain.add(f"{ours}/kernel")
+        elif kind == "linear":
+            other[f"{ours}/kernel"] = [f"{theirs}.weight"]
+        elif kind == "biased":
+            other |= dense_names(ours, theirs)
     return Layout(
-        image_names,
+        image,
         TowerNames(_text, r"transformer\.resblocks\.(\d+)\."),
         other,
         frozenset(plain),

@@ -13,8 +13,9 @@ FILES = (FILE,)
 
 def layout_of(model, kind):
     """The `Layout` of the files that `write` describes."""
+    has_initial_norm = model.image_encoder.initial_norm
     return open_clip_names.layout(
-        has_initial_norm=model.image_encoder.initial_norm
+        open_clip_names.vision_transformer(has_initial_norm)
     )
 
 

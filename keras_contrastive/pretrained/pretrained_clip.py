@@ -24,9 +24,9 @@ class PretrainedCLIP:
         """Loads a checkpoint of OpenAI's code, open_clip or transformers.
 
         CLIP, MetaCLIP 2, CLIPA, and SigLIP and SigLIP 2 of images of one size.
-        The encoders are a `VisionTransformer`, or for OpenAI's ResNets a
-        `CLIPResNet`, and a `TextTransformer`, with the checkpoint's sizes,
-        pooling, activation, LayerNorm epsilon and end token. The image encoder
+        The encoders are a `VisionTransformer`, a `CLIPResNet` or a `ConvNeXt`,
+        and a `TextTransformer`, with the checkpoint's sizes, pooling,
+        activation, LayerNorm epsilon and end token. The image encoder
         normalizes images as the files specify, so that the model takes the same
         inputs as every `CLIPModel`: uint8 images or floats in [0, 1]. Nothing
         is downloaded.

@@ -6,15 +6,26 @@ from keras_contrastive.pretrained.layout import TowerNames
 from keras_contrastive.pretrained.layout import dense_names
 from keras_contrastive.pretrained.layout import norm_names
 
-# A tensor with as many rows as the last stage has channels.
-CHANNELS = "visual.attnpool.q_proj.weight"
+_POOL = "visual.attnpool"
 _BLOCK = re.compile(r"visual\.layer(\d)\.(\d+)\.")
 
 
-def stack_sizes_of(tensors: dict) -> tuple | None:
-    """The blocks of the four stages, or `None` for another image tower."""
-    if CHANNELS not in tensors:
-        return None
+def is_resnet(tensors: dict) -> bool:
+    return f"{_POOL}.q_proj.weight" in tensors
+
+
+def resnet_arguments(tensors: dict, head_width: int) -> dict:
+    """The arguments of a `CLIPResNet`, except those of its images."""
+    return {
+        "stack_sizes": _stack_sizes(tensors),
+        "output_dim": len(tensors[f"{_POOL}.c_proj.bias"]),
+        "width": len(tensors["visual.conv3.weight"]),
+        "num_heads": len(tensors[f"{_POOL}.q_proj.weight"]) // head_width,
+    }
+
+
+def _stack_sizes(tensors):
+    """The blocks of the four stages."""
     sizes = [0, 0, 0, 0]
     for match in filter(None, map(_BLOCK.match, tensors)):
         stage, block = int(match[1]) - 1, int(match[2])
@@ -22,11 +33,11 @@ def stack_sizes_of(tensors: dict) -> tuple | None:
     return tuple(sizes)
 
 
-def resnet(stack_sizes: tuple) -> TowerNames:
+def resnet_names(stack_sizes: tuple) -> TowerNames:
     """The names of an image tower with these numbers of blocks."""
 
     def names(_):
-        pool, theirs = "image/pool", "visual.attnpool"
+        pool, theirs = "image/pool", _POOL
         names = {
             f"{pool}/position_embedding": [f"{theirs}.positional_embedding"],
             **dense_names(f"{pool}/query", f"{theirs}.q_proj"),

@@ -3,11 +3,6 @@
 import re
 from typing import NamedTuple
 
-from keras_contrastive.json_files import BOOLEAN
-from keras_contrastive.json_files import value_of
-from keras_contrastive.pretrained.configuration import SIGLIP_IMAGE
-from keras_contrastive.pretrained.configuration import check_setting
-
 _NAME = re.compile(
     r"vit_(base|large|so400m|giantopt|huge|giant|gigantic)_patch(\d+)_"
     r"(siglip|clip|clip_quickgelu)_(\d+)"
@@ -56,55 +51,3 @@ def timm_tower(name: str) -> TimmTower | None:
     else:
         activation = "quick_gelu" if kind == "clip_quickgelu" else "gelu"
     return TimmTower(is_siglip, heads, activation, 1e-6 if is_siglip else 1e-5)
-
-
-def timm_image(vision, file):
-    """An image tower of timm in open_clip's settings.
-
-    Args:
-        vision: Dict, the section `vision_cfg`.
-        file: Name of the file.
-
-    Returns:
-        A dict of arguments of `VisionTransformer` and a dict of arguments of
-        `open_clip_names.layout`.
-
-    Raises:
-        ValueError: If it is not a vision transformer that we know.
-    """
-    name = vision["timm_model_name"]
-    tower = timm_tower(name) if isinstance(name, str) else None
-    if tower is None:
-        raise ValueError(
-            f"`timm_model_name` of vision_cfg in {file} must be unset, or a "
-            "vision transformer of CLIP or SigLIP, such as "
-            "'vit_base_patch16_siglip_224', which is what our encoders can "
-            f"represent. Received: timm_model_name={name!r}"
-        )
-    check_setting(
-        file,
-        "vision_cfg",
-        {"timm_pool": "avg", "timm_proj": "linear", **vision},
-        {
-            "timm_pool": ["map" if tower.is_siglip else "token"],
-            "timm_proj": [None, "", "none", "linear"],
-        },
-    )
-    projection = vision.get("timm_proj", "linear")
-    place = f"vision_cfg in {file}"
-    if projection == "linear" and value_of(
-        vision, "timm_proj_bias", False, BOOLEAN, place
-    ):
-        check_setting(file, "vision_cfg", vision, {"timm_proj_bias": [False]})
-    image = {
-        "num_heads": tower.num_heads,
-        "activation": tower.activation,
-        "layer_norm_epsilon": tower.layer_norm_epsilon,
-        **(SIGLIP_IMAGE if tower.is_siglip else {}),
-    }
-    return image, {
-        "image": "timm_siglip" if tower.is_siglip else "timm",
-        "image_projection": {"none": "none", "linear": "linear"}.get(
-            projection, "biased"
-        ),
-    }

@@ -21,6 +21,16 @@ ENCODERS = {
         "num_stages": 1,
         "input_shape": (4, 8, None, 2),
     },
+    "ConvNeXt": {
+        "stack_sizes": (1, 1, 1, 1),
+        "widths": (4, 4, 4, 4),
+        "layer_norm_epsilon": 1e-5,
+        "input_shape": (32, None, 1),
+        "mean": (0.4,),
+        "std": (0.3,),
+        "hidden_dim": 3,
+        "output_dim": 2,
+    },
     "CLIPResNet": {
         "stack_sizes": (1, 1, 1, 1),
         "output_dim": 3,

@@ -96,6 +96,27 @@ CONFIGS = {
         "text_cfg": TEXT,
         "custom_text": True,
     },
+    "ConvNeXt": {
+        "embed_dim": 20,
+        "vision_cfg": {
+            "timm_model_name": "convnext_base",
+            "timm_pool": "",
+            "timm_proj": "linear",
+            "image_size": 64,
+        },
+        "text_cfg": {**TEXT, "no_causal_mask": False},
+    },
+    "ConvNeXt with an MLP": {
+        "embed_dim": 20,
+        "vision_cfg": {
+            "timm_model_name": "convnext_xxlarge",
+            "timm_pool": "",
+            "timm_proj": "mlp",
+            "image_size": 64,
+        },
+        "text_cfg": {**TEXT, "proj_bias": True},
+        "custom_text": True,
+    },
     "linear head": {
         "embed_dim": 20,
         "vision_cfg": {
@@ -114,6 +135,8 @@ def make_peer(config, monkeypatch):
     """The peer's model, with a small tower of timm."""
     create = timm.create_model
     small = {"embed_dim": 24, "depth": 2, "img_size": 16, "patch_size": 8}
+    if "convnext" in config["vision_cfg"].get("timm_model_name", ""):
+        small = {"depths": (1, 2, 1, 1), "dims": (4, 6, 8, 10)}
     monkeypatch.setattr(
         timm, "create_model", lambda *a, **k: create(*a, **{**small, **k})
     )
@@ -152,8 +175,11 @@ def test_equals_open_clip_and_goes_back(name, tmp_path, monkeypatch):
     model = kc.CLIPModel.from_checkpoint(folder)
     assert not model.augmenter.center_crop
     assert model.augmenter.interpolation == "bilinear"
-    expected = outputs_of(peer_model, normalized(IMAGES, model))
-    ours = embeddings(model)
+    size = model.image_encoder.input_shape[1]
+    images = np.tile(IMAGES, (1, size // 16, size // 16, 1))
+    images *= np.linspace(0, 1, size, dtype="float32")[:, None]
+    expected = outputs_of(peer_model, normalized(images, model))
+    ours = embeddings(model, images)
     for actual, value in zip(
         (*ours, logits(model, *ours)), expected, strict=True
     ):
@@ -168,7 +194,7 @@ def test_equals_open_clip_and_goes_back(name, tmp_path, monkeypatch):
             f"local-dir:{tmp_path / 'ours'}"
         )
         for actual, value in zip(
-            outputs_of(back, normalized(IMAGES, model)), expected, strict=True
+            outputs_of(back, normalized(images, model)), expected, strict=True
         ):
             np.testing.assert_allclose(actual, value, atol=1e-5)
         with pytest.raises(ValueError, match="has no CLIP whose towers"):

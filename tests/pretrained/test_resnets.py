@@ -129,7 +129,15 @@ def network(tensors, images):
     ).numpy()
 
 
-def write(folder, tensors):
+VISION = {
+    "image_size": 64,
+    "layers": list(SIZES),
+    "width": WIDTH,
+    "head_width": 32 * WIDTH // HEADS,
+}
+
+
+def write(folder, tensors, vision=VISION):
     """A CLIP with these tensors as its image tower."""
     text = kc.CLIPModel(
         kc.models.VisionTransformer(32, 16, 1, 2, input_shape=(64, 64, 3)),
@@ -147,12 +155,7 @@ def write(folder, tensors):
     safetensors.save_file({**whole, **tensors}, file)
     config_file = folder / "open_clip_config.json"
     config = json.loads(config_file.read_text())
-    config["model_cfg"]["vision_cfg"] = {
-        "image_size": 64,
-        "layers": list(SIZES),
-        "width": WIDTH,
-        "head_width": 32 * WIDTH // HEADS,
-    }
+    config["model_cfg"]["vision_cfg"] = vision
     config_file.write_text(json.dumps(config))
     return text
 
