@@ -183,7 +183,7 @@ def report(
     sections.append(parts.views(pictures[:VIEWED], views))
     rank = effective_rank(embeddings)
     untrained = untrained or {}
-    verdict = parts.verdict(logs, scores, untrained, rank, embeddings.shape)
+    verdict = parts.verdict(logs, scores, untrained, embeddings)
     sections.append(parts.last_epoch(logs, scores, rank, embeddings.shape))
     if settings:
         sections.append(parts.settings(settings))

@@ -35,13 +35,12 @@ def verdict(
     logs: Mapping[str, np.ndarray],
     scores: Sequence[Score],
     untrained: Mapping[str, float],
-    rank: float,
-    shape: tuple[int, int],
+    embeddings: np.ndarray,
 ) -> str:
     """What the numbers say, and the numbers beside what needs no learning."""
     findings = "".join(
         f'<p class="finding {kind}">{escape(text)}</p>'
-        for kind, text in judge(logs, scores, untrained, rank, shape)
+        for kind, text in judge(logs, scores, untrained, embeddings)
     )
     if scores:
         content = [

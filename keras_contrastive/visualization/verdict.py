@@ -6,12 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_contrastive.evaluation.checks import normalize_rows
+from keras_contrastive.evaluation.effective_rank import effective_rank
 from keras_contrastive.visualization.metric_names import in_words
 from keras_contrastive.visualization.scores import Score
 
 SURE = 2  # standard errors
 TOO_UNSURE = 0.2  # a margin that allows no statement
-COLLAPSED = 1.5  # dimensions in use
+# What is left of the squared length of embeddings without their mean. It was
+# 0.00001 where a network had learned a constant, and 0.001 to 0.01 in networks
+# that were hardly trained.
+COLLAPSED = 1e-4
+ONE_DIMENSION = 1.5
 FEW_DIMENSIONS = 0.03  # of those that could be in use
 ENOUGH_EPOCHS = 8  # for a statement on the shape of a curve
 EARLY = 0.7  # of the epochs: a curve that is flat from there on is flat
@@ -45,8 +51,7 @@ def judge(
     logs: Mapping[str, np.ndarray],
     scores: Sequence[Score],
     untrained: Mapping[str, float],
-    rank: float,
-    shape: tuple[int, int],
+    embeddings: np.ndarray,
 ) -> list[Finding]:
     """The verdict.
 
@@ -54,15 +59,14 @@ def judge(
         logs: Dict of arrays, one number per epoch; NaN where not measured.
         scores: List of `Score`, or empty.
         untrained: The values that scores had before training, by their keys.
-        rank: The effective rank of the embeddings.
-        shape: Of the embeddings.
+        embeddings: Array, shape `(n, d)`.
 
     Returns:
         List of `Finding`, the most important one first.
     """
     findings = [
         diverged(logs),
-        collapsed(rank, shape),
+        collapsed(embeddings),
         learned(main_score(scores), untrained)
         if scores
         else learned_to_match_views(logs),
@@ -89,19 +93,30 @@ def diverged(logs: Mapping[str, np.ndarray]) -> Finding | None:
     )
 
 
-def collapsed(rank: float, shape: tuple[int, int]) -> Finding | None:
-    in_use = f"{rank:.1f} of {shape[1]} dimensions are in use"
-    if rank < COLLAPSED:
+def collapsed(embeddings: np.ndarray) -> Finding | None:
+    """Whether embeddings are equal, or differ in few dimensions only."""
+    if len(embeddings) < 2:
+        return None
+    unit = normalize_rows(embeddings).astype("float64")
+    centered = unit - unit.mean(axis=0)
+    if np.mean(np.sum(centered**2, axis=1)) < COLLAPSED:
         return Finding(
             "bad",
-            f"It has collapsed: all images have nearly the same embedding "
-            f"({in_use}). Lower the learning rate, or use a larger batch.",
+            "It has collapsed: all images have nearly the same embedding. "
+            "Lower the learning rate, or use a larger batch.",
         )
-    if rank < FEW_DIMENSIONS * min(shape):
+    rank = effective_rank(centered)
+    in_use = f"{rank:.1f} of {embeddings.shape[1]} dimensions"
+    if rank < ONE_DIMENSION:
+        return Finding(
+            "bad",
+            f"It has collapsed: the embeddings differ in {in_use} only.",
+        )
+    if rank < FEW_DIMENSIONS * min(embeddings.shape):
         return Finding(
             "warning",
-            f"The embeddings use few dimensions ({in_use}), which loses what "
-            "tells images apart.",
+            f"The embeddings differ in {in_use} only, which loses what tells "
+            "images apart.",
         )
     return None
 

@@ -8,6 +8,8 @@ from keras_contrastive.visualization.verdict import shape_of_curve
 
 pytestmark = pytest.mark.one_backend
 
+# In all directions.
+HEALTHY = np.random.default_rng(0).normal(size=(200, 64))
 LOSS = np.linspace(5, 1, 40)
 RECALL = "val_text_to_image_recall@10"
 
@@ -80,19 +82,29 @@ def test_the_epoch_of_the_plateau_skips_epochs_without_a_number():
 def test_the_most_important_finding_comes_first():
     loss = np.array([3.0, 2.0, np.nan])
     logs = {"loss": loss, "contrastive_accuracy": np.array([0.1, 0.5, np.nan])}
-    findings = judge(logs, [], {}, 1.01, (100, 64))
+    findings = judge(logs, [], {}, 1 + 1e-4 * HEALTHY)
     assert [finding.kind for finding in findings] == ["bad", "bad", "note"]
     assert "no number since epoch 3" in findings[0].text
-    assert "collapsed" in findings[1].text and "1.0 of 64" in findings[1].text
+    assert "nearly the same embedding" in findings[1].text
     assert "in 50.0% of cases, 10.0% in the first" in findings[2].text
 
 
 @pytest.mark.parametrize(
-    ("rank", "kinds"), [(2.0, ["warning"]), (40.0, []), (1.2, ["bad"])]
+    ("embeddings", "kinds", "text"),
+    [
+        (HEALTHY, [], ""),
+        # With a large mean in common, like a network that hardly learned.
+        (20 + HEALTHY, [], ""),
+        (HEALTHY[:, :1] * np.eye(1, 64), ["bad"], "1.0 of 64 dimensions only"),
+        (HEALTHY[:, :2] @ np.eye(2, 256), ["warning"], "differ in 2.0 of 256"),
+        (HEALTHY[:1], [], ""),
+    ],
 )
-def test_dimensions_in_use(rank, kinds):
-    findings = judge({}, [score(0.6)], {"knn_accuracy": 0.3}, rank, (200, 128))
+def test_dimensions_in_use(embeddings, kinds, text):
+    untrained = {"knn_accuracy": 0.3}
+    findings = judge({}, [score(0.6)], untrained, embeddings)
     assert [finding.kind for finding in findings] == [*kinds, "good"]
+    assert text in findings[0].text
 
 
 def test_of_several_recalls_the_steadiest_is_judged():
@@ -101,5 +113,5 @@ def test_of_several_recalls_the_steadiest_is_judged():
         for way in ("text_to_image", "image_to_text")
         for k in (1, 5, 10)
     ]
-    (finding,) = judge({}, scores, {}, 40.0, (200, 128))
+    (finding,) = judge({}, scores, {}, HEALTHY)
     assert "text_to_image 10" in finding.text
