@@ -76,11 +76,11 @@ class Layout(NamedTuple):
         Raises:
             ValueError: If a tensor is missing or there is one too many.
         """
-        counts = (
+        image_blocks, text_blocks = (
             0 if tower is None else _count(tensors, tower.block)
             for tower in (self.image, self.text)
         )
-        names = self.names(*counts, "logit_bias" in tensors)
+        names = self.names(image_blocks, text_blocks, "logit_bias" in tensors)
         known = {_name(part) for parts in names.values() for part in parts}
         missing = sorted(known - set(tensors))
         unknown = sorted(
