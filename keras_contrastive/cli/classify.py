@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_contrastive.cli.channels import Channels
-from keras_contrastive.cli.images import load_images
+from keras_contrastive.cli.embedding import embed_records
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import CLASSIFIER
 from keras_contrastive.cli.run_folder import RunFolder
@@ -24,8 +24,9 @@ def run(args):
     check_replaceable(args.output)
     channels = Channels.of(settings)
     found = find_images(args, settings, channels)
-    loaded = load_images(found.records, settings["image_size"], channels)
-    logits = run_folder.load_model().predict(loaded.images, 128)
+    logits, _, image_names = embed_records(
+        run_folder.load_model(), found.records, settings["image_size"], channels
+    )
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     names = settings["class_names"]
     classes = probabilities.argmax(axis=1)
@@ -35,7 +36,7 @@ def run(args):
         writer = csv.writer(file)
         writer.writerow(HEADER)
         for name, place, row in zip(
-            loaded.names, classes, probabilities, strict=True
+            image_names, classes, probabilities, strict=True
         ):
             image = relative_name(name, found.folder)
             writer.writerow([image, names[place], f"{row[place]:.4f}"])

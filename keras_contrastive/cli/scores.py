@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_contrastive.cli.embed import embed_images
+from keras_contrastive.cli.embedding import embed_images
 from keras_contrastive.visualization.scores import Score
 from keras_contrastive.visualization.scores import class_score
 from keras_contrastive.visualization.scores import recall_scores

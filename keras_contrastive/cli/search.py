@@ -12,8 +12,7 @@ from keras_contrastive.cli.contact_sheet import PIXELS
 from keras_contrastive.cli.contact_sheet import make_pages
 from keras_contrastive.cli.contact_sheet import page_path
 from keras_contrastive.cli.contact_sheet import plot_page
-from keras_contrastive.cli.embed import embed_images
-from keras_contrastive.cli.images import load_images
+from keras_contrastive.cli.embedding import embed_records
 from keras_contrastive.cli.images import picture_reader
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
@@ -42,12 +41,11 @@ def run(args):
         check_sheet(sheet)
     channels = Channels.of(settings)
     found = find_images(args, settings, channels)
-    images, places, names, *_ = load_images(
-        found.records, settings["image_size"], channels
-    )
     tokenizer = text.CaptionTokenizer.load(run_folder.tokenizer)
     model = run_folder.load_model()
-    image_embeddings = embed_images(model, images)
+    image_embeddings, places, names = embed_records(
+        model, found.records, settings["image_size"], channels
+    )
     text_embeddings = model.predict(
         {"texts": tokenizer(args.sentences)}, verbose=0
     )["text_embeddings"]
@@ -63,7 +61,9 @@ def run(args):
             print(f"  {similarity[i]:.3f}  {names[i]}")
 
     read_original = picture_reader(found.records, channels, PIXELS)
-    _, shown = select_shown(images[:1], channels.rgb_channels)
+    _, shown = select_shown(
+        read_original(places[0])[None], channels.rgb_channels
+    )
 
     def read(index):
         picture = read_original(places[index])
@@ -80,7 +80,7 @@ def run(args):
         # Of an earlier search: `check_sheet` knows that search wrote it.
         page_path(args.output, index).unlink(missing_ok=True)
     num_shown = sum(len(row.hits) for rows in pages for row in rows)
-    num_found = len(args.sentences) * min(args.k, len(images))
+    num_found = len(args.sentences) * min(args.k, len(names))
     if num_shown < num_found:
         print(f"They show the first {num_shown} of {num_found} results.")
 

@@ -7,8 +7,8 @@ import numpy as np
 from keras_contrastive import text
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.contact_sheet import PIXELS
-from keras_contrastive.cli.embed import embed_images
-from keras_contrastive.cli.images import load_images
+from keras_contrastive.cli.embedding import embed_images
+from keras_contrastive.cli.embedding import embed_records
 from keras_contrastive.cli.images import picture_reader
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
@@ -42,14 +42,16 @@ def read_collection(args) -> Collection:
     settings = run_folder.settings()
     channels = Channels.of(settings)
     found = find_images(args, settings, channels)
-    loaded = load_images(found.records, settings["image_size"], channels)
     model = run_folder.load_model()
+    rows, places, names = embed_records(
+        model, found.records, settings["image_size"], channels
+    )
     read_original = picture_reader(found.records, channels, PIXELS)
     one_at_a_time = threading.Lock()  # `predict` is not for several threads.
     read_input = PixelReader(settings["image_size"], **channels.reading()).read
 
     def read(index):
-        picture = read_original(loaded.places[index])
+        picture = read_original(places[index])
         shown, _ = select_shown(picture[None], channels.rgb_channels)
         return to_pictures("images", shown)[0]
 
@@ -68,8 +70,8 @@ def read_collection(args) -> Collection:
                 return model.predict(tokens, verbose=0)["text_embeddings"][0]
 
     return Collection(
-        [relative_name(each, found.folder) for each in loaded.names],
-        unit(embed_images(model, loaded.images)),
+        [relative_name(each, found.folder) for each in names],
+        unit(rows),
         read,
         encode_image,
         encode_text,

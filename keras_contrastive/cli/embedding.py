@@ -1,0 +1,73 @@
+"""Vectors of the images of a folder or table, a part at a time."""
+
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_contrastive.cli.channels import Channels
+from keras_contrastive.cli.images import load_images
+
+CHUNK = 8192  # images in memory at a time
+
+
+class Vectors(NamedTuple):
+    """The vectors of the images that can be read.
+
+    Attributes:
+        rows: Array, shape `(n, dim)`.
+        places: Int array, shape `(n,)`, the index of each in the records.
+        names: List of n strings.
+    """
+
+    rows: np.ndarray
+    places: np.ndarray
+    names: list[str]
+
+
+def embed_records(
+    model: Any, records: Sequence, image_size: int, channels: Channels
+) -> Vectors:
+    """Reads images and turns them into vectors.
+
+    Args:
+        model: Model of a run.
+        records: Sequence of paths, or `ImageRecords`.
+        image_size: Int, the size to read them in.
+        channels: Channels of the images.
+
+    Raises:
+        ValueError: If none can be read.
+    """
+    parts, places, names = [], [], []
+    unreadable = None
+    several = len(records) > CHUNK
+    for start in range(0, len(records), CHUNK):
+        try:
+            loaded = load_images(
+                records[start : start + CHUNK], image_size, channels
+            )
+        except ValueError as error:
+            unreadable = error  # of all images of this part
+            continue
+        verbose = 0 if several else "auto"
+        parts.append(embed_images(model, loaded.images, verbose))
+        places.append(start + np.array(loaded.places))
+        names += loaded.names
+        if several:
+            done = min(start + CHUNK, len(records))
+            print(f"{done:,} of {len(records):,} images", flush=True)
+    if not parts:
+        raise unreadable
+    return Vectors(np.concatenate(parts), np.concatenate(places), names)
+
+
+def embed_images(
+    model: Any, images: np.ndarray, verbose: int | str = "auto"
+) -> np.ndarray:
+    """Embeddings of images, one per row, by a model of any run."""
+    if hasattr(model, "encode_image"):
+        outputs = model.predict({"images": images}, 128, verbose)
+        return outputs["image_embeddings"]
+    return model.predict(images, 128, verbose)

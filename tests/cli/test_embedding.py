@@ -1,0 +1,47 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from keras_contrastive.cli import embedding
+from keras_contrastive.cli.channels import Channels
+from keras_contrastive.cli.embedding import embed_records
+
+pytestmark = pytest.mark.one_backend
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """Files of images, the first two and another one damaged."""
+    pytest.importorskip("PIL")
+    images = kc.datasets.shapes(7, image_size=16).images
+    paths = [tmp_path / f"{i}.png" for i in range(7)]
+    for i, path in enumerate(paths):
+        keras.utils.save_img(path, images[i], scale=False)
+        if i in (0, 1, 4):
+            path.write_bytes(b"damaged")
+    return paths
+
+
+class Sums:
+    """A model whose embedding is the sum of each channel."""
+
+    def predict(self, images, batch_size, verbose):
+        return images.sum(axis=(1, 2)).astype("float32")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_parts_give_what_the_whole_gives(paths, monkeypatch, capsys):
+    whole = embed_records(Sums(), paths, 16, Channels())
+    assert whole.places.tolist() == [2, 3, 5, 6]
+    assert [name.split("/")[-1] for name in whole.names] == [
+        f"{i}.png" for i in (2, 3, 5, 6)
+    ]
+    monkeypatch.setattr(embedding, "CHUNK", 2)
+    parts = embed_records(Sums(), paths, 16, Channels())
+    np.testing.assert_array_equal(parts.rows, whole.rows)
+    assert parts.places.tolist() == whole.places.tolist()
+    assert parts.names == whole.names
+    assert "7 of 7 images" in capsys.readouterr().out
+    with pytest.raises(ValueError):
+        embed_records(Sums(), paths[:2], 16, Channels())
