@@ -501,7 +501,7 @@ def test_optimizer(name):
 def encoder_inputs(encoder):
     if encoder.inputs[0].dtype == "int32":
         return np.array([[1, 3, 2, 0], [1, 2, 0, 0]])
-    return examples((2, *(size or 8 for size in encoder.input_shape[1:])))
+    return examples((2, *(size or 32 for size in encoder.input_shape[1:])))
 
 
 @pytest.mark.one_backend
