@@ -3,10 +3,10 @@
     python benchmarks/times.py --backend torch
 
 Each row is a process of its own: `fit` of a SimCLR or CLIP model with its
-default augmentation on arrays of noise, some steps, of which the first (builds
-and compiles) are dropped; the median of the others. The memory is the most that
-the process held. Writes `benchmarks/results/times.md`, with one column a
-backend.
+default augmentation, some steps on arrays of noise. The first steps build and
+compile and are not counted; the number is the median of the others. The memory
+is the most that the process held. Writes `benchmarks/results/times.md`, with
+one column a backend.
 """
 
 import argparse

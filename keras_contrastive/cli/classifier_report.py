@@ -115,7 +115,7 @@ def mistakes(
     names: Sequence[str],
     rgb_channels: Sequence[int] | None,
 ) -> str:
-    """The wrong images of which the classifier was most sure, as HTML."""
+    """The images in the wrong class, the surest first, as HTML."""
     predicted = probabilities.argmax(axis=1)
     sureness = probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != of.labels)

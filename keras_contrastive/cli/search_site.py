@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_contrastive.evaluation.checks import normalize_rows
 from keras_contrastive.visualization.html_page import html_text
 from keras_contrastive.visualization.html_page import section
 from keras_contrastive.visualization.html_pictures import Picture
@@ -15,6 +16,7 @@ from keras_contrastive.visualization.html_pictures import picture
 
 SHOWN = 24  # images of a page
 LARGEST_UPLOAD = 20 * 2**20  # bytes
+TOO_LARGE = "The file is larger than 20 MB."
 LONGEST = 1000  # characters of a sentence
 HOSTS = ["127.0.0.1", "localhost"]
 # No scripts, no requests to other sites.
@@ -83,10 +85,12 @@ def make_app(collection: Collection, title: str) -> Any:
 
     async def upload(request):
         if int(request.headers.get("content-length", 0)) > LARGEST_UPLOAD:
-            return answer("The file is larger than 20 MB.", status=413)
+            return answer(TOO_LARGE, status=413)
         async with request.form(max_files=1, max_fields=1) as form:
             file = form.get("image")
             content = await file.read() if hasattr(file, "read") else b""
+        if len(content) > LARGEST_UPLOAD:  # sent without a length
+            return answer(TOO_LARGE, status=413)
         try:
             vector = await threads.run_in_threadpool(
                 collection.encode_image, content
@@ -154,7 +158,7 @@ def page(
         few = min(SHOWN, count)
         places, scores = np.arange(few) * count // few, None
     else:
-        scores = collection.embeddings @ (vector / np.linalg.norm(vector))
+        scores = collection.embeddings @ normalize_rows(vector[None])[0]
         if left_out is not None:
             scores[left_out] = np.inf
         places = np.argsort(-scores, kind="stable")[:SHOWN]

@@ -2,8 +2,6 @@
 
 import threading
 
-import numpy as np
-
 from keras_contrastive import text
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.contact_sheet import PIXELS
@@ -18,6 +16,7 @@ from keras_contrastive.cli.search_site import make_app
 from keras_contrastive.cli.sources import find_images
 from keras_contrastive.cli.sources import relative_name
 from keras_contrastive.datasets.files.pixel_reader import PixelReader
+from keras_contrastive.evaluation.checks import normalize_rows
 from keras_contrastive.visualization.figure import select_shown
 from keras_contrastive.visualization.figure import to_pictures
 
@@ -71,13 +70,8 @@ def read_collection(args) -> Collection:
 
     return Collection(
         [relative_name(each, found.folder) for each in names],
-        unit(rows),
+        normalize_rows(rows),
         read,
         encode_image,
         encode_text,
     )
-
-
-def unit(embeddings):
-    norms = np.linalg.norm(embeddings, axis=-1, keepdims=True)
-    return embeddings / np.maximum(norms, 1e-12)

@@ -5,9 +5,9 @@ import keras
 from keras import layers
 
 from keras_contrastive.encoders.checks import check_statistics
+from keras_contrastive.encoders.conv_norm import conv_norm
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
-from keras_contrastive.layers.batch_normalization import BatchNormalization
-from keras_contrastive.layers.conv2d import Conv2D
+from keras_contrastive.encoders.standardize import standardize
 from keras_contrastive.layers.transformer.mean_query_pooling import (
     MeanQueryPooling,
 )
@@ -99,21 +99,15 @@ class CLIPResNet(FunctionalEncoder):
         mean, std = check_statistics(mean, std, input_shape[2])
         dtype = kwargs.get("dtype")
 
-        x = images = keras.Input(input_shape, name="images")
-        if mean is not None:
-            x = layers.Normalization(
-                mean=mean,
-                variance=[deviation**2 for deviation in std],
-                name="normalization",
-                dtype=dtype,
-            )(x)
+        images = keras.Input(input_shape, name="images")
+        x = standardize(images, mean, std, dtype)
         # Both sides are padded, unlike by "same".
         x = layers.ZeroPadding2D(
             1, data_format="channels_last", name="stem_pad", dtype=dtype
         )(x)
-        x = _conv_norm(x, width // 2, 3, "stem1", dtype, stride=2)
-        x = _conv_norm(x, width // 2, 3, "stem2", dtype)
-        x = _conv_norm(x, width, 3, "stem3", dtype)
+        x = conv_norm(x, width // 2, 3, 2, "stem1", dtype, padding="valid")
+        x = conv_norm(x, width // 2, 3, 1, "stem2", dtype)
+        x = conv_norm(x, width, 3, 1, "stem3", dtype)
         x = _average(x, "stem", dtype)
         for stage, blocks in enumerate(stack_sizes):
             for block in range(blocks):
@@ -157,30 +151,6 @@ def _check_sizes(stack_sizes, width, input_shape):
         )
 
 
-def _conv_norm(
-    x, filters, size, name, dtype, stride=1, gain="ones", activate=True
-):
-    x = Conv2D(
-        filters,
-        size,
-        stride,
-        padding="same" if stride == 1 else "valid",
-        data_format="channels_last",
-        use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
-        name=f"{name}_conv",
-        dtype=dtype,
-    )(x)
-    x = BatchNormalization(
-        gamma_initializer=gain, name=f"{name}_norm", dtype=dtype
-    )(x)
-    if activate:
-        x = layers.ReLU(name=f"{name}_relu", dtype=dtype)(x)
-    return x
-
-
 def _average(x, name, dtype):
     return layers.AveragePooling2D(
         2, data_format="channels_last", name=f"{name}_average", dtype=dtype
@@ -192,15 +162,21 @@ def _bottleneck(x, channels, is_strided, name, dtype):
     if is_strided or x.shape[-1] != 4 * channels:
         if is_strided:
             shortcut = _average(x, f"{name}_shortcut", dtype)
-        shortcut = _conv_norm(
-            shortcut, 4 * channels, 1, f"{name}_shortcut", dtype, activate=False
+        shortcut = conv_norm(
+            shortcut,
+            4 * channels,
+            1,
+            1,
+            f"{name}_shortcut",
+            dtype,
+            activate=False,
         )
-    x = _conv_norm(x, channels, 1, f"{name}_1", dtype)
-    x = _conv_norm(x, channels, 3, f"{name}_2", dtype)
+    x = conv_norm(x, channels, 1, 1, f"{name}_1", dtype)
+    x = conv_norm(x, channels, 3, 1, f"{name}_2", dtype)
     if is_strided:
         x = _average(x, f"{name}_2", dtype)
-    x = _conv_norm(
-        x, 4 * channels, 1, f"{name}_3", dtype, gain="zeros", activate=False
+    x = conv_norm(
+        x, 4 * channels, 1, 1, f"{name}_3", dtype, gain="zeros", activate=False
     )
     x = layers.Add(name=f"{name}_add", dtype=dtype)([x, shortcut])
     return layers.ReLU(name=f"{name}_relu", dtype=dtype)(x)

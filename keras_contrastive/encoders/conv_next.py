@@ -6,6 +6,7 @@ from keras import layers
 
 from keras_contrastive.encoders.checks import check_statistics
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
+from keras_contrastive.encoders.standardize import standardize
 from keras_contrastive.layers.conv2d import Conv2D
 from keras_contrastive.layers.layer_scale import LayerScale
 from keras_contrastive.validation import check_positive
@@ -99,14 +100,8 @@ class ConvNeXt(FunctionalEncoder):
                 epsilon=layer_norm_epsilon, name=name, dtype=dtype
             )
 
-        x = images = keras.Input(input_shape, name="images")
-        if mean is not None:
-            x = layers.Normalization(
-                mean=mean,
-                variance=[deviation**2 for deviation in std],
-                name="normalization",
-                dtype=dtype,
-            )(x)
+        images = keras.Input(input_shape, name="images")
+        x = standardize(images, mean, std, dtype)
         x = norm("stem_norm")(_patches(x, widths[0], 4, "stem", dtype))
         for stage, (blocks, width) in enumerate(
             zip(stack_sizes, widths, strict=True)

@@ -4,9 +4,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_contrastive.encoders.conv_norm import conv_norm
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
-from keras_contrastive.layers.batch_normalization import BatchNormalization
-from keras_contrastive.layers.conv2d import Conv2D
 from keras_contrastive.layers.max_pooling2d import MaxPooling2D
 from keras_contrastive.validation import check_positive_int
 
@@ -152,36 +151,10 @@ def ResNet50(
     )
 
 
-def _conv_norm(
-    x, filters, size, stride, name, dtype, gain="ones", activate=True
-):
-    x = Conv2D(
-        filters,
-        size,
-        stride,
-        padding="same",
-        data_format="channels_last",
-        use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
-        name=f"{name}_conv",
-        dtype=dtype,
-    )(x)
-    x = BatchNormalization(
-        gamma_initializer=gain,
-        name=f"{name}_norm",
-        dtype=dtype,
-    )(x)
-    if activate:
-        x = layers.ReLU(name=f"{name}_relu", dtype=dtype)(x)
-    return x
-
-
 def _shortcut(x, filters, stride, name, dtype):
     if stride == 1 and x.shape[-1] == filters:
         return x
-    return _conv_norm(
+    return conv_norm(
         x, filters, 1, stride, f"{name}_shortcut", dtype, activate=False
     )
 
@@ -193,8 +166,8 @@ def _add(x, shortcut, name, dtype):
 
 def _basic_block(x, channels, stride, last_gain, name, dtype):
     shortcut = _shortcut(x, channels, stride, name, dtype)
-    x = _conv_norm(x, channels, 3, stride, f"{name}_1", dtype)
-    x = _conv_norm(
+    x = conv_norm(x, channels, 3, stride, f"{name}_1", dtype)
+    x = conv_norm(
         x, channels, 3, 1, f"{name}_2", dtype, last_gain, activate=False
     )
     return _add(x, shortcut, name, dtype)
@@ -202,9 +175,9 @@ def _basic_block(x, channels, stride, last_gain, name, dtype):
 
 def _bottleneck_block(x, channels, stride, last_gain, name, dtype):
     shortcut = _shortcut(x, 4 * channels, stride, name, dtype)
-    x = _conv_norm(x, channels, 1, 1, f"{name}_1", dtype)
-    x = _conv_norm(x, channels, 3, stride, f"{name}_2", dtype)
-    x = _conv_norm(
+    x = conv_norm(x, channels, 1, 1, f"{name}_1", dtype)
+    x = conv_norm(x, channels, 3, stride, f"{name}_2", dtype)
+    x = conv_norm(
         x,
         4 * channels,
         1,
@@ -218,11 +191,11 @@ def _bottleneck_block(x, channels, stride, last_gain, name, dtype):
 
 
 def _cifar_stem(x, width, dtype):
-    return _conv_norm(x, width, 3, 1, "stem", dtype)
+    return conv_norm(x, width, 3, 1, "stem", dtype)
 
 
 def _imagenet_stem(x, width, dtype):
-    x = _conv_norm(x, width, 7, 2, "stem", dtype)
+    x = conv_norm(x, width, 7, 2, "stem", dtype)
     return MaxPooling2D(
         3,
         2,

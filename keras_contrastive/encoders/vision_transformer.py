@@ -6,6 +6,7 @@ from keras import layers
 from keras_contrastive.encoders.checks import check_statistics
 from keras_contrastive.encoders.checks import check_transformer
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
+from keras_contrastive.encoders.standardize import standardize
 from keras_contrastive.layers.conv2d import Conv2D
 from keras_contrastive.layers.patch_dropout import PatchDropout
 from keras_contrastive.layers.transformer.attention_pooling import (
@@ -173,14 +174,8 @@ class VisionTransformer(FunctionalEncoder):
                 epsilon=layer_norm_epsilon, name=name, dtype=dtype
             )
 
-        x = images = keras.Input(input_shape, name="images")
-        if mean is not None:
-            x = layers.Normalization(
-                mean=mean,
-                variance=[deviation**2 for deviation in std],
-                name="normalization",
-                dtype=dtype,
-            )(x)
+        images = keras.Input(input_shape, name="images")
+        x = standardize(images, mean, std, dtype)
         x = Conv2D(
             width,
             patch_size,

@@ -39,7 +39,7 @@ def clip_tokenizer(
     SigLIP's texts are lower-cased and stripped of ASCII punctuation, and have
     an end but no start; those of SigLIP 2, in Gemma's vocabulary, are
     lower-cased, and by open_clip also stripped of punctuation. They are padded
-    to 64 ids, all of which the encoder reads.
+    to 64 ids, and the encoder reads the padding too.
 
     The names of special tokens in a text, such as CLIP's `<|endoftext|>`,
     become those tokens, as in transformers; the encoder pools at the first end

@@ -17,7 +17,7 @@ from keras_contrastive.visualization.project_to_plane import project_to_plane
 
 NEIGHBORS = 8
 CLUSTERS = 10  # at most
-COMPONENTS = 50  # principal ones, of which t-SNE makes two
+COMPONENTS = 50  # principal ones, which t-SNE reduces to two
 CHUNK = 1024  # rows that are compared with all others at once
 
 

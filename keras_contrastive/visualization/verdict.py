@@ -23,7 +23,7 @@ ENOUGH_EPOCHS = 8  # for a statement on the shape of a curve
 EARLY = 0.7  # of the epochs: a curve that is flat from there on is flat
 LATE = 0.9
 STILL_LEARNED = 0.1  # of the training's progress
-# Held-out numbers of which more is better; the first that was logged is used.
+# Held-out numbers that should rise; the first that was logged is used.
 HELD_OUT = (
     "val_text_to_image_recall@10",
     "val_text_to_image_recall@5",

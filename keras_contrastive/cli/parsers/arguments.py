@@ -75,15 +75,37 @@ def path(text: str) -> Path:
     return Path(text).expanduser()
 
 
-def add_training(parser, output):
+def add_run_folder(parser, default):
     parser.add_argument(
         "--output",
         dest="run_folder",
         type=path,
-        default=Path(output),
+        default=Path(default),
         metavar="RUN",
         help="folder for the model, history and report (%(default)s)",
     )
+
+
+def add_seed(parser):
+    parser.add_argument(
+        "--seed",
+        type=integer(0, 2**32 - 1),
+        default=0,
+        metavar="N",
+        help="(%(default)s)",
+    )
+
+
+def add_force(parser):
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace the run in RUN, finished or interrupted, by a new one",
+    )
+
+
+def add_training(parser, output):
+    add_run_folder(parser, output)
     chosen = "by the number of images and the device"
     for name, minimum, meaning in (
         ("image-size", 4, "pixels a side"),
@@ -108,19 +130,9 @@ def add_training(parser, output):
         metavar="X",
         help="peak, after a warm-up and before a cosine (%(default)s)",
     )
-    parser.add_argument(
-        "--seed",
-        type=integer(0, 2**32 - 1),
-        default=0,
-        metavar="N",
-        help="(%(default)s)",
-    )
+    add_seed(parser)
     add_channels(parser)
-    parser.add_argument(
-        "--force",
-        action="store_true",
-        help="replace the run in RUN, finished or interrupted, by a new one",
-    )
+    add_force(parser)
 
 
 def add_model(parser, default):

@@ -11,12 +11,12 @@ held out, to say how many the classifier gets right.
     keras-contrastive classify ~/photographs
 """
 
-from pathlib import Path
-
 from keras_contrastive.cli.parsers.arguments import add_command
+from keras_contrastive.cli.parsers.arguments import add_force
 from keras_contrastive.cli.parsers.arguments import add_model
+from keras_contrastive.cli.parsers.arguments import add_run_folder
+from keras_contrastive.cli.parsers.arguments import add_seed
 from keras_contrastive.cli.parsers.arguments import integer
-from keras_contrastive.cli.parsers.arguments import path
 from keras_contrastive.cli.parsers.arguments import positive_number
 from keras_contrastive.cli.parsers.source import add_source
 
@@ -25,14 +25,7 @@ def add_parser(commands):
     parser = add_command(commands, "classifier", __doc__)
     add_source(parser, labels=True)
     add_model(parser, "runs/simclr")
-    parser.add_argument(
-        "--output",
-        dest="run_folder",
-        type=path,
-        default=Path("runs/classifier"),
-        metavar="RUN",
-        help="folder for the model, history and report (%(default)s)",
-    )
+    add_run_folder(parser, "runs/classifier")
     parser.add_argument(
         "--epochs",
         type=integer(0),
@@ -52,16 +45,6 @@ def add_parser(commands):
         metavar="X",
         help="of fine-tuning (%(default)s)",
     )
-    parser.add_argument(
-        "--seed",
-        type=integer(0, 2**32 - 1),
-        default=0,
-        metavar="N",
-        help="(%(default)s)",
-    )
-    parser.add_argument(
-        "--force",
-        action="store_true",
-        help="replace the run in RUN, finished or interrupted, by a new one",
-    )
+    add_seed(parser)
+    add_force(parser)
     parser.set_defaults(command="train_classifier")
