@@ -1,11 +1,9 @@
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from keras_contrastive.data_validation import check_images
-from keras_contrastive.data_validation import holds_strings
 from keras_contrastive.data_validation import is_pair
 from keras_contrastive.data_validation import value_range_of
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
@@ -16,10 +14,11 @@ from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
 from keras_contrastive.models.captions import over_captions
 from keras_contrastive.models.captions import pairs_of_captions
 from keras_contrastive.models.multimodal_model import MultimodalModel
+from keras_contrastive.models.strings import check_tokenizer
+from keras_contrastive.models.strings import saved_tokenizer
+from keras_contrastive.models.strings import to_tokens
 from keras_contrastive.pretrained.pretrained_clip import PretrainedCLIP
-from keras_contrastive.text.texts import to_strings
 from keras_contrastive.trainer.bad_values import check_token_ids
-from keras_contrastive.trainer.data_checks import no_numbers
 from keras_contrastive.validation import check_positive_int
 
 
@@ -163,12 +162,7 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if tokenizer is not None and not callable(tokenizer):
-            raise ValueError(
-                "`tokenizer` must be a callable from a list of strings to the "
-                f"inputs of the text encoder. Received: {tokenizer!r}"
-            )
-        self.tokenizer = tokenizer
+        self.tokenizer = check_tokenizer(tokenizer)
         if projection_dim is not None:
             projection_dim = check_positive_int(
                 "projection_dim", projection_dim
@@ -244,18 +238,10 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         Raises:
             ValueError: If there are strings but no `tokenizer`.
         """
-        texts = self._tokens(texts)
+        texts = to_tokens(texts, self.tokenizer)
         if self.is_direct:
             check_token_ids(texts, self.text_encoder)
         return self._embed_texts(texts, training)
-
-    def _tokens(self, texts):
-        """Strings as the inputs of the text encoder, others unchanged."""
-        if not holds_strings(texts):
-            return texts
-        if self.tokenizer is None:
-            raise ValueError(no_numbers("texts", texts))
-        return self.tokenizer(to_strings(texts))
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         # Before Keras refuses strings.
@@ -264,10 +250,10 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
 
     def prepare_arrays(self, x: Any, y: Any) -> tuple[Any, Any]:
         if isinstance(x, dict) and "texts" in x:
-            return {**x, "texts": self._tokens(x["texts"])}, y
+            return {**x, "texts": to_tokens(x["texts"], self.tokenizer)}, y
         if y is None and is_pair(x):
-            return (x[0], self._tokens(x[1])), y
-        return x, self._tokens(y)
+            return (x[0], to_tokens(x[1], self.tokenizer)), y
+        return x, to_tokens(y, self.tokenizer)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         inputs = self.named_parts(inputs)
@@ -351,18 +337,5 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
             "projection_dim": self.projection_dim,
             "augmenter": serialize(self.augmenter),
             "logit_scale": serialize(self.logit_scale),
-            "tokenizer": serialize(_saved_tokenizer(self.tokenizer)),
+            "tokenizer": serialize(saved_tokenizer(self.tokenizer)),
         }
-
-
-def _saved_tokenizer(tokenizer):
-    """The tokenizer for a model's file, `None` if none can be in one."""
-    if tokenizer is None or hasattr(tokenizer, "get_config"):
-        return tokenizer
-    warnings.warn(
-        "`tokenizer` is not saved with the model: it has no `get_config`. Set "
-        "`model.tokenizer` after loading. Received: "
-        f"tokenizer={tokenizer!r}",
-        stacklevel=2,
-    )
-    return None

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+import keras_contrastive as kc
+
 END = 49
 IMAGES = np.random.default_rng(0).uniform(size=(3, 16, 16, 3)).astype("float32")
 TOKENS = np.array(
@@ -66,3 +68,18 @@ def embeddings(model, images=IMAGES, tokens=TOKENS):
 def logits(model, images, texts):
     scale = keras.ops.convert_to_numpy(model.logit_scale.scale)
     return scale * images @ texts.T
+
+
+def assert_trains_and_returns_from_a_file(encoder, images, path):
+    """Trains it for two steps, and compares it with what its file holds."""
+    model = keras.Sequential([encoder, keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    model.fit(images, np.ones((len(images), 1)), epochs=2, verbose=0)
+    encoder.save(path)
+    restored = keras.models.load_model(path)
+    assert restored.get_config() == encoder.get_config()
+    np.testing.assert_array_equal(
+        *(keras.ops.convert_to_numpy(e(images)) for e in (restored, encoder))
+    )
+    bands = kc.models.with_channels(encoder, 5)
+    assert bands.input_shape == (None, *images.shape[1:3], 5)

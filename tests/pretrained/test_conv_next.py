@@ -8,6 +8,7 @@ from torch.nn import functional
 
 import keras_contrastive as kc
 from tests.encoders.marks import slow_on_jax
+from tests.pretrained.helpers import assert_trains_and_returns_from_a_file
 from tests.pretrained.test_resnets import DIM
 from tests.pretrained.test_resnets import write
 
@@ -123,19 +124,11 @@ def make(**kwargs):
 
 @slow_on_jax
 def test_trains_and_returns_from_a_file(tmp_path, rng):
-    encoder = make(mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
-    model = keras.Sequential([encoder, keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(0.1), "mse")
-    images = rng.uniform(size=(2, 32, 64, 3)).astype("float32")
-    model.fit(images, np.ones((2, 1)), epochs=2, verbose=0)
-    encoder.save(tmp_path / "encoder.keras")
-    restored = keras.models.load_model(tmp_path / "encoder.keras")
-    assert restored.get_config() == encoder.get_config()
-    np.testing.assert_array_equal(
-        *(keras.ops.convert_to_numpy(e(images)) for e in (restored, encoder))
+    assert_trains_and_returns_from_a_file(
+        make(mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4)),
+        rng.uniform(size=(2, 32, 64, 3)).astype("float32"),
+        tmp_path / "encoder.keras",
     )
-    bands = kc.models.with_channels(encoder, 5)
-    assert bands.input_shape == (None, 32, 64, 5)
 
 
 @pytest.mark.one_backend
