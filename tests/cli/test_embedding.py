@@ -13,7 +13,7 @@ pytestmark = pytest.mark.one_backend
 @pytest.fixture
 def paths(tmp_path):
     """Files of images, the first two and another one damaged."""
-    pytest.importorskip("PIL")
+    pytest.importorskip("PIL", reason="needs Pillow")
     images = kc.datasets.shapes(7, image_size=16).images
     paths = [tmp_path / f"{i}.png" for i in range(7)]
     for i, path in enumerate(paths):

@@ -13,9 +13,11 @@ from keras_contrastive.cli.search_site import Collection
 from keras_contrastive.cli.search_site import make_app
 from keras_contrastive.cli.serve import read_collection
 
-testclient = pytest.importorskip("starlette.testclient")
-pytest.importorskip("python_multipart")
-pytest.importorskip("httpx")
+testclient = pytest.importorskip(
+    "starlette.testclient", reason="needs the extra `serve` and httpx"
+)
+pytest.importorskip("python_multipart", reason="needs the extra `serve`")
+pytest.importorskip("httpx", reason="needs httpx, the test client")
 
 pytestmark = pytest.mark.one_backend
 NAMES = ["a.png", "b.png", "</a><script>alert(1)</script>.png"]
@@ -98,7 +100,7 @@ def test_refuses_other_paths_hosts_and_files():
 
 
 def test_a_run_is_searched(make_folder):
-    pillow = pytest.importorskip("PIL.Image")
+    pillow = pytest.importorskip("PIL.Image", reason="needs Pillow")
     folder = make_folder(24, image_size=16)
     sizes = ["--image-size", "16", "--epochs", "1", "--batch-size", "8"]
     main(["train", "clip", str(folder), *sizes])

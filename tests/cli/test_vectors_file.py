@@ -8,8 +8,8 @@ pytestmark = pytest.mark.one_backend
 
 
 def test_a_table_for_other_tools(tmp_path):
-    pandas = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    pytest.importorskip("pyarrow", reason="needs the extra `parquet`")
     path = tmp_path / "new" / "vectors.parquet"
     embeddings = np.arange(6, dtype="float64").reshape(3, 2)
     names = ["a.png", "ü/b.png", "row 7"]
@@ -31,7 +31,7 @@ def test_a_table_for_other_tools(tmp_path):
 
 
 def test_other_files_are_not_replaced(tmp_path):
-    pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow", reason="needs the extra `parquet`")
     for name in ("vectors.npz", "vectors.parquet"):
         (tmp_path / name).write_bytes(b"mine")
         with pytest.raises(ValueError, match="must be a new file"):
