@@ -1,3 +1,5 @@
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -174,14 +176,18 @@ def test_weights_load_from_files_of_either_layer(tmp_path, rng, saved_by_keras):
 def test_encoders_load_files_made_of_keras_layers(
     make, tmp_path, rng, monkeypatch
 ):
-    for module in ("resnet", "conv_net", "vision_transformer"):
-        path = f"keras_contrastive.encoders.{module}"
-        monkeypatch.setattr(f"{path}.Conv2D", keras.layers.Conv2D)
-        if module != "vision_transformer":
-            monkeypatch.setattr(
-                f"{path}.MaxPooling2D", keras.layers.MaxPooling2D
-            )
+    patched = [
+        (module, layer)
+        for name, module in sys.modules.items()
+        if name.startswith("keras_contrastive.encoders.")
+        for layer in ("Conv2D", "MaxPooling2D")
+        if hasattr(module, layer)
+    ]
+    assert len(patched) >= 4
+    for module, layer in patched:
+        monkeypatch.setattr(module, layer, getattr(keras.layers, layer))
     encoder = make()
+    assert Conv2D not in {type(layer) for layer in encoder.layers}
     encoder.save(tmp_path / "encoder.keras")
     monkeypatch.undo()
     restored = keras.models.load_model(tmp_path / "encoder.keras")
