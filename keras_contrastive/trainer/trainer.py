@@ -1,5 +1,4 @@
 import contextlib
-import inspect
 from typing import Any
 
 import keras
@@ -10,12 +9,11 @@ from keras_contrastive.trainer import reports
 from keras_contrastive.trainer import steps
 from keras_contrastive.trainer.bad_values import dtype_of
 from keras_contrastive.trainer.bad_values import input_findings
+from keras_contrastive.trainer.checked_call import ENTRY_POINTS
+from keras_contrastive.trainer.checked_call import checked_call
 from keras_contrastive.trainer.correct_bfloat16 import CorrectBfloat16
-from keras_contrastive.trainer.data_checks import check_arrays
-from keras_contrastive.trainer.data_checks import check_holds_numbers
 from keras_contrastive.trainer.data_checks import check_microbatches
 from keras_contrastive.trainer.data_checks import errors_of_graphs
-from keras_contrastive.trainer.data_checks import is_arrays
 from keras_contrastive.trainer.initial_weights import start_equal
 from keras_contrastive.trainer.keras_internals import KERAS_SUMS_METRICS
 from keras_contrastive.trainer.keras_internals import HookedModel
@@ -24,11 +22,9 @@ from keras_contrastive.trainer.keras_internals import has_all_weights
 from keras_contrastive.trainer.keras_internals import restore_state
 from keras_contrastive.trainer.random_states import load_random_states
 from keras_contrastive.trainer.random_states import save_random_states
-from keras_contrastive.trainer.replica_checks import check_batches_divide
 from keras_contrastive.trainer.training_statistics import Finding
 from keras_contrastive.trainer.training_statistics import TrainingStatistics
 from keras_contrastive.trainer.training_statistics import kind_of_part
-from keras_contrastive.trainer.unread_data import check_is_read
 
 
 class Trainer(CorrectBfloat16, HookedModel):
@@ -103,7 +99,7 @@ class Trainer(CorrectBfloat16, HookedModel):
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
         with distribution.scope_of(self), errors_of_graphs():
-            call = self._check_call("fit", args, kwargs)
+            call = checked_call(self, "fit", args, kwargs)
             check_microbatches(call.arguments, self.microbatch_size)
             call.arguments["callbacks"] = self.built_in_callbacks(
                 call.arguments.get("callbacks"), call.arguments.get("x")
@@ -112,7 +108,7 @@ class Trainer(CorrectBfloat16, HookedModel):
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         with distribution.scope_of(self), errors_of_graphs():
-            call = self._check_call("train_on_batch", args, kwargs)
+            call = checked_call(self, "train_on_batch", args, kwargs)
             # All examples form one batch.
             size = {"batch_size": 2**62}
             check_microbatches({**call.arguments, **size}, self.microbatch_size)
@@ -151,7 +147,7 @@ class Trainer(CorrectBfloat16, HookedModel):
         """
         predicts = method.startswith("predict")
         with distribution.scope_of(self):
-            call = self._check_call(method, args, kwargs)
+            call = checked_call(self, method, args, kwargs)
             with self.health.set_aside():
                 try:
                     with self._built_by_shapes(predicts):
@@ -163,73 +159,6 @@ class Trainer(CorrectBfloat16, HookedModel):
         reports.report_inference(
             seen["findings"], where, is_step=method.endswith("on_batch")
         )
-
-    def _check_call(self, method, args, kwargs):
-        """Prepares and checks the data; returns the bound arguments."""
-        call = _SIGNATURES[method].bind(self, *args, **kwargs)
-        get = call.arguments.get
-        check_is_read("x", get("x"))
-        check_is_read("validation_data", get("validation_data"))
-        for data in (get("x"), get("validation_data")):
-            check_holds_numbers(data)
-        if get("class_weight") is not None:
-            raise ValueError(
-                "`class_weight` must be None: Keras would weight the "
-                "contrastive loss by it, not the probe alone. Received: "
-                f"class_weight={get('class_weight')!r}. To weight examples in "
-                "all losses, give `sample_weight`."
-            )
-        # Within `fit`, Keras evaluates on data that `fit` has checked.
-        if method == "fit" or (
-            method == "evaluate" and "_use_cached_eval_dataset" not in kwargs
-        ):
-            check_batches_divide(call.arguments)
-        self._prepare_call(call.arguments)
-        self._check_data(
-            get("x"),
-            get("y"),
-            get("sample_weight"),
-            has_losses=not method.startswith("predict"),
-        )
-        validation = get("validation_data")
-        if isinstance(validation, (tuple, list)):
-            self._check_data(*validation[:3])
-        elif validation is not None:
-            self._check_data(validation)
-        return call
-
-    def _prepare_call(self, arguments):
-        """Applies `prepare_arrays` to the data in the arguments of a method."""
-        x, y = arguments.get("x"), arguments.get("y")
-        if is_arrays(x):
-            prepared = self.prepare_arrays(x, y)
-            arguments |= zip(("x", "y"), prepared, strict=True)
-        validation = arguments.get("validation_data")
-        if validation is not None and is_arrays(validation):
-            if not isinstance(validation, (tuple, list)):
-                validation = (validation,)
-            x, y, *weights = (*validation, None)[: max(2, len(validation))]
-            prepared = self.prepare_arrays(x, y)
-            arguments["validation_data"] = (*prepared, *weights)
-
-    def _check_data(self, x, y=None, sample_weight=None, has_losses=True):
-        if sample_weight is not None and y is None:
-            raise ValueError(
-                "`sample_weight` must come with `y`: Keras drops the weights "
-                "of data without targets. Received: y=None. Give the texts as "
-                "`y` to a model of images and texts, zeros to one that needs "
-                "no labels."
-            )
-        if is_arrays(x):
-            parts = self.named_parts(x, y)
-            check_arrays({**parts, "sample_weight": sample_weight})
-            if has_losses:
-                self.check_targets(y)
-            self.check_host_batch((x, y))
-        # If several processes each hold a part of the data, one would raise
-        # while the others wait for it. The steps find bad values instead.
-        if distribution.num_replicas() == 1:
-            self.check_values(x, y, sample_weight)
 
     # Steps, and the functions that Keras compiles from them.
 
@@ -387,16 +316,6 @@ class Trainer(CorrectBfloat16, HookedModel):
         super().load_own_variables(load_random_states(self, store))
 
 
-_SIGNATURES = {}
-for _name in (
-    "fit",
-    "evaluate",
-    "predict",
-    "train_on_batch",
-    "test_on_batch",
-    "predict_on_batch",
-):
-    _keras_method = getattr(keras.Model, _name)
-    _SIGNATURES[_name] = inspect.signature(_keras_method)
-    getattr(Trainer, _name).__doc__ = _keras_method.__doc__
-del _name, _keras_method
+for _name in ENTRY_POINTS:
+    getattr(Trainer, _name).__doc__ = getattr(keras.Model, _name).__doc__
+del _name
