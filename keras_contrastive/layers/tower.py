@@ -58,6 +58,12 @@ class Tower(keras.layers.Layer):
         """Shape of the features, None before the encoder knows it."""
         return known_shape(self.encoder, "output_shape")
 
+    @property
+    def output_shape(self):
+        """Shape of the embeddings, which `summary` of the model shows."""
+        is_last = self.projection is None
+        return None, self.features_dim if is_last else self.projection.units
+
     def build(self, input_shape):
         features_shape = self.encoder_output_shape
         if features_shape is None:

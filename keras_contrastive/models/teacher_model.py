@@ -61,6 +61,8 @@ class TeacherModel(PredictorModel):
     def build_heads(self, h: Any) -> None:
         super().build_heads(h)
         self.teacher.projector(h)
+        # As `summary` asks: both copies are.
+        self.teacher.built = True
         self.teacher.copy_weights(self.encoder, self.projector)
 
     def get_config(self) -> dict[str, Any]:

@@ -68,6 +68,14 @@ def test_fit_takes_arrays_and_validates():
         assert history[f"val_{name}"] == pytest.approx([value], rel=1e-4)
 
 
+def test_summary_before_fit_shows_the_towers():
+    model = clip()
+    model.compile()
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert "\n".join(lines).count(f"(None, {model.projection_dim})") == 2
+
+
 def test_embeddings_are_the_projected_encodings():
     images, texts = images_and_texts()
     model = clip()

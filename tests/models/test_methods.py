@@ -87,6 +87,14 @@ def weights_of(model):
     return [to_numpy(v) for v in model.weights]
 
 
+@pytest.mark.one_backend
+@ALL
+def test_summary_before_fit_counts_all_weights(method):
+    lines = []
+    make(method).summary(print_fn=lines.append)
+    assert "unbuilt" not in "\n".join(lines)
+
+
 @ALL
 def test_trains_evaluates_predicts_and_is_saved(method, tmp_path):
     model = make(method)
