@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -68,7 +69,7 @@ def to_json(split: Split, source: Path) -> dict:
     Of a folder, paths relative to it, and captions. Of a table, the places of
     records, and what tells whether it has changed.
     """
-    parts = {"train": split.train, "held_out": split.held_out}
+    parts: dict[str, Any] = {"train": split.train, "held_out": split.held_out}
     if isinstance(split.train, ImageRecords):
         places = {part: each.indices.tolist() for part, each in parts.items()}
         return {**places, "fingerprint": fingerprint(source)}

@@ -58,7 +58,7 @@ def write_vectors(
     if output.suffix == PARQUET:
         _write_table(temporary, paths, embeddings, labels, class_names)
     else:
-        arrays = {"paths": paths, "embeddings": embeddings}
+        arrays: dict[str, Any] = {"paths": paths, "embeddings": embeddings}
         if labels is not None:
             arrays |= {"labels": labels, "class_names": class_names}
         with temporary.open("wb") as file:

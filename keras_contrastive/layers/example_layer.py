@@ -96,6 +96,9 @@ class Draws:
         seed: Integer, or `None` for a random one.
     """
 
+    # An attribute of the layer.
+    backend: Any
+
     def __init__(self, *, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.seed = seed

@@ -84,7 +84,7 @@ class EffectiveRank(keras.metrics.Metric):
     ):
         super().__init__(name=name, dtype=dtype)
         self.dim = dim
-        self.second_moment = None
+        self.second_moment: Any = None
         if dim is not None:
             self._build(dim)
 

@@ -127,7 +127,7 @@ class ContrastiveModel(Trainer):
     # What to export of the model, for an error.
     exportable = "its encoder: `model.encoder.export(path)`"
     # Set by `compile`.
-    step_metrics = None
+    step_metrics: Any = None
 
     # The five functions of a method.
 

@@ -66,10 +66,10 @@ def scan_folder(folder: Path, arrays: bool = False) -> FolderScan:
     def count_unreadable(error):
         scan.skipped["folders without permission to read"] += 1
 
-    for place, folders, names in os.walk(
+    for parent, folders, names in os.walk(
         folder, followlinks=True, onerror=count_unreadable
     ):
-        place = Path(place)
+        place = Path(parent)
         folders[:] = [
             name
             for name in folders

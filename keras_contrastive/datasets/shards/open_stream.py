@@ -43,13 +43,15 @@ def open_shards(
     shards = expand_urls(urls)
     if are_parquet(shards):
         keys = [] if tokenizer is None else caption_keys
-        source: ExampleSource = ParquetSource(shards, image_key, keys)
-        count = source.count
+        table = ParquetSource(shards, image_key, keys)
+        source: ExampleSource = table
+        count = table.count
     else:
-        source = TarSource(shards, image_key, caption_keys)
+        archives = TarSource(shards, image_key, caption_keys)
+        source = archives
 
         def count():
-            return count_examples(shards, source.suffixes)
+            return count_examples(shards, archives.suffixes)
 
     hosts = check_hosts(
         num_hosts, host_index, len(source.parts), source.name_of_parts
