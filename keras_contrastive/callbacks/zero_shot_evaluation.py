@@ -36,8 +36,8 @@ class ZeroShotEvaluation(ImageTextEvaluation):
         tokenizer: Function of a list of strings that returns what the model's
             text encoder takes, such as an int array of shape
             `(n, context_length)`.
-        templates: Strings with `{}` in place of the name, or functions from
-            the name to a string.
+        templates: As in `evaluation.zero_shot_weights`: strings with `{}` in
+            place of the name, or the name of a `prompt_set`.
         every_n_epochs: Number of epochs from one evaluation to the next.
         batch_size: Number of images or texts in a batch of `predict`.
         verbose: 0 is silent, 1 shows progress bars.
@@ -103,7 +103,8 @@ class ZeroShotEvaluation(ImageTextEvaluation):
         labels: Any,
         class_names: Sequence[str],
         tokenizer: Callable,
-        templates: Sequence[str | Callable[[str], str]] = GENERAL_TEMPLATES,
+        templates: str
+        | Sequence[str | Callable[[str], str]] = GENERAL_TEMPLATES,
         every_n_epochs: int = 1,
         batch_size: int = 256,
         verbose: int = 0,

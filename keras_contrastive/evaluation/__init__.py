@@ -7,6 +7,8 @@ from keras_contrastive.evaluation.classification_scores import (
 from keras_contrastive.evaluation.classification_scores import (
     classification_scores,
 )
+from keras_contrastive.evaluation.corruption_accuracy import CorruptionScores
+from keras_contrastive.evaluation.corruption_accuracy import corruption_accuracy
 from keras_contrastive.evaluation.effective_rank import effective_rank
 from keras_contrastive.evaluation.extract_features import extract_features
 from keras_contrastive.evaluation.few_shot_probe import FewShotScores
@@ -18,6 +20,8 @@ from keras_contrastive.evaluation.mean_average_precision import (
 )
 from keras_contrastive.evaluation.prompts import CIFAR10_TEMPLATES
 from keras_contrastive.evaluation.prompts import GENERAL_TEMPLATES
+from keras_contrastive.evaluation.prompts import prompt_set
+from keras_contrastive.evaluation.read_class_names import read_class_names
 from keras_contrastive.evaluation.retrieval_recall import retrieval_recall
 from keras_contrastive.evaluation.zero_shot_classify import zero_shot_classify
 from keras_contrastive.evaluation.zero_shot_weights import zero_shot_weights
@@ -25,16 +29,20 @@ from keras_contrastive.evaluation.zero_shot_weights import zero_shot_weights
 __all__ = [
     "CIFAR10_TEMPLATES",
     "ClassificationScores",
+    "CorruptionScores",
     "FewShotScores",
     "GENERAL_TEMPLATES",
     "caption_choice",
     "classification_scores",
+    "corruption_accuracy",
     "effective_rank",
     "extract_features",
     "few_shot_probe",
     "knn_classify",
     "linear_probe",
     "mean_average_precision",
+    "prompt_set",
+    "read_class_names",
     "retrieval_recall",
     "zero_shot_classify",
     "zero_shot_weights",

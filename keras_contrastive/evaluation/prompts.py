@@ -1,5 +1,7 @@
 """Templates that turn the name of a class into sentences about an image."""
 
+from collections.abc import Callable
+
 # CLIP's 18 for CIFAR-10 and CIFAR-100: nine with "a" and nine with "the".
 CIFAR10_TEMPLATES = tuple(
     template.replace("ARTICLE", article)
@@ -29,3 +31,105 @@ GENERAL_TEMPLATES = (
     "art of the {}.",
     "a photo of the small {}.",
 )
+
+PHOTOGRAPH_TEMPLATES = (
+    "a photo of a {}.",
+    "a photo of the {}.",
+    "a close-up photo of a {}.",
+    "a photo of one {} among other things.",
+    "a photo of several {}.",
+    "a {} outdoors.",
+    "a {} indoors.",
+)
+SATELLITE_TEMPLATES = (
+    "a satellite image of {}.",
+    "an aerial photo of {}.",
+    "a satellite photo of an area of {}.",
+    "{} seen from above.",
+)
+MEDICAL_TEMPLATES = (
+    "a medical image of {}.",
+    "an image showing {}.",
+    "a scan that shows {}.",
+    "findings consistent with {}.",
+)
+TEXTURE_TEMPLATES = (
+    "a photo of a {} texture.",
+    "a photo of something {}.",
+    "a {} surface.",
+    "a close-up of a {} pattern.",
+)
+
+PROMPT_SETS = {
+    "cifar10": CIFAR10_TEMPLATES,
+    "general": GENERAL_TEMPLATES,
+    "medical": MEDICAL_TEMPLATES,
+    "photographs": PHOTOGRAPH_TEMPLATES,
+    "satellite": SATELLITE_TEMPLATES,
+    "texture": TEXTURE_TEMPLATES,
+}
+# Names, and where open_clip has them.
+OPEN_CLIP_SETS = {
+    "openai_imagenet": "OPENAI_IMAGENET_TEMPLATES",
+    "simple_imagenet": "SIMPLE_IMAGENET_TEMPLATES",
+}
+
+
+def prompt_set(name: str) -> tuple[str | Callable[[str], str], ...]:
+    """A set of templates for zero-shot classification, by its name.
+
+    | name | templates |
+    |---|---|
+    | `"photographs"` | ours, 7 for the main object of a photograph |
+    | `"satellite"` | ours, 4 for kinds of land: "forest", "an airport" |
+    | `"medical"` | ours, 4 for findings: "a fracture of the wrist" |
+    | `"texture"` | ours, 4 for adjectives: "striped" |
+    | `"general"` | `GENERAL_TEMPLATES`, 7 of CLIP's for ImageNet |
+    | `"cifar10"` | `CIFAR10_TEMPLATES`, CLIP's 18 for CIFAR |
+    | `"openai_imagenet"` | CLIP's 80 for ImageNet, from open_clip |
+    | `"simple_imagenet"` | 7 of those 80, from open_clip |
+
+    The last two need `pip install open_clip_torch`, whose files hold them.
+    Ours are short and were not tuned on any benchmark.
+
+    Args:
+        name: String, a name in the table.
+
+    Returns:
+        Tuple of strings with `{}` in place of the name, or of functions from
+        the name to a string.
+
+    Raises:
+        ImportError: If open_clip is needed and not installed.
+        ValueError: If there is no such set.
+
+    Example:
+
+    ```python
+    import keras_contrastive as kc
+
+    for template in kc.evaluation.prompt_set("satellite"):
+        print(template.replace("{}", "farmland"))
+    ```
+
+    Reference:
+        - [Radford et al., 2021](https://arxiv.org/abs/2103.00020),
+          section 3.1.4
+    """
+    if name in OPEN_CLIP_SETS:
+        return tuple(_of_open_clip(name))
+    if name not in PROMPT_SETS:
+        names = ", ".join(map(repr, [*PROMPT_SETS, *OPEN_CLIP_SETS]))
+        raise ValueError(f"`name` must be one of {names}. Received: {name!r}")
+    return PROMPT_SETS[name]
+
+
+def _of_open_clip(name):
+    try:
+        import open_clip
+    except ImportError as error:
+        raise ImportError(
+            f"The prompt set {name!r} is in open_clip: `pip install "
+            "open_clip_torch`."
+        ) from error
+    return getattr(open_clip, OPEN_CLIP_SETS[name])

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import normalize_rows
+from keras_contrastive.evaluation.prompts import prompt_set
 
 # Approximate number of sentences that the text encoder receives at once.
 PROMPTS_PER_CALL = 256
@@ -15,7 +16,7 @@ PROMPTS_PER_CALL = 256
 def zero_shot_weights(
     encode_text: Callable,
     class_names: Sequence[str],
-    templates: Sequence[str | Callable[[str], str]],
+    templates: str | Sequence[str | Callable[[str], str]],
 ) -> np.ndarray:
     """Weights of a linear classifier, from the names of classes alone.
 
@@ -34,10 +35,9 @@ def zero_shot_weights(
         class_names: Strings, as they appear in a sentence: `"fire truck"`, not
             `"fire_truck"` or a number. Their order is that of the labels.
         templates: Strings with `{}` in place of the name, or functions from the
-            name to a string. `CIFAR10_TEMPLATES` has CLIP's 18 for small
-            photographs, `GENERAL_TEMPLATES` seven for any images. Use sentences
-            like those the model was trained on: `["a {}"]` may work better for
-            a model trained on short captions.
+            name to a string; or the name of a `prompt_set`, such as
+            `"photographs"`. Use sentences like those the model was trained on:
+            `["a {}"]` may work better for a model trained on short captions.
 
     Returns:
         A float32 NumPy array of shape `(dim, num_classes)`, its columns of
@@ -102,6 +102,8 @@ def _fill(template, name):
 
 def as_templates(templates):
     """`templates` as a list, if each has a place for the name."""
+    if isinstance(templates, str) and "{}" not in templates:
+        templates = prompt_set(templates)
     is_list = not isinstance(templates, str) and not callable(templates)
     templates = list(templates) if is_list else [templates]
     if not is_list or not templates:

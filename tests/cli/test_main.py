@@ -1,9 +1,11 @@
 """The commands, in this process, and once as a user types them."""
 
+import csv
 import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -133,6 +135,25 @@ def test_losses_of_simclr(arguments, loss, settings):
         choose_loss(build_parser().parse_args(args))
 
 
+def check_zero_shot_classes(pictures, capsys):
+    """The table agrees with the printed accuracy; other uses are refused."""
+    classify = ["classify", str(pictures), "--model", "runs/clip"]
+    with pytest.raises(SystemExit, match="--classes must be a file"):
+        main(classify)
+    colors = kc.datasets.shapes(1, 8, label="color").class_names
+    Path("classes.txt").write_text("\n".join(colors))
+    capsys.readouterr()
+    main([*classify, "--classes", "classes.txt", "--templates", "a {} star"])
+    out = capsys.readouterr().out
+    with open("classes.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    right = sum(row["image"].split("/")[0] == row["class"] for row in rows)
+    assert f"In its own class: {right / len(rows):.1%} of {len(rows)}" in out
+    Path("classes.txt").write_text("mauve\nbeige")
+    main([*classify, "--classes", "classes.txt"])
+    assert "images are of other classes" in capsys.readouterr().out
+
+
 @pytest.mark.one_backend
 def test_clip_search_and_report(pictures, tmp_path, capsys, monkeypatch):
     main(["train", "clip", str(pictures), *SMALL])
@@ -159,6 +180,8 @@ def test_clip_search_and_report(pictures, tmp_path, capsys, monkeypatch):
     assert out.count(".png\n") == 2 * 3 + 1  # and the contact sheet
     assert out.count("No word of it is frequent") == 1
     assert [*tmp_path.glob("search*.png")] == [tmp_path / "search.png"]
+
+    check_zero_shot_classes(pictures, capsys)
 
     keras.utils.save_img("mine.png", np.zeros((8, 8, 3)))
     for output, message in (

@@ -1,15 +1,17 @@
 """Zero-shot classifiers made of sentences."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from keras import ops
 
 from keras_contrastive.evaluation import CIFAR10_TEMPLATES
-from keras_contrastive.evaluation import GENERAL_TEMPLATES
+from keras_contrastive.evaluation import prompt_set
 from keras_contrastive.evaluation import zero_shot_classify
 from keras_contrastive.evaluation import zero_shot_weights
+from keras_contrastive.evaluation.prompts import PROMPT_SETS
 
 VECTORS = {
     "a cat": [3.0, 0.0, 0.0],
@@ -124,8 +126,35 @@ def test_templates():
     assert len(CIFAR10_TEMPLATES) == len(set(CIFAR10_TEMPLATES)) == 18
     assert "a low contrast photo of the {}." in CIFAR10_TEMPLATES
     assert "a photo of a big {}." in CIFAR10_TEMPLATES
-    for template in CIFAR10_TEMPLATES + GENERAL_TEMPLATES:
-        assert template.format("cat").count("cat") == 1
+    for name in PROMPT_SETS:
+        templates = prompt_set(name)
+        assert len(templates) == len(set(templates)) > 3
+        assert all(each.format("cat").count("cat") == 1 for each in templates)
+
+
+def test_templates_by_the_name_of_a_set():
+    def encode_text(texts):
+        return np.array([[len(text), text.count("d"), 1.0] for text in texts])
+
+    found, expected = (
+        zero_shot_weights(encode_text, ["cat", "dog"], templates)
+        for templates in ("satellite", prompt_set("satellite"))
+    )
+    np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match="one of 'cifar10'.*: 'imagenet'"):
+        prompt_set("imagenet")
+
+
+def test_templates_of_open_clip(monkeypatch):
+    fake = SimpleNamespace(
+        OPENAI_IMAGENET_TEMPLATES=(lambda c: f"a bad photo of a {c}.",)
+    )
+    monkeypatch.setitem(sys.modules, "open_clip", fake)
+    (template,) = prompt_set("openai_imagenet")
+    assert template("cat") == "a bad photo of a cat."
+    monkeypatch.setitem(sys.modules, "open_clip", None)
+    with pytest.raises(ImportError, match="pip install open_clip_torch"):
+        prompt_set("openai_imagenet")
 
 
 @pytest.mark.parametrize(

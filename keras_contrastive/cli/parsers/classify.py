@@ -2,9 +2,17 @@
 
 SOURCE is a folder of images, or a table. The file has a row an image: `image`
 (from SOURCE), `class` and `probability`, which is the classifier's own and says
-little of images that are of none of its classes.
+little of images that are of none of its classes. If the images lie in folders
+by class, it also prints how many are in their own.
 
     keras-contrastive classify ~/photographs --model runs/classifier
+
+A run of `train clip` or `train slip` needs no labels: it takes the names of the
+classes from a file, one on each line, and compares images with sentences that
+contain them.
+
+    keras-contrastive classify ~/photographs --model runs/clip \\
+        --classes classes.txt --templates "a photo of a {}" "one {}"
 """
 
 from pathlib import Path
@@ -19,6 +27,20 @@ def add_parser(commands):
     parser = add_command(commands, "classify", __doc__)
     add_source(parser)
     add_model(parser, "runs/classifier")
+    parser.add_argument(
+        "--classes",
+        type=path,
+        metavar="FILE",
+        help="names of the classes, a text file or .json (runs of clip, slip)",
+    )
+    parser.add_argument(
+        "--templates",
+        nargs="+",
+        metavar="TEXT",
+        help="sentences with {} in place of the name; or the name of a set: "
+        "photographs, satellite, medical, texture, general, cifar10, "
+        "openai_imagenet (photographs)",
+    )
     parser.add_argument(
         "--output",
         type=path,
