@@ -5,11 +5,12 @@ vocabulary of at most 50,000 and random weights, saved as open_clip saves it,
 loaded by `CLIPModel.from_checkpoint`, and its embeddings are compared. Nothing
 is downloaded. Run it in an environment with open_clip, see tests/peers.py:
 
-    KERAS_BACKEND=torch python -m benchmarks.open_clip_tags
+    KERAS_BACKEND=torch python -m benchmarks.open_clip_tags [ARCHITECTURE ...]
 """
 
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -25,6 +26,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import open_clip  # noqa: E402
 import timm  # noqa: E402
+import transformers  # noqa: E402
+from open_clip import hf_model  # noqa: E402
 from open_clip.pretrained import _PRETRAINED  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
@@ -44,6 +47,23 @@ def shrunk(config):
     return config
 
 
+def text_of_transformers(name):
+    """The sizes that a model of this name has there, but one block."""
+    if "roberta" not in name:
+        raise ValueError(f"no sizes of {name}")
+    width = 1024 if name.endswith("large") else 768
+    return transformers.XLMRobertaConfig(
+        vocab_size=50_000,
+        hidden_size=width,
+        num_hidden_layers=1,
+        num_attention_heads=width // 64,
+        intermediate_size=4 * width,
+        max_position_embeddings=514,
+        type_vocab_size=1,
+        layer_norm_eps=1e-5,
+    )
+
+
 def make(config):
     create = timm.create_model
     name = config["vision_cfg"].get("timm_model_name", "")
@@ -51,8 +71,12 @@ def make(config):
     timm.create_model = lambda *args, **kwargs: create(
         *args, **{**small, **kwargs}
     )
+    hf_model.AutoConfig.from_pretrained = text_of_transformers
     config = dict(config)
-    is_custom = config.pop("custom_text", False)
+    is_hf = bool(config["text_cfg"].get("hf_model_name"))
+    if is_hf:
+        config["text_cfg"] |= {"hf_model_pretrained": False}
+    is_custom = config.pop("custom_text", False) or is_hf
     try:
         torch.manual_seed(0)
         make_model = open_clip.CustomTextCLIP if is_custom else open_clip.CLIP
@@ -96,16 +120,18 @@ def difference(config, preprocessing):
     )
 
 
-def main():
+def main(names):
     loaded = total = 0
     for name, tags in _PRETRAINED.items():
+        if names and name not in names:
+            continue
         settings = next(iter(tags.values()))
-        names = ("mean", "std", "interpolation", "resize_mode")
+        preprocessing = ("mean", "std", "interpolation", "resize_mode")
         total += len(tags)
         try:
             found = difference(
                 open_clip.get_model_config(name),
-                {key: settings.get(key) for key in names},
+                {key: settings.get(key) for key in preprocessing},
             )
         except Exception as error:  # also what open_clip cannot build
             print(f"{name:32} {len(tags):3}  no: {str(error)[:100]}")
@@ -117,4 +143,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

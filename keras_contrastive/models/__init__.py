@@ -13,6 +13,7 @@ from keras_contrastive.encoders import TextTransformer
 from keras_contrastive.encoders import VisionTransformer
 from keras_contrastive.encoders import pooled
 from keras_contrastive.encoders import with_channels
+from keras_contrastive.export.clip_benchmark import for_clip_benchmark
 from keras_contrastive.export.export_onnx import export_onnx
 from keras_contrastive.models.byol_model import BYOLModel
 from keras_contrastive.models.clip_model import CLIPModel
@@ -55,6 +56,7 @@ __all__ = [
     "TextTransformer",
     "VisionTransformer",
     "export_onnx",
+    "for_clip_benchmark",
     "from_checkpoint",
     "pooled",
     "with_channels",

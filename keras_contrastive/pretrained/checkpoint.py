@@ -96,6 +96,15 @@ def make_encoder(
             to the checkpoint's.
     """
     weights = dict(checkpoint.weights)
+    make_text = checkpoint.configuration.make_text
+    if tower == "text" and make_text is not None:
+        if context_length is not None:
+            raise ValueError(
+                "`context_length` must be None for this text tower, which "
+                "takes texts of any length up to its number of positions. "
+                f"Received: context_length={context_length}"
+            )
+        return make_text(weights)
     arguments = dict(getattr(checkpoint.configuration, tower))
     image_class = checkpoint.configuration.image_class
     output = weights.get(f"{tower}/output/kernel")

@@ -7,12 +7,13 @@ from keras_contrastive.encoders.pooled import pooled
 from keras_contrastive.layers.image_augmentation.random_resized_crop import (
     RandomResizedCrop,
 )
+from keras_contrastive.pretrained.import_keras_hub import import_keras_hub
 from keras_contrastive.pretrained.loaded_logit_scale import loaded_logit_scale
 
 
 def load_preset(model_class, preset, mean, std, augmenter):
     """See `CLIPModel.from_preset`."""
-    hub = _import_keras_hub()
+    hub = import_keras_hub("Presets")
     if keras.config.image_data_format() != "channels_last":
         raise ValueError(
             'A preset needs the image data format "channels_last". Received: '
@@ -124,14 +125,3 @@ def _normalization(preset, converter, mean, std):
     )
     # The converter takes images in [0, 255].
     return (255.0 * scale).tolist(), offset.tolist()
-
-
-def _import_keras_hub():
-    try:
-        import keras_hub
-    except ImportError as error:
-        raise ImportError(
-            "Presets need the `keras_hub` package. Install it with "
-            '`pip install "keras_contrastive[hub]"`.'
-        ) from error
-    return keras_hub

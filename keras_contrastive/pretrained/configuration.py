@@ -1,6 +1,9 @@
 """Settings from a checkpoint's `.json` files that its weights do not hold."""
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+from keras import Model
 
 from keras_contrastive.encoders.vision_transformer import VisionTransformer
 from keras_contrastive.json_files import TOKEN_ID
@@ -22,11 +25,14 @@ class Configuration(NamedTuple):
     Attributes:
         image: Dict of arguments of `image_class`, or `None` if there is no
             image tower.
-        text: Dict of arguments of `TextTransformer`, or `None`.
+        text: Dict of arguments of `TextTransformer`, or `None`. Empty if
+            `make_text` makes the encoder.
         augmenter: Dict of arguments of `RandomResizedCrop`, or `None`.
         layout: The `Layout` of the weights.
         image_class: The class that `image` has arguments of. All of them,
             unless it is `VisionTransformer`.
+        make_text: Function of the weights by our names that returns the text
+            encoder, or `None` if it is a `TextTransformer`.
     """
 
     image: dict | None
@@ -34,6 +40,7 @@ class Configuration(NamedTuple):
     augmenter: dict | None
     layout: Layout
     image_class: type = VisionTransformer
+    make_text: Callable[[dict], Model] | None = None
 
 
 # Arguments of the two encoders of SigLIP.

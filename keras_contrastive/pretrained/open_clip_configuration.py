@@ -16,6 +16,9 @@ from keras_contrastive.pretrained.open_clip_images import image_tower
 from keras_contrastive.pretrained.open_clip_settings import activation_of
 from keras_contrastive.pretrained.open_clip_settings import check_others
 from keras_contrastive.pretrained.open_clip_settings import epsilon_of
+from keras_contrastive.pretrained.roberta_tower import is_roberta
+from keras_contrastive.pretrained.roberta_tower import roberta_encoder
+from keras_contrastive.pretrained.roberta_tower import roberta_names
 
 FILE = "open_clip_config.json"
 # Settings that do not affect these models, or follow from the weights.
@@ -24,7 +27,7 @@ _WITHOUT_EFFECT = {
     *("attn_pooler_queries", "attn_pooler_heads", "timm_model_pretrained"),
     *("timm_drop", "timm_drop_path", "context_length", "pad_id"),
     *("hf_tokenizer_name", "tokenizer_mode", "tokenizer_kwargs"),
-    *("hf_model_pretrained", "hf_proj_type", "hf_pooler_type"),
+    *("hf_model_pretrained", "hf_proj_type"),
     *("embed_dim", "custom_text", "init_logit_scale", "init_logit_bias"),
     "nonscalar_logit_scale",
 }
@@ -37,7 +40,7 @@ _VISION = {
 _TEXT = {
     *("vocab_size", "heads", "eos_id", "norm_kwargs", "act_kwargs"),
     *("no_causal_mask", "pool_type", "proj_type", "proj_bias"),
-    "final_ln_after_pool",
+    *("final_ln_after_pool", "hf_model_name", "hf_pooler_type"),
 }
 _SIZES_OF_OPENAI = {"input_resolution", "context_length", "vocab_size"}
 
@@ -69,14 +72,38 @@ def read(folder, tensors):
     mean, std, augmenter = open_clip_preprocessing.read(
         section_of(config, "preprocess_cfg", FILE), FILE
     )
+    others = {"augmenter": augmenter, "image_class": image.encoder}
+    arguments = {**image.arguments, "mean": mean, "std": std}
+    if text.get("hf_model_name"):
+        return Configuration(
+            arguments,
+            {},
+            layout=_roberta_layout(image, text, tensors),
+            make_text=roberta_encoder,
+            **others,
+        )
     return Configuration(
-        image={**image.arguments, "mean": mean, "std": std},
-        text=_text(text, is_quick),
-        augmenter=augmenter,
+        arguments,
+        _text(text, is_quick),
         layout=open_clip_names.layout(
             image.names, image.projection, _text_projection(text)
         ),
-        image_class=image.encoder,
+        **others,
+    )
+
+
+def _roberta_layout(image, text, tensors):
+    name = text["hf_model_name"]
+    if not is_roberta(name):
+        raise ValueError(
+            f"`hf_model_name` of text_cfg in {FILE} must be unset, or RoBERTa "
+            "or XLM-R, such as 'xlm-roberta-base'. Received: "
+            f"hf_model_name={name!r}"
+        )
+    pooling = {"hf_pooler_type": [None, "mean_pooler"]}
+    check_setting(FILE, "text_cfg", text, pooling)
+    return open_clip_names.layout(
+        image.names, image.projection, ("none", ""), roberta_names(tensors)
     )
 
 

@@ -8,7 +8,7 @@ from keras_contrastive.pretrained.layout import norm_names
 # The sizes in OpenAI's files, and buffers.
 _IGNORED = (
     r"^(input_resolution|context_length|vocab_size|attn_mask)$"
-    r"|\.num_batches_tracked$"
+    r"|\.num_batches_tracked$|\.position_ids$|\.token_type_ids$"
 )
 
 
@@ -108,10 +108,14 @@ def _text(blocks):
     }
 
 
+_TEXT = TowerNames(_text, r"transformer\.resblocks\.(\d+)\.")
+
+
 def layout(
     image: TowerNames,
     image_projection: tuple[str, str] = ("matrix", "visual.proj"),
     text_projection: tuple[str, str] = ("matrix", "text_projection"),
+    text: TowerNames = _TEXT,
 ) -> Layout:
     """The layout of one of open_clip's models.
 
@@ -121,6 +125,7 @@ def layout(
             `"linear"` and `"biased"`, a linear layer without and with a bias;
             or `"none"`.
         text_projection: Likewise, of the text tower.
+        text: The names of the text tower.
     """
     # Two matrices are the projections of a `CLIPModel`. Otherwise each tower
     # ends with what it has, which are layers with a bias here.
@@ -142,7 +147,7 @@ def layout(
             other |= dense_names(ours, theirs)
     return Layout(
         image,
-        TowerNames(_text, r"transformer\.resblocks\.(\d+)\."),
+        text,
         other,
         frozenset(plain),
         ignored=_IGNORED,

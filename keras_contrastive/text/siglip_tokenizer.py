@@ -1,4 +1,4 @@
-"""Tokenizers of SigLIP, SigLIP 2 and CLIPA, from the files of checkpoints."""
+"""Tokenizers of SigLIP, CLIPA and XLM-R, from the files of checkpoints."""
 
 import os
 from collections.abc import Callable
@@ -17,6 +17,8 @@ from keras_contrastive.text.tokenizer_files import OPEN_CLIP_CONFIG
 
 SENTENCEPIECE = "spiece.model"
 _SIGLIP_LENGTH = 64
+# open_clip's, of text towers of transformers.
+_HF_TEXT_LENGTH = 77
 
 
 def has_own_packing(folder: Path) -> bool:
@@ -26,6 +28,7 @@ def has_own_packing(folder: Path) -> bool:
         tokenizer_files.is_siglip(folder)
         or (folder / SENTENCEPIECE).is_file()
         or bool(text.get("hf_tokenizer_name") and text.get("tokenizer_kwargs"))
+        or bool(text.get("hf_model_name"))
     )
 
 
@@ -58,7 +61,11 @@ def siglip_tokenizer(
         return tokenize([clean(text) for text in texts])
 
     if context_length is None:
-        context_length = tokenizer_files.context_length(folder, _SIGLIP_LENGTH)
+        has_hf_text = tokenizer_files.open_clip_text(folder).get(
+            "hf_model_name"
+        )
+        default = _HF_TEXT_LENGTH if has_hf_text else _SIGLIP_LENGTH
+        context_length = tokenizer_files.context_length(folder, default)
     return PackedTokenizer(cleaned, context_length, keep_special=True, **ids)
 
 

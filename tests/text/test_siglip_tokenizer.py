@@ -24,8 +24,11 @@ def texts():
     return strings(np.random.default_rng(0), [*WORDS, *MENDED, *SPECIAL], 300)
 
 
-def unigram(folder, texts):
-    """A tokenizer.json as T5's, which open_clip's checkpoints come with."""
+def unigram(folder, texts, special=("<pad>", "</s>", "<unk>")):
+    """A tokenizer.json as T5's, which open_clip's checkpoints come with.
+
+    With "<s>" among the special tokens, as XLM-R's.
+    """
     tokenizer = tokenizers.Tokenizer(tokenizers.models.Unigram())
     tokenizer.normalizer = tokenizers.normalizers.NFKC()
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
@@ -36,17 +39,25 @@ def unigram(folder, texts):
     )
     trainer = tokenizers.trainers.UnigramTrainer(
         vocab_size=400,
-        special_tokens=["<pad>", "</s>", "<unk>"],
+        special_tokens=list(special),
         unk_token="<unk>",
         show_progress=False,
     )
     lower = [text.lower() for text in texts if "</s>" not in text]
     tokenizer.train_from_iterator(lower, trainer)
+    has_start = "<s>" in special
     tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
-        single="$A </s>", special_tokens=[("</s>", 1)]
+        single="<s> $A </s>" if has_start else "$A </s>",
+        special_tokens=[
+            (token, special.index(token))
+            for token in ("<s>", "</s>")
+            if token in special
+        ],
     )
     tokenizer.save(str(folder / "tokenizer.json"))
     names = {"eos_token": "</s>", "pad_token": "</s>", "unk_token": "<unk>"}
+    if has_start:
+        names |= {"bos_token": "<s>", "pad_token": "<pad>"}
     kind = {"tokenizer_class": "PreTrainedTokenizerFast"}
     (folder / "tokenizer_config.json").write_text(json.dumps(names | kind))
     return folder
@@ -80,6 +91,24 @@ def test_equals_open_clip(clean, texts, tmp_path):
     ids = tokenizer(texts)
     np.testing.assert_array_equal(ids, expected(texts).numpy())
     assert (ids[:, -1] == 1).all() and len(np.unique(ids)) > 50
+
+
+def test_equals_transformers_for_xlm_r(texts, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    folder = unigram(tmp_path, texts, ("<s>", "<pad>", "</s>", "<unk>"))
+    open_clip_config(
+        folder,
+        hf_model_name="xlm-roberta-base",
+        hf_tokenizer_name="xlm-roberta-base",
+        hf_pooler_type="mean_pooler",
+    )
+    ids = kc.text.clip_tokenizer(folder)(texts)
+    library = transformers.AutoTokenizer.from_pretrained(folder)
+    cleaned = [" ".join(text.split()) for text in texts]
+    np.testing.assert_array_equal(ids, packed(library, cleaned, 77))
+    assert (ids[:, 0] == 0).all() and (ids == 1).any() and (ids == 2).any()
+    short = kc.text.clip_tokenizer(folder, context_length=6)(texts)
+    np.testing.assert_array_equal(short, packed(library, cleaned, 6))
 
 
 def test_equals_open_clip_for_clipa(texts, tmp_path):
