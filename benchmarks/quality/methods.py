@@ -14,7 +14,7 @@ The two sides differ in what a user of each gets:
 
 * Initial weights are those of Keras and of PyTorch, as in `simclr.py`. The
   latter's are smaller, so that the same rate changes them more in the first
-  steps.
+  steps. With `--pytorch-weights` ours are drawn as PyTorch's.
 * The teacher of MoCo, BYOL and DINO moves after the optimizer in ours, and
   before the forward pass in lightly's. Its BatchNorms normalize by their own
   batch in both; the momentum is constant.
@@ -103,14 +103,17 @@ def recipes(args, count):
     }
 
 
-def make_contenders(methods, backends, changes, has_peer):
-    """Contenders: each method, ours on each backend and lightly's."""
+def make_contenders(methods, backends, changes, has_peer, of_ours):
+    """Contenders: each method, ours on each backend and lightly's.
+
+    `of_ours` is what the cases of our side have besides.
+    """
     contenders = {}
     for method in methods:
         case = {"method": method, **changes[method]}
         for backend in backends:
             contenders[f"{method}, {backend}"] = contender_runs.ours(
-                backend, "methods_ours.py", **case
+                backend, "methods_ours.py", **case, **of_ours
             )
         if has_peer:
             contenders[f"{method}, lightly"] = contender_runs.peer(
@@ -179,6 +182,7 @@ def main():
     parser = simclr.parser
     parser.description = __doc__.splitlines()[0]
     parser.add_argument("--methods", help="names, with commas; default: all")
+    parser.add_argument("--pytorch-weights", action="store_true")
     parser.set_defaults(
         backend=["torch"],
         images=9_984,
@@ -193,7 +197,13 @@ def main():
     if unknown := set(methods) - set(changes):
         parser.error(f"no methods: {', '.join(sorted(unknown))}")
     results = contender_runs.run(
-        make_contenders(methods, args.backend, changes, args.peer),
+        make_contenders(
+            methods,
+            args.backend,
+            changes,
+            args.peer,
+            {"pytorch_weights": True} if args.pytorch_weights else {},
+        ),
         args.seeds,
         simclr.recipe(args, path),
         args.output,
