@@ -27,10 +27,10 @@ class PretrainedCLIP:
         The encoders are a `VisionTransformer`, a `CLIPResNet` or a `ConvNeXt`,
         and a `TextTransformer`, with the checkpoint's sizes, pooling,
         activation, LayerNorm epsilon and end token; or keras-hub's RoBERTa for
-        those of open_clip's models that have RoBERTa or XLM-R. The image encoder
-        normalizes images as the files specify, so that the model takes the same
-        inputs as every `CLIPModel`: uint8 images or floats in [0, 1]. Nothing
-        is downloaded.
+        those of open_clip's models that have RoBERTa or XLM-R. The image
+        encoder normalizes images as the files specify, so that the model takes
+        the same inputs as every `CLIPModel`: uint8 images or floats in [0, 1].
+        Nothing is downloaded.
         `kc.text.clip_tokenizer(path)` loads the tokenizer of the files.
 
         Needs `pip install "keras_contrastive[checkpoints]"`.
