@@ -10,6 +10,7 @@ from tests.models.helpers import TOKENS
 from tests.models.helpers import clip
 from tests.models.helpers import images_and_texts
 from tests.models.helpers import to_numpy
+from tests.peers import peer
 
 torch = pytest.importorskip("torch")
 Image = pytest.importorskip("PIL.Image")
@@ -60,7 +61,8 @@ def test_images_of_any_size_and_the_models_tokenizer():
 
 def test_clip_benchmark_finds_our_accuracy(tmp_path):
     """On a local webdataset; needs CLIP_benchmark, see docs/evaluation.md."""
-    builder = pytest.importorskip("clip_benchmark.datasets.builder")
+    peer("clip_benchmark")
+    from clip_benchmark.datasets import builder
     from clip_benchmark.metrics import zeroshot_classification
 
     images, _ = images_and_texts(12)
