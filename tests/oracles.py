@@ -61,16 +61,25 @@ def numeric_gradient(function, x, step=1e-5):
     return gradient
 
 
-def clip_rows(images, texts, scale, ids=None):
+def _rows_of_negatives(negatives, dim):
+    """Negative texts `(batch, negatives, dim)` as a list of rows."""
+    if negatives is None:
+        return np.zeros((0, dim))
+    return normalize(negatives.astype("float64")).reshape(-1, dim)
+
+
+def clip_rows(images, texts, scale, ids=None, negatives=None):
     """CLIP's loss of each pair, half from each direction (figure 3).
 
     With `ids` the target of a row is uniform over the columns of its id.
+    `negatives` are further texts that the images are compared with.
     """
     x, y = (normalize(z.astype("float64")) for z in (images, texts))
     n = len(x)
     ids = np.arange(n) if ids is None else np.asarray(ids)
     rows = np.zeros(n)
-    for queries, keys in ((x, y), (y, x)):
+    others = _rows_of_negatives(negatives, x.shape[1])
+    for queries, keys in ((x, np.concatenate([y, others])), (y, x)):
         for i in range(n):
             logits = np.array([scale * queries[i] @ key for key in keys])
             top = logits.max()
@@ -79,7 +88,7 @@ def clip_rows(images, texts, scale, ids=None):
     return rows / 2
 
 
-def siglip_rows(images, texts, scale, bias, ids=None):
+def siglip_rows(images, texts, scale, bias, ids=None, negatives=None):
     """SigLIP's loss of each image (algorithm 1), by the double sum."""
     x, y = (normalize(z.astype("float64")) for z in (images, texts))
     n = len(x)
@@ -90,6 +99,8 @@ def siglip_rows(images, texts, scale, bias, ids=None):
             z = 1 if ids[i] == ids[j] else -1
             # -log(1 / (1 + exp(-u)))
             rows[i] += np.logaddexp(0, -z * (scale * x[i] @ y[j] + bias))
+        for other in _rows_of_negatives(negatives, x.shape[1]):
+            rows[i] += np.logaddexp(0, scale * x[i] @ other + bias)
     return rows
 
 

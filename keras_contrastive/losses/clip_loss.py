@@ -9,9 +9,11 @@ from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
 from keras_contrastive.losses.embedding_loss import check_one_per_example
 from keras_contrastive.losses.embedding_loss import check_scalar
+from keras_contrastive.losses.embedding_loss import negative_rows
 from keras_contrastive.losses.info_nce import info_nce
 from keras_contrastive.losses.info_nce import multi_positive_info_nce
 from keras_contrastive.losses.info_nce import symmetric_info_nce
+from keras_contrastive.losses.info_nce import with_negatives
 from keras_contrastive.normalization import l2_normalize
 
 
@@ -31,6 +33,11 @@ class CLIPLoss(ContrastiveLoss):
     With `image_ids`, pairs with equal ids belong to one image. Its texts are
     then not each other's negatives: the target of an image is uniform over all
     of its texts in the batch, and that of a text over all copies of its image.
+
+    With `negative_text_embeddings`, such as those of captions whose words are
+    swapped (NegCLIP), each image must also tell its text from all of these,
+    also from those of the other images: the first sum over `j` runs over them
+    too. They look for no image.
 
     Embeddings need not be normalized. The computation is in float32.
 
@@ -54,6 +61,8 @@ class CLIPLoss(ContrastiveLoss):
             as the `scale` of a `layers.LogitScale`. Gradients flow into it.
         image_ids: Optional int tensor of shape `(batch,)`: equal for equal
             images.
+        negative_text_embeddings: Optional float tensor of shape
+            `(batch, negatives, dim)`: texts that describe none of the images.
         sample_weight: Optional float tensor of shape `(batch,)`.
 
     Returns:
@@ -63,8 +72,9 @@ class CLIPLoss(ContrastiveLoss):
     Raises:
         ValueError: If `temperature` or `block_size` is not positive, the
             embeddings are not of rank 2 and of one shape, `logit_scale` is not
-            a scalar, or `image_ids` does not hold one value per pair, as
-            integers that the backend can hold.
+            a scalar, `image_ids` does not hold one value per pair, as integers
+            that the backend can hold, or `negative_text_embeddings` are not as
+            wide as the others.
 
     Example:
 
@@ -83,7 +93,9 @@ class CLIPLoss(ContrastiveLoss):
     Reference:
         Radford et al., 2021, Learning Transferable Visual Models From Natural
         Language Supervision, figure 3; targets over several texts as in Yang
-        et al., 2022, Unified Contrastive Learning, eq. 3.
+        et al., 2022, Unified Contrastive Learning, eq. 3; negative texts as in
+        Yuksekgonul et al., 2023, When and why vision-language models behave
+        like bags-of-words, section 4.
     """
 
     def __init__(
@@ -103,6 +115,7 @@ class CLIPLoss(ContrastiveLoss):
         logit_scale=None,
         *,
         image_ids=None,
+        negative_text_embeddings=None,
         sample_weight=None,
     ):
         return super().__call__(
@@ -111,6 +124,7 @@ class CLIPLoss(ContrastiveLoss):
             sample_weight,
             logit_scale=logit_scale,
             image_ids=image_ids,
+            negative_text_embeddings=negative_text_embeddings,
         )
 
     def call(
@@ -119,6 +133,7 @@ class CLIPLoss(ContrastiveLoss):
         text_embeddings: Any,
         logit_scale: Any = None,
         image_ids: Any = None,
+        negative_text_embeddings: Any = None,
     ) -> Any:
         check_embedding_pair(
             image_embeddings,
@@ -134,23 +149,39 @@ class CLIPLoss(ContrastiveLoss):
             check_ids("image_ids", image_ids)
             image_ids = ops.convert_to_tensor(image_ids)
             check_one_per_example("image_ids", image_ids, images.shape[0])
+        negatives = negative_text_embeddings
+        if negatives is not None:
+            negatives = l2_normalize(negative_rows(negatives, images.shape[1]))
         if not self.gather or distribution.num_replicas() == 1:
             return symmetric_info_nce(
-                images, texts, logit_scale, image_ids, self.block_size
+                images,
+                texts,
+                logit_scale,
+                image_ids,
+                self.block_size,
+                negatives,
             )
-        to_text = self._of_replica(images, texts, logit_scale, image_ids)
+        to_text = self._of_replica(
+            images, texts, logit_scale, image_ids, negatives
+        )
         to_image = self._of_replica(texts, images, logit_scale, image_ids)
         return (to_text + to_image) / 2
 
-    def _of_replica(self, queries, keys, logit_scale, ids):
+    def _of_replica(self, queries, keys, logit_scale, ids, negatives=None):
         """The losses of this replica's queries over the keys of all."""
         keys = distribution.all_gather(keys)
+        if negatives is not None:
+            negatives = distribution.all_gather(negatives)
         if ids is None:
             n = ops.shape(queries)[0]
             own = ops.arange(n, dtype="int32")
             own = own + n * distribution.replica_index()
             return info_nce(
-                queries, keys, own, logit_scale, block_size=self.block_size
+                queries,
+                with_negatives(keys, negatives),
+                own,
+                logit_scale,
+                block_size=self.block_size,
             )
         return multi_positive_info_nce(
             queries,
@@ -159,4 +190,5 @@ class CLIPLoss(ContrastiveLoss):
             distribution.all_gather(ids),
             logit_scale,
             block_size=self.block_size,
+            negatives=negatives,
         )

@@ -95,6 +95,19 @@ def check_embeddings(name, shape):
         )
 
 
+def negative_rows(negatives, dim):
+    """The argument `negative_text_embeddings` as a tensor `(rows, dim)`."""
+    negatives = ops.convert_to_tensor(negatives)
+    shape = tuple(negatives.shape)
+    if len(shape) not in (2, 3) or (dim and shape[-1] not in (None, dim)):
+        raise ValueError(
+            "`negative_text_embeddings` must have the shape "
+            f"(batch, negatives, {dim}), as wide as the other embeddings. "
+            f"Received: negative_text_embeddings.shape={shape}"
+        )
+    return ops.reshape(negatives, (-1, shape[-1]))
+
+
 def check_one_per_example(name, values, batch_size):
     """Raises unless `values` has the shape `(batch,)`, as far as known."""
     shape = tuple(values.shape)

@@ -56,7 +56,7 @@ def info_nce(
 
 
 def symmetric_info_nce(
-    first, second, logit_scale, groups=None, block_size=None
+    first, second, logit_scale, groups=None, block_size=None, negatives=None
 ):
     """InfoNCE of pairs: each member must find its partner, both ways.
 
@@ -72,6 +72,8 @@ def symmetric_info_nce(
             then uniform over all partners of its group, as in
             `multi_positive_info_nce`.
         block_size: Int, keys per block of logits; `None` chooses the size.
+        negatives: Optional float32 tensor of shape `(m, d)`, normalized rows:
+            further keys of `first`, positives of none.
 
     Returns:
         Float32 tensor of shape `(n,)`, one loss per pair.
@@ -82,10 +84,12 @@ def symmetric_info_nce(
         targets = [total / count[:, None] for total, count in totals]
     positive = ops.sum(first * targets[0] + second * targets[1], axis=1)
     n = ops.shape(first)[0]
+    keys = with_negatives(second, negatives)
     denominators = logsumexp_blocks(
-        first, second, logit_scale, block_size, of_columns=True
+        first, keys, logit_scale, block_size, of_columns=True
     )
-    both = denominators[:n] + denominators[n:]
+    # Negatives, the last columns, look for no partner.
+    both = denominators[:n] + denominators[n : 2 * n]
     return (both - logit_scale * positive) / 2
 
 
@@ -98,6 +102,7 @@ def multi_positive_info_nce(
     excluded=None,
     average="log",
     block_size=None,
+    negatives=None,
 ):
     """InfoNCE with several positives: each query must find all of its group.
 
@@ -117,6 +122,8 @@ def multi_positive_info_nce(
             key, which is neither a positive nor in its denominator.
         average: `"log"` or `"likelihood"`.
         block_size: Int, keys per block of logits; `None` chooses the size.
+        negatives: Optional float32 tensor of shape `(k, d)`, normalized rows:
+            further keys, of no group.
 
     Returns:
         Float32 tensor of shape `(n,)`, one loss per query: 0 for those
@@ -134,7 +141,11 @@ def multi_positive_info_nce(
         count = count - own
     divisor = ops.maximum(count, 1.0)
     denominator = logsumexp_blocks(
-        queries, keys, logit_scale, block_size, excluded
+        queries,
+        with_negatives(keys, negatives),
+        logit_scale,
+        block_size,
+        excluded,
     )
     if average == "log":
         positive = logit_scale * ops.sum(queries * total, axis=1) / divisor
@@ -144,3 +155,10 @@ def multi_positive_info_nce(
             queries, keys, logit_scale, block_size, excluded, groups
         ) - ops.log(divisor)
     return ops.where(count > 0, denominator - positive, 0.0)
+
+
+def with_negatives(keys, negatives):
+    """The keys, followed by the rows of `negatives` if there are any."""
+    if negatives is None:
+        return keys
+    return ops.concatenate([keys, negatives], axis=0)

@@ -9,7 +9,9 @@ from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
 from keras_contrastive.losses.embedding_loss import check_one_per_example
 from keras_contrastive.losses.embedding_loss import check_scalar
+from keras_contrastive.losses.embedding_loss import negative_rows
 from keras_contrastive.losses.group_sums import sum_of_group
+from keras_contrastive.losses.info_nce import with_negatives
 from keras_contrastive.losses.logit_blocks import softplus_blocks
 from keras_contrastive.normalization import l2_normalize
 
@@ -29,6 +31,7 @@ class SigLIPLoss(ContrastiveLoss):
     dominating the first steps.
 
     With `image_ids`, the texts of all pairs with equal ids belong to the image.
+    Each of `negative_text_embeddings` is one more `y_j` that belongs to none.
 
     Embeddings need not be normalized. The computation is in float32.
 
@@ -54,6 +57,8 @@ class SigLIPLoss(ContrastiveLoss):
         logit_bias: Optional scalar `b`. Gradients flow into it.
         image_ids: Optional int tensor of shape `(batch,)`: equal for equal
             images.
+        negative_text_embeddings: Optional float tensor of shape
+            `(batch, negatives, dim)`: texts that describe none of the images.
         sample_weight: Optional float tensor of shape `(batch,)`.
 
     Returns:
@@ -62,8 +67,9 @@ class SigLIPLoss(ContrastiveLoss):
     Raises:
         ValueError: If `temperature` or `block_size` is not positive, the
             embeddings are not of rank 2 and of one shape, `logit_scale` or
-            `logit_bias` is not a scalar, or `image_ids` does not hold one value
-            per pair, as integers that the backend can hold.
+            `logit_bias` is not a scalar, `image_ids` does not hold one value
+            per pair, as integers that the backend can hold, or
+            `negative_text_embeddings` are not as wide as the others.
 
     Example:
 
@@ -102,6 +108,7 @@ class SigLIPLoss(ContrastiveLoss):
         logit_bias=None,
         *,
         image_ids=None,
+        negative_text_embeddings=None,
         sample_weight=None,
     ):
         return super().__call__(
@@ -111,6 +118,7 @@ class SigLIPLoss(ContrastiveLoss):
             logit_scale=logit_scale,
             logit_bias=logit_bias,
             image_ids=image_ids,
+            negative_text_embeddings=negative_text_embeddings,
         )
 
     def call(
@@ -120,6 +128,7 @@ class SigLIPLoss(ContrastiveLoss):
         logit_scale: Any = None,
         logit_bias: Any = None,
         image_ids: Any = None,
+        negative_text_embeddings: Any = None,
     ) -> Any:
         check_embedding_pair(
             image_embeddings,
@@ -144,6 +153,12 @@ class SigLIPLoss(ContrastiveLoss):
             own, count = sum_of_group(keys, key_ids, ids, self.block_size)
         # -log(sigmoid(x)) is softplus(-x), and softplus(-x) = softplus(x) - x.
         positive = scale * ops.sum(images * own, axis=1) + bias * count
+        if negative_text_embeddings is not None:
+            rows = negative_rows(negative_text_embeddings, images.shape[1])
+            negatives = l2_normalize(rows)
+            if self.gather:
+                negatives = distribution.all_gather(negatives)
+            keys = with_negatives(keys, negatives)
         every = softplus_blocks(images, keys, scale, bias, self.block_size)
         return every - positive
 

@@ -49,6 +49,21 @@ def over_captions(function: Callable, texts: Any) -> Any:
     )
 
 
+def shape_of_captions(shape: Any) -> Any:
+    """The shape in which captions reach their encoder.
+
+    Args:
+        shape: Shape of token ids, or a dict of shapes. Those of rank 3 are of
+            several captions of each image.
+
+    Returns:
+        The shapes, without the axis of the captions.
+    """
+    return keras.tree.map_shape_structure(
+        lambda s: (None, s[2]) if len(s) == 3 else s, shape
+    )
+
+
 def pairs_of_captions(
     images: Any, texts: Any, image_ids: Any, sample_weight: Any
 ) -> tuple:

@@ -13,13 +13,18 @@ from keras_contrastive.layers.tower import Tower
 from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
 from keras_contrastive.models.captions import over_captions
 from keras_contrastive.models.captions import pairs_of_captions
+from keras_contrastive.models.captions import shape_of_captions
 from keras_contrastive.models.multimodal_model import MultimodalModel
 from keras_contrastive.models.strings import check_tokenizer
 from keras_contrastive.models.strings import saved_tokenizer
 from keras_contrastive.models.strings import to_tokens
 from keras_contrastive.pretrained.pretrained_clip import PretrainedCLIP
 from keras_contrastive.trainer.bad_values import check_token_ids
+from keras_contrastive.trainer.compile_arguments import parameters
 from keras_contrastive.validation import check_positive_int
+
+# The keys of a batch whose values are texts.
+_TEXTS = ("texts", "negative_texts")
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -92,6 +97,11 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
     of a batch in which each image comes with each of its captions, under one
     image id. The recalls in the logs are those of the first captions.
 
+    A dict may also hold `"negative_texts"`, captions that do not fit the image,
+    such as its own with two words swapped, `(batch, negatives, length)`, or
+    `(batch, length)` for one each. The images must tell their texts from all of
+    them, as in NegCLIP. The recalls in the logs leave them out.
+
     The logs hold `loss`, the in-batch recalls at 1 of both directions, and the
     `logit_scale`, which should rise from 14.3 and rarely reach 100, CLIP's
     bound; with a bias also `logit_bias`.
@@ -104,8 +114,9 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         ValueError: If an encoder's output is not of rank 2, the images are not
             images that the encoder takes, texts are missing, there is no
             augmenter and the image encoder does not say what image size it
-            takes, or there are no projections and the encoders' outputs have
-            different dimensions.
+            takes, there are no projections and the encoders' outputs have
+            different dimensions, or the data has `"negative_texts"` and the
+            loss does not take them.
 
     Example:
 
@@ -135,7 +146,9 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         Radford et al., 2021, Learning Transferable Visual Models From Natural
         Language Supervision; Zhai et al., 2023, Sigmoid Loss for Language
         Image Pre-Training; Zhai et al., 2022, LiT: Zero-Shot Transfer with
-        Locked-image text Tuning.
+        Locked-image text Tuning; Yuksekgonul et al., 2023, When and why
+        vision-language models behave like bags-of-words, section 4, for
+        `"negative_texts"`.
     """
 
     ids_name = "image_ids"
@@ -183,6 +196,10 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
     @property
     def input_names(self) -> tuple[str, ...]:
         return ("images", "texts")
+
+    @property
+    def optional_names(self) -> tuple[str, ...]:
+        return (self.ids_name, "negative_texts")
 
     def tower_of(self, name: str) -> Tower:
         return self.image_tower if name == "images" else self.text_tower
@@ -249,8 +266,13 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         return super().__call__(inputs, *args, **kwargs)
 
     def prepare_arrays(self, x: Any, y: Any) -> tuple[Any, Any]:
-        if isinstance(x, dict) and "texts" in x:
-            return {**x, "texts": to_tokens(x["texts"], self.tokenizer)}, y
+        if isinstance(x, dict):
+            texts = {
+                name: to_tokens(x[name], self.tokenizer, name)
+                for name in _TEXTS
+                if name in x
+            }
+            return {**x, **texts}, y
         if y is None and is_pair(x):
             return (x[0], to_tokens(x[1], self.tokenizer)), y
         return x, to_tokens(y, self.tokenizer)
@@ -270,12 +292,13 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         if "images" in inputs:
             check_images(inputs["images"], self.image_encoder)
             inputs = self.watch(inputs, training)
-        if "texts" in inputs:
-            texts = over_captions(
-                lambda texts: self.watch_tokens(texts, self.text_encoder),
-                inputs["texts"],
-            )
-            inputs = {**inputs, "texts": texts}
+        for name in _TEXTS:
+            if name in inputs:
+                texts = over_captions(
+                    lambda texts: self.watch_tokens(texts, self.text_encoder),
+                    inputs[name],
+                )
+                inputs = {**inputs, name: texts}
         return inputs
 
     def embed(self, views: Any, training: bool) -> Any:
@@ -284,6 +307,9 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         embeddings = {"pair": (images, texts)}
         if self.ids_name in views:
             embeddings[self.ids_name] = views[self.ids_name]
+        if "negative_texts" in views:
+            negatives = self._embed_texts(views["negative_texts"], training)
+            embeddings["negative_texts"] = negatives
         return embeddings
 
     def _embed_texts(self, texts, training):
@@ -305,8 +331,27 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
             images, texts, ids, sample_weight = pairs_of_captions(
                 images, texts, ids, sample_weight
             )
-        loss = self.pair_loss(images, texts, ids, sample_weight)
+        loss = self.pair_loss(
+            images,
+            texts,
+            ids,
+            sample_weight,
+            **self._negatives_of(embeddings),
+        )
         return {"loss": loss}
+
+    def _negatives_of(self, embeddings):
+        """The argument of the loss for texts that are negatives."""
+        if "negative_texts" not in embeddings:
+            return {}
+        argument = "negative_text_embeddings"
+        if argument not in parameters(self.loss):
+            raise ValueError(
+                f"`loss` must take `{argument}` for data with "
+                "'negative_texts', as CLIPLoss and SigLIPLoss do. Received: "
+                f"loss={self.loss!r}"
+            )
+        return {argument: embeddings["negative_texts"]}
 
     def metric_inputs(self, embeddings: Any, targets: Any) -> tuple:
         images, texts = embeddings["pair"]
@@ -319,6 +364,10 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         ]
 
     def build(self, input_shape: Any) -> None:
+        if input_shape is not None:
+            input_shape = dict(self.named_parts(input_shape))
+            if "texts" in input_shape:
+                input_shape["texts"] = shape_of_captions(input_shape["texts"])
         super().build(input_shape)
         dims = self.image_tower.features_dim, self.text_tower.features_dim
         if self.projection_dim is None and dims[0] != dims[1]:

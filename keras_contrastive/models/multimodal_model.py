@@ -43,6 +43,11 @@ class MultimodalModel(ContrastiveModel):
         """The names of the inputs, in the order of the encoders."""
         raise NotImplementedError
 
+    @property
+    def optional_names(self) -> tuple[str, ...]:
+        """Other keys that a batch may have."""
+        return (self.ids_name,)
+
     def tower_of(self, name: str) -> Tower:
         """The tower of an input."""
         raise NotImplementedError
@@ -55,7 +60,8 @@ class MultimodalModel(ContrastiveModel):
         """Checks inputs and records bad values in them.
 
         Args:
-            inputs: Dict of one or more named inputs, without ids.
+            inputs: Dict of one or more named inputs, and of what else a batch
+                holds but the ids.
             training: As in `ContrastiveModel.watch`.
 
         Returns:
@@ -154,14 +160,23 @@ class MultimodalModel(ContrastiveModel):
         return [n for n in self.input_names if self.augmenter_of(n) is not None]
 
     def _watched(self, x, training):
-        inputs = {name: x[name] for name in self.input_names}
+        inputs = {name: x[name] for name in x if name != self.ids_name}
         return {**x, **self.watch_batch(inputs, training)}
 
     def pair_loss(
-        self, first: Any, second: Any, ids: Any, sample_weight: Any
+        self,
+        first: Any,
+        second: Any,
+        ids: Any,
+        sample_weight: Any,
+        **offers: Any,
     ) -> Any:
-        """The compiled loss of two sets of embeddings, a scalar."""
-        offers = {
+        """The compiled loss of two sets of embeddings, a scalar.
+
+        It receives the scale, the bias, the ids and `offers`, those of them
+        that its `call` has as arguments.
+        """
+        offers |= {
             "logit_scale": self.logit_scale.scale,
             "logit_bias": self.logit_scale.bias,
             "image_ids": ids,
@@ -177,7 +192,7 @@ class MultimodalModel(ContrastiveModel):
     # The data.
 
     def named_parts(self, x: Any, y: Any = None) -> dict[str, Any]:
-        return named_inputs(x, y, self.input_names, self.ids_name)
+        return named_inputs(x, y, self.input_names, self.optional_names)
 
     def unpack_data(self, data: Any) -> Any:
         x, y, sample_weight = super().unpack_data(data)

@@ -4,6 +4,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import keras
+import numpy as np
+
 from keras_contrastive.data_validation import holds_strings
 from keras_contrastive.text.texts import to_strings
 from keras_contrastive.trainer.data_checks import no_numbers
@@ -19,17 +22,59 @@ def check_tokenizer(tokenizer: Any) -> Callable | None:
     return tokenizer
 
 
-def to_tokens(texts: Any, tokenizer: Callable | None) -> Any:
+def to_tokens(
+    texts: Any, tokenizer: Callable | None, name: str = "texts"
+) -> Any:
     """Strings as the inputs of the text encoder, others unchanged.
 
+    Args:
+        texts: A string, a list or an array of them; or rows of strings, as an
+            array of shape `(rows, n)` or as lists of equal length, whose
+            tokens have the first axes `(rows, n)`.
+        tokenizer: Callable on a list of strings.
+        name: Name of the texts in errors.
+
     Raises:
-        ValueError: If there are strings but no tokenizer.
+        ValueError: If there are strings but no tokenizer, or if the lists
+            differ in length.
     """
+    if _holds_rows(texts):
+        texts = _rows_of_strings(texts, name)
     if not holds_strings(texts):
         return texts
     if tokenizer is None:
-        raise ValueError(no_numbers("texts", texts))
-    return tokenizer(to_strings(texts))
+        raise ValueError(no_numbers(name, texts))
+    tokens = tokenizer(to_strings(texts, name))
+    shape = tuple(getattr(texts, "shape", ()))
+    if len(shape) != 2:
+        return tokens
+    return keras.tree.map_structure(
+        lambda x: np.reshape(
+            keras.ops.convert_to_numpy(x), (*shape, *x.shape[1:])
+        ),
+        tokens,
+    )
+
+
+def _holds_rows(texts):
+    """Whether texts are a list of lists of strings."""
+    return (
+        isinstance(texts, (list, tuple))
+        and len(texts) > 0
+        and not isinstance(texts[0], (str, bytes))
+        and holds_strings(texts[0])
+    )
+
+
+def _rows_of_strings(texts, name):
+    """Lists of strings, all of one length, as an array."""
+    lengths = {len(row) for row in texts}
+    if len(lengths) > 1:
+        raise ValueError(
+            f"`{name}` must have the same number of strings in each row. "
+            f"Received: rows of {sorted(lengths)} strings"
+        )
+    return np.array(texts)
 
 
 def saved_tokenizer(tokenizer: Callable | None) -> Callable | None:

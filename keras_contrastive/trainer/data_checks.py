@@ -77,6 +77,7 @@ def no_numbers(name: str, part: Any) -> str:
     expected = {
         "texts": tokens,
         "text": tokens,
+        "negative_texts": tokens,
         "labels": "integers from 0 to num_classes - 1; turn names into them "
         "with names, labels = np.unique(names, return_inverse=True)",
         "image_ids": ids,

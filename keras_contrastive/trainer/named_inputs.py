@@ -4,15 +4,17 @@ from keras_contrastive.data_validation import is_pair
 from keras_contrastive.data_validation import is_several
 
 
-def named_inputs(x, y, names, ids_name):
+def named_inputs(x, y, names, optional_names):
     """The inputs of several encoders as a dict, in whatever form they came.
 
     Args:
-        x: A dict with some of `names` and `ids_name` as keys; for two names a
-            pair in their order; or the first input alone. Tensors or shapes.
+        x: A dict with some of `names` and `optional_names` as keys; for two
+            names a pair in their order; or the first input alone. Tensors or
+            shapes.
         y: The second of two inputs, if `x` is the first alone.
         names: Sequence of the names of the inputs.
-        ids_name: Name of the ids of the examples.
+        optional_names: Sequence of one or more other names, such as that of
+            the ids of the examples.
 
     Returns:
         The dict.
@@ -22,11 +24,11 @@ def named_inputs(x, y, names, ids_name):
             more than two inputs have no names.
     """
     if isinstance(x, dict):
-        if not x or not set(x) <= {*names, ids_name}:
+        if not x or not set(x) <= {*names, *optional_names}:
+            *first, last = map(repr, (*names, *optional_names))
             raise ValueError(
-                "The keys of a batch must be among "
-                f"{', '.join(map(repr, names))} and {ids_name!r}. "
-                f"Received: {list(x)}"
+                f"The keys of a batch must be among {', '.join(first)} and "
+                f"{last}. Received: {list(x)}"
             )
         if y is not None:
             raise ValueError(

@@ -3,7 +3,7 @@
     python -m tests.distribution.training_run OUTPUT.npz --devices 2
 
 Trains SimCLR (BatchNorm, LARS, a probe), CLIP (AdamW, a learnable scale,
-several captions per image), SLIP, DualEncoderModel (three towers), MoCo, BYOL
+several captions per image, negative texts), SLIP, DualEncoderModel (three towers), MoCo, BYOL
 and NNCLR (teachers, queues, predictors), SwAV and DINO (crops of two sizes,
 prototypes) on fixed batches and views, and writes each step's loss and metrics,
 and the weights afterwards.
@@ -208,6 +208,12 @@ def data_of(np, rank, world_size):
         rank, world_size, *views, labels, texts, image_ids
     )
     clip = {"images": a, "texts": texts, "image_ids": image_ids}
+    # Two negatives of each image: its text's words in another order.
+    clip["negative_texts"] = np.stack(
+        [np.roll(texts[:, :-1], k, axis=1) for k in (1, 2)], axis=1
+    )
+    ends = np.ones((*clip["negative_texts"].shape[:2], 1), "int32")
+    clip["negative_texts"] = np.concatenate([clip["negative_texts"], ends], 2)
     dual = {"image": a, "sensor": b[:, 0], "text": texts, "ids": image_ids}
     return {
         "simclr": ((a, b), labels),

@@ -29,9 +29,11 @@ def decoupled(block_size):
     return lambda a, b: loss(a, b)
 
 
-def clip(block_size, ids=None):
+def clip(block_size, ids=None, negatives=None):
     loss = kc.losses.CLIPLoss(block_size=block_size)
-    return lambda a, b, scale: loss(a, b, scale, image_ids=ids)
+    return lambda a, b, scale: loss(
+        a, b, scale, image_ids=ids, negative_text_embeddings=negatives
+    )
 
 
 def siglip(block_size, ids=None):
@@ -49,6 +51,7 @@ CASES = {
     "decoupled": decoupled,
     "clip": clip,
     "clip with ids": lambda size: clip(size, IDS),
+    "clip with negatives": lambda size: clip(size, IDS, views(6, DIM, 1)[0]),
     "siglip": siglip,
     "siglip with ids": lambda size: siglip(size, IDS),
     "supcon out": lambda size: supcon(size, "out"),

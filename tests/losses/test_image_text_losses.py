@@ -17,6 +17,16 @@ from tests.losses.helpers import views
 
 BOTH = [kc.losses.CLIPLoss, kc.losses.SigLIPLoss]
 IDS = np.array([7, 3, 7, 2**24 + 1, 2**24])
+# Two for each image, the first of them near it.
+NEGATIVES = np.stack(
+    [views(5, 4)[0] + 0.3, np.random.default_rng(1).normal(size=(5, 4))], axis=1
+).astype("float32")
+# What the data may hold beside pairs.
+MORE = pytest.mark.parametrize(
+    "ids, negatives",
+    [(None, None), (IDS, None), (None, NEGATIVES), (IDS, NEGATIVES)],
+    ids=["pairs", "image_ids", "negatives", "both"],
+)
 
 
 def per_example(loss_class, images, texts, *args, **kwargs):
@@ -25,78 +35,16 @@ def per_example(loss_class, images, texts, *args, **kwargs):
     return keras.ops.convert_to_numpy(losses)
 
 
-@pytest.mark.parametrize("ids", [None, IDS], ids=["pairs", "image_ids"])
-@pytest.mark.parametrize("scale", [1.0, 100 / 7, 100.0])
-def test_clip_is_the_papers(scale, ids):
-    images, texts = views(5, 4)
-    rows = oracles.clip_rows(images, texts, scale, ids)
-    close = {"rtol": 2e-5, "atol": 1e-4}
-    actual = per_example(
-        kc.losses.CLIPLoss, images, texts, np.float32(scale), image_ids=ids
-    )
-    np.testing.assert_allclose(actual, rows, **close)
-    loss = kc.losses.CLIPLoss(temperature=1 / scale)
-    assert float(loss(images, texts, image_ids=ids)) == pytest.approx(
-        rows.mean(), rel=1e-4, abs=1e-4
-    )
+def more_of(rest):
+    """The negatives as a keyword argument, if there are any."""
+    return {"negative_text_embeddings": rest[0]} if rest else {}
 
 
-@pytest.mark.parametrize("ids", [None, IDS], ids=["pairs", "image_ids"])
-@pytest.mark.parametrize("scale, bias", [(10.0, -10.0), (1.0, 0.0), (99, -3.5)])
-def test_siglip_is_the_papers(scale, bias, ids):
-    images, texts = views(5, 4)
-    rows = oracles.siglip_rows(images, texts, scale, bias, ids)
-    close = {"rtol": 2e-5, "atol": 1e-4}
-    actual = per_example(
-        kc.losses.SigLIPLoss,
-        images,
-        texts,
-        np.float32(scale),
-        np.float32(bias),
-        image_ids=ids,
-    )
-    np.testing.assert_allclose(actual, rows, **close)
-    loss = kc.losses.SigLIPLoss(temperature=1 / scale, bias=bias)
-    assert float(loss(images, texts, image_ids=ids)) == pytest.approx(
-        rows.mean(), rel=1e-4
-    )
-
-
-@pytest.mark.parametrize("ids", [None, IDS], ids=["pairs", "image_ids"])
-def test_gradients_of_clip_are_the_papers(ids):
-    images, texts = views(5, 4)
-    scale = np.float32(5)
-    loss = kc.losses.CLIPLoss()
-    _, gradients = value_and_gradients(
-        lambda x, y, s: loss(x, y, s, image_ids=ids), images, texts, scale
-    )
-
-    def reference(x, y, s):
-        return oracles.clip_rows(x, y, s, ids).mean()
-
-    expected = [
-        oracles.numeric_gradient(lambda x: reference(x, texts, scale), images),
-        oracles.numeric_gradient(lambda y: reference(images, y, scale), texts),
-        oracles.numeric_gradient(lambda s: reference(images, texts, s), scale),
-    ]
-    for actual, wanted in zip(gradients, expected, strict=True):
-        np.testing.assert_allclose(actual, wanted, rtol=1e-3, atol=1e-5)
-
-
-@pytest.mark.parametrize("ids", [None, IDS], ids=["pairs", "image_ids"])
-def test_gradients_of_siglip_are_the_papers(ids):
-    images, texts = views(5, 4)
-    scale, bias = np.float32(5), np.float32(-2)
-    loss = kc.losses.SigLIPLoss()
-    _, gradients = value_and_gradients(
-        lambda x, y, s, b: loss(x, y, s, b, image_ids=ids),
-        *(images, texts, scale, bias),
-    )
-
-    def reference(x, y, s, b):
-        return oracles.siglip_rows(x, y, s, b, ids).mean()
-
-    arguments = [images, texts, scale, bias]
+def check_gradients(loss, reference, arguments, negatives):
+    """By each argument, against central differences of the reference."""
+    if negatives is not None:
+        arguments = [*arguments, negatives]
+    _, gradients = value_and_gradients(loss, *arguments)
     for position, actual in enumerate(gradients):
 
         def of_one(value, position=position):
@@ -105,7 +53,75 @@ def test_gradients_of_siglip_are_the_papers(ids):
             return reference(*changed)
 
         wanted = oracles.numeric_gradient(of_one, arguments[position])
+        assert np.abs(wanted).max() > 1e-3
         np.testing.assert_allclose(actual, wanted, rtol=1e-3, atol=1e-5)
+
+
+@MORE
+@pytest.mark.parametrize("scale", [1.0, 100 / 7, 100.0])
+def test_clip_is_the_papers(scale, ids, negatives):
+    images, texts = views(5, 4)
+    rows = oracles.clip_rows(images, texts, scale, ids, negatives)
+    close = {"rtol": 2e-5, "atol": 1e-4}
+    more = {"image_ids": ids, "negative_text_embeddings": negatives}
+    actual = per_example(
+        kc.losses.CLIPLoss, images, texts, np.float32(scale), **more
+    )
+    np.testing.assert_allclose(actual, rows, **close)
+    loss = kc.losses.CLIPLoss(temperature=1 / scale)
+    assert float(loss(images, texts, **more)) == pytest.approx(
+        rows.mean(), rel=1e-4, abs=1e-4
+    )
+
+
+@MORE
+@pytest.mark.parametrize("scale, bias", [(10.0, -10.0), (1.0, 0.0), (99, -3.5)])
+def test_siglip_is_the_papers(scale, bias, ids, negatives):
+    images, texts = views(5, 4)
+    rows = oracles.siglip_rows(images, texts, scale, bias, ids, negatives)
+    more = {"image_ids": ids, "negative_text_embeddings": negatives}
+    close = {"rtol": 2e-5, "atol": 1e-4}
+    actual = per_example(
+        kc.losses.SigLIPLoss,
+        images,
+        texts,
+        np.float32(scale),
+        np.float32(bias),
+        **more,
+    )
+    np.testing.assert_allclose(actual, rows, **close)
+    loss = kc.losses.SigLIPLoss(temperature=1 / scale, bias=bias)
+    assert float(loss(images, texts, **more)) == pytest.approx(
+        rows.mean(), rel=1e-4
+    )
+
+
+@MORE
+def test_gradients_of_clip_are_the_papers(ids, negatives):
+    images, texts = views(5, 4)
+    loss = kc.losses.CLIPLoss()
+    check_gradients(
+        lambda x, y, s, *rest: loss(x, y, s, image_ids=ids, **more_of(rest)),
+        lambda x, y, s, *rest: oracles.clip_rows(x, y, s, ids, *rest).mean(),
+        [images, texts, np.float32(5)],
+        negatives,
+    )
+
+
+@MORE
+def test_gradients_of_siglip_are_the_papers(ids, negatives):
+    images, texts = views(5, 4)
+    loss = kc.losses.SigLIPLoss()
+    check_gradients(
+        lambda x, y, s, b, *rest: loss(
+            x, y, s, b, image_ids=ids, **more_of(rest)
+        ),
+        lambda x, y, s, b, *rest: oracles.siglip_rows(
+            x, y, s, b, ids, *rest
+        ).mean(),
+        [images, texts, np.float32(5), np.float32(-2)],
+        negatives,
+    )
 
 
 def test_extremes_of_clip():
@@ -217,6 +233,8 @@ def test_rejects_bad_input(loss_class):
         loss(images, texts, np.ones(4, "float32"))
     with pytest.raises(ValueError, match=r"image_ids.shape=\(3,\)"):
         loss(images, texts, image_ids=[1, 2, 3])
+    with pytest.raises(ValueError, match=r"as wide as.*\(4, 1, 7\)"):
+        loss(images, texts, negative_text_embeddings=texts[:, None, :7])
 
 
 def test_rejects_a_bias_per_example():

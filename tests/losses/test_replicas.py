@@ -18,10 +18,25 @@ ROWS = 12
 # Copies of an image, or members of a class, on one replica and on several.
 IDS = np.array([0, 1, 1, 2, 0, 3, 4, 5, 1, 6, 7, 6], "int32")
 
+
+def negatives(b):
+    """Two texts for each row of `b`."""
+    return {"negative_text_embeddings": np.stack([b[:, ::-1], -b], axis=1)}
+
+
 CASES = {
     "NTXentLoss": lambda loss, a, b, ids: loss(a, b),
     "CLIPLoss": lambda loss, a, b, ids: loss(a, b, 5.0),
     "CLIPLoss with ids": lambda loss, a, b, ids: loss(a, b, image_ids=ids),
+    "CLIPLoss with negatives": lambda loss, a, b, ids: loss(
+        a, b, **negatives(b)
+    ),
+    "CLIPLoss with both": lambda loss, a, b, ids: loss(
+        a, b, image_ids=ids, **negatives(b)
+    ),
+    "SigLIPLoss with negatives": lambda loss, a, b, ids: loss(
+        a, b, **negatives(b)
+    ),
     "SigLIPLoss": lambda loss, a, b, ids: loss(a, b, 5.0, -2.0),
     "SigLIPLoss with ids": lambda loss, a, b, ids: loss(a, b, image_ids=ids),
     "QueueInfoNCELoss": lambda loss, a, b, ids: loss(a, b),

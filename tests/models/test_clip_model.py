@@ -548,6 +548,19 @@ def test_several_captions_have_the_weight_of_their_image(rng):
     assert float(losses["loss"]) == pytest.approx(float(expected), rel=1e-5)
 
 
+def test_several_captions_build_an_encoder_of_one(tmp_path):
+    images, texts = images_and_texts(16)
+    model = clip(text_encoder=Unbuilt())
+    x = {"images": images[:8], "texts": texts.reshape(8, 2, -1)}
+    model.fit(x, batch_size=4, verbose=0)
+    expected = model.predict({"texts": texts}, verbose=0)["text_embeddings"]
+    model.save(tmp_path / "model.keras")
+    restored = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        to_numpy(restored.encode_text(texts)), expected, rtol=1e-5, atol=1e-6
+    )
+
+
 def test_several_captions_are_checked_and_fit_every_loss():
     images, texts = images_and_texts(16)
     x = {"images": images[:8], "texts": texts.reshape(8, 2, -1)}

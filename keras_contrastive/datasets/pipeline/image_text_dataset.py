@@ -29,7 +29,9 @@ class ImageTextDataset(RecordDataset):
     - `"texts"`: what `tokenizer` makes of a list of `batch_size` captions, an
       array or a dict of arrays; with `num_captions`, of shape
       `(batch_size, num_captions, length)`;
-    - `"image_ids"`: int32, shape `(batch_size,)`, equal for the same image.
+    - `"image_ids"`: int32, shape `(batch_size,)`, equal for the same image;
+    - with `negative_captions`, `"negative_texts"`: as `"texts"`, of shape
+      `(batch_size, negatives, length)`.
 
     In each epoch every image comes once, with one of its captions, or with
     `num_captions` different ones: `CLIPModel` then learns from all of them at
@@ -72,6 +74,10 @@ class ImageTextDataset(RecordDataset):
             which suits a validation loss.
         num_captions: Int, how many captions of each image a batch holds.
             Defaults to `None`: one, and no axis for captions in `"texts"`.
+        negative_captions: Callable from a caption to a list of captions that do
+            not fit its image, such as the same words in another order, as many
+            for every caption. With several captions of an image, a batch
+            holds those of all of them.
         drop_remainder: Whether to leave out, in each epoch, the last images if
             they do not fill a batch. Otherwise the last batch is smaller.
         cache: Whether to keep the resized images in memory: 12 kB each at
@@ -133,6 +139,7 @@ class ImageTextDataset(RecordDataset):
         channels: int | Sequence[int] = 3,
         value_range: Any = None,
         num_captions: int | None = None,
+        negative_captions: Callable | None = None,
     ):
         if num_captions is not None:
             check_positive_int("num_captions", num_captions)
@@ -142,6 +149,11 @@ class ImageTextDataset(RecordDataset):
             raise ValueError(
                 "`tokenizer` must be callable on a list of strings. "
                 f"Received: tokenizer={tokenizer!r}"
+            )
+        if not (negative_captions is None or callable(negative_captions)):
+            raise ValueError(
+                "`negative_captions` must be callable on a caption. Received: "
+                f"negative_captions={negative_captions!r}"
             )
         if caption not in ("random", "first"):
             raise ValueError(
@@ -165,6 +177,8 @@ class ImageTextDataset(RecordDataset):
         self._tokenizer = CheckedTokenizer(tokenizer)
         self._caption = caption
         self._num_captions = num_captions
+        self._negative_captions = negative_captions
+        self._num_negatives = None
 
     def _parse_record(self, record: Any, index: int) -> CaptionedImage:
         return as_captioned_image(record, index)
@@ -175,23 +189,42 @@ class ImageTextDataset(RecordDataset):
         records: list[tuple[int, CaptionedImage]],
         sample: EpochSample,
     ) -> dict[str, Any]:
-        count = self._num_captions or 1
         captions = [
-            caption
+            self._choose(record.captions, sample.uniform[index])
             for index, record in records
-            for caption in self._choose(record.captions, sample.uniform[index])
         ]
-        texts = self._tokenizer(captions)
+        texts = self._tokenizer(sum(captions, []))
         if self._num_captions is not None:
-            texts = keras.tree.map_structure(
-                lambda x: x.reshape(-1, count, *x.shape[1:]), texts
-            )
+            texts = _in_rows(texts, len(records))
         image_ids = [record.image_id for _, record in records]
-        return {
+        batch = {
             "images": images,
             "texts": texts,
             "image_ids": np.array(image_ids, "int32"),
         }
+        if self._negative_captions is not None:
+            negatives = [
+                negative
+                for caption in sum(captions, [])
+                for negative in self._negatives_of(caption)
+            ]
+            tokens = self._tokenizer(negatives)
+            batch["negative_texts"] = _in_rows(tokens, len(records))
+        return batch
+
+    def _negatives_of(self, caption):
+        """The negatives of a caption, a list of strings."""
+        negatives = self._negative_captions(caption)
+        is_list = isinstance(negatives, (list, tuple)) and len(negatives) > 0
+        if is_list and self._num_negatives is None:
+            self._num_negatives = len(negatives)
+        if not is_list or len(negatives) != self._num_negatives:
+            raise ValueError(
+                "`negative_captions` must return a list of captions, as many "
+                f"for every caption. Received: {negatives!r} for {caption!r}"
+                + (f" after {n} before" if (n := self._num_negatives) else "")
+            )
+        return list(negatives)
 
     def _choose(self, captions, uniform):
         """The captions of an image in a batch; `uniform` is in [0, 1)."""
@@ -203,3 +236,10 @@ class ImageTextDataset(RecordDataset):
             order = generator.permutation(len(captions))
         count = self._num_captions or 1
         return [captions[order[k % len(order)]] for k in range(count)]
+
+
+def _in_rows(texts, rows):
+    """Arrays `(rows * n, ...)` as `(rows, n, ...)`."""
+    return keras.tree.map_structure(
+        lambda x: x.reshape(rows, -1, *x.shape[1:]), texts
+    )

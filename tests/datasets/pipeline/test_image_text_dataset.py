@@ -118,6 +118,40 @@ def test_several_captions_of_each_image(records):
     assert first["texts"][0, :, 1].tolist() == [0, 1, 2, 3, 4, 0, 1]
 
 
+def test_negative_captions(records):
+    def wrong(caption):
+        number, k = caption.split()
+        return [f"{number} {k}0", f"{k} {number}"]
+
+    batch = make(records, negative_captions=wrong)[0]
+    assert batch["negative_texts"].shape == (4, 2, 2)
+    for (number, k), negatives in zip(
+        batch["texts"].tolist(), batch["negative_texts"].tolist(), strict=True
+    ):
+        assert negatives == [[number, 10 * k], [k, number]]
+    batch = make(records, negative_captions=wrong, num_captions=3)[0]
+    assert batch["negative_texts"].shape == (4, 6, 2)
+    np.testing.assert_array_equal(
+        batch["negative_texts"][:, ::2, 1], 10 * batch["texts"][:, :, 1]
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (lambda caption: caption, "must return a list.*'0 0' for '0 0'"),
+        (lambda caption: ["1 1"] * (1 + (caption > "1")), "after 1 before"),
+        ("1 1", "must be callable.*'1 1'"),
+    ],
+)
+def test_bad_negative_captions(records, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        dataset = make(
+            records, negative_captions=wrong, shuffle=False, caption="first"
+        )
+        dataset[0]
+
+
 def test_without_chance(records):
     dataset = make(records, shuffle=False, caption="first")
     for dataset.epoch in range(2):
