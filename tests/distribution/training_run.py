@@ -3,10 +3,10 @@
     python -m tests.distribution.training_run OUTPUT.npz --devices 2
 
 Trains SimCLR (BatchNorm, LARS, a probe), CLIP (AdamW, a learnable scale,
-several captions per image, negative texts), SLIP, DualEncoderModel (three towers), MoCo, BYOL
-and NNCLR (teachers, queues, predictors), SwAV and DINO (crops of two sizes,
-prototypes) on fixed batches and views, and writes each step's loss and metrics,
-and the weights afterwards.
+several captions per image, negative texts), SLIP, DualEncoderModel (three
+towers), MoCo, BYOL and NNCLR (teachers, queues, predictors), SwAV and DINO
+(crops of two sizes, prototypes) on fixed batches and views, and writes each
+step's loss and metrics, and the weights afterwards.
 `--methods` names some of them. `--devices` is the number of
 replicas in this process; several processes meet at `--meeting-point`, as
 process `--rank` of `--world-size`.
