@@ -104,6 +104,49 @@ def siglip_rows(images, texts, scale, bias, ids=None, negatives=None):
     return rows
 
 
+def _softmax(logits):
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def soft_target_clip_rows(
+    images, texts, scale, temperature, weight, ids=None, targets_of=None
+):
+    """Cross-entropies with targets of similar pairs (keras.io), mixed (ALBEF).
+
+    The targets are those of `targets_of`, a pair of embeddings that are held
+    fixed, by default the arguments themselves.
+    """
+    x, y = (normalize(z.astype("float64")) for z in (images, texts))
+    u, v = (normalize(z.astype("float64")) for z in targets_of or (x, y))
+    ids = np.arange(len(x)) if ids is None else np.asarray(ids)
+    same = (ids[:, None] == ids).astype("float64")
+    same /= same.sum(axis=1, keepdims=True)
+    soft = _softmax((u @ u.T + v @ v.T) / (2 * temperature))
+    targets = weight * soft + (1 - weight) * same
+    logits = scale * x @ y.T
+    return -sum(
+        (targets * np.log(_softmax(each))).sum(axis=1) / 2
+        for each in (logits, logits.T)
+    )
+
+
+def clip_distillation_rows(
+    images, texts, teacher_images, teacher_texts, scale, temperature
+):
+    """MobileCLIP's eq. 2 and 3 for one teacher, each pair by itself."""
+    x, y, u, v = (
+        normalize(z.astype("float64"))
+        for z in (images, texts, teacher_images, teacher_texts)
+    )
+    ours, theirs = scale * x @ y.T, u @ v.T / temperature
+    rows = np.zeros(len(x))
+    for logits, teacher in ((ours, theirs), (ours.T, theirs.T)):
+        p, t = _softmax(logits), _softmax(teacher)
+        rows += (t * (np.log(t) - np.log(p))).sum(axis=1) / 2
+    return rows
+
+
 def supcon_rows(labels, embeddings, temperature, form):
     """L_out (eq. 2) or L_in (eq. 3) of each anchor, 0 without a positive.
 

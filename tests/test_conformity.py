@@ -174,6 +174,11 @@ _LOSS = {"block_size": 2, "gather": False, "name": "loss", "reduction": "sum"}
 _OF_BATCH = {k: v for k, v in _LOSS.items() if k != "block_size"}
 LOSSES = {
     "BarlowTwinsLoss": {"offdiagonal_weight": 0.1, **_OF_BATCH},
+    "CLIPDistillationLoss": {
+        "temperature": 0.3,
+        "teacher_temperature": 0.2,
+        **_LOSS,
+    },
     "CLIPLoss": {"temperature": 0.3, **_LOSS},
     "ContrastiveLoss": {"temperature": 0.3, **_LOSS},
     "DINOLoss": {
@@ -201,6 +206,12 @@ LOSSES = {
     "NegativeCosineSimilarity": {"name": "loss", "reduction": "sum"},
     "QueueInfoNCELoss": {"temperature": 0.3, **_LOSS},
     "SigLIPLoss": {"temperature": 0.3, "bias": -2.0, **_LOSS},
+    "SoftTargetCLIPLoss": {
+        "temperature": 0.3,
+        "target_temperature": 0.2,
+        "soft_target_weight": 0.4,
+        **_LOSS,
+    },
     "SupConLoss": {"temperature": 0.3, "form": "in", **_LOSS},
     "SwAVLoss": {
         "temperature": 0.3,
@@ -410,6 +421,8 @@ def call_loss(loss, dtype="float32"):
         views = ops.reshape(z, (4, 2, 3))
         step = {"step": 2} if isinstance(loss, kc.losses.DINOLoss) else {}
         return loss(views, views, **step)
+    if isinstance(loss, kc.losses.CLIPDistillationLoss):
+        return loss(z, ops.flip(z, axis=0), z, z)
     return loss(z, ops.flip(z, axis=0))
 
 

@@ -2,12 +2,8 @@
 
 from keras import ops
 
-from keras_contrastive.losses.accumulate import add_product
 from keras_contrastive.losses.groups import belong_together
-from keras_contrastive.losses.key_blocks import KeyBlocks
-from keras_contrastive.losses.key_blocks import once_differentiable
-from keras_contrastive.losses.key_blocks import upstream_of
-from keras_contrastive.matmul import matmul
+from keras_contrastive.losses.weighted_sums import weighted_sum
 
 
 def sum_of_group(keys, key_groups, query_groups, block_size=None):
@@ -24,31 +20,11 @@ def sum_of_group(keys, key_groups, query_groups, block_size=None):
         Float32 tensors of shape `(n, d)` and `(n,)`.
     """
     keys = ops.concatenate([keys, ops.ones_like(keys[:, :1])], axis=1)
-    n, m = ops.shape(query_groups)[0], ops.shape(keys)[0]
-    blocks = KeyBlocks(n, m, block_size)
 
-    def membership(i):
-        groups = blocks.of(key_groups, i)
-        mine = belong_together(query_groups, groups)
-        return blocks.hide(i, ops.cast(mine, "float32"), 0.0)
+    def membership(blocks, i):
+        mine = belong_together(query_groups, blocks.of(key_groups, i))
+        return ops.cast(mine, "float32")
 
-    @ops.custom_gradient
-    def run(keys):
-        def visit(i, total):
-            return add_product(total, membership(i), blocks.of(keys, i))
-
-        def gradient(*arguments, upstream=None):
-            upstream = upstream_of(arguments, upstream)
-
-            def visit(i, by_keys):
-                own = matmul(ops.transpose(membership(i)), upstream)
-                return blocks.add(by_keys, i, own)
-
-            by_keys = blocks.fold(visit, ops.zeros_like(keys))
-            return once_differentiable(by_keys)
-
-        start = ops.zeros((n, keys.shape[1]), dtype="float32")
-        return blocks.fold(visit, start), gradient
-
-    sums = run(keys)
+    n = ops.shape(query_groups)[0]
+    sums = weighted_sum(keys, n, membership, block_size)
     return sums[:, :-1], sums[:, -1]

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_contrastive.losses import group_sums
+from keras_contrastive.losses import weighted_sums
 from keras_contrastive.losses import logit_blocks
 from keras_contrastive.losses.key_blocks import KeyBlocks
 
@@ -50,6 +50,6 @@ def recorded_block_sizes(monkeypatch):
             super().__init__(n, m, block_size)
             sizes.add(block_size)
 
-    for module in (group_sums, logit_blocks):
+    for module in (logit_blocks, weighted_sums):
         monkeypatch.setattr(module, "KeyBlocks", Recorded)
     return sizes

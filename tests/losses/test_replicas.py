@@ -37,6 +37,12 @@ CASES = {
     "SigLIPLoss with negatives": lambda loss, a, b, ids: loss(
         a, b, **negatives(b)
     ),
+    "SoftTargetCLIPLoss with ids": lambda loss, a, b, ids: loss(
+        a, b, image_ids=ids
+    ),
+    "CLIPDistillationLoss": lambda loss, a, b, ids: loss(
+        a, b, b[:, :3], a[:, :3]
+    ),
     "SigLIPLoss": lambda loss, a, b, ids: loss(a, b, 5.0, -2.0),
     "SigLIPLoss with ids": lambda loss, a, b, ids: loss(a, b, image_ids=ids),
     "QueueInfoNCELoss": lambda loss, a, b, ids: loss(a, b),
@@ -52,6 +58,7 @@ ARGUMENTS = {
     "SupConLoss in": {"form": "in"},
     "DecoupledNTXentLoss": {"weight_sigma": 0.5},
     "LeJEPALoss": {"num_slices": 8},
+    "CLIPDistillationLoss": {"teacher_temperature": 0.2},
 }
 OF_MOMENTS = {"BarlowTwinsLoss", "VICRegLoss", "LeJEPALoss"}
 

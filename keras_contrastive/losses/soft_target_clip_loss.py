@@ -1,0 +1,200 @@
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_contrastive import distribution
+from keras_contrastive.data_validation import check_ids
+from keras_contrastive.losses.clip_denominators import clip_denominators
+from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
+from keras_contrastive.losses.embedding_loss import check_embedding_pair
+from keras_contrastive.losses.embedding_loss import check_one_per_example
+from keras_contrastive.losses.embedding_loss import check_scalar
+from keras_contrastive.losses.group_sums import sum_of_group
+from keras_contrastive.losses.weighted_sums import softmax_sum
+from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.validation import check_positive
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class SoftTargetCLIPLoss(ContrastiveLoss):
+    """CLIP's loss with targets from the similarities within each modality.
+
+    In a batch of similar pairs, the caption of one image may fit another one
+    too, and CLIP's loss counts that as a mistake. Here the target of a pair is
+    partly a distribution over all pairs of the batch: those whose images are
+    similar and whose texts are similar get more of it. With the cosine
+    similarities `sim`, the scale `s`, the temperature `T` of the targets and
+    their weight `w`:
+
+    `t_ij = softmax_j((sim(x_i, x_j) + sim(y_i, y_j)) / (2 T))`
+    `q_ij = w t_ij + (1 - w) [i = j]`
+    `l_i = -1/2 sum_j q_ij log softmax_j(s sim(x_i, y_j))
+           -1/2 sum_j q_ij log softmax_j(s sim(x_j, y_i))`
+
+    The targets have no gradient. Neither they nor the logits are ever held as a
+    matrix: as in the other losses, memory is linear in the batch size.
+
+    keras.io's example is `soft_target_weight=1`, with a gradient through its
+    targets, and embeddings without a norm. The norm is 1 here, so that a pair
+    is not much more similar to itself than others are to it, and targets that
+    come from nothing else may train nothing: part of the target stays on the
+    pair.
+
+    With `image_ids`, that part is uniform over the pairs of the image.
+
+    Embeddings need not be normalized. The computation is in float32.
+
+    Args:
+        temperature: As in `CLIPLoss`.
+        target_temperature: Positive number `T`, or `None`, the default, for the
+            temperature of the logits, `1 / s`.
+        soft_target_weight: Number `w` in [0, 1]: 0 is `CLIPLoss`.
+        block_size: As in `CLIPLoss`.
+        gather: As in `CLIPLoss`.
+        name: Name of the loss.
+        reduction: Keras reduction of the losses per pair.
+
+    Call arguments:
+        image_embeddings: Float tensor of shape `(batch, dim)`.
+        text_embeddings: Float tensor of shape `(batch, dim)`; row i is the
+            text of image i.
+        logit_scale: Optional positive scalar `s`, as in `CLIPLoss`.
+        image_ids: Optional int tensor of shape `(batch,)`: equal for equal
+            images.
+        sample_weight: Optional float tensor of shape `(batch,)`.
+
+    Returns:
+        A scalar; with `reduction=None` one loss per pair, shape `(batch,)`,
+        the mean of its two directions.
+
+    Raises:
+        ValueError: If a temperature or `block_size` is not positive,
+            `soft_target_weight` is not in [0, 1], or the arguments of a call
+            are not as in `CLIPLoss`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_contrastive as kc
+
+    images = np.random.normal(size=(8, 16))
+    texts = images + 0.1 * np.random.normal(size=(8, 16))
+    loss = kc.losses.SoftTargetCLIPLoss(soft_target_weight=0.3)
+    print(float(loss(images, texts, logit_scale=14.3)))
+    # model.compile(loss=loss) trains a CLIPModel by it.
+    ```
+
+    Reference:
+        Salama, 2021, keras.io, Natural language image search with a Dual
+        Encoder, for the soft targets; Li et al., 2021, Align before Fuse,
+        section 3.3, for their mixture with the pairs.
+    """
+
+    def __init__(
+        self,
+        temperature: float = 0.07,
+        target_temperature: float | None = None,
+        soft_target_weight: float = 0.5,
+        block_size: int | None = None,
+        gather: bool = True,
+        name: str | None = "soft_target_clip_loss",
+        reduction: str | None = "sum_over_batch_size",
+    ):
+        super().__init__(temperature, block_size, gather, name, reduction)
+        if target_temperature is not None:
+            target_temperature = check_positive(
+                "target_temperature", target_temperature
+            )
+        if not 0 <= soft_target_weight <= 1:
+            raise ValueError(
+                "`soft_target_weight` must be in [0, 1]. Received: "
+                f"soft_target_weight={soft_target_weight}"
+            )
+        self.target_temperature = target_temperature
+        self.soft_target_weight = float(soft_target_weight)
+
+    def __call__(
+        self,
+        image_embeddings,
+        text_embeddings,
+        logit_scale=None,
+        *,
+        image_ids=None,
+        sample_weight=None,
+    ):
+        return super().__call__(
+            image_embeddings,
+            text_embeddings,
+            sample_weight,
+            logit_scale=logit_scale,
+            image_ids=image_ids,
+        )
+
+    def call(
+        self,
+        image_embeddings: Any,
+        text_embeddings: Any,
+        logit_scale: Any = None,
+        image_ids: Any = None,
+    ) -> Any:
+        check_embedding_pair(
+            image_embeddings,
+            text_embeddings,
+            names=("image_embeddings", "text_embeddings"),
+        )
+        if logit_scale is None:
+            logit_scale = 1 / self.temperature
+        check_scalar("logit_scale", logit_scale)
+        images = l2_normalize(image_embeddings)
+        texts = l2_normalize(text_embeddings)
+        denominators = clip_denominators(
+            images, texts, logit_scale, self.block_size, self.gather
+        )
+        # Both directions have the same targets: what an image looks for and
+        # what its text looks for are two halves of one vector.
+        queries = ops.concatenate([images, texts], axis=1)
+        partners = ops.concatenate([texts, images], axis=1)
+        keys = self._gathered(partners)
+        target = self._hard_targets(partners, keys, image_ids)
+        if self.soft_target_weight > 0:
+            soft = self._soft_targets(queries, keys, logit_scale)
+            target = target + self.soft_target_weight * (soft - target)
+        positive = ops.sum(queries * target, axis=1)
+        scale = ops.convert_to_tensor(logit_scale, dtype="float32")
+        return (denominators - scale * positive) / 2
+
+    def _hard_targets(self, partners, keys, image_ids):
+        """The mean of the partners of each image, over its pairs."""
+        if image_ids is None:
+            return partners
+        check_ids("image_ids", image_ids)
+        ids = ops.convert_to_tensor(image_ids)
+        check_one_per_example("image_ids", ids, partners.shape[0])
+        total, count = sum_of_group(
+            keys, self._gathered(ids), ids, self.block_size
+        )
+        return total / count[:, None]
+
+    def _soft_targets(self, queries, keys, logit_scale):
+        """The mean of the partners of all pairs, by their similarity."""
+        scale = logit_scale
+        if self.target_temperature is not None:
+            scale = 1 / self.target_temperature
+        # The sum of two cosines, over two.
+        scale = ops.convert_to_tensor(scale, dtype="float32") / 2
+        soft, _ = softmax_sum(
+            keys, queries, self._gathered(queries), scale, self.block_size
+        )
+        return soft
+
+    def _gathered(self, x):
+        return distribution.all_gather(x) if self.gather else x
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "target_temperature": self.target_temperature,
+            "soft_target_weight": self.soft_target_weight,
+        }

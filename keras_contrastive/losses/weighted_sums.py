@@ -1,0 +1,100 @@
+"""Sums of keys with weights that are computed block by block."""
+
+from keras import ops
+
+from keras_contrastive.fused import fused
+from keras_contrastive.losses.accumulate import add_product
+from keras_contrastive.losses.key_blocks import KeyBlocks
+from keras_contrastive.losses.key_blocks import once_differentiable
+from keras_contrastive.losses.key_blocks import upstream_of
+from keras_contrastive.losses.logit_blocks import logsumexp_blocks
+from keras_contrastive.matmul import matmul
+
+
+def weighted_sum(keys, n, weights, block_size=None):
+    """`out_i = sum_j w_ij k_j`, without the matrix of the weights.
+
+    The gradient reaches the keys only.
+
+    Args:
+        keys: Float32 tensor of shape `(m, d)`.
+        n: Number of rows of the result.
+        weights: Function of `KeyBlocks` and the index of a block, that returns
+            the weights of its keys, a float32 tensor of shape `(n, size)`.
+        block_size: Int, keys per block, or `None` to choose it automatically.
+
+    Returns:
+        Float32 tensor of shape `(n, d)`.
+    """
+    blocks = KeyBlocks(n, ops.shape(keys)[0], block_size)
+
+    def weights_of(i):
+        return blocks.hide(i, weights(blocks, i), 0.0)
+
+    @ops.custom_gradient
+    def run(keys):
+        def visit(i, total):
+            return add_product(total, weights_of(i), blocks.of(keys, i))
+
+        def gradient(*arguments, upstream=None):
+            upstream = upstream_of(arguments, upstream)
+
+            def visit(i, by_keys):
+                own = matmul(ops.transpose(weights_of(i)), upstream)
+                return blocks.add(by_keys, i, own)
+
+            def sums_of_blocks():
+                return blocks.fold(visit, ops.zeros_like(keys))
+
+            return once_differentiable(fused(sums_of_blocks)())
+
+        def sums_of_rows():
+            start = ops.zeros((n, keys.shape[1]), dtype="float32")
+            return blocks.fold(visit, start)
+
+        return fused(sums_of_rows)(), gradient
+
+    return run(keys)
+
+
+def softmax_sum(keys, queries, query_keys, logit_scale, block_size=None):
+    """The mean of the keys under a softmax of other similarities.
+
+    `out_i = sum_j t_ij k_j` with
+    `t_ij = exp(s q_i . r_j) / sum_j' exp(s q_i . r_j')`, and their entropies
+    `-sum_j t_ij log t_ij`. The gradient reaches the keys `k` only.
+
+    Args:
+        keys: Float32 tensor of shape `(m, d)`, the `k_j`.
+        queries: Float32 tensor of shape `(n, e)`, the `q_i`.
+        query_keys: Float32 tensor of shape `(m, e)`, the `r_j`.
+        logit_scale: Scalar `s`.
+        block_size: Int, keys per block, or `None` to choose it automatically.
+
+    Returns:
+        Float32 tensors of shapes `(n, d)` and `(n,)`.
+    """
+    queries, query_keys, scale = (
+        ops.stop_gradient(ops.convert_to_tensor(x, dtype="float32"))
+        for x in (queries, query_keys, logit_scale)
+    )
+    total = logsumexp_blocks(queries, query_keys, scale, block_size)
+
+    def weights(blocks, i):
+        logits = matmul(queries, ops.transpose(blocks.of(query_keys, i)))
+        return ops.exp(scale * logits - total[:, None])
+
+    # One pass for all: the entropy needs the mean of the query keys, and the
+    # rounding of large logits takes the sum of the weights away from 1.
+    width = keys.shape[1]
+    columns = [keys, query_keys, ops.ones_like(keys[:, :1])]
+    sums = weighted_sum(
+        ops.concatenate(columns, axis=1),
+        ops.shape(queries)[0],
+        weights,
+        block_size,
+    )
+    sums = sums / ops.stop_gradient(sums[:, -1:])
+    mean = ops.stop_gradient(sums[:, width:-1])
+    entropy = total - scale * ops.sum(queries * mean, axis=1)
+    return sums[:, :width], entropy
