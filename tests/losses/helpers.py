@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from keras_contrastive.losses import weighted_sums
 from keras_contrastive.losses import logit_blocks
+from keras_contrastive.losses import weighted_sums
 from keras_contrastive.losses.key_blocks import KeyBlocks
 
 
