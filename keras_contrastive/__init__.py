@@ -21,6 +21,9 @@ if not _is_command():
     from keras_contrastive import text
     from keras_contrastive import visualization
     from keras_contrastive.models.byol_model import BYOLModel
+    from keras_contrastive.models.clip_distillation_model import (
+        CLIPDistillationModel,
+    )
     from keras_contrastive.models.clip_model import CLIPModel
     from keras_contrastive.models.dino_model import DINOModel
     from keras_contrastive.models.distillation_model import DistillationModel
@@ -34,6 +37,7 @@ if not _is_command():
 
 __all__ = [
     "BYOLModel",
+    "CLIPDistillationModel",
     "CLIPModel",
     "DINOModel",
     "DistillationModel",

@@ -260,6 +260,7 @@ OPTIMIZERS = {
 # Tested by their own files: with data, and with encoders of either kind.
 MODELS = {
     "BYOLModel",
+    "CLIPDistillationModel",
     "CLIPModel",
     "ContrastiveModel",
     "DINOModel",

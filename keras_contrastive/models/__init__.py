@@ -16,6 +16,9 @@ from keras_contrastive.encoders import with_channels
 from keras_contrastive.export.clip_benchmark import for_clip_benchmark
 from keras_contrastive.export.export_onnx import export_onnx
 from keras_contrastive.models.byol_model import BYOLModel
+from keras_contrastive.models.clip_distillation_model import (
+    CLIPDistillationModel,
+)
 from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.models.dino_model import DINOModel
@@ -33,6 +36,7 @@ from keras_contrastive.pretrained.encoder_checkpoint import from_checkpoint
 __all__ = [
     "BYOLModel",
     "BagOfWords",
+    "CLIPDistillationModel",
     "CLIPModel",
     "CLIPResNet",
     "ContrastiveModel",

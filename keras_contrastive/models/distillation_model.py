@@ -9,6 +9,7 @@ from keras_contrastive.losses.clip_loss import CLIPLoss
 from keras_contrastive.losses.negative_cosine_similarity import (
     NegativeCosineSimilarity,
 )
+from keras_contrastive.models.frozen_teacher import trainable_but_the_teacher
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
 from keras_contrastive.validation import check_positive_int
 
@@ -105,6 +106,7 @@ class DistillationModel(JointEmbeddingModel):
         "clip": CLIPLoss,
     }
     parts = (*JointEmbeddingModel.parts, "teacher")
+    trainable = trainable_but_the_teacher
     collapse_causes = (
         "a teacher that gives all images nearly the same embedding, images "
         "outside of its range, a learning rate too high, weights that became "
@@ -129,17 +131,6 @@ class DistillationModel(JointEmbeddingModel):
         if teacher is not None:
             teacher.trainable = False
         self.teacher = teacher
-
-    @property
-    def trainable(self) -> bool:
-        return keras.Layer.trainable.fget(self)
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        # Keras sets it for all layers; the teacher stays frozen.
-        keras.Layer.trainable.fset(self, value)
-        if getattr(self, "teacher", None) is not None:
-            self.teacher.trainable = False
 
     def default_projector(self, dim: int) -> keras.Layer:
         return keras.layers.Dense(

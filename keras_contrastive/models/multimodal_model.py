@@ -238,6 +238,8 @@ class MultimodalModel(ContrastiveModel):
         shapes = {} if input_shape is None else self.named_parts(input_shape)
         for name in self.input_names:
             tower, shape = self.tower_of(name), shapes.get(name)
+            if tower.built:
+                continue
             if shape is None and tower.encoder_output_shape is None:
                 raise ValueError(
                     f"The model can only be built on a batch with {name!r}, "
@@ -247,8 +249,7 @@ class MultimodalModel(ContrastiveModel):
                 )
             if shape is not None:
                 shape = self._augmented_shape(name, shape)
-            if not tower.built:
-                tower.build(shape)
+            tower.build(shape)
         self.built = True
         self.exclude_from_weight_decay()
 
