@@ -92,8 +92,8 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
     encoder that does not know its output shape before its first call needs
     the dict.
 
-    Token ids of shape `(batch, captions, length)` are several captions of each
-    image. The image encoder then runs once for all of them. The loss is that
+    Token ids of shape `(batch, captions, length)`, or rows of as many strings,
+    are several captions of each image. The image encoder then runs once for all of them. The loss is that
     of a batch in which each image comes with each of its captions, under one
     image id. The recalls in the logs are those of the first captions.
 

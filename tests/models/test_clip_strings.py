@@ -77,6 +77,9 @@ def test_embeds_strings():
         model.predict_on_batch(texts)["text_embeddings"],
     ):
         np.testing.assert_allclose(to_numpy(embeddings), expected, atol=1e-6)
+    for rows in ([["3 4", "5 6"]], np.array([["3 4", "5 6"]])):
+        several = to_numpy(model.encode_text(rows))
+        np.testing.assert_allclose(several, expected[None], atol=1e-6)
     one = to_numpy(model.encode_text("3 4"))
     np.testing.assert_allclose(one, expected[:1], atol=1e-6)
 
