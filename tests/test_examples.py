@@ -147,6 +147,26 @@ def test_simcse_captions(data, tmp_path):
     assert model.predict(np.ones((2, 32), "int32"), verbose=0).shape == (2, 256)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "script, sizes, line",
+    [
+        ("harder_pairs.py", (), "| CLIP, negative captions | "),
+        (
+            "distil_clip.py",
+            ("--teacher-images", 256, "--teacher-epochs", 1),
+            "| student, distilled | ",
+        ),
+    ],
+)
+def test_short_comparisons_of_clips(script, sizes, line, tmp_path):
+    pytest.importorskip("tokenizers")
+    sizes = ("--images", 256, "--epochs", 1, *sizes)
+    out = run(script, "--output", tmp_path, *sizes)
+    assert line in out
+    assert (tmp_path / "results.md").read_text().strip() in out
+
+
 needs_cifar10 = pytest.mark.skipif(
     not (CIFAR10 / "cifar10").is_dir(),
     reason="CIFAR-10 is not prepared in ../shared/data/tfds",
