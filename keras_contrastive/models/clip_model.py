@@ -93,9 +93,10 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
     the dict.
 
     Token ids of shape `(batch, captions, length)`, or rows of as many strings,
-    are several captions of each image. The image encoder then runs once for all of them. The loss is that
-    of a batch in which each image comes with each of its captions, under one
-    image id. The recalls in the logs are those of the first captions.
+    are several captions of each image. The image encoder then runs once for all
+    of them. The loss is that of a batch in which each image comes with each of
+    its captions, under one image id. The recalls in the logs are those of the
+    first captions.
 
     A dict may also hold `"negative_texts"`, captions that do not fit the image,
     such as its own with two words swapped, `(batch, negatives, length)`, or
