@@ -49,7 +49,8 @@ class SoftTargetCLIPLoss(ContrastiveLoss):
         temperature: As in `CLIPLoss`.
         target_temperature: Positive number `T`, or `None`, the default, for the
             temperature of the logits, `1 / s`.
-        soft_target_weight: Number `w` in [0, 1]: 0 is `CLIPLoss`.
+        soft_target_weight: Number `w` in [0, 1]: 0 is `CLIPLoss`. Defaults to
+            0.3.
         block_size: As in `CLIPLoss`.
         gather: As in `CLIPLoss`.
         name: Name of the loss.
@@ -81,7 +82,7 @@ class SoftTargetCLIPLoss(ContrastiveLoss):
 
     images = np.random.normal(size=(8, 16))
     texts = images + 0.1 * np.random.normal(size=(8, 16))
-    loss = kc.losses.SoftTargetCLIPLoss(soft_target_weight=0.3)
+    loss = kc.losses.SoftTargetCLIPLoss(soft_target_weight=0.5)
     print(float(loss(images, texts, logit_scale=14.3)))
     # model.compile(loss=loss) trains a CLIPModel by it.
     ```
@@ -96,7 +97,7 @@ class SoftTargetCLIPLoss(ContrastiveLoss):
         self,
         temperature: float = 0.07,
         target_temperature: float | None = None,
-        soft_target_weight: float = 0.5,
+        soft_target_weight: float = 0.3,
         block_size: int | None = None,
         gather: bool = True,
         name: str | None = "soft_target_clip_loss",
