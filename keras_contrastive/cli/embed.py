@@ -1,6 +1,10 @@
 """`embed`: images to vectors."""
 
+from pathlib import Path
+
 from keras_contrastive.cli.channels import Channels
+from keras_contrastive.cli.embed_parts import check_folder
+from keras_contrastive.cli.embed_parts import embed_parts
 from keras_contrastive.cli.embedding import embed_records
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import RunFolder
@@ -13,19 +17,26 @@ from keras_contrastive.cli.vectors_file import write_vectors
 def run(args):
     run_folder = RunFolder(args.model)
     settings = run_folder.settings()
-    check_writable(args.output, "--output")
-    check_replaceable(args.output)
     channels = Channels.of(settings)
+    if args.shard:
+        folder = args.output or Path("embeddings")
+        check_folder(folder)
+        found = find_images(args, settings, channels)
+        embed_parts(args, folder, run_folder, settings, found)
+        return
+    output = args.output or Path("embeddings.npz")
+    check_writable(output, "--output")
+    check_replaceable(output)
     found = find_images(args, settings, channels)
     rows, places, names = embed_records(
         run_folder.load_model(), found.records, settings["image_size"], channels
     )
     labels = None if found.labels is None else found.labels[places]
     write_vectors(
-        args.output,
+        output,
         [relative_name(each, found.folder) for each in names],
         rows,
         labels,
         found.class_names,
     )
-    print(f"{args.output}: {len(rows):,} x {rows.shape[1]}")
+    print(f"{output}: {len(rows):,} x {rows.shape[1]}")

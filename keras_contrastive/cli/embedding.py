@@ -27,7 +27,11 @@ class Vectors(NamedTuple):
 
 
 def embed_records(
-    model: Any, records: Sequence, image_size: int, channels: Channels
+    model: Any,
+    records: Sequence,
+    image_size: int,
+    channels: Channels,
+    verbose: bool = True,
 ) -> Vectors:
     """Reads images and turns them into vectors.
 
@@ -36,6 +40,7 @@ def embed_records(
         records: Sequence of paths, or `ImageRecords`.
         image_size: Int, the size to read them in.
         channels: Channels of the images.
+        verbose: Whether to show how far it is.
 
     Raises:
         ValueError: If none can be read.
@@ -46,16 +51,19 @@ def embed_records(
     for start in range(0, len(records), CHUNK):
         try:
             loaded = load_images(
-                records[start : start + CHUNK], image_size, channels
+                records[start : start + CHUNK],
+                image_size,
+                channels,
+                verbose=verbose,
             )
         except ValueError as error:
             unreadable = error  # of all images of this part
             continue
-        verbose = 0 if several else "auto"
-        parts.append(embed_images(model, loaded.images, verbose))
+        bar = "auto" if verbose and not several else 0
+        parts.append(embed_images(model, loaded.images, bar))
         places.append(start + np.array(loaded.places))
         names += loaded.names
-        if several:
+        if several and verbose:
             done = min(start + CHUNK, len(records))
             print(f"{done:,} of {len(records):,} images", flush=True)
     if not parts:

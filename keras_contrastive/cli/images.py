@@ -26,7 +26,12 @@ def max_bad_fraction(num_images: int) -> float:
     return max(0.01, (few + 0.5) / num_images)
 
 
-def load_records(records: Sequence, image_size: int, channels: Channels):
+def load_records(
+    records: Sequence,
+    image_size: int,
+    channels: Channels,
+    verbose: bool = True,
+):
     """`datasets.load_image_text` of all readable records.
 
     Unreadable ones are left out, with a warning; it raises if none are left.
@@ -35,6 +40,7 @@ def load_records(records: Sequence, image_size: int, channels: Channels):
         records,
         image_size,
         max_bad_fraction=1 - 0.5 / len(records),
+        verbose=verbose,
         **channels.reading(),
     )
 
@@ -63,10 +69,13 @@ def load_images(
     image_size: int,
     channels: Channels,
     with_captions: bool = False,
+    verbose: bool = True,
 ) -> LoadedImages:
     """The images that can be read, of paths or of records."""
     numbered = NumberedImages(records, with_captions)
-    images, marked, image_index = load_records(numbered, image_size, channels)
+    images, marked, image_index = load_records(
+        numbered, image_size, channels, verbose
+    )
     firsts = np.unique(image_index, return_index=True)[1]
     places = [int(marked[first].partition(MARK)[0]) for first in firsts]
     names = [numbered.names[place] for place in places]

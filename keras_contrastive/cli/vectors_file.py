@@ -1,6 +1,7 @@
 """The file of embeddings that `embed` writes: .npz, or Parquet."""
 
 import os
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from keras_contrastive.datasets.tables.parquet_table import import_parquet
 
 MARK = b"keras_contrastive"  # in the metadata of our Parquet files
+KEY = b"keras_contrastive.key"
 PARQUET = ".parquet"
 
 
@@ -43,6 +45,7 @@ def write_vectors(
     embeddings: np.ndarray,
     labels: Any = None,
     class_names: Sequence[str] | None = None,
+    key: str = "",
 ) -> None:
     """Writes embeddings. If interrupted, an existing file is kept.
 
@@ -52,21 +55,40 @@ def write_vectors(
         embeddings: Float array, shape `(n, dim)`.
         labels: Int array, shape `(n,)`, -1 for none, or `None`.
         class_names: List of strings, with labels.
+        key: String that `key_of_table` returns, in Parquet.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}.tmp")
-    if output.suffix == PARQUET:
-        _write_table(temporary, paths, embeddings, labels, class_names)
-    else:
-        arrays: dict[str, Any] = {"paths": paths, "embeddings": embeddings}
-        if labels is not None:
-            arrays |= {"labels": labels, "class_names": class_names}
+    # Of a name that another process does not choose. Readers skip hidden files.
+    temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex}.tmp")
+    try:
         with temporary.open("wb") as file:
-            np.savez(file, **arrays)
-    os.replace(temporary, output)
+            if output.suffix == PARQUET:
+                columns = (paths, embeddings, labels, class_names)
+                _write_table(file, *columns, key)
+            else:
+                arrays: dict[str, Any] = {"paths": paths}
+                arrays["embeddings"] = embeddings
+                if labels is not None:
+                    arrays |= {"labels": labels, "class_names": class_names}
+                np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, output)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
-def _write_table(path, paths, embeddings, labels, class_names):
+def key_of_table(path: Path) -> str | None:
+    """The key of a Parquet file of ours; `None` if it is not."""
+    try:
+        metadata = import_parquet().read_schema(path).metadata or {}
+    except (OSError, ValueError):
+        return None
+    ours = metadata.get(MARK) == b"embed"
+    return metadata.get(KEY, b"").decode() if ours else None
+
+
+def _write_table(file, paths, embeddings, labels, class_names, key):
     parquet = import_parquet()
     import pyarrow
 
@@ -80,13 +102,13 @@ def _write_table(path, paths, embeddings, labels, class_names):
     if labels is not None:
         names = [class_names[i] if i >= 0 else None for i in labels]
         columns["label"] = pyarrow.array(names, pyarrow.string())
-    table = pyarrow.table(columns).replace_schema_metadata({MARK: b"embed"})
-    parquet.write_table(table, path)
+    metadata = {MARK: b"embed", KEY: key.encode()}
+    table = pyarrow.table(columns).replace_schema_metadata(metadata)
+    parquet.write_table(table, file)
 
 
 def _is_our_table(path):
-    schema = import_parquet().read_schema(path)
-    return (schema.metadata or {}).get(MARK) == b"embed"
+    return key_of_table(path) is not None
 
 
 def _is_our_arrays(path):

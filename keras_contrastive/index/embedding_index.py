@@ -23,6 +23,7 @@ from keras_contrastive.index.image_tower import image_tower
 from keras_contrastive.index.index_files import read_arrays
 from keras_contrastive.index.index_files import write_arrays
 from keras_contrastive.index.near_duplicates import similar_groups
+from keras_contrastive.index.parquet_columns import read_parquet
 from keras_contrastive.index.search_results import SearchResults
 from keras_contrastive.validation import check_positive_int
 
@@ -128,6 +129,40 @@ class EmbeddingIndex:
         if labels is not None:
             metadata.setdefault("label", labels)
         return cls(embeddings, ids, metadata)
+
+    @classmethod
+    def from_parquet(
+        cls,
+        path: str | os.PathLike,
+        embeddings: str = "embedding",
+        ids: str | None = "image",
+    ) -> "EmbeddingIndex":
+        """Makes an index of a Parquet file, or of a folder of them.
+
+        Such as `keras-contrastive embed` writes, or Ray, Spark or pandas. The
+        rows are read into memory: save the index to have them in a file that is
+        searched block by block.
+
+        Args:
+            path: The file, or a folder, whose files are read in the order of
+                their names.
+            embeddings: Name of the column of vectors, lists of one length.
+            ids: Name of the column of different strings or ints; `None` for
+                0, 1, ....
+
+        Returns:
+            An `EmbeddingIndex`. Its metadata are the other columns of strings,
+            numbers and booleans; a missing string is `""`.
+
+        Raises:
+            FileNotFoundError: If there is no Parquet file.
+            ImportError: If pyarrow is not installed.
+            ValueError: If a column is missing, a vector is missing or has
+                another length, or as `EmbeddingIndex`.
+        """
+        columns = read_parquet(Path(path).expanduser(), embeddings, ids)
+        rows = columns.pop(embeddings)
+        return cls(rows, None if ids is None else columns.pop(ids), columns)
 
     def __len__(self):
         return len(self.ids)

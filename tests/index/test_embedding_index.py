@@ -234,3 +234,40 @@ def test_errors(rows):
         with pytest.raises(ValueError, match=message):
             act()
     assert len(index) == 300
+
+
+def test_parquet_files_of_other_tools(rows, tmp_path):
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    pytest.importorskip("pyarrow", reason="needs the extra `parquet`")
+    table = pandas.DataFrame(
+        {
+            "image": [f"{i}.png" for i in range(9)],
+            "embedding": list(rows[:9]),
+            "label": ["cat", None, "dog"] * 3,
+            "year": range(9),
+            "box": [[1, 2]] * 9,
+        }
+    )
+    for start in (0, 4):
+        part = table[start : start + 4 + start // 4]
+        part.to_parquet(tmp_path / f"{start}.parquet")
+    index = EmbeddingIndex.from_parquet(tmp_path)
+    assert index.ids.tolist() == table["image"].tolist()
+    assert index.metadata["label"].tolist() == ["cat", "", "dog"] * 3
+    assert index.metadata["year"].tolist() == list(range(9))
+    assert set(index.metadata) == {"label", "year"}
+    expected = EmbeddingIndex(rows[:9].astype("float32"))
+    np.testing.assert_array_equal(index.embeddings, expected.embeddings)
+    part = EmbeddingIndex.from_parquet(tmp_path / "4.parquet", ids=None)
+    assert part.ids.tolist() == [0, 1, 2, 3, 4] and "image" in part.metadata
+
+    table["embedding"] = [[1.0, 2.0]] * 8 + [[1.0]]
+    table.to_parquet(tmp_path / "unequal.parquet")
+    for path, error, message in (
+        (tmp_path / "unequal.parquet", ValueError, "must have one length"),
+        (tmp_path / "missing.parquet", FileNotFoundError, "must be a Parquet"),
+    ):
+        with pytest.raises(error, match=message):
+            EmbeddingIndex.from_parquet(path)
+    with pytest.raises(ValueError, match="`embeddings` must be a column"):
+        EmbeddingIndex.from_parquet(tmp_path, "vector")

@@ -9,9 +9,14 @@ its normalized image embedding. If FILE ends in .parquet, the columns are
 
     keras-contrastive embed ~/photographs --output vectors.npz
     python -c 'import numpy; print(numpy.load("vectors.npz")["embeddings"])'
+
+For many images, --shard 1/8 writes an eighth of them into a folder of Parquet
+files, --shard 2/8 the next, at the same time or later, on any machine that sees
+the folder. Each skips the files that are there, so that an interrupted command
+goes on when it is repeated.
 """
 
-from pathlib import Path
+import argparse
 
 from keras_contrastive.cli.parsers.arguments import add_command
 from keras_contrastive.cli.parsers.arguments import add_model
@@ -26,8 +31,26 @@ def add_parser(commands):
     parser.add_argument(
         "--output",
         type=path,
-        default=Path("embeddings.npz"),
         metavar="FILE",
-        help="(%(default)s)",
+        help="(embeddings.npz; with --shard the folder embeddings)",
+    )
+    parser.add_argument(
+        "--shard",
+        type=shard,
+        metavar="K/N",
+        help="write every Nth file of a folder, from the Kth; 1/1 writes all",
     )
     parser.set_defaults(command="embed")
+
+
+def shard(text):
+    """The type of an argument that is two ints, the first at most the other."""
+    try:
+        number, count = map(int, text.split("/"))
+    except ValueError:
+        number, count = 0, 0
+    if not 1 <= number <= count:
+        raise argparse.ArgumentTypeError(
+            f"must be K/N, K from 1 to N. Received: {text}"
+        )
+    return number, count
