@@ -257,3 +257,23 @@ def test_clip_flickr30k_and_search(tmp_path):
     )
     assert out.count(".jpg") == 6
     assert sheet.stat().st_size > 10_000
+
+
+def test_embed_with_ray(tmp_path):
+    """Skipped by `make test`, which does not install Ray."""
+    pytest.importorskip("ray.data", reason="needs ray[data]")
+    pytest.importorskip("PIL", reason="needs Pillow")
+    photos, model = tmp_path / "photos", tmp_path / "run"
+    photos.mkdir(), model.mkdir()
+    for number, image in enumerate(kc.datasets.shapes(20, 16).images):
+        keras.utils.save_img(photos / f"{number}.png", image, scale=False)
+    (photos / "broken.png").write_bytes(b"no image")
+    pixels = keras.Input((16, 16, 3))
+    colors = keras.layers.GlobalAveragePooling2D()(pixels)
+    keras.Model(pixels, colors).save(model / "model.keras")
+    (model / "run.json").write_text('{"image_size": 16}')
+    output = tmp_path / "vectors"
+    out = run("embed_with_ray.py", photos, output, "--model", model)
+    assert "vectors: 20 x 3" in out
+    index = kc.index.EmbeddingIndex.from_parquet(output)
+    assert {Path(path).stem for path in index.ids} == set(map(str, range(20)))

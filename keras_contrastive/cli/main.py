@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from keras_contrastive.cli.parsers import classify
+from keras_contrastive.cli.parsers import curate
 from keras_contrastive.cli.parsers import embed
 from keras_contrastive.cli.parsers import report
 from keras_contrastive.cli.parsers import search
@@ -28,6 +29,7 @@ Contrastive learning on images in a folder or a table.
   2. embed SOURCE          images to vectors, in one .npz file
      search SOURCE "..."   find images by a sentence (after train clip)
      serve SOURCE          the same search in a browser, and by image
+     curate SOURCE         copies, strange and typical images, wrong labels
      report RUN            pictures and numbers of a run, one .html file
   3. train classifier SOURCE   learn classes from few labels, on such a run
      classify SOURCE       the class of each image
@@ -93,6 +95,6 @@ def build_parser() -> argparse.ArgumentParser:
     train_images.add_parsers(models)
     train_clip.add_parsers(models)
     train_classifier.add_parser(models)
-    for command in (embed, search, serve, classify, report):
+    for command in (embed, search, serve, curate, classify, report):
         command.add_parser(commands)
     return parser

@@ -1,5 +1,6 @@
 """Clusters of embeddings, and what is in them."""
 
+import types
 from typing import Any
 
 import numpy as np
@@ -48,15 +49,9 @@ def cluster(
     ```
     """
     rows = unit_rows(embeddings, fewest=1)
-    try:
-        import sklearn.cluster
-    except ImportError as error:
-        raise ImportError(
-            "Clusters need scikit-learn: pip install "
-            "'keras_contrastive[curation]'."
-        ) from error
+    methods = import_cluster()
     if num_clusters is None:
-        method = sklearn.cluster.HDBSCAN(
+        method = methods.HDBSCAN(
             min_cluster_size=check_int("smallest", smallest, 2), copy=True
         )
     else:
@@ -66,8 +61,20 @@ def cluster(
                 f"rows. Received: num_clusters={num_clusters}"
             )
         seed = check_int("seed", seed, 0)
-        method = sklearn.cluster.KMeans(num_clusters, random_state=seed)
+        method = methods.KMeans(num_clusters, random_state=seed)
     return method.fit_predict(rows).astype("int64")
+
+
+def import_cluster() -> types.ModuleType:
+    """Returns the module `sklearn.cluster`, or raises what to install."""
+    try:
+        import sklearn.cluster
+    except ImportError as error:
+        raise ImportError(
+            "Clusters need scikit-learn: pip install "
+            "'keras_contrastive[curation]'."
+        ) from error
+    return sklearn.cluster
 
 
 def describe_clusters(clusters: Any, labels: Any) -> dict[str, np.ndarray]:
