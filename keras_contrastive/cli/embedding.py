@@ -10,6 +10,11 @@ from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.images import load_images
 
 CHUNK = 8192  # images in memory at a time
+# Images and pixels of a batch: on PyTorch, Keras keeps the activations of all
+# layers until the batch is through, 90 MB an image of ResNet-50 at 224 pixels.
+BATCH = 128
+LEAST_BATCH = 32
+BATCH_PIXELS = 128 * 112**2
 
 
 class Vectors(NamedTuple):
@@ -75,7 +80,9 @@ def embed_images(
     model: Any, images: np.ndarray, verbose: int | str = "auto"
 ) -> np.ndarray:
     """Embeddings of images, one per row, by a model of any run."""
+    fitting = BATCH_PIXELS // (images.shape[1] * images.shape[2])
+    batch_size = min(BATCH, max(LEAST_BATCH, fitting))
     if hasattr(model, "encode_image"):
-        outputs = model.predict({"images": images}, 128, verbose)
+        outputs = model.predict({"images": images}, batch_size, verbose)
         return outputs["image_embeddings"]
-    return model.predict(images, 128, verbose)
+    return model.predict(images, batch_size, verbose)

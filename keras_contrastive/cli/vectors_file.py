@@ -104,7 +104,8 @@ def _write_table(file, paths, embeddings, labels, class_names, key):
         columns["label"] = pyarrow.array(names, pyarrow.string())
     metadata = {MARK: b"embed", KEY: key.encode()}
     table = pyarrow.table(columns).replace_schema_metadata(metadata)
-    parquet.write_table(table, file)
+    # A dictionary of numbers that hardly ever repeat would add half of them.
+    parquet.write_table(table, file, use_dictionary=["label"])
 
 
 def _is_our_table(path):

@@ -29,7 +29,12 @@ def exact_search(
     Returns:
         Two arrays of shape `(n, k)`: similarities and row numbers.
     """
-    size = max(1, BLOCK_BYTES // (4 * rows.shape[1]))
+    # Few queries take large blocks, since each block costs a selection. Rows
+    # are copied, and limit the block, only where some are left out.
+    width = min(len(queries), QUERIES)
+    if is_kept is not None:
+        width = max(width, rows.shape[1])
+    size = max(1, BLOCK_BYTES // (4 * width))
     found = [
         _search(queries[start : start + QUERIES], rows, k, is_kept, size)
         for start in range(0, len(queries), QUERIES)
