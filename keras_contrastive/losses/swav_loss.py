@@ -27,7 +27,9 @@ class SwAVLoss(EmbeddingLoss):
     divides the column of a prototype by its sum over the images, then the row
     of an image by its sum over the prototypes. All prototypes are thus used
     about equally, so that the embeddings cannot collapse. No gradient flows
-    through a code. The batch should not be much smaller than K.
+    through a code. The batch should not be much smaller than K, unless the
+    scores of earlier images are given: they are assigned together with those of
+    the batch.
 
     The computation is in float32, that of the codes in logarithms.
 
@@ -47,6 +49,11 @@ class SwAVLoss(EmbeddingLoss):
             scores that become codes.
         scores: Float tensor of shape `(batch, views, prototypes)`: the scores
             of all views, the global views first.
+        queue_scores: Optional float tensor of shape `(size, global_views,
+            prototypes)`: the scores of images of earlier batches, the same on
+            all replicas.
+        queue_is_used: Bool or bool scalar tensor, whether `queue_scores` count.
+            Defaults to `True`.
         sample_weight: Optional float tensor of shape `(batch,)`.
 
     Returns:
@@ -88,11 +95,28 @@ class SwAVLoss(EmbeddingLoss):
         self.iterations = check_positive_int("iterations", iterations)
         self.gather = gather
 
-    def call(self, targets: Any, scores: Any) -> Any:
+    def call(
+        self,
+        targets: Any,
+        scores: Any,
+        queue_scores: Any = None,
+        queue_is_used: Any = True,
+    ) -> Any:
         check_view_pairs(targets, scores, names=("targets", "scores"))
         targets = ops.cast(ops.stop_gradient(targets), "float32")
         scores = ops.cast(scores, "float32")
-        codes = sinkhorn(targets, self.epsilon, self.iterations, self.gather)
+        if queue_scores is not None:
+            queue_scores = ops.convert_to_tensor(queue_scores)
+            _check_queue(queue_scores.shape, targets.shape)
+            queue_scores = ops.cast(ops.stop_gradient(queue_scores), "float32")
+        codes = sinkhorn(
+            targets,
+            self.epsilon,
+            self.iterations,
+            self.gather,
+            queue_scores,
+            queue_is_used,
+        )
         return cross_entropy_of_other_views(codes, scores / self.temperature)
 
     def get_config(self) -> dict[str, Any]:
@@ -103,3 +127,12 @@ class SwAVLoss(EmbeddingLoss):
             "iterations": self.iterations,
             "gather": self.gather,
         }
+
+
+def _check_queue(shape, target_shape):
+    if tuple(shape)[1:] != tuple(target_shape)[1:]:
+        raise ValueError(
+            "`queue_scores` must have the views and prototypes of `targets`, "
+            f"shape (size, {target_shape[1]}, {target_shape[2]}). "
+            f"Received: queue_scores.shape={tuple(shape)}"
+        )

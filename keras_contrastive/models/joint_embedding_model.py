@@ -150,6 +150,23 @@ class JointEmbeddingModel(ContrastiveModel):
         """The projector for representations of width `dim`."""
         return ProjectionHead(dim, 128, dtype=self.dtype_policy)
 
+    @property
+    def projection_dim(self) -> int:
+        """The width of z."""
+        dim = self._width("projector")
+        return self.projector.compute_output_shape((None, dim))[-1]
+
+    def _width(self, of):
+        """The width of h, which `of` must know."""
+        shape = known_shape(self.encoder, "output_shape")
+        if shape is None:
+            raise ValueError(
+                "`encoder` must know its output shape: build it, or begin it "
+                f"with keras.Input, so that the {of} can be built. Received: "
+                f"encoder={self.encoder!r}"
+            )
+        return shape[-1]
+
     def make_multi_view(self, augmenter: Any) -> keras.Layer:
         """The layer that makes the views with the argument `augmenter`."""
         multi_view = (

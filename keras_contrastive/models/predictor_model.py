@@ -3,7 +3,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_contrastive.data_validation import known_shape
 from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
 
@@ -48,23 +47,6 @@ class PredictorModel(JointEmbeddingModel):
     def default_predictor(self, dim: int, projection_dim: int) -> keras.Layer:
         """The predictor for an h of width `dim`, a z of `projection_dim`."""
         return ProjectionHead(2 * dim, projection_dim, dtype=self.dtype_policy)
-
-    @property
-    def projection_dim(self) -> int:
-        """The width of z."""
-        dim = self._width("projector")
-        return self.projector.compute_output_shape((None, dim))[-1]
-
-    def _width(self, of):
-        """The width of h, which `of` must know."""
-        shape = known_shape(self.encoder, "output_shape")
-        if shape is None:
-            raise ValueError(
-                "`encoder` must know its output shape: build it, or begin it "
-                f"with keras.Input, so that the {of} can be built. Received: "
-                f"encoder={self.encoder!r}"
-            )
-        return shape[-1]
 
     def embed(self, views: Any, training: bool) -> Any:
         h, z = self.encode_views(views, training)

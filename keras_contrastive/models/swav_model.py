@@ -1,13 +1,20 @@
 from typing import Any
 
 import keras
+from keras import ops
 
+from keras_contrastive import distribution
+from keras_contrastive.layers.feature_queue import FeatureQueue
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
     swav_augmenter,
 )
 from keras_contrastive.losses.swav_loss import SwAVLoss
 from keras_contrastive.models.prototype_model import NUM_GLOBAL
 from keras_contrastive.models.prototype_model import PrototypeModel
+from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.trainer.compile_arguments import parameters
+from keras_contrastive.validation import check_int
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -20,8 +27,10 @@ class SwAVModel(PrototypeModel):
     other views of the same image, global or local, must predict them:
     `losses.SwAVLoss` has the formula. No pairs of images are compared, so
     memory grows with the number of prototypes instead of the batch. But the
-    batch should not be much smaller than the number of prototypes: there is no
-    queue of earlier scores here.
+    batch should not be much smaller than the number of prototypes. If it is,
+    `queue_size` keeps the z of earlier batches, which are assigned together
+    with those of the batch: memory and one matrix product a step, no pass
+    through the encoder.
 
     With a `layers.MultiCrop` there are local views beside the two global ones.
     Views of one size are encoded as one batch. With `microbatch_size`, the
@@ -43,6 +52,12 @@ class SwAVModel(PrototypeModel):
             has 3,000 for ImageNet.
         frozen_steps: Int, the number of first steps in which the prototypes
             are not trained. Defaults to 0; the paper has one epoch.
+        queue_size: Int, the number of earlier images whose z are kept for each
+            global view, or `None`, the default, for none. The paper has 3,840
+            for batches of 256 and 3,000 prototypes.
+        queue_start: Int, the number of first steps that do not use the queue,
+            while the z still change fast. Defaults to 0; the paper has 15
+            epochs. Before it is full it is never used.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -57,12 +72,14 @@ class SwAVModel(PrototypeModel):
     global view is the most similar in the batch, which the loss does not ask
     for), and with a probe `probe_loss` and `probe_accuracy`. `compile` takes
     `loss="swav"` or a loss that is called as `loss(global_scores, scores)`, of
-    shape `(batch, views, prototypes)`.
+    shape `(batch, views, prototypes)`, with a queue also with the arguments
+    `queue_scores` and `queue_is_used` of `losses.SwAVLoss`.
 
     Raises:
         ValueError: As `SimCLRModel`, or if the encoder does not take the local
-            views, `num_prototypes` is not a positive integer, or `frozen_steps`
-            is negative.
+            views, `num_prototypes` or `queue_size` is not a positive integer,
+            `frozen_steps` or `queue_start` is negative, or if there is a queue
+            and the encoder does not know its output shape.
 
     Example:
 
@@ -98,6 +115,8 @@ class SwAVModel(PrototypeModel):
         num_classes: int | None = None,
         num_prototypes: int = 512,
         frozen_steps: int = 0,
+        queue_size: int | None = None,
+        queue_start: int = 0,
         **kwargs: Any,
     ):
         super().__init__(
@@ -110,11 +129,53 @@ class SwAVModel(PrototypeModel):
             frozen_steps,
             **kwargs,
         )
+        self.queue_start = check_int("queue_start", queue_start, 0)
+        self.queue = None
+        if queue_size is not None:
+            check_positive_int("queue_size", queue_size)
+            # The z of both global views, side by side.
+            dim = NUM_GLOBAL * self.projection_dim
+            self.queue = FeatureQueue(queue_size, dim)
 
     def compute_embedding_loss(
         self, embeddings: Any, targets: Any, y: Any, sample_weight: Any
     ) -> Any:
         scores = embeddings["scores"]
+        of_queue = {} if self.queue is None else self._scores_of_queue(scores)
         return self.loss(
-            scores[:, :NUM_GLOBAL], scores, sample_weight=sample_weight
+            scores[:, :NUM_GLOBAL],
+            scores,
+            sample_weight=sample_weight,
+            **of_queue,
         )
+
+    def _scores_of_queue(self, scores):
+        if "queue_scores" not in parameters(self.loss):
+            raise ValueError(
+                "`loss` must be a loss with an argument `queue_scores`, such "
+                "as keras_contrastive.losses.SwAVLoss(), for a model with a "
+                f"queue. Received: loss={self.loss!r}; pass queue_size=None to "
+                "the model for other losses."
+            )
+        steps = ops.convert_to_tensor(self.optimizer.iterations)
+        batch = ops.shape(scores)[0] * distribution.num_replicas()
+        is_full = steps * ops.cast(batch, steps.dtype) >= self.queue.size
+        views = ops.split(self.queue.features, NUM_GLOBAL, axis=1)
+        return {
+            "queue_scores": ops.stack(list(map(self.prototypes, views)), 1),
+            "queue_is_used": ops.logical_and(
+                is_full, steps >= self.queue_start
+            ),
+        }
+
+    def after_update(self, embeddings: Any, targets: Any) -> None:
+        if self.queue is not None:
+            z = map(l2_normalize, embeddings["pair"])
+            self.queue.enqueue(ops.concatenate(list(z), axis=1))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "queue_size": None if self.queue is None else self.queue.size,
+            "queue_start": self.queue_start,
+        }

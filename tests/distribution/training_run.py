@@ -147,7 +147,7 @@ def make_relative(name, **arguments):
     return make
 
 
-def make_prototypes(name):
+def make_prototypes(name, **arguments):
     """A method of crops of two sizes, here each of the whole image."""
 
     def make(kc, keras, **compile_arguments):
@@ -169,6 +169,7 @@ def make_prototypes(name):
             kc.layers.MultiCrop(whole, small, num_local=2),
             num_prototypes=6,
             num_classes=4,
+            **arguments,
         )
         model.compile(keras.optimizers.SGD(0.003), **compile_arguments)
         return model
@@ -184,7 +185,7 @@ METHODS = {
     "moco": make_relative("MoCoModel", queue_size=64),
     "byol": make_relative("BYOLModel", total_steps=20),
     "nnclr": make_relative("NNCLRModel", queue_size=64),
-    "swav": make_prototypes("SwAVModel"),
+    "swav": make_prototypes("SwAVModel", queue_size=BATCH),
     "dino": make_prototypes("DINOModel"),
 }
 

@@ -49,6 +49,29 @@ def test_value_and_gradient_are_the_papers(
     np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-5)
 
 
+def with_queue(loss, scores, queue, **kwargs):
+    losses = loss(scores[:, :2], scores, queue_scores=queue, **kwargs)
+    return keras.ops.convert_to_numpy(losses)
+
+
+@pytest.mark.one_case
+def test_a_queue_is_assigned_together_with_the_batch():
+    scores, queue = scores_of(4, 3, 5), scores_of(9, 2, 5, seed=1)
+    codes = codes_of(np.concatenate([scores[:, :2], queue]), 2)[:4]
+    expected = oracles.swav_rows(codes, scores, 0.1)
+    loss = kc.losses.SwAVLoss(reduction=None)
+    np.testing.assert_allclose(
+        with_queue(loss, scores, queue), expected, rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        with_queue(loss, scores, queue, queue_is_used=np.array(False)),
+        keras.ops.convert_to_numpy(loss(scores[:, :2], scores)),
+        rtol=1e-6,
+    )
+    with pytest.raises(ValueError, match="`queue_scores` must have.*2, 5"):
+        with_queue(loss, scores, queue[:, :1])
+
+
 @pytest.mark.parametrize("scale", [0.0, 1e3])
 @pytest.mark.parametrize("n", [1, 4])
 def test_finite_for_all_scores(n, scale):
@@ -62,11 +85,14 @@ def test_finite_for_all_scores(n, scale):
 
 @pytest.mark.one_case
 @pytest.mark.parametrize("gather", [True, False])
-def test_codes_are_those_of_the_global_batch(gather, monkeypatch):
+@pytest.mark.parametrize("queue", [None, scores_of(5, 2, 4, seed=1)])
+def test_codes_are_those_of_the_global_batch(queue, gather, monkeypatch):
     scores = scores_of(12, 3, 4)
     loss = kc.losses.SwAVLoss(gather=gather, reduction=None)
 
     def losses_of(rows):
+        if queue is not None:
+            return with_queue(loss, scores[rows], queue)
         losses = loss(scores[rows, :2], scores[rows])
         return keras.ops.convert_to_numpy(losses)
 

@@ -47,7 +47,11 @@ METHODS = {
     ),
     "swav": (
         kc.SwAVModel,
-        lambda head: {"num_prototypes": 6, "frozen_steps": 1},
+        lambda head: {
+            "num_prototypes": 6,
+            "frozen_steps": 1,
+            "queue_size": 24,
+        },
     ),
     "dino": (
         kc.DINOModel,

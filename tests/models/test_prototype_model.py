@@ -64,6 +64,54 @@ def test_prototypes_are_frozen_in_the_first_steps(method):
     assert model.predict(IMAGES, verbose=0).shape == (16, 8)
 
 
+def test_a_queue_holds_the_z_of_earlier_images():
+    model = make("SwAVModel", queue_size=20)
+    views = model.make_views(IMAGES, training=True)
+    embeddings = model.embed(views, training=True)
+    before = to_numpy(model.queue.features)
+    model.after_update(embeddings, None)
+    z = [to_numpy(x) for x in embeddings["pair"]]
+    z = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in z]
+    expected = np.concatenate([np.concatenate(z, axis=1), before[:4]])
+    np.testing.assert_allclose(
+        to_numpy(model.queue.features), expected, atol=1e-6
+    )
+
+
+def test_a_queue_needs_its_loss_and_sizes():
+    loss = {"loss": kc.losses.DINOLoss()}
+    with pytest.raises(ValueError, match="argument `queue_scores`"):
+        make("SwAVModel", queue_size=20, compile=loss).train_on_batch(IMAGES)
+    for name in ("queue_size", "queue_start"):
+        with pytest.raises(ValueError, match=f"`{name}`"):
+            make("SwAVModel", **{name: -1})
+
+
+@pytest.mark.parametrize(
+    ("start", "steps", "is_used"),
+    [(0, 1, False), (0, 2, True), (3, 2, False), (3, 3, True)],
+)
+def test_a_queue_is_used_when_it_is_full(start, steps, is_used):
+    model = make("SwAVModel", queue_size=20, queue_start=start)
+    views = model.make_views(IMAGES, training=True)
+    embeddings = model.embed(views, training=True)
+    model.optimizer.iterations.assign(steps)
+    loss = model.compute_embedding_loss(embeddings, None, None, None)
+    scores = embeddings["scores"]
+    z = np.split(to_numpy(model.queue.features), 2, axis=1)
+    expected = model.loss(
+        scores[:, :2],
+        scores,
+        queue_scores=keras.ops.stack([model.prototypes(x) for x in z], axis=1),
+        queue_is_used=is_used,
+    )
+    assert float(to_numpy(loss)) == pytest.approx(float(to_numpy(expected)))
+    without = model.loss(scores[:, :2], scores)
+    assert (
+        float(to_numpy(loss)) == pytest.approx(float(to_numpy(without)))
+    ) != is_used
+
+
 @pytest.mark.one_backend
 @METHODS
 def test_scores_are_in_the_order_of_the_views(method):
