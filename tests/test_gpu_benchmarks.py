@@ -70,8 +70,22 @@ def packed_images(path, counts):
     np.savez(path, **arrays)
 
 
+@pytest.mark.one_backend
+@pytest.mark.parametrize("method", ["byol", "moco", "barlow_twins"])
+def test_cifar10_by_other_methods(method, module, capsys, tmp_path):
+    script = module("train_cifar10")
+    packed_images(tmp_path / "cifar10.npz", {"train": 16, "test": 8})
+    command = (
+        f"--data {tmp_path}/cifar10.npz --state {tmp_path}/state --width 2 "
+        f"--batch-size 8 --epochs 1 --method {method}"
+    )
+    script.main(script.arguments(command.split()))
+    last = lines_of(capsys)[-1]
+    assert last["method"] == method and 0 <= last["knn_accuracy"] <= 1
+
+
 def test_cifar10_goes_on_where_it_was(module, capsys, tmp_path):
-    script = module("simclr_cifar10")
+    script = module("train_cifar10")
     packed_images(tmp_path / "cifar10.npz", {"train": 16, "test": 8})
     command = (
         f"--data {tmp_path}/cifar10.npz --state {tmp_path}/state --width 2 "
@@ -88,7 +102,7 @@ def test_cifar10_goes_on_where_it_was(module, capsys, tmp_path):
 
 
 def test_as_many_epochs_as_fit(module, tmp_path):
-    script = module("simclr_cifar10")
+    script = module("train_cifar10")
     command = f"--state {tmp_path} --seconds 460 --epoch-seconds"
     for seconds, epochs in ("1", 200), ("4", 100):
         args = script.arguments([*command.split(), seconds])

@@ -10,8 +10,9 @@ what else the parts print to `log.txt`, and `gpu.md` is made of the lines. If
 SimCLR on JAX is not finite or slow, the other parts on JAX are left out: the
 time is better kept for mending it.
 
-The second trains on CIFAR-10 (`simclr_cifar10.py`) for as many epochs as the
-measured speed allows, and resumes if the folder has its state.
+The second trains SimCLR on CIFAR-10 (`train_cifar10.py`) for as many epochs as
+the measured speed allows, and resumes if the folder has its state; `--cifar10
+byol`, `moco` and `barlow_twins` train those.
 
 README.md beside this file has the command line for the lent machine.
 """
@@ -61,7 +62,13 @@ def arguments(values=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", required=True, type=float)
     parser.add_argument("--output", default="runs/gpu", type=Path)
-    parser.add_argument("--cifar10", action="store_true")
+    parser.add_argument(
+        "--cifar10",
+        nargs="?",
+        const="simclr",
+        metavar="METHOD",
+        help="train: simclr by default, byol, moco or barlow_twins",
+    )
     parser.add_argument("--backends", nargs="+", default=["jax", "torch"])
     parser.add_argument("--small", action="store_true", help="on a CPU")
     return parser.parse_args(values)
@@ -161,11 +168,12 @@ def measure(parts, results, deadline, arguments=()):
             run(part, results, min(part.limit, left), arguments)
 
 
-def train_on_cifar10(results, seconds):
-    part = Part("simclr_cifar10.py", "jax", seconds)
+def train_on_cifar10(results, seconds, method):
+    part = Part("train_cifar10.py", "jax", seconds)
     # The command stops by itself before it would be killed.
     arguments = ["--seconds", str(seconds - 15)]
-    arguments += ["--state", str(results.folder / "state")]
+    arguments += ["--method", method]
+    arguments += ["--state", str(results.folder / f"state-{method}")]
     epoch_seconds = results.last("epoch_seconds", "jax")
     if epoch_seconds is not None:
         arguments += ["--epoch-seconds", str(epoch_seconds)]
@@ -180,7 +188,7 @@ def main(args):
     results = Results(args.output)
     try:
         if args.cifar10:
-            train_on_cifar10(results, args.seconds)
+            train_on_cifar10(results, args.seconds, args.cifar10)
         else:
             parts = [part for part in PARTS if part.backend in args.backends]
             flags = ["--small"] if args.small else []

@@ -2,7 +2,7 @@
 
     python benchmarks/gpu/pack_cifar10.py --data-dir ~/tensorflow_datasets
 
-Writes `--output`, an .npz for `simclr_cifar10.py`: of each split the encoded
+Writes `--output`, an .npz for `train_cifar10.py`: of each split the encoded
 images as tensorflow-datasets holds them, one after the other, where each ends,
 and the labels.
 """

@@ -8,6 +8,20 @@ import keras_contrastive as kc
 TOKENS, VOCABULARY = 77, 49408
 
 
+METHODS = ("simclr", "byol", "moco", "barlow_twins")
+
+
+def sgd(total_steps, learning_rate):
+    """The optimizer of lightly's recipe."""
+    momentum = 0.9
+    return keras.optimizers.SGD(
+        kc.optimizers.warmup_cosine(learning_rate, total_steps),
+        momentum=momentum,
+        # Beside the momentum what the recipe has through it.
+        weight_decay=5e-4 / (1 - momentum),
+    )
+
+
 def simclr(
     width=64, augment=True, metrics=(), total_steps=200 * 97, learning_rate=0.24
 ):
@@ -27,17 +41,55 @@ def simclr(
         kc.layers.ProjectionHead(dim, 128, output_batch_norm=True),
         augmenter=None if augment else keras.layers.Rescaling(1 / 255),
     )
-    momentum = 0.9
     model.compile(
-        keras.optimizers.SGD(
-            kc.optimizers.warmup_cosine(learning_rate, total_steps),
-            momentum=momentum,
-            # Beside the momentum what the recipe has through it.
-            weight_decay=5e-4 / (1 - momentum),
-        ),
+        sgd(total_steps, learning_rate),
         kc.losses.NTXentLoss(0.5),
         metrics=metrics if metrics is None else list(metrics),
     )
+    return model
+
+
+def of_method(name, width, total_steps, learning_rate):
+    """A method for CIFAR-10, compiled: lightly's recipe at batch 512.
+
+    Args:
+        name: One of `METHODS`.
+        width: As in `simclr`.
+        total_steps: As in `simclr`.
+        learning_rate: As in `simclr`.
+    """
+    if name == "simclr":
+        return simclr(
+            width, total_steps=total_steps, learning_rate=learning_rate
+        )
+    encoder = kc.models.ResNet18(stem="cifar", width=width)
+    dim = encoder.output_shape[-1]
+    head = kc.layers.ProjectionHead
+    if name == "byol":
+        model = kc.BYOLModel(
+            encoder,
+            head(2 * dim, 256),
+            kc.layers.byol_augmentation("cifar10", 32, 32),
+            predictor=head(2 * dim, 256),
+            momentum=0.99,
+        )
+        loss = kc.losses.NegativeCosineSimilarity()
+    elif name == "moco":
+        model = kc.MoCoModel(
+            encoder,
+            head(dim, 128, use_batch_norm=False),
+            queue_size=8192,
+            momentum=0.99,
+        )
+        loss = kc.losses.QueueInfoNCELoss(0.1)
+    else:
+        model = kc.SimCLRModel(
+            encoder,
+            head(2048, 2048, num_layers=3, output_batch_norm=False),
+            kc.layers.byol_augmentation("cifar10", 32, 32),
+        )
+        loss = kc.losses.BarlowTwinsLoss()
+    model.compile(sgd(total_steps, learning_rate), loss, metrics=[])
     return model
 
 
