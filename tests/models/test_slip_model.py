@@ -6,6 +6,7 @@ import pytest
 
 import keras_contrastive as kc
 from tests import oracles
+from tests.encoders.marks import slow_on_jax
 from tests.models.helpers import SIZE
 from tests.models.helpers import check_that_a_stopped_run_goes_on
 from tests.models.helpers import encoder
@@ -173,6 +174,7 @@ def test_a_locked_image_encoder_is_refused():
         slip(image_encoder=locked)
 
 
+@slow_on_jax
 def test_lejepa_draws_other_directions_in_every_step():
     steps = []
 

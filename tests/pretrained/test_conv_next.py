@@ -95,6 +95,7 @@ def network(tensors, images):
     return dense(x, "visual.head.mlp.fc2").numpy()
 
 
+@slow_on_jax
 def test_is_the_network_of_the_paper(tmp_path, rng):
     tensors = random_tensors(rng)
     vision = {

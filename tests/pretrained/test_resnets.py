@@ -161,6 +161,7 @@ def write(folder, tensors, vision=VISION):
     return text
 
 
+@slow_on_jax
 def test_is_the_network_of_the_paper(tmp_path, rng):
     tensors = random_tensors(rng)
     other = write(tmp_path, tensors)
