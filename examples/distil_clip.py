@@ -2,8 +2,8 @@
 
     python examples/distil_clip.py --seeds 0 1 2
 
-A teacher trains on many pictures of shapes with captions. Then a student of a
-tenth of its weights trains on few of them, alone and with the teacher, for the
+A teacher trains on many pictures of shapes with captions. Then a student of an
+eighth of its weights trains on few of them, alone and with the teacher, for the
 same number of steps. Prints how often new pictures find their captions among
 500, and captions their pictures. Runs on any backend.
 """

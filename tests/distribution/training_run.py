@@ -3,10 +3,10 @@
     python -m tests.distribution.training_run OUTPUT.npz --devices 2
 
 Trains SimCLR (BatchNorm, LARS, a probe), CLIP (AdamW, a learnable scale,
-several captions per image, negative texts), SLIP, DualEncoderModel (three
-towers), MoCo, BYOL and NNCLR (teachers, queues, predictors), SwAV and DINO
-(crops of two sizes, prototypes) on fixed batches and views, and writes each
-step's loss and metrics, and the weights afterwards.
+several captions per image, negative texts), SLIP, CLIP with a teacher,
+DualEncoderModel (three towers), MoCo, BYOL and NNCLR (teachers, queues,
+predictors), SwAV and DINO (crops of two sizes, prototypes) on fixed batches and
+views, and writes each step's loss and metrics, and the weights afterwards.
 `--methods` names some of them. `--devices` is the number of
 replicas in this process; several processes meet at `--meeting-point`, as
 process `--rank` of `--world-size`.
@@ -70,7 +70,7 @@ def make_simclr(kc, keras, **compile_arguments):
     return model
 
 
-def make_clip(kc, keras, slip=False, **compile_arguments):
+def make_clip(kc, keras, kind="clip", **compile_arguments):
     layers = keras.layers
     images = keras.Sequential(
         [
@@ -86,7 +86,11 @@ def make_clip(kc, keras, slip=False, **compile_arguments):
     whole = kc.layers.RandomResizedCrop(12, 12, scale=(1, 1), ratio=(1, 1))
     towers = {"image_encoder": images, "text_encoder": texts}
     towers |= {"projection_dim": 8, "augmenter": whole}
-    if slip:
+    if kind == "distilled_clip":
+        teacher = make_clip(kc, keras)
+        teacher.build_from_encoders()
+        model = kc.CLIPDistillationModel(**towers, teacher=teacher)
+    elif kind == "slip":
         projector = kc.layers.ProjectionHead(16, 8, use_batch_norm=False)
         model = kc.SLIPModel(
             **towers, projector=projector, view_augmenter=whole
@@ -181,7 +185,8 @@ METHODS = {
     "simclr": make_simclr,
     "clip": make_clip,
     "dual": make_dual,
-    "slip": functools.partial(make_clip, slip=True),
+    "slip": functools.partial(make_clip, kind="slip"),
+    "distilled_clip": functools.partial(make_clip, kind="distilled_clip"),
     "moco": make_relative("MoCoModel", queue_size=64),
     "byol": make_relative("BYOLModel", total_steps=20),
     "nnclr": make_relative("NNCLRModel", queue_size=64),
@@ -220,6 +225,7 @@ def data_of(np, rank, world_size):
         "simclr": ((a, b), labels),
         "clip": (clip, None),
         "slip": (clip, None),
+        "distilled_clip": (clip, None),
         "dual": (dual, None),
         "moco": (a, labels),
         "byol": (a, labels),
@@ -245,7 +251,7 @@ def start_from_known_weights(model, np):
                 variable.assign(values.astype("float32"))
     if hasattr(model, "student"):
         model.teacher.copy_weights(model.student)
-    elif hasattr(model, "teacher"):
+    elif hasattr(model, "teacher") and hasattr(model, "projector"):
         model.teacher.copy_weights(model.encoder, model.projector)
     if hasattr(model, "queue"):
         values = rng.normal(size=(model.queue.size, model.queue.dim))
