@@ -3,17 +3,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_contrastive import distribution
-from keras_contrastive.data_validation import check_ids
+from keras_contrastive.losses.clip_denominators import clip_denominators
+from keras_contrastive.losses.clip_partners import CLIPPartners
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
-from keras_contrastive.losses.embedding_loss import check_one_per_example
 from keras_contrastive.losses.embedding_loss import check_scalar
 from keras_contrastive.losses.embedding_loss import negative_rows
-from keras_contrastive.losses.info_nce import info_nce
-from keras_contrastive.losses.info_nce import multi_positive_info_nce
-from keras_contrastive.losses.info_nce import symmetric_info_nce
-from keras_contrastive.losses.info_nce import with_negatives
 from keras_contrastive.normalization import l2_normalize
 
 
@@ -145,50 +140,19 @@ class CLIPLoss(ContrastiveLoss):
         check_scalar("logit_scale", logit_scale)
         images = l2_normalize(image_embeddings)
         texts = l2_normalize(text_embeddings)
-        if image_ids is not None:
-            check_ids("image_ids", image_ids)
-            image_ids = ops.convert_to_tensor(image_ids)
-            check_one_per_example("image_ids", image_ids, images.shape[0])
         negatives = negative_text_embeddings
         if negatives is not None:
             negatives = l2_normalize(negative_rows(negatives, images.shape[1]))
-        if not self.gather or distribution.num_replicas() == 1:
-            return symmetric_info_nce(
-                images,
-                texts,
-                logit_scale,
-                image_ids,
-                self.block_size,
-                negatives,
-            )
-        to_text = self._of_replica(
-            images, texts, logit_scale, image_ids, negatives
-        )
-        to_image = self._of_replica(texts, images, logit_scale, image_ids)
-        return (to_text + to_image) / 2
-
-    def _of_replica(self, queries, keys, logit_scale, ids, negatives=None):
-        """The losses of this replica's queries over the keys of all."""
-        keys = distribution.all_gather(keys)
-        if negatives is not None:
-            negatives = distribution.all_gather(negatives)
-        if ids is None:
-            n = ops.shape(queries)[0]
-            own = ops.arange(n, dtype="int32")
-            own = own + n * distribution.replica_index()
-            return info_nce(
-                queries,
-                with_negatives(keys, negatives),
-                own,
-                logit_scale,
-                block_size=self.block_size,
-            )
-        return multi_positive_info_nce(
-            queries,
-            keys,
-            ids,
-            distribution.all_gather(ids),
+        partners = CLIPPartners(images, texts, self.gather, self.block_size)
+        target = partners.of_image(image_ids)
+        denominators = clip_denominators(
+            images,
+            texts,
             logit_scale,
-            block_size=self.block_size,
-            negatives=negatives,
+            self.block_size,
+            self.gather,
+            negatives,
         )
+        positive = ops.sum(partners.queries * target, axis=1)
+        scale = ops.convert_to_tensor(logit_scale, dtype="float32")
+        return (denominators - scale * positive) / 2

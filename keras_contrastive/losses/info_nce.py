@@ -55,44 +55,6 @@ def info_nce(
     return denominator - logit_scale * positive
 
 
-def symmetric_info_nce(
-    first, second, logit_scale, groups=None, block_size=None, negatives=None
-):
-    """InfoNCE of pairs: each member must find its partner, both ways.
-
-    It is the mean of `info_nce` from `first` to `second` and back, computed on
-    one set of logits.
-
-    Args:
-        first: Float32 tensor of shape `(n, d)`, normalized rows.
-        second: Float32 tensor of shape `(n, d)`, normalized rows; row i is the
-            partner of row i of `first`.
-        logit_scale: Positive scalar `s`, one over the temperature.
-        groups: Optional int tensor of shape `(n,)`. The target of a row is
-            then uniform over all partners of its group, as in
-            `multi_positive_info_nce`.
-        block_size: Int, keys per block of logits; `None` chooses the size.
-        negatives: Optional float32 tensor of shape `(m, d)`, normalized rows:
-            further keys of `first`, positives of none.
-
-    Returns:
-        Float32 tensor of shape `(n,)`, one loss per pair.
-    """
-    targets = second, first
-    if groups is not None:
-        totals = [sum_of_group(x, groups, groups, block_size) for x in targets]
-        targets = [total / count[:, None] for total, count in totals]
-    positive = ops.sum(first * targets[0] + second * targets[1], axis=1)
-    n = ops.shape(first)[0]
-    keys = with_negatives(second, negatives)
-    denominators = logsumexp_blocks(
-        first, keys, logit_scale, block_size, of_columns=True
-    )
-    # Negatives, the last columns, look for no partner.
-    both = denominators[:n] + denominators[n : 2 * n]
-    return (both - logit_scale * positive) / 2
-
-
 def multi_positive_info_nce(
     queries,
     keys,
@@ -102,7 +64,6 @@ def multi_positive_info_nce(
     excluded=None,
     average="log",
     block_size=None,
-    negatives=None,
 ):
     """InfoNCE with several positives: each query must find all of its group.
 
@@ -122,8 +83,6 @@ def multi_positive_info_nce(
             key, which is neither a positive nor in its denominator.
         average: `"log"` or `"likelihood"`.
         block_size: Int, keys per block of logits; `None` chooses the size.
-        negatives: Optional float32 tensor of shape `(k, d)`, normalized rows:
-            further keys, of no group.
 
     Returns:
         Float32 tensor of shape `(n,)`, one loss per query: 0 for those
@@ -141,11 +100,7 @@ def multi_positive_info_nce(
         count = count - own
     divisor = ops.maximum(count, 1.0)
     denominator = logsumexp_blocks(
-        queries,
-        with_negatives(keys, negatives),
-        logit_scale,
-        block_size,
-        excluded,
+        queries, keys, logit_scale, block_size, excluded
     )
     if average == "log":
         positive = logit_scale * ops.sum(queries * total, axis=1) / divisor
@@ -155,10 +110,3 @@ def multi_positive_info_nce(
             queries, keys, logit_scale, block_size, excluded, groups
         ) - ops.log(divisor)
     return ops.where(count > 0, denominator - positive, 0.0)
-
-
-def with_negatives(keys, negatives):
-    """The keys, followed by the rows of `negatives` if there are any."""
-    if negatives is None:
-        return keys
-    return ops.concatenate([keys, negatives], axis=0)

@@ -5,13 +5,13 @@ from keras import ops
 
 from keras_contrastive import distribution
 from keras_contrastive.data_validation import check_ids
+from keras_contrastive.losses.clip_denominators import with_negatives
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
 from keras_contrastive.losses.embedding_loss import check_one_per_example
 from keras_contrastive.losses.embedding_loss import check_scalar
 from keras_contrastive.losses.embedding_loss import negative_rows
 from keras_contrastive.losses.group_sums import sum_of_group
-from keras_contrastive.losses.info_nce import with_negatives
 from keras_contrastive.losses.logit_blocks import softplus_blocks
 from keras_contrastive.normalization import l2_normalize
 
@@ -153,12 +153,10 @@ class SigLIPLoss(ContrastiveLoss):
             own, count = sum_of_group(keys, key_ids, ids, self.block_size)
         # -log(sigmoid(x)) is softplus(-x), and softplus(-x) = softplus(x) - x.
         positive = scale * ops.sum(images * own, axis=1) + bias * count
-        if negative_text_embeddings is not None:
-            rows = negative_rows(negative_text_embeddings, images.shape[1])
-            negatives = l2_normalize(rows)
-            if self.gather:
-                negatives = distribution.all_gather(negatives)
-            keys = with_negatives(keys, negatives)
+        negatives = negative_text_embeddings
+        if negatives is not None:
+            negatives = l2_normalize(negative_rows(negatives, images.shape[1]))
+            keys = with_negatives(texts, negatives, self.gather)
         every = softplus_blocks(images, keys, scale, bias, self.block_size)
         return every - positive
 

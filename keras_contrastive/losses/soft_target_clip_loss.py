@@ -3,14 +3,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_contrastive import distribution
-from keras_contrastive.data_validation import check_ids
 from keras_contrastive.losses.clip_denominators import clip_denominators
+from keras_contrastive.losses.clip_partners import CLIPPartners
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
-from keras_contrastive.losses.embedding_loss import check_one_per_example
 from keras_contrastive.losses.embedding_loss import check_scalar
-from keras_contrastive.losses.group_sums import sum_of_group
 from keras_contrastive.losses.weighted_sums import softmax_sum
 from keras_contrastive.normalization import l2_normalize
 from keras_contrastive.validation import check_positive
@@ -153,45 +150,32 @@ class SoftTargetCLIPLoss(ContrastiveLoss):
         denominators = clip_denominators(
             images, texts, logit_scale, self.block_size, self.gather
         )
-        # Both directions have the same targets: what an image looks for and
-        # what its text looks for are two halves of one vector.
-        queries = ops.concatenate([images, texts], axis=1)
-        partners = ops.concatenate([texts, images], axis=1)
-        keys = self._gathered(partners)
-        target = self._hard_targets(partners, keys, image_ids)
+        partners = CLIPPartners(images, texts, self.gather, self.block_size)
+        target = partners.of_image(image_ids)
         if self.soft_target_weight > 0:
-            soft = self._soft_targets(queries, keys, logit_scale)
+            soft = self._soft_targets(partners, logit_scale)
             target = target + self.soft_target_weight * (soft - target)
-        positive = ops.sum(queries * target, axis=1)
+        positive = ops.sum(partners.queries * target, axis=1)
         scale = ops.convert_to_tensor(logit_scale, dtype="float32")
         return (denominators - scale * positive) / 2
 
-    def _hard_targets(self, partners, keys, image_ids):
-        """The mean of the partners of each image, over its pairs."""
-        if image_ids is None:
-            return partners
-        check_ids("image_ids", image_ids)
-        ids = ops.convert_to_tensor(image_ids)
-        check_one_per_example("image_ids", ids, partners.shape[0])
-        total, count = sum_of_group(
-            keys, self._gathered(ids), ids, self.block_size
-        )
-        return total / count[:, None]
+    def _soft_targets(self, partners, logit_scale):
+        """The mean of the keys of all pairs, by the pairs' similarity.
 
-    def _soft_targets(self, queries, keys, logit_scale):
-        """The mean of the partners of all pairs, by their similarity."""
+        Both directions have the same targets.
+        """
         scale = logit_scale
         if self.target_temperature is not None:
             scale = 1 / self.target_temperature
-        # The sum of two cosines, over two.
-        scale = ops.convert_to_tensor(scale, dtype="float32") / 2
         soft, _ = softmax_sum(
-            keys, queries, self._gathered(queries), scale, self.block_size
+            partners.keys,
+            partners.queries,
+            partners.gathered(partners.queries),
+            # The inner product of queries is the sum of two cosines.
+            ops.convert_to_tensor(scale, dtype="float32") / 2,
+            self.block_size,
         )
         return soft
-
-    def _gathered(self, x):
-        return distribution.all_gather(x) if self.gather else x
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,56 @@
+"""What images look for among the texts, and texts among the images."""
+
+from typing import Any
+
+from keras import ops
+
+from keras_contrastive import distribution
+from keras_contrastive.data_validation import check_ids
+from keras_contrastive.losses.embedding_loss import check_one_per_example
+from keras_contrastive.losses.group_sums import sum_of_group
+
+
+class CLIPPartners:
+    """Pairs as queries and keys of both directions at once.
+
+    The query of a pair is its image and its text, one after the other, and its
+    key is the text and the image: their inner product is twice the similarity
+    of the pair.
+
+    Args:
+        images: Float32 tensor of shape `(n, d)`, normalized rows.
+        texts: Float32 tensor of shape `(n, d)`, normalized rows.
+        gather: Whether the keys are those of all replicas.
+        block_size: Int, keys per block, or `None` to choose it automatically.
+
+    Attributes:
+        queries: Float32 tensor of shape `(n, 2 d)`.
+        keys: Float32 tensor of shape `(m, 2 d)`.
+    """
+
+    def __init__(self, images, texts, gather, block_size):
+        self.gather = gather
+        self.block_size = block_size
+        self.queries = ops.concatenate([images, texts], axis=1)
+        self.own = ops.concatenate([texts, images], axis=1)
+        self.keys = self.gathered(self.own)
+
+    def gathered(self, x: Any) -> Any:
+        """The rows of all replicas, if the keys are."""
+        return distribution.all_gather(x) if self.gather else x
+
+    def of_image(self, image_ids: Any) -> Any:
+        """The mean key of the pairs of each image, shape `(n, 2 d)`.
+
+        Args:
+            image_ids: Ints of shape `(n,)`; `None` if each pair has its own.
+        """
+        if image_ids is None:
+            return self.own
+        check_ids("image_ids", image_ids)
+        ids = ops.convert_to_tensor(image_ids)
+        check_one_per_example("image_ids", ids, self.own.shape[0])
+        total, count = sum_of_group(
+            self.keys, self.gathered(ids), ids, self.block_size
+        )
+        return total / count[:, None]
