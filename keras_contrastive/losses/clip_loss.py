@@ -144,7 +144,6 @@ class CLIPLoss(ContrastiveLoss):
         if negatives is not None:
             negatives = l2_normalize(negative_rows(negatives, images.shape[1]))
         partners = CLIPPartners(images, texts, self.gather, self.block_size)
-        target = partners.of_image(image_ids)
         denominators = clip_denominators(
             images,
             texts,
@@ -153,6 +152,5 @@ class CLIPLoss(ContrastiveLoss):
             self.gather,
             negatives,
         )
-        positive = ops.sum(partners.queries * target, axis=1)
         scale = ops.convert_to_tensor(logit_scale, dtype="float32")
-        return (denominators - scale * positive) / 2
+        return (denominators - scale * partners.similarity(image_ids)) / 2

@@ -22,18 +22,29 @@ class CLIPPartners:
         texts: Float32 tensor of shape `(n, d)`, normalized rows.
         gather: Whether the keys are those of all replicas.
         block_size: Int, keys per block, or `None` to choose it automatically.
-
-    Attributes:
-        queries: Float32 tensor of shape `(n, 2 d)`.
-        keys: Float32 tensor of shape `(m, 2 d)`.
     """
 
     def __init__(self, images, texts, gather, block_size):
+        self.images, self.texts = images, texts
         self.gather = gather
         self.block_size = block_size
-        self.queries = ops.concatenate([images, texts], axis=1)
-        self.own = ops.concatenate([texts, images], axis=1)
-        self.keys = self.gathered(self.own)
+
+    # Not attributes: without ids and soft targets nothing needs them.
+
+    @property
+    def queries(self) -> Any:
+        """Float32 tensor of shape `(n, 2 d)`."""
+        return ops.concatenate([self.images, self.texts], axis=1)
+
+    @property
+    def own_keys(self) -> Any:
+        """Float32 tensor of shape `(n, 2 d)`, of this replica."""
+        return ops.concatenate([self.texts, self.images], axis=1)
+
+    @property
+    def keys(self) -> Any:
+        """Float32 tensor of shape `(m, 2 d)`, of all replicas."""
+        return self.gathered(self.own_keys)
 
     def gathered(self, x: Any) -> Any:
         """The rows of all replicas, if the keys are."""
@@ -46,11 +57,17 @@ class CLIPPartners:
             image_ids: Ints of shape `(n,)`; `None` if each pair has its own.
         """
         if image_ids is None:
-            return self.own
+            return self.own_keys
         check_ids("image_ids", image_ids)
         ids = ops.convert_to_tensor(image_ids)
-        check_one_per_example("image_ids", ids, self.own.shape[0])
+        check_one_per_example("image_ids", ids, self.images.shape[0])
         total, count = sum_of_group(
             self.keys, self.gathered(ids), ids, self.block_size
         )
         return total / count[:, None]
+
+    def similarity(self, image_ids: Any) -> Any:
+        """The inner product of `queries` and `of_image`, shape `(n,)`."""
+        if image_ids is None:
+            return 2 * ops.sum(self.images * self.texts, axis=1)
+        return ops.sum(self.queries * self.of_image(image_ids), axis=1)
