@@ -127,15 +127,14 @@ class CLIPDistillationLoss(ContrastiveLoss):
         teacher_logit_scale: Any = None,
     ) -> Any:
         student = image_embeddings, text_embeddings
-        teacher = tuple(
-            map(
-                ops.convert_to_tensor,
-                (teacher_image_embeddings, teacher_text_embeddings),
-            )
-        )
-        check_embedding_pair(*student, ("image_embeddings", "text_embeddings"))
+        teacher = [
+            ops.convert_to_tensor(x)
+            for x in (teacher_image_embeddings, teacher_text_embeddings)
+        ]
+        names = "image_embeddings", "text_embeddings"
+        check_embedding_pair(student[0], student[1], names)
         check_embedding_pair(
-            *teacher, ("teacher_image_embeddings", "teacher_text_embeddings")
+            teacher[0], teacher[1], [f"teacher_{name}" for name in names]
         )
         _check_as_many(student[0].shape, teacher[0].shape)
         if logit_scale is None:

@@ -199,16 +199,21 @@ class CLIPDistillationModel(CLIPModel):
         losses = super().compute_losses(
             embeddings, targets, y, sample_weight, training
         )
-        student, teacher = embeddings["pair"], targets["pair"]
-        if len(student[1].shape) == 3:
-            *student, _, sample_weight = pairs_of_captions(
-                *student, None, sample_weight
+        images, texts = embeddings["pair"]
+        of_images, of_texts = targets["pair"]
+        if len(texts.shape) == 3:
+            images, texts, _, sample_weight = pairs_of_captions(
+                images, texts, None, sample_weight
             )
-            teacher = pairs_of_captions(*teacher, None, None)[:2]
+            of_images, of_texts, *_ = pairs_of_captions(
+                of_images, of_texts, None, None
+            )
         own = self.teacher is not None and self.teacher_temperature is None
         distillation = self.distillation_loss(
-            *student,
-            *teacher,
+            images,
+            texts,
+            of_images,
+            of_texts,
             logit_scale=self.logit_scale.scale,
             teacher_logit_scale=self.teacher.logit_scale.scale if own else None,
             sample_weight=sample_weight,
