@@ -7,12 +7,21 @@ import numpy as np
 from keras_contrastive.curation.neighbors import neighbors
 from keras_contrastive.curation.neighbors import unit_rows
 
+# Below this, distances are rounding errors: most rows are copies.
+LEAST_MEDIAN = 1e-6
+
 
 def outliers(embeddings: Any, k: int = 10) -> dict[str, np.ndarray]:
-    """Sorts rows by how unlike they are to their nearest neighbors.
+    """Sorts rows by how much farther their neighbors are than usual there.
 
-    The score of a row is one minus the mean cosine to the `k` most similar
-    other rows: 0 for one among copies, 1 for one that resembles nothing. Look
+    The distance of a row is one minus the mean cosine to the `k` most similar
+    other rows. It is compared with the distances of these neighbors, each plus
+    the median distance of all rows, so that a few copies among the neighbors
+    do not count as a crowd:
+
+        `(distance + median) / (mean distance of the neighbors + median)`
+
+    1 is ordinary, and higher scores are lonelier than their surroundings. Look
     at the first rows: broken files, other data, rare classes. Groups of more
     than `k` alike are not found.
 
@@ -42,10 +51,12 @@ def outliers(embeddings: Any, k: int = 10) -> dict[str, np.ndarray]:
     ```
 
     Reference:
-        Ramaswamy et al., 2000, Efficient Algorithms for Mining Outliers from
-        Large Data Sets, with the mean over the neighbors.
+        Breunig et al., 2000, LOF: Identifying Density-Based Local Outliers,
+        with distances instead of densities, and the median added.
     """
-    similarity, _ = neighbors(unit_rows(embeddings), k)
-    score = 1 - similarity.mean(axis=1)
+    similarity, number = neighbors(unit_rows(embeddings), k)
+    distance = 1 - similarity.mean(axis=1)
+    median = max(float(np.median(distance)), LEAST_MEDIAN)
+    score = (distance + median) / (distance[number].mean(axis=1) + median)
     row = np.argsort(-score, kind="stable")
     return {"row": row, "score": score[row]}

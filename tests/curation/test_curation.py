@@ -44,9 +44,25 @@ def test_outliers_are_the_definition(rng):
     table = kc.curation.outliers(rows, k=3)
     cosines = unit(rows) @ unit(rows).T
     np.fill_diagonal(cosines, -2)
-    score = 1 - np.sort(cosines, axis=1)[:, -3:].mean(axis=1)
+    nearest = np.argsort(-cosines, axis=1)[:, :3]
+    distance = 1 - np.take_along_axis(cosines, nearest, 1).mean(axis=1)
+    median = np.median(distance)
+    score = (distance + median) / (distance[nearest].mean(axis=1) + median)
     np.testing.assert_array_equal(table["row"], np.argsort(-score))
     np.testing.assert_allclose(table["score"], -np.sort(-score), atol=1e-6)
+
+
+def test_outliers_are_not_the_neighbors_of_copies(rng):
+    center = np.zeros(16) + [3.0, *np.zeros(15)]
+    rows = center + 0.3 * rng.standard_normal((60, 16))
+    rows[40:52] = rows[40]  # copies, which others have as neighbors
+    rows[7] *= -1
+    table = kc.curation.outliers(rows, k=10)
+    assert table["row"][0] == 7
+    score = dict(zip(table["row"], table["score"], strict=True))
+    assert max(score[row] for row in range(60) if row != 7) < 2 < score[7]
+    same = kc.curation.outliers(np.ones((30, 4)))
+    np.testing.assert_allclose(same["score"], 1, atol=1e-3)
 
 
 @pytest.mark.parametrize("names", [None, ["cat", "dog", "owl"]])
