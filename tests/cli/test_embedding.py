@@ -45,3 +45,13 @@ def test_parts_give_what_the_whole_gives(paths, monkeypatch, capsys):
     assert "7 of 7 images" in capsys.readouterr().out
     with pytest.raises(ValueError):
         embed_records(Sums(), paths[:2], 16, Channels())
+
+
+@pytest.mark.parametrize("size, batch", [(64, 128), (150, 71), (224, 32)])
+def test_large_images_come_in_small_batches(size, batch):
+    class Model:
+        def predict(self, images, batch_size, verbose):
+            return batch_size
+
+    images = np.zeros((2, size, size, 3), "uint8")
+    assert embedding.embed_images(Model(), images) == batch
