@@ -20,6 +20,7 @@ from keras_contrastive.models.strings import saved_tokenizer
 from keras_contrastive.models.strings import to_tokens
 from keras_contrastive.pretrained.pretrained_clip import PretrainedCLIP
 from keras_contrastive.trainer.bad_values import check_token_ids
+from keras_contrastive.trainer.bad_values import dtype_of
 from keras_contrastive.trainer.compile_arguments import parameters
 from keras_contrastive.validation import check_positive_int
 
@@ -264,7 +265,23 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         # Before Keras refuses strings.
         inputs, _ = self.prepare_arrays(inputs, None)
+        if not self.text_tower.built:
+            self._note_dtype(self.named_parts(inputs).get("texts"))
         return super().__call__(inputs, *args, **kwargs)
+
+    def build_from_batch(self, x: Any) -> None:
+        if not self.text_tower.built:
+            self._note_dtype(self.named_parts(x).get("texts"))
+        super().build_from_batch(x)
+
+    def _note_dtype(self, texts):
+        """What `build`, which receives shapes, needs to know of texts.
+
+        Ids of rank 3 are several captions of each image; floats of rank 3 are
+        sequences of vectors.
+        """
+        if hasattr(texts, "dtype"):
+            self.text_tower.example_dtype = dtype_of(texts)
 
     def prepare_arrays(self, x: Any, y: Any) -> tuple[Any, Any]:
         if isinstance(x, dict):
@@ -367,7 +384,8 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
     def build(self, input_shape: Any) -> None:
         if input_shape is not None:
             input_shape = dict(self.named_parts(input_shape))
-            if "texts" in input_shape:
+            is_ids = keras.backend.is_int_dtype(self.text_tower.example_dtype)
+            if "texts" in input_shape and is_ids:
                 input_shape["texts"] = shape_of_captions(input_shape["texts"])
         super().build(input_shape)
         dims = self.image_tower.features_dim, self.text_tower.features_dim
@@ -377,6 +395,17 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
                 "outputs have different dimensions. Received: "
                 f"projection_dim=None with dimensions {dims}"
             )
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        config = super().get_build_config()
+        if config is not None:
+            config["text_dtype"] = self.text_tower.example_dtype
+        return config
+
+    def build_from_config(self, config: dict) -> None:
+        # Files of earlier versions lack it.
+        self.text_tower.example_dtype = config.get("text_dtype", "int32")
+        super().build_from_config(config)
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object

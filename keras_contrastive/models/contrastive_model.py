@@ -264,6 +264,10 @@ class ContrastiveModel(Trainer):
         if layers and all(layer.built for layer in layers):
             self.built = True
 
+    def build_from_batch(self, x: Any) -> None:
+        """Builds the model on the data of a batch."""
+        self.build(keras.tree.map_structure(lambda v: tuple(v.shape), x))
+
     # Checks of the data, called by `make_views`.
 
     def watch(self, inputs: Any, training: bool = True) -> Any:

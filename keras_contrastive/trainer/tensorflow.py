@@ -1,6 +1,5 @@
 """Steps with `tf.GradientTape`."""
 
-import keras
 import tensorflow as tf
 
 from keras_contrastive.trainer import microbatches
@@ -12,7 +11,7 @@ def train_step(model, data):
     if not model.built:
         # On the other backends Keras has built the model by now; on TensorFlow
         # it has done so only under a strategy.
-        model.build(keras.tree.map_structure(lambda v: tuple(v.shape), x))
+        model.build_from_batch(x)
 
     def loss_of(embeddings, targets):
         loss = model.total_loss(

@@ -371,6 +371,33 @@ def test_encoders_may_be_built_by_the_data(tmp_path):
         clip(Unbuilt(), text_encoder=Unbuilt())(data["images"])
 
 
+@keras.saving.register_keras_serializable("tests")
+class UnbuiltOfVectors(keras.layers.Layer):
+    """Of sequences of vectors, whose length it must know."""
+
+    def build(self, input_shape):
+        self.positions = self.add_weight(shape=input_shape[1:])
+        self.dense = keras.layers.Dense(8)
+        self.dense.build((None, input_shape[-1]))
+
+    def call(self, x):
+        return self.dense(keras.ops.sum(x * self.positions, axis=1))
+
+
+def test_vectors_may_build_the_text_encoder(tmp_path):
+    images = batch()["images"]
+    vectors = np.random.default_rng(0).normal(size=(16, 5, 3))
+    data = {"images": images, "texts": vectors.astype("float32")}
+    model = clip(text_encoder=UnbuiltOfVectors())
+    model.fit(data, batch_size=8, verbose=0)
+    model.save(tmp_path / "model.keras")
+    restored = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        model.predict(data, verbose=0)["text_embeddings"],
+        restored.predict(data, verbose=0)["text_embeddings"],
+    )
+
+
 # Errors.
 
 

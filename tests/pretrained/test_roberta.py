@@ -130,9 +130,16 @@ def test_one_tower_and_what_is_refused(checkpoint):
 
 
 @pytest.mark.one_case
-def test_learns_pairs(checkpoint):
+def test_a_step_trains_all_of_the_text_tower(checkpoint):
     model = kc.CLIPModel.from_checkpoint(checkpoint[0])
     model.compile(keras.optimizers.Adam(1e-3))
+    variables = model.text_encoder.trainable_variables
+    before = [keras.ops.convert_to_numpy(v) for v in variables]
     data = {"images": IMAGES, "texts": TOKENS.astype("int32")}
-    history = model.fit(data, batch_size=3, epochs=8, verbose=0).history
-    assert history["loss"][-1] < history["loss"][0]
+    model.fit(data, batch_size=3, verbose=0)
+    for variable, old in zip(variables, before, strict=True):
+        new = keras.ops.convert_to_numpy(variable)
+        assert np.isfinite(new).all()
+        # A bias of the keys changes no attention.
+        if not variable.path.endswith("key/bias"):
+            assert np.abs(new - old).max() > 5e-4, variable.path
