@@ -8,7 +8,7 @@ Karpathy's `dataset_flickr30k.json`. Runs on any backend. The defaults are sized
 for two CPU cores and some thousand photographs. Everything it makes lies in
 `--output`: the model and its tokenizer, for `examples/search_images.py`, the
 history, the table and three pictures. After an interruption, the same command
-with `--resume` goes on where it was, and ends as it would have ended.
+with `--resume` continues, and ends as it would have ended.
 
 On AMD CPUs TensorFlow leaves its oneDNN kernels off; TF_ENABLE_ONEDNN_OPTS=1
 turns them on, which made a training step 1.5 times faster where we measured.
@@ -100,7 +100,7 @@ model.fit(
     dataset,
     epochs=args.epochs,
     callbacks=[
-        # Interrupted, it goes on from here with --resume.
+        # If interrupted, --resume continues from here.
         kc.callbacks.Checkpoint(
             args.output / "checkpoints", every_n_steps=100, resume=args.resume
         ),

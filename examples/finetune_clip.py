@@ -120,7 +120,7 @@ model.fit(
     dataset,
     epochs=args.epochs,
     callbacks=[
-        # Interrupted, it goes on from here with --resume.
+        # If interrupted, --resume continues from here.
         kc.callbacks.Checkpoint(
             args.output / "checkpoints", every_n_steps=100, resume=args.resume
         )

@@ -6,7 +6,7 @@ Runs on any backend (`KERAS_BACKEND=jax python examples/...`). The defaults are
 sized for two CPU cores; `--width 64 --epochs 200 --batch-size 512` is the usual
 recipe for a GPU. Everything it makes lies in `--output`: the model, the
 history, the table and two pictures. After an interruption, the same command
-with `--resume` goes on where it was, and ends as it would have ended.
+with `--resume` continues, and ends as it would have ended.
 
 On AMD CPUs TensorFlow leaves its oneDNN kernels off; TF_ENABLE_ONEDNN_OPTS=1
 turns them on, which made a training step 1.5 times faster where we measured.
@@ -85,7 +85,7 @@ model.fit(
     batch_size=args.batch_size,
     epochs=args.epochs,
     callbacks=[
-        # Interrupted, it goes on from here with --resume.
+        # If interrupted, --resume continues from here.
         kc.callbacks.Checkpoint(
             args.output / "checkpoints", every_n_steps=100, resume=args.resume
         ),

@@ -1,7 +1,5 @@
 """`classify`: the class of each image, in a .csv file."""
 
-import csv
-import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,7 +10,9 @@ from keras_contrastive import evaluation
 from keras_contrastive import text
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.embedding import embed_records
+from keras_contrastive.cli.embedding import embed_texts
 from keras_contrastive.cli.output import check_writable
+from keras_contrastive.cli.output import write_csv
 from keras_contrastive.cli.run_folder import CLASSIFIER
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
@@ -53,17 +53,20 @@ def run(args):
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(scores))
     names = classifier.class_names
     classes = probabilities.argmax(axis=1)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = args.output.with_name(f".{args.output.name}.tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(HEADER)
-        for name, place, row in zip(
-            image_names, classes, probabilities, strict=True
-        ):
-            image = relative_name(name, found.folder)
-            writer.writerow([image, names[place], f"{row[place]:.4f}"])
-    os.replace(temporary, args.output)
+    write_csv(
+        args.output,
+        HEADER,
+        (
+            [
+                relative_name(name, found.folder),
+                names[place],
+                f"{row[place]:.4f}",
+            ]
+            for name, place, row in zip(
+                image_names, classes, probabilities, strict=True
+            )
+        ),
+    )
     counts = np.bincount(classes, minlength=len(names))
     print(f"{args.output}: {len(classes):,} images")
     for place in np.argsort(-counts, kind="stable"):
@@ -94,9 +97,7 @@ def classifier_of(args, run_folder, settings):
     model = run_folder.load_model()
     tokenizer = text.CaptionTokenizer.load(run_folder.tokenizer)
     weights = evaluation.zero_shot_weights(
-        lambda texts: model.predict({"texts": tokenizer(texts)}, verbose=0)[
-            "text_embeddings"
-        ],
+        lambda texts: embed_texts(model, tokenizer, texts),
         names,
         templates,
     )
@@ -124,11 +125,13 @@ def print_accuracy(scores, names, found, places):
         scores[known], own[labels[known]], names
     )
     print(
-        f"In its own class: {found_scores.accuracy:.1%} of {known.sum():,} "
-        f"images whose class is known; always the most frequent class: "
+        f"Accuracy: {found_scores.accuracy:.1%} of {known.sum():,} images of "
+        "known class; always the most frequent class: "
         f"{found_scores.majority:.1%}"
     )
-    print(f"Mean of the classes: {found_scores.mean_per_class_recall:.1%}")
+    print(
+        f"Mean recall of the classes: {found_scores.mean_per_class_recall:.1%}"
+    )
     for name, recall in found_scores.recall_per_class.items():
         if not np.isnan(recall):
             print(f"  {name}: {recall:.1%}")

@@ -1,7 +1,5 @@
 """The files of `curate`: a table and sheets."""
 
-import csv
-import os
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import Any
 
 from keras_contrastive.cli.contact_sheet import DPI
 from keras_contrastive.cli.output import check_writable
+from keras_contrastive.cli.output import write_csv
 
 SHEETS = ("duplicates", "outliers", "typical", "diverse", "label_errors")
 SIGNATURE = "keras_contrastive curate"  # in the metadata of the sheets
@@ -57,12 +56,8 @@ class CurationFiles:
 
     def write_table(self, columns: Mapping[str, Sequence]) -> None:
         """Writes the columns, whole or not at all."""
-        temporary = self.table.with_name(f".{self.table.name}.tmp")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
-        os.replace(temporary, self.table)
+        rows = zip(*columns.values(), strict=True)
+        write_csv(self.table, columns, rows)
 
     def _paths(self):
         return [self.table, *self._sheets.values()]

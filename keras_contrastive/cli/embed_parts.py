@@ -91,7 +91,7 @@ def embed_parts(
 
 
 def check_folder(folder: Path) -> None:
-    """Raises if parts cannot be written there, or not at all."""
+    """Raises if parts cannot be written there, or pyarrow is missing."""
     import_parquet()
     if folder.suffix in (PARQUET, ".npz"):
         raise ValueError(

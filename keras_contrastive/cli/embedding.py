@@ -1,5 +1,6 @@
 """Vectors of the images of a folder or table, a part at a time."""
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
@@ -86,3 +87,12 @@ def embed_images(
         outputs = model.predict({"images": images}, batch_size, verbose)
         return outputs["image_embeddings"]
     return model.predict(images, batch_size, verbose)
+
+
+def embed_texts(
+    model: Any, tokenizer: Callable, texts: Sequence[str]
+) -> np.ndarray:
+    """Embeddings of sentences, one per row, by a model of images and texts."""
+    return model.predict({"texts": tokenizer(texts)}, verbose=0)[
+        "text_embeddings"
+    ]

@@ -1,6 +1,8 @@
-"""Checks a command's output files before it starts working."""
+"""The output files of commands: checked before the work, written whole."""
 
+import csv
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -28,3 +30,14 @@ def check_writable(path: Path, argument: str) -> None:
                 f"{argument} must be where you can write. Received: {path}, "
                 f"but {each} is read-only"
             )
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable) -> None:
+    """Writes a table, whole or not at all, in a folder that may not exist."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+    os.replace(temporary, path)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_contrastive.cli.embedding import embed_images
+from keras_contrastive.cli.embedding import embed_texts
 from keras_contrastive.visualization.scores import Score
 from keras_contrastive.visualization.scores import class_score
 from keras_contrastive.visualization.scores import recall_scores
@@ -32,8 +33,8 @@ def measure(model: Any, sample: Mapping[str, Any]) -> list[Score]:
     if len(images) < 2:
         return []
     if "captions" in sample:
-        tokens = sample["tokenizer"](list(sample["captions"]))
-        texts = model.predict({"texts": tokens}, verbose=0)["text_embeddings"]
+        captions = list(sample["captions"])
+        texts = embed_texts(model, sample["tokenizer"], captions)
         embeddings = embed_images(model, images, verbose=0)
         return recall_scores(embeddings, texts, sample["image_index"])
     if sample.get("labels") is None:

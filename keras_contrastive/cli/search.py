@@ -13,6 +13,7 @@ from keras_contrastive.cli.contact_sheet import make_pages
 from keras_contrastive.cli.contact_sheet import page_path
 from keras_contrastive.cli.contact_sheet import plot_page
 from keras_contrastive.cli.embedding import embed_records
+from keras_contrastive.cli.embedding import embed_texts
 from keras_contrastive.cli.images import picture_reader
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
@@ -46,9 +47,7 @@ def run(args):
     image_embeddings, places, names = embed_records(
         model, found.records, settings["image_size"], channels
     )
-    text_embeddings = model.predict(
-        {"texts": tokenizer(args.sentences)}, verbose=0
-    )["text_embeddings"]
+    text_embeddings = embed_texts(model, tokenizer, args.sentences)
     similarities = text_embeddings @ image_embeddings.T
     for sentence, similarity in zip(args.sentences, similarities, strict=True):
         print(f"\n{sentence}")

@@ -7,6 +7,7 @@ from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.contact_sheet import PIXELS
 from keras_contrastive.cli.embedding import embed_images
 from keras_contrastive.cli.embedding import embed_records
+from keras_contrastive.cli.embedding import embed_texts
 from keras_contrastive.cli.images import picture_reader
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
@@ -64,9 +65,8 @@ def read_collection(args) -> Collection:
         tokenizer = text.CaptionTokenizer.load(run_folder.tokenizer)
 
         def encode_text(sentence):
-            tokens = {"texts": tokenizer([sentence])}
             with one_at_a_time:
-                return model.predict(tokens, verbose=0)["text_embeddings"][0]
+                return embed_texts(model, tokenizer, [sentence])[0]
 
     return Collection(
         [relative_name(each, found.folder) for each in names],

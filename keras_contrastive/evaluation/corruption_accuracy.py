@@ -25,6 +25,8 @@ STRENGTHS = {
     "pixels": (0.7, 0.5, 0.4, 0.3, 0.2),
 }
 SMALLEST_SIGMA = 0.3  # pixels
+# By brightness, contrast and saturation.
+JITTERED = ("dark", "contrast", "gray")
 CORRUPTIONS = tuple(STRENGTHS)
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -105,7 +107,8 @@ def corruption_accuracy(
 
     Raises:
         ValueError: If images are of another shape, dtype or range, labels do
-            not match them, a name or a severity is not in the table, or
+            not match them, a name or a severity is not in the table or there
+            is none, or
             `classify` does not return a label for each image.
 
     Example:
@@ -147,6 +150,11 @@ def corruption_accuracy(
         raise ValueError(
             f"`severities` must be of 1 to {len(SEVERITIES)}. "
             f"Received: {list(severities)}"
+        )
+    if not corruptions or not severities:
+        raise ValueError(
+            "`corruptions` and `severities` must not be empty. Received: "
+            f"corruptions={corruptions}, severities={severities}"
         )
     cases = list(itertools.product(corruptions, severities))
     progress = keras.utils.Progbar(1 + len(cases), verbose=verbose)
@@ -199,7 +207,6 @@ def _make(name, severity, images, seed):
     high = 255 if images.dtype == "uint8" else 1
     options = {"value_range": (0, high), "seed": seed, "dtype": "float32"}
     interval = (strength, strength)
-    unchanged = (1.0, 1.0)
     if name == "noise":
         layer = layers.RandomGaussianNoise(interval, **options)
     elif name == "blur":
@@ -208,18 +215,11 @@ def _make(name, severity, images, seed):
         layer = layers.RandomGaussianBlur(
             kernel_size, (sigma, sigma), **options
         )
-    elif name == "dark":
-        layer = layers.RandomColorJitter(
-            interval, unchanged, unchanged, 0, **options
-        )
-    elif name == "contrast":
-        layer = layers.RandomColorJitter(
-            unchanged, interval, unchanged, 0, **options
-        )
-    elif name == "gray":
-        layer = layers.RandomColorJitter(
-            unchanged, unchanged, interval, 0, **options
-        )
+    elif name in JITTERED:
+        factors = [
+            interval if name == each else (1.0, 1.0) for each in JITTERED
+        ]
+        layer = layers.RandomColorJitter(*factors, 0, **options)
     else:
         layer = _pixels(height, width, strength)
 

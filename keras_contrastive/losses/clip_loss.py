@@ -153,4 +153,20 @@ class CLIPLoss(ContrastiveLoss):
             negatives,
         )
         scale = ops.convert_to_tensor(logit_scale, dtype="float32")
-        return (denominators - scale * partners.similarity(image_ids)) / 2
+        positive = self.target_similarity(partners, logit_scale, image_ids)
+        return (denominators - scale * positive) / 2
+
+    def target_similarity(
+        self, partners: CLIPPartners, logit_scale: Any, image_ids: Any
+    ) -> Any:
+        """The mean similarity of each pair to its targets, both directions.
+
+        Args:
+            partners: The `CLIPPartners` of the batch.
+            logit_scale: Scalar `s`.
+            image_ids: Optional int tensor of shape `(batch,)`.
+
+        Returns:
+            Float32 tensor of shape `(batch,)`, the sum of both directions.
+        """
+        return partners.similarity(image_ids)

@@ -3,18 +3,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_contrastive.losses.clip_denominators import clip_denominators
+from keras_contrastive.losses.clip_loss import CLIPLoss
 from keras_contrastive.losses.clip_partners import CLIPPartners
-from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
-from keras_contrastive.losses.embedding_loss import check_embedding_pair
-from keras_contrastive.losses.embedding_loss import check_scalar
 from keras_contrastive.losses.weighted_sums import softmax_sum
-from keras_contrastive.normalization import l2_normalize
 from keras_contrastive.validation import check_positive
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class SoftTargetCLIPLoss(ContrastiveLoss):
+class SoftTargetCLIPLoss(CLIPLoss):
     """CLIP's loss with targets from the similarities within each modality.
 
     In a batch of similar pairs, the caption of one image may fit another one
@@ -38,7 +34,8 @@ class SoftTargetCLIPLoss(ContrastiveLoss):
     come from nothing else may train nothing: part of the target stays on the
     pair.
 
-    With `image_ids`, that part is uniform over the pairs of the image.
+    With `image_ids`, that part is uniform over the pairs of the image. Negative
+    texts get nothing of the target.
 
     Embeddings need not be normalized. The computation is in float32.
 
@@ -58,8 +55,8 @@ class SoftTargetCLIPLoss(ContrastiveLoss):
         text_embeddings: Float tensor of shape `(batch, dim)`; row i is the
             text of image i.
         logit_scale: Optional positive scalar `s`, as in `CLIPLoss`.
-        image_ids: Optional int tensor of shape `(batch,)`: equal for equal
-            images.
+        image_ids: As in `CLIPLoss`.
+        negative_text_embeddings: As in `CLIPLoss`.
         sample_weight: Optional float tensor of shape `(batch,)`.
 
     Returns:
@@ -113,51 +110,14 @@ class SoftTargetCLIPLoss(ContrastiveLoss):
         self.target_temperature = target_temperature
         self.soft_target_weight = float(soft_target_weight)
 
-    def __call__(
-        self,
-        image_embeddings,
-        text_embeddings,
-        logit_scale=None,
-        *,
-        image_ids=None,
-        sample_weight=None,
-    ):
-        return super().__call__(
-            image_embeddings,
-            text_embeddings,
-            sample_weight,
-            logit_scale=logit_scale,
-            image_ids=image_ids,
-        )
-
-    def call(
-        self,
-        image_embeddings: Any,
-        text_embeddings: Any,
-        logit_scale: Any = None,
-        image_ids: Any = None,
+    def target_similarity(
+        self, partners: CLIPPartners, logit_scale: Any, image_ids: Any
     ) -> Any:
-        check_embedding_pair(
-            image_embeddings,
-            text_embeddings,
-            names=("image_embeddings", "text_embeddings"),
-        )
-        if logit_scale is None:
-            logit_scale = 1 / self.temperature
-        check_scalar("logit_scale", logit_scale)
-        images = l2_normalize(image_embeddings)
-        texts = l2_normalize(text_embeddings)
-        denominators = clip_denominators(
-            images, texts, logit_scale, self.block_size, self.gather
-        )
-        partners = CLIPPartners(images, texts, self.gather, self.block_size)
         target = partners.of_image(image_ids)
         if self.soft_target_weight > 0:
             soft = self._soft_targets(partners, logit_scale)
             target = target + self.soft_target_weight * (soft - target)
-        positive = ops.sum(partners.queries * target, axis=1)
-        scale = ops.convert_to_tensor(logit_scale, dtype="float32")
-        return (denominators - scale * positive) / 2
+        return ops.sum(partners.queries * target, axis=1)
 
     def _soft_targets(self, partners, logit_scale):
         """The mean of the keys of all pairs, by the pairs' similarity.

@@ -8,7 +8,7 @@ from keras_contrastive.losses.queue_info_nce_loss import QueueInfoNCELoss
 from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
 from keras_contrastive.models.teacher_model import TeacherModel
 from keras_contrastive.normalization import l2_normalize
-from keras_contrastive.trainer.compile_arguments import parameters
+from keras_contrastive.trainer.compile_arguments import check_takes_queue
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -179,19 +179,10 @@ class MoCoModel(TeacherModel):
             loss = self.loss(queries[0], keys[1], **weight)
             loss = (loss + self.loss(queries[1], keys[0], **weight)) / 2
         else:
-            self._check_loss()
+            check_takes_queue(self.loss, "queue", "QueueInfoNCELoss")
             queue = self.queue.features
             loss = self.loss(queries[0], keys[0], queue=queue, **weight)
         return loss
-
-    def _check_loss(self):
-        if "queue" not in parameters(self.loss):
-            raise ValueError(
-                "`loss` must be a loss with an argument `queue`, such as "
-                "keras_contrastive.losses.QueueInfoNCELoss(), for a model with "
-                f"a queue. Received: loss={self.loss!r}; pass queue_size=None "
-                "to the model for other losses."
-            )
 
     def after_update(self, embeddings: Any, targets: Any) -> None:
         super().after_update(embeddings, targets)

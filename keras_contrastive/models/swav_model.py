@@ -12,7 +12,7 @@ from keras_contrastive.losses.swav_loss import SwAVLoss
 from keras_contrastive.models.prototype_model import NUM_GLOBAL
 from keras_contrastive.models.prototype_model import PrototypeModel
 from keras_contrastive.normalization import l2_normalize
-from keras_contrastive.trainer.compile_arguments import parameters
+from keras_contrastive.trainer.compile_arguments import check_takes_queue
 from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_positive_int
 
@@ -150,13 +150,7 @@ class SwAVModel(PrototypeModel):
         )
 
     def _scores_of_queue(self, scores):
-        if "queue_scores" not in parameters(self.loss):
-            raise ValueError(
-                "`loss` must be a loss with an argument `queue_scores`, such "
-                "as keras_contrastive.losses.SwAVLoss(), for a model with a "
-                f"queue. Received: loss={self.loss!r}; pass queue_size=None to "
-                "the model for other losses."
-            )
+        check_takes_queue(self.loss, "queue_scores", "SwAVLoss")
         steps = ops.convert_to_tensor(self.optimizer.iterations)
         batch = ops.shape(scores)[0] * distribution.num_replicas()
         is_full = steps * ops.cast(batch, steps.dtype) >= self.queue.size

@@ -33,9 +33,10 @@ def from_checkpoint(
 
     Returns:
         A `VisionTransformer`, `CLIPResNet` or `ConvNeXt`, which normalizes
-        images in [0, 1] as the files specify, or a `TextTransformer`. A
-        projection that is saved with one tower alone is its last layer; those
-        of a whole CLIP are left out.
+        images in [0, 1] as the files specify; a `TextTransformer`; or
+        keras-hub's RoBERTa with the projections that follow it. A projection
+        that is saved with one tower alone is its last layer; those of a whole
+        CLIP are left out.
 
     Raises:
         ValueError: If the checkpoint cannot be read, or does not have this

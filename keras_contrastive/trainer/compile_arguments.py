@@ -77,6 +77,23 @@ def parameters(loss):
     return set(inspect.signature(loss.call).parameters)
 
 
+def check_takes_queue(loss, argument, example):
+    """Raises unless a loss of a model with a queue takes what it holds.
+
+    Args:
+        loss: The compiled loss.
+        argument: Name of the argument.
+        example: Name of a loss that takes it.
+    """
+    if argument not in parameters(loss):
+        raise ValueError(
+            f"`loss` must be a loss with an argument `{argument}`, such as "
+            f"keras_contrastive.losses.{example}(), for a model with a queue. "
+            f"Received: loss={loss!r}; pass queue_size=None to the model for "
+            "other losses."
+        )
+
+
 def metric_objects(name, metrics):
     """The metrics of the argument called `name`, as a list.
 

@@ -148,7 +148,7 @@ def check_zero_shot_classes(pictures, capsys):
     with open("classes.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     right = sum(row["image"].split("/")[0] == row["class"] for row in rows)
-    assert f"In its own class: {right / len(rows):.1%} of {len(rows)}" in out
+    assert f"Accuracy: {right / len(rows):.1%} of {len(rows)} images" in out
     Path("classes.txt").write_text("mauve\nbeige")
     main([*classify, "--classes", "classes.txt"])
     assert "images are of other classes" in capsys.readouterr().out

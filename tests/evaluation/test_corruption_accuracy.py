@@ -96,6 +96,7 @@ def test_accuracies_are_counted(capsys):
         ({"labels": [1]}, "`labels`"),
         ({"corruptions": ["fog"]}, "`corruptions` must be.*'fog'"),
         ({"severities": [0]}, "`severities` must be"),
+        ({"severities": []}, "must not be empty"),
         ({"batch_size": 0}, "`batch_size`"),
         ({"classify": lambda x: np.zeros((len(x), 2))}, "`classify`"),
     ],

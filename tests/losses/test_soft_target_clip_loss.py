@@ -81,6 +81,21 @@ def test_without_weight_it_is_clips():
         )
 
 
+def test_negative_texts_count_as_in_clips():
+    images, texts = views(N, DIM)
+    negatives = views(2 * N, DIM, seed=1)[0].reshape(N, 2, DIM)
+    losses = (
+        kc.losses.SoftTargetCLIPLoss(soft_target_weight=0.5),
+        kc.losses.CLIPLoss(),
+    )
+    soft, hard = (
+        float(loss(images, texts, negative_text_embeddings=negatives))
+        - float(loss(images, texts))
+        for loss in losses
+    )
+    assert hard > 0.01 and soft == pytest.approx(hard, rel=1e-4)
+
+
 @pytest.mark.parametrize("kind", SPOILT)
 def test_value_and_gradient_are_finite(kind):
     loss = kc.losses.SoftTargetCLIPLoss(1e-3)

@@ -12,8 +12,8 @@ its normalized image embedding. If FILE ends in .parquet, the columns are
 
 For many images, --shard 1/8 writes an eighth of them into a folder of Parquet
 files, --shard 2/8 the next, at the same time or later, on any machine that sees
-the folder. Each skips the files that are there, so that an interrupted command
-goes on when it is repeated.
+the folder. Each skips the files that are there, so repeating an
+interrupted command writes what is missing.
 """
 
 import argparse
