@@ -10,6 +10,7 @@ from keras_contrastive.encoders.vision_transformer import VisionTransformer
 from keras_contrastive.json_files import read_json
 from keras_contrastive.pretrained import open_clip_configuration
 from keras_contrastive.pretrained import transformers_configuration
+from keras_contrastive.pretrained.adapter import with_adapter
 from keras_contrastive.pretrained.configuration import Configuration
 from keras_contrastive.pretrained.files import check_dtypes
 from keras_contrastive.pretrained.files import find_weights
@@ -34,12 +35,15 @@ class Checkpoint(NamedTuple):
     configuration: Configuration
 
 
-def read_checkpoint(path: Any, one_tower: bool = False) -> Checkpoint:
+def read_checkpoint(
+    path: Any, one_tower: bool = False, adapter: Any = None
+) -> Checkpoint:
     """The checkpoint at `path`, or in the folder `path`.
 
     Args:
         path: A folder or a file of weights.
         one_tower: Whether it may be one tower of a model.
+        adapter: Folder of a LoRA adapter of peft that is added, or `None`.
 
     Raises:
         ValueError: If it cannot be read, or is of another model.
@@ -47,6 +51,8 @@ def read_checkpoint(path: Any, one_tower: bool = False) -> Checkpoint:
     path = find_weights(path)
     tensors = unwrapped(read_tensors(path))
     check_dtypes(tensors)
+    if adapter is not None:
+        tensors = with_adapter(tensors, adapter)
     if not one_tower:
         check_towers(tensors)
     config = read_json(path.parent / transformers_configuration.FILE) or {}

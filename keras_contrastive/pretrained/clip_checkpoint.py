@@ -28,9 +28,11 @@ _FORMATS = {
 }
 
 
-def load_checkpoint(model_class, path, augmenter=None, context_length=None):
+def load_checkpoint(
+    model_class, path, augmenter=None, context_length=None, adapter=None
+):
     """See `CLIPModel.from_checkpoint`."""
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_checkpoint(path, adapter=adapter)
     check_whole(checkpoint)
     weights = checkpoint.weights
     image_encoder = make_encoder(checkpoint, "image")

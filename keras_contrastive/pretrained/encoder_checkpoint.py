@@ -12,6 +12,7 @@ def from_checkpoint(
     path: str | os.PathLike,
     tower: str | None = None,
     context_length: int | None = None,
+    adapter: str | os.PathLike | None = None,
 ) -> keras.Model:
     """Loads one tower of a CLIP or SigLIP checkpoint as an encoder.
 
@@ -29,6 +30,8 @@ def from_checkpoint(
         tower: `"image"` or `"text"`. May be left out if the checkpoint has one
             tower alone.
         context_length: Int, the number of positions of a text tower, as in
+            `CLIPModel.from_checkpoint`.
+        adapter: Folder of a LoRA adapter of peft for these weights, as in
             `CLIPModel.from_checkpoint`.
 
     Returns:
@@ -60,7 +63,7 @@ def from_checkpoint(
         raise ValueError(
             f'`tower` must be "image" or "text". Received: tower={tower!r}'
         )
-    checkpoint = read_checkpoint(path, one_tower=True)
+    checkpoint = read_checkpoint(path, one_tower=True, adapter=adapter)
     found = [
         name
         for name in ("image", "text")

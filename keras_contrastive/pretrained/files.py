@@ -42,9 +42,8 @@ def find_weights(path: str | os.PathLike) -> Path:
         raise ValueError(
             "`path` must be a checkpoint of a whole CLIP. Received: "
             f"{os.fspath(path)!r}, a LoRA adapter (adapter_config.json), which "
-            "changes a model that is elsewhere; merge it first, with peft: "
-            "PeftModel.from_pretrained(model, adapter_folder)"
-            ".merge_and_unload().save_pretrained(folder)."
+            "changes a model that is elsewhere: pass that as `path`, and this "
+            "folder as `adapter`"
         )
     for name in _WEIGHTS:
         if (path / name).is_file():

@@ -20,6 +20,7 @@ class PretrainedCLIP:
         channels: int | None = None,
         rgb_channels: tuple[int, int, int] | None = None,
         context_length: int | None = None,
+        adapter: str | os.PathLike | None = None,
     ) -> Any:
         """Loads a checkpoint of OpenAI's code, open_clip or transformers.
 
@@ -60,6 +61,9 @@ class PretrainedCLIP:
                 fine-tune on long texts then. With fewer, texts take less
                 memory and time, and short ones give the same embeddings. Pass
                 it to `clip_tokenizer` too.
+            adapter: Folder of a LoRA adapter of peft, with its
+                `adapter_config.json` and `adapter_model.safetensors`, which is
+                added to the weights as peft's `merge_and_unload` does.
 
         Returns:
             A `CLIPModel`, not compiled. Its `logit_scale` is the checkpoint's,
@@ -67,7 +71,9 @@ class PretrainedCLIP:
             `loss="siglip"` then.
 
         Raises:
-            ValueError: If the checkpoint is a pickle, is of one tower, its
+            ValueError: If the checkpoint or the adapter is a pickle, the
+                adapter is of another model or kind, the checkpoint is of one
+                tower, its
                 image tower is of another kind, or its configuration is missing
                 or cannot be represented by our encoders, or if `rgb_channels`
                 are not among the channels.
@@ -91,7 +97,7 @@ class PretrainedCLIP:
             Natural Language Supervision; Zhang et al., 2024, Long-CLIP:
             Unlocking the Long-Text Capability of CLIP.
         """
-        model = load_checkpoint(cls, path, augmenter, context_length)
+        model = load_checkpoint(cls, path, augmenter, context_length, adapter)
         return _for_channels(model, channels, rgb_channels)
 
     def save_checkpoint(

@@ -35,8 +35,8 @@ def unwrapped(tensors: dict) -> dict:
     if adapters:
         raise ValueError(
             "`path` must be a checkpoint of a whole CLIP. Received: the "
-            f"weights of a LoRA adapter, such as {adapters[0]!r}; merge it "
-            "into its model first, with peft's `merge_and_unload`."
+            f"weights of a LoRA adapter, such as {adapters[0]!r}; pass its "
+            "model as `path`, and the adapter's folder as `adapter`"
         )
     plain = {}
     for name, tensor in tensors.items():

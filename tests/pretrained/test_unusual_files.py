@@ -77,7 +77,7 @@ def test_reads_bfloat16_in_a_home(tensors, expected, tmp_path, monkeypatch):
         ),
         (
             lambda t: {f"base_model.{n}.lora_A.weight": t[n] for n in t},
-            "LoRA adapter.*merge_and_unload",
+            "LoRA adapter.*as `adapter`",
         ),
         (
             lambda t: {n: x for n, x in t.items() if n.startswith("vis")},
@@ -110,7 +110,7 @@ def test_refuses_other_tensors(change, message, tensors, tmp_path):
 def test_refuses_adapters(tensors, tmp_path):
     write(tmp_path, tensors)
     (tmp_path / "adapter_config.json").write_text("{}")
-    with pytest.raises(ValueError, match="adapter_config.json.*merge"):
+    with pytest.raises(ValueError, match="adapter_config.json.*as `adapter`"):
         load(tmp_path)
 
 
