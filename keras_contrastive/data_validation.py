@@ -27,16 +27,21 @@ def check_ids(name: str, ids: Any) -> None:
 
     Args:
         name: Name of the ids in errors.
-        ids: Array, list or tensor. For tensors, which may be symbolic, only
+        ids: Array, list or tensor: one id for each example, or a set of labels
+            for each, rows of 0 and 1. For tensors, which may be symbolic, only
             dtype and rank are checked.
 
     Raises:
-        ValueError: If they are not integers, not of rank 1, or too large for
-            the backend's integers: JAX without `jax_enable_x64` keeps 32 bits.
+        ValueError: If they are not integers, not of rank 1 or 2, sets with
+            other numbers than 0 and 1, or ids too large for the backend's
+            integers: JAX without `jax_enable_x64` keeps 32 bits.
     """
     if not hasattr(ids, "dtype"):
         ids = np.asarray(ids)
     dtype = str(getattr(ids.dtype, "name", ids.dtype)).removeprefix("torch.")
+    if len(ids.shape) == 2:
+        _check_sets(name, ids, dtype)
+        return
     anew = f"number them anew by np.unique({name}, return_inverse=True)[1]"
     if not dtype.startswith(("int", "uint")):
         raise ValueError(
@@ -46,7 +51,8 @@ def check_ids(name: str, ids: Any) -> None:
         )
     if len(ids.shape) != 1:
         raise ValueError(
-            f"`{name}` must hold one value per example, shape (batch,). "
+            f"`{name}` must hold one value per example, shape (batch,), or a "
+            "row of 0 and 1, shape (batch, labels). "
             f"Received: {name}.shape={tuple(ids.shape)}"
         )
     # In a tensor of the backend, any change has already happened.
@@ -58,6 +64,22 @@ def check_ids(name: str, ids: Any) -> None:
                 f"`{name}` must fit into {bits} bits, or different ids become "
                 f"the same: {anew}. Received: {name} from {lowest} to {highest}"
             )
+
+
+def _check_sets(name, sets, dtype):
+    """Raises unless `sets` are rows of 0 and 1."""
+    is_allowed = dtype.startswith(("int", "uint", "bool", "float", "bfloat"))
+    found = f"of dtype {dtype}"
+    if is_allowed and _is_host_array(sets):
+        values = np.unique(np.asarray(sets))
+        is_allowed = bool(np.isin(values, (0, 1)).all())
+        found = f"with the values {values[:6]}"
+    if not is_allowed or sets.shape[1] == 1:
+        raise ValueError(
+            f"`{name}` of shape (batch, labels) must be sets of two labels or "
+            "more, rows of 0 and 1; ids have the shape (batch,). Received: "
+            f"{name}.shape={tuple(sets.shape)}, {found}"
+        )
 
 
 def _is_host_array(ids):

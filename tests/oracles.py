@@ -71,7 +71,8 @@ def _rows_of_negatives(negatives, dim):
 def clip_rows(images, texts, scale, ids=None, negatives=None):
     """CLIP's loss of each pair, half from each direction (figure 3).
 
-    With `ids` the target of a row is uniform over the columns of its id.
+    With `ids` the target of a row is uniform over the columns of its id, or,
+    for sets of labels, over those that share a label with it, and its own.
     `negatives` are further texts that the images are compared with.
     """
     x, y = (normalize(z.astype("float64")) for z in (images, texts))
@@ -84,7 +85,8 @@ def clip_rows(images, texts, scale, ids=None, negatives=None):
             logits = np.array([scale * queries[i] @ key for key in keys])
             top = logits.max()
             log_p = logits - top - np.log(np.exp(logits - top).sum())
-            rows[i] -= np.mean([log_p[j] for j in range(n) if ids[j] == ids[i]])
+            mine = [log_p[j] for j in range(n) if _are_partners(ids, i, j)]
+            rows[i] -= np.mean(mine)
     return rows / 2
 
 
@@ -96,12 +98,20 @@ def siglip_rows(images, texts, scale, bias, ids=None, negatives=None):
     rows = np.zeros(n)
     for i in range(n):
         for j in range(n):
-            z = 1 if ids[i] == ids[j] else -1
+            z = 1 if _are_partners(ids, i, j) else -1
             # -log(1 / (1 + exp(-u)))
             rows[i] += np.logaddexp(0, -z * (scale * x[i] @ y[j] + bias))
         for other in _rows_of_negatives(negatives, x.shape[1]):
             rows[i] += np.logaddexp(0, scale * x[i] @ other + bias)
     return rows
+
+
+def _are_partners(ids, i, j):
+    if ids.ndim == 1:
+        return ids[i] == ids[j]
+    return i == j or bool(
+        set(np.flatnonzero(ids[i])) & set(np.flatnonzero(ids[j]))
+    )
 
 
 def _softmax(logits):

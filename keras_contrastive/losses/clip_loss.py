@@ -28,6 +28,9 @@ class CLIPLoss(ContrastiveLoss):
     With `image_ids`, pairs with equal ids belong to one image. Its texts are
     then not each other's negatives: the target of an image is uniform over all
     of its texts in the batch, and that of a text over all copies of its image.
+    They may also be sets of labels, rows of 0 and 1: pairs that share a label
+    then belong together in the same way (UniCL, with several labels). A pair
+    without any label belongs to itself.
 
     With `negative_text_embeddings`, such as those of captions whose words are
     swapped (NegCLIP), each image must also tell its text from all of these,
@@ -55,7 +58,8 @@ class CLIPLoss(ContrastiveLoss):
         logit_scale: Optional positive scalar `s`, already exponentiated, such
             as the `scale` of a `layers.LogitScale`. Gradients flow into it.
         image_ids: Optional int tensor of shape `(batch,)`: equal for equal
-            images.
+            images; or sets of labels, 0 and 1 of shape `(batch, labels)`, with
+            at least two labels.
         negative_text_embeddings: Optional float tensor of shape
             `(batch, negatives, dim)`: texts that describe none of the images.
         sample_weight: Optional float tensor of shape `(batch,)`.

@@ -5,9 +5,8 @@ from typing import Any
 from keras import ops
 
 from keras_contrastive import distribution
-from keras_contrastive.data_validation import check_ids
-from keras_contrastive.losses.embedding_loss import check_one_per_example
-from keras_contrastive.losses.group_sums import sum_of_group
+from keras_contrastive.losses.embedding_loss import pair_ids
+from keras_contrastive.losses.group_sums import sum_of_partners
 
 
 class CLIPPartners:
@@ -54,15 +53,14 @@ class CLIPPartners:
         """The mean key of the pairs of each image, shape `(n, 2 d)`.
 
         Args:
-            image_ids: Ints of shape `(n,)`; `None` if each pair has its own.
+            image_ids: Ints of shape `(n,)`, or sets of labels, 0 and 1 of
+                shape `(n, labels)`; `None` if each pair has its own.
         """
         if image_ids is None:
             return self.own_keys
-        check_ids("image_ids", image_ids)
-        ids = ops.convert_to_tensor(image_ids)
-        check_one_per_example("image_ids", ids, self.images.shape[0])
-        total, count = sum_of_group(
-            self.keys, self.gathered(ids), ids, self.block_size
+        ids = pair_ids("image_ids", image_ids, self.images.shape[0])
+        total, count = sum_of_partners(
+            self.keys, self.own_keys, self.gathered(ids), ids, self.block_size
         )
         return total / count[:, None]
 

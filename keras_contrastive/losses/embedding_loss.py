@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from keras_contrastive.data_validation import check_ids
+
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class EmbeddingLoss(keras.losses.Loss):
@@ -108,14 +110,22 @@ def negative_rows(negatives, dim):
     return ops.reshape(negatives, (-1, shape[-1]))
 
 
-def check_one_per_example(name, values, batch_size):
-    """Raises unless `values` has the shape `(batch,)`, as far as known."""
-    shape = tuple(values.shape)
-    if len(shape) != 1 or (shape[0] and batch_size and shape[0] != batch_size):
+def pair_ids(name, ids, batch_size):
+    """Ids of pairs as a tensor `(batch,)`, sets as floats `(batch, labels)`.
+
+    Raises:
+        ValueError: If they are not as `check_ids` wants them, or not one for
+            each of `batch_size` pairs, as far as that is known.
+    """
+    check_ids(name, ids)
+    ids = ops.convert_to_tensor(ids)
+    rows = ids.shape[0]
+    if rows and batch_size and rows != batch_size:
         raise ValueError(
             f"`{name}` must hold one value per example, shape "
-            f"({batch_size},). Received: {name}.shape={shape}"
+            f"({batch_size},). Received: {name}.shape={tuple(ids.shape)}"
         )
+    return ids if len(ids.shape) == 1 else ops.cast(ids, "float32")
 
 
 def check_scalar(name, value):

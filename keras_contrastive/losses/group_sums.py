@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from keras_contrastive.losses.groups import belong_to_themselves
 from keras_contrastive.losses.groups import belong_together
 from keras_contrastive.losses.weighted_sums import weighted_sum
 
@@ -28,3 +29,22 @@ def sum_of_group(keys, key_groups, query_groups, block_size=None):
     n = ops.shape(query_groups)[0]
     sums = weighted_sum(keys, n, membership, block_size)
     return sums[:, :-1], sums[:, -1]
+
+
+def sum_of_partners(keys, own_keys, key_ids, ids, block_size=None):
+    """For each pair, the sum of the keys of its partners, and their number.
+
+    As `sum_of_group`, but the partner of a pair without any label is itself.
+
+    Args:
+        keys: Float32 tensor of shape `(m, d)`.
+        own_keys: Float32 tensor of shape `(n, d)`, those of the pairs.
+        key_ids: As `key_groups` of `sum_of_group`.
+        ids: As `query_groups` of `sum_of_group`.
+        block_size: Int, keys per block, or `None` to choose it automatically.
+    """
+    total, count = sum_of_group(keys, key_ids, ids, block_size)
+    if len(ids.shape) == 1:
+        return total, count
+    is_alone = ops.cast(ops.logical_not(belong_to_themselves(ids)), "float32")
+    return total + is_alone[:, None] * own_keys, count + is_alone

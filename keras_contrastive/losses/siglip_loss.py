@@ -4,14 +4,13 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
-from keras_contrastive.data_validation import check_ids
 from keras_contrastive.losses.clip_denominators import with_negatives
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
-from keras_contrastive.losses.embedding_loss import check_one_per_example
 from keras_contrastive.losses.embedding_loss import check_scalar
 from keras_contrastive.losses.embedding_loss import negative_rows
-from keras_contrastive.losses.group_sums import sum_of_group
+from keras_contrastive.losses.embedding_loss import pair_ids
+from keras_contrastive.losses.group_sums import sum_of_partners
 from keras_contrastive.losses.logit_blocks import softplus_blocks
 from keras_contrastive.normalization import l2_normalize
 
@@ -30,7 +29,8 @@ class SigLIPLoss(ContrastiveLoss):
     negatives than positives; a bias that starts at -10 keeps them from
     dominating the first steps.
 
-    With `image_ids`, the texts of all pairs with equal ids belong to the image.
+    With `image_ids`, the texts of all pairs with equal ids, or that share a
+    label, belong to the image.
     Each of `negative_text_embeddings` is one more `y_j` that belongs to none.
 
     Embeddings need not be normalized. The computation is in float32.
@@ -56,7 +56,7 @@ class SigLIPLoss(ContrastiveLoss):
             as the `scale` of a `layers.LogitScale`. Gradients flow into it.
         logit_bias: Optional scalar `b`. Gradients flow into it.
         image_ids: Optional int tensor of shape `(batch,)`: equal for equal
-            images.
+            images; or sets of labels, 0 and 1 of shape `(batch, labels)`.
         negative_text_embeddings: Optional float tensor of shape
             `(batch, negatives, dim)`: texts that describe none of the images.
         sample_weight: Optional float tensor of shape `(batch,)`.
@@ -146,11 +146,11 @@ class SigLIPLoss(ContrastiveLoss):
             # The image's only text, and the number of its texts.
             own, count = texts, 1.0
         else:
-            check_ids("image_ids", image_ids)
-            ids = ops.convert_to_tensor(image_ids)
-            check_one_per_example("image_ids", ids, images.shape[0])
+            ids = pair_ids("image_ids", image_ids, images.shape[0])
             key_ids = distribution.all_gather(ids) if self.gather else ids
-            own, count = sum_of_group(keys, key_ids, ids, self.block_size)
+            own, count = sum_of_partners(
+                keys, texts, key_ids, ids, self.block_size
+            )
         # -log(sigmoid(x)) is softplus(-x), and softplus(-x) = softplus(x) - x.
         positive = scale * ops.sum(images * own, axis=1) + bias * count
         negatives = negative_text_embeddings

@@ -78,8 +78,18 @@ def pairs_of_captions(
 
     Returns:
         The arguments with a first axis of `batch * captions`.
+
+    Raises:
+        ValueError: If `image_ids` are sets of labels.
     """
     count = texts.shape[1]
+    if image_ids is not None and len(image_ids.shape) > 1:
+        raise ValueError(
+            "`image_ids` must be integers of shape (batch,) for several "
+            "captions of each image: an image without a label would repel its "
+            "own. Pass one caption of each. Received: "
+            f"image_ids.shape={tuple(image_ids.shape)}"
+        )
     if image_ids is None:
         n = ops.shape(images)[0]
         own = n * distribution.replica_index()

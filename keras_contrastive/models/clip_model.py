@@ -89,7 +89,9 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
     `fit` and `evaluate` take dicts `{"images": ..., "texts": ...}`, or pairs
     `(images, texts)`, as arrays, `tf.data.Dataset`, `PyDataset` or torch
     `DataLoader`. A dict may hold `"image_ids"`, integers of shape `(batch,)`:
-    captions with the same image id are then not each other's negatives. An
+    captions with the same image id are then not each other's negatives. Or it
+    holds sets of labels, 0 and 1 of shape `(batch, labels)`: pairs that share a
+    label then belong together. An
     encoder that does not know its output shape before its first call needs
     the dict.
 

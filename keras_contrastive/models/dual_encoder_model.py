@@ -69,7 +69,8 @@ class DualEncoderModel(MultimodalModel):
     `fit` and `evaluate` take dicts with all of the names, or pairs for two, as
     arrays, `tf.data.Dataset`, `PyDataset` or torch `DataLoader`. A dict may
     hold `"ids"`, integers of shape `(batch,)`: examples with the same id, such
-    as several captions of one sound, are then not each other's negatives.
+    as several captions of one sound, are then not each other's negatives; or
+    sets of labels, rows of 0 and 1, for those that share one.
     `predict` takes any of the names: `predict({"audio": audio})`.
 
     The losses are `"clip"`, `"siglip"` and any loss of two sets of embeddings.

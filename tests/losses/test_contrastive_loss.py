@@ -6,7 +6,7 @@ import pytest
 
 import keras_contrastive as kc
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
-from keras_contrastive.losses.embedding_loss import check_one_per_example
+from keras_contrastive.losses.embedding_loss import pair_ids
 from tests.losses.helpers import views
 
 
@@ -43,7 +43,8 @@ def test_sizes_that_a_graph_does_not_know_yet():
     known, unknown = keras.KerasTensor((4, 8)), keras.KerasTensor((None, 8))
     for pair in [(known, unknown), (unknown, known), (unknown, unknown)]:
         check_embedding_pair(*pair, ("z_a", "z_b"))
-    check_one_per_example("ids", keras.KerasTensor((None,)), 4)
-    check_one_per_example("ids", keras.KerasTensor((4,)), None)
+    pair_ids("ids", keras.KerasTensor((None,), "int32"), 4)
+    pair_ids("ids", keras.KerasTensor((4,), "int32"), None)
+    pair_ids("ids", keras.KerasTensor((None, 3), "int32"), 4)
     with pytest.raises(ValueError, match=r"ids.shape=\(3,\)"):
-        check_one_per_example("ids", keras.KerasTensor((3,)), 4)
+        pair_ids("ids", keras.KerasTensor((3,), "int32"), 4)

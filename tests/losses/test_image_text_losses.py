@@ -17,6 +17,8 @@ from tests.losses.helpers import views
 
 BOTH = [kc.losses.CLIPLoss, kc.losses.SigLIPLoss]
 IDS = np.array([7, 3, 7, 2**24 + 1, 2**24])
+# Labels in common: of rows 0 and 1, and of 1 and 4. Row 3 has none.
+SETS = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1], [0, 0, 0], [0, 1, 0]])
 # Two for each image, the first of them near it.
 NEGATIVES = np.stack(
     [views(5, 4)[0] + 0.3, np.random.default_rng(1).normal(size=(5, 4))], axis=1
@@ -24,8 +26,14 @@ NEGATIVES = np.stack(
 # What the data may hold beside pairs.
 MORE = pytest.mark.parametrize(
     "ids, negatives",
-    [(None, None), (IDS, None), (None, NEGATIVES), (IDS, NEGATIVES)],
-    ids=["pairs", "image_ids", "negatives", "both"],
+    [
+        (None, None),
+        (IDS, None),
+        (SETS, None),
+        (None, NEGATIVES),
+        (IDS, NEGATIVES),
+    ],
+    ids=["pairs", "image_ids", "sets", "negatives", "both"],
 )
 
 

@@ -28,6 +28,10 @@ CASES = {
     "NTXentLoss": lambda loss, a, b, ids: loss(a, b),
     "CLIPLoss": lambda loss, a, b, ids: loss(a, b, 5.0),
     "CLIPLoss with ids": lambda loss, a, b, ids: loss(a, b, image_ids=ids),
+    # Those of id 0 have no label.
+    "CLIPLoss with sets": lambda loss, a, b, ids: loss(
+        a, b, image_ids=np.eye(9)[ids] * (ids > 0)[:, None]
+    ),
     "CLIPLoss with negatives": lambda loss, a, b, ids: loss(
         a, b, **negatives(b)
     ),

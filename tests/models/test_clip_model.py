@@ -603,3 +603,28 @@ def test_several_captions_are_checked_and_fit_every_loss():
     x["texts"][3, 1, 2] = 99
     with pytest.raises(ValueError, match=r"99"):
         model.fit(x, batch_size=4, verbose=0)
+
+
+@pytest.mark.parametrize("microbatch_size", [None, 4])
+def test_sets_of_one_label_are_ids(microbatch_size):
+    images, texts = images_and_texts(16)
+    ids = np.arange(16, dtype="int32") // 2
+    logs = []
+    for image_ids in (ids, np.eye(8, dtype="int32")[ids]):
+        keras.utils.set_random_seed(0)
+        model = clip(compile={"microbatch_size": microbatch_size})
+        data = {"images": images, "texts": texts, "image_ids": image_ids}
+        history = model.fit(data, batch_size=8, shuffle=False, verbose=0)
+        logs.append(history.history["loss"] + model.evaluate(data, verbose=0))
+    assert logs[1] == pytest.approx(logs[0], rel=1e-5)
+
+
+def test_refuses_sets_of_labels_for_several_captions():
+    images, texts = images_and_texts(16)
+    data = {
+        "images": images[:8],
+        "texts": texts.reshape(8, 2, -1),
+        "image_ids": np.eye(8, dtype="int32"),
+    }
+    with pytest.raises(ValueError, match=r"several captions.*\(8, 8\)"):
+        clip().train_on_batch(data)
