@@ -109,18 +109,26 @@ class RandomGaussianBlur(RandomImageLayer):
         """The filter of one axis as matrices, shape `(batch, size, size)`."""
         ops = self.backend.numpy
         radius = kernel_size // 2
-        offset = ops.arange(-radius, radius + 1, dtype="float32")
+        offset = ops.arange(-radius, radius + 1, dtype="int32")
         sigma = transformation["sigma"][:, None]
-        kernel = ops.exp(-0.5 * ops.square(offset / sigma))
+        kernel = self.backend.cast(offset, "float32") / sigma
+        kernel = ops.exp(-0.5 * ops.square(kernel))
         kernel = kernel / ops.sum(kernel, axis=1, keepdims=True)
-        # taps[k, i, x] = 1 where tap k of output pixel i falls on pixel x.
-        pixel = ops.arange(size, dtype="float32")
-        period = ops.maximum(2 * self.backend.cast(size, "float32") - 2, 1.0)
-        source = ops.mod(offset[:, None] + pixel[None], period)
-        source = ops.minimum(source, period - source)
-        taps = self.backend.cast(source[:, :, None] == pixel, "float32")
-        taps = ops.reshape(taps, (kernel_size, size * size))
-        return ops.reshape(ops.matmul(kernel, taps), (-1, size, size))
+        # Reflected at both ends, an axis repeats itself after this many pixels.
+        period = ops.maximum(2 * size - 2, 1)
+        # Some remainders do not occur; their number must not be a tensor.
+        remainder = ops.mod(offset, period)[:, None] == ops.arange(
+            2 * size, dtype="int32"
+        )
+        # The weight of the pixels at each distance, modulo the period.
+        weights = ops.matmul(kernel, self.backend.cast(remainder, "float32"))
+        column = ops.arange(size, dtype="int32")
+        row = column[:, None]
+        direct = ops.take(weights, ops.mod(column - row, period), axis=1)
+        mirrored = ops.take(weights, ops.mod(-column - row, period), axis=1)
+        # The pixels at both ends are their own mirror images.
+        is_inner = ops.logical_and(column > 0, column < size - 1)
+        return direct + self.backend.cast(is_inner, "float32") * mirrored
 
     def get_config(self) -> dict[str, Any]:
         return {
