@@ -1,5 +1,7 @@
 """Records to arrays of images, in threads."""
 
+import os
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -13,6 +15,9 @@ from keras_contrastive.datasets.pipeline.records import describe
 from keras_contrastive.datasets.pipeline.records import take_record
 
 CHUNK = 16  # images that a thread decodes at a time
+# Seconds for an image below which one thread is faster than several: they would
+# wait for Python's lock for most of that time.
+FAST = 2e-4
 
 
 class ImageBatches:
@@ -25,7 +30,8 @@ class ImageBatches:
             `ValueError`.
         reader: `PixelReader` of the images.
         cache: Whether to keep the resized images in memory.
-        workers: Int, number of threads.
+        workers: Int, number of threads. `None` is one for each core, or one
+            alone if the first images take less than `FAST`.
         bad_records: `BadRecords` that counts what cannot be read.
         argument: Name of the argument that holds the records, for messages.
     """
@@ -36,7 +42,7 @@ class ImageBatches:
         parse: Callable,
         reader: PixelReader,
         cache: bool,
-        workers: int,
+        workers: int | None,
         bad_records: BadRecords,
         argument: str,
     ):
@@ -46,7 +52,9 @@ class ImageBatches:
         self.bad_records = bad_records
         self.argument = argument
         self._unreadable = set()
-        self._pool = ThreadPoolExecutor(workers, "decode")
+        self._pool = ThreadPoolExecutor(workers or os.cpu_count(), "decode")
+        # `None` until the first images were read.
+        self._is_fast = None if workers is None else workers == 1
         # The system provides memory only when it is first written to.
         shape = (len(records), *reader.shape)
         self._cache = np.empty(shape, reader.dtype) if cache else None
@@ -82,7 +90,16 @@ class ImageBatches:
                 chunk.append((index, record))
             return chunk
 
-        chunks = self._pool.map(load_chunk, range(0, len(indices), CHUNK))
+        starts = range(0, len(indices), CHUNK)
+        chunks = []
+        if self._is_fast is None:
+            begin = time.perf_counter()
+            chunks = [load_chunk(0)]
+            seconds = (time.perf_counter() - begin) / len(chunks[0])
+            self._is_fast = seconds < FAST
+            starts = starts[1:]
+        run = map if self._is_fast else self._pool.map
+        chunks += run(load_chunk, starts)
         return images, [each for chunk in chunks for each in chunk]
 
     def check(self):

@@ -83,7 +83,8 @@ class ImageTextDataset(RecordDataset):
         cache: Whether to keep the resized images in memory: 12 kB each at
             64×64 pixels, 150 kB at 224×224.
         workers: Int, number of threads that decode. Defaults to the number of
-            cores.
+            cores, or 1 for images so small that threads would wait for each
+            other.
         max_queue_size: Int, number of batches prepared ahead.
         max_bad_fraction: Float, the largest fraction of records that may be
             unreadable.

@@ -2,7 +2,6 @@
 
 import abc
 import functools
-import os
 import threading
 from collections.abc import Callable
 from collections.abc import Hashable
@@ -82,13 +81,14 @@ class RecordDataset(EpochDataset):
         self._bad_records = BadRecords(
             "images or captions cannot be read", len(records), max_bad_fraction
         )
-        workers = os.cpu_count() if workers is None else workers
+        if workers is not None:
+            check_int("workers", workers, 1)
         self._batches = ImageBatches(
             records,
             self._parse_record,
             PixelReader(image_size, channels, value_range),
             cache=cache,
-            workers=check_int("workers", workers, 1),
+            workers=workers,
             bad_records=self._bad_records,
             argument=self.argument,
         )

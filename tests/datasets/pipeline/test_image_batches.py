@@ -1,0 +1,43 @@
+"""How many threads decode."""
+
+import threading
+import types
+
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from keras_contrastive.datasets.files.pixel_reader import PixelReader
+from keras_contrastive.datasets.pipeline import image_batches
+
+pytestmark = pytest.mark.one_backend
+
+
+@pytest.mark.parametrize(
+    "workers, seconds, decodes_in_threads",
+    [(None, 1e-4, False), (None, 1e-3, True), (2, 1e-4, True), (1, 1, False)],
+)
+def test_small_images_need_no_threads(
+    workers, seconds, decodes_in_threads, monkeypatch
+):
+    clock, names = [0.0], []
+
+    def read(reader, image):
+        clock[0] += seconds
+        names.append(threading.current_thread().name)
+        return image
+
+    monkeypatch.setattr(PixelReader, "read", read)
+    timer = types.SimpleNamespace(perf_counter=lambda: clock[0])
+    monkeypatch.setattr(image_batches, "time", timer)
+    images = np.random.default_rng(0).integers(0, 256, (96, 4, 4, 3), "uint8")
+    dataset = kc.datasets.ImageDataset(
+        images, 48, 4, shuffle=False, workers=workers, max_queue_size=0
+    )
+    del names[:]
+    batches = [dataset[i] for i in range(2)]
+    np.testing.assert_array_equal(np.concatenate(batches), images)
+    assert len(names) == 96
+    # The first images are read before the number of threads is known.
+    in_threads = {name.startswith("decode") for name in names[48:]}
+    assert in_threads == {decodes_in_threads}
