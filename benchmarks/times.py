@@ -40,6 +40,7 @@ parser.add_argument(
     "--backend", nargs="+", default=["tensorflow", "jax", "torch"]
 )
 parser.add_argument("--steps", default=6, type=int)
+parser.add_argument("--rows", default="", help="what their names contain")
 parser.add_argument("--run", help="a case, as JSON: for a process of its own")
 
 
@@ -128,6 +129,8 @@ def main(args):
         "|---|---|---|" + "---|" * len(args.backend),
     ]
     for name, (encoder, size, batch_size) in ROWS.items():
+        if args.rows not in name:
+            continue
         cells = []
         for backend in args.backend:
             case = {
@@ -151,6 +154,7 @@ def main(args):
     command = (
         f"python benchmarks/times.py --backend {' '.join(args.backend)} "
         f"--steps {args.steps}"
+        + (f" --rows {args.rows!r}" if args.rows else "")
     )
     lines += ["", f"`{command}`"]
     (RESULTS / "times.md").write_text("\n".join(lines) + "\n")

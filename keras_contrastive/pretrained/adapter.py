@@ -5,7 +5,9 @@ import os
 import re
 from pathlib import Path
 
+from keras_contrastive.json_files import POSITIVE_NUMBER
 from keras_contrastive.json_files import read_json
+from keras_contrastive.json_files import value_of
 from keras_contrastive.pretrained.configuration import check_setting
 from keras_contrastive.pretrained.files import check_dtypes
 from keras_contrastive.pretrained.files import read_tensors
@@ -105,10 +107,13 @@ def _add(merged, config, module, name, rest):
 
 
 def _scale(config, module, rank):
-    alpha = config.get("lora_alpha", rank)
-    for pattern, other in (config.get("alpha_pattern") or {}).items():
+    # peft's default is 8.
+    alpha = value_of(config, "lora_alpha", 8, POSITIVE_NUMBER, FILE)
+    patterns = config.get("alpha_pattern") or {}
+    for pattern in patterns:
         if re.match(rf"(.*\.)?({pattern})$", module):
-            alpha = other
+            place = f"alpha_pattern in {FILE}"
+            alpha = value_of(patterns, pattern, None, POSITIVE_NUMBER, place)
             break
     return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
 

@@ -167,11 +167,17 @@ def test_refuses_other_adapters(change, message, checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"peft_type": "IA3"}, {"use_dora": True}, {"use_bdlora": {}}]
+    "settings",
+    [
+        {"peft_type": "IA3"},
+        {"use_dora": True},
+        {"use_bdlora": {}},
+        {"lora_alpha": None},
+    ],
 )
-def test_refuses_other_methods(settings, checkpoint, tmp_path):
+def test_refuses_other_settings(settings, checkpoint, tmp_path):
     adapter = write_adapter(tmp_path / "adapter", factors(), **settings)
-    with pytest.raises(ValueError, match=f"`{next(iter(settings))}` of the ad"):
+    with pytest.raises(ValueError, match=f"`{next(iter(settings))}` of "):
         load(checkpoint, adapter=adapter)
 
 
