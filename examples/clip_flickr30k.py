@@ -25,7 +25,13 @@ import keras_contrastive as kc
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data-dir", required=True, help="folder of Flickr30k")
 parser.add_argument("--output", default="runs/clip_flickr30k", type=Path)
-parser.add_argument("--epochs", default=60, type=int)
+parser.add_argument("--epochs", default=54, type=int)
+parser.add_argument(
+    "--patch-epochs",
+    default=18,
+    type=int,
+    help="of the two models on features of patches; 0 for none",
+)
 parser.add_argument("--batch-size", default=128, type=int)
 parser.add_argument("--image-size", default=64, type=int)
 parser.add_argument("--width", default=16, type=int, help="of the network")
@@ -44,8 +50,9 @@ keras.utils.set_random_seed(args.seed)
 keras.config.set_dtype_policy(args.policy)
 args.output.mkdir(parents=True, exist_ok=True)
 train = kc.datasets.flickr30k_records(args.data_dir, "train")[: args.images]
+size = args.image_size
 val = kc.datasets.load_image_text(
-    kc.datasets.flickr30k_records(args.data_dir, "val"), args.image_size
+    kc.datasets.flickr30k_records(args.data_dir, "val"), size
 )
 
 # A vocabulary of these captions. Most fit into 20 tokens.
@@ -53,63 +60,137 @@ tokenizer = kc.text.train_tokenizer(
     [record.captions for record in train], 3000, context_length=20
 )
 tokenizer.save(args.output / "tokenizer.json")
-dataset = kc.datasets.ImageTextDataset(
-    train,
-    tokenizer,
-    args.batch_size,
-    # An eighth larger than what is seen, for the crops.
-    args.image_size * 9 // 8,
-    seed=args.seed,
-    cache=True,
-    # All captions of an image in each step: the text encoder costs little.
-    num_captions=5,
-)
-
-size = args.image_size
-model = kc.CLIPModel(
-    # Encoders for few data: with some ten thousand captions a transformer
-    # learns them by heart.
-    kc.models.ConvNet(args.width, num_stages=4, input_shape=(size, size, 3)),
-    kc.models.BagOfWords(tokenizer.vocabulary_size, width=256, dropout=0.3),
-    projection_dim=256,
-    # Stronger than CLIP's own, which had 400 million images and saw each of
-    # them a few times.
-    augmenter=keras.layers.Pipeline(
-        [
-            kc.layers.RandomResizedCrop(size, size, scale=(0.3, 1.0)),
-            kc.layers.RandomFlip(),
-            kc.layers.RandomColorJitter(0.2, 0.2, 0.2, 0.05, probability=0.8),
-        ]
-    ),
-)
-steps = args.epochs * len(dataset)
-model.compile(
-    keras.optimizers.AdamW(
-        kc.optimizers.warmup_cosine(
-            args.learning_rate, steps, warmup_steps=steps // 20
-        ),
-        weight_decay=0.2,
-        beta_2=0.98,
-        epsilon=1e-6,
-    )
-)
-kc.optimizers.exclude_from_weight_decay(model)
-
 val_tokens = tokenizer(val.captions)
-model.fit(
-    dataset,
-    epochs=args.epochs,
-    callbacks=[
-        # If interrupted, --resume continues from here.
-        kc.callbacks.Checkpoint(
-            args.output / "checkpoints", every_n_steps=100, resume=args.resume
-        ),
-        kc.callbacks.RetrievalEvaluation(
-            val.images, val_tokens, val.image_index, every_n_epochs=5
-        ),
-        keras.callbacks.CSVLogger(args.output / "history.csv", append=True),
-    ],
+
+
+def make_network(dataset, augmenter, seed):
+    return kc.models.ConvNet(args.width, 4, input_shape=(size, size, 3))
+
+
+# Stronger than CLIP's own, which had 400 million images and saw each of them a
+# few times.
+network_augmenter = keras.layers.Pipeline(
+    [
+        kc.layers.RandomResizedCrop(size, size, scale=(0.3, 1.0)),
+        kc.layers.RandomFlip(),
+        kc.layers.RandomColorJitter(0.2, 0.2, 0.2, 0.05, probability=0.8),
+    ]
 )
+
+
+def make_patch_network(dataset, augmenter, seed):
+    """A dictionary of patches, and a hidden layer.
+
+    It learns fast, and makes other mistakes than the network above.
+    """
+    side = size * 3 // 4
+    smaller = keras.layers.Resizing(side, side, antialias=True)
+    patches = kc.layers.PatchFeatures(min(512, len(train) // 2))
+    views = [
+        keras.ops.convert_to_numpy(
+            smaller(augmenter(dataset[i]["images"], training=True))
+        )
+        for i in range(len(dataset))
+    ]
+    patches.adapt(np.concatenate(views), seed)
+    return keras.Sequential(
+        [
+            keras.Input((size, size, 3)),
+            smaller,
+            patches,
+            keras.layers.Dense(512, use_bias=False),
+            kc.layers.BatchNormalization(),
+            keras.layers.ReLU(),
+            keras.layers.Dropout(0.3),
+        ]
+    )
+
+
+patch_augmenter = keras.layers.Pipeline(
+    [
+        kc.layers.RandomResizedCrop(
+            size, size, scale=(0.5, 1.0), ratio=(0.85, 1 / 0.85)
+        ),
+        kc.layers.RandomFlip(),
+    ]
+)
+
+
+def train_clip(name, make_encoder, augmenter, epochs, learning_rate, seed):
+    keras.utils.set_random_seed(seed)
+    dataset = kc.datasets.ImageTextDataset(
+        train,
+        tokenizer,
+        args.batch_size,
+        # An eighth larger than what is seen, for the crops.
+        size * 9 // 8,
+        seed=seed,
+        cache=True,
+        # All captions of an image in each step: the text encoder costs little.
+        num_captions=5,
+    )
+    model = kc.CLIPModel(
+        make_encoder(dataset, augmenter, seed),
+        # For few data: with some ten thousand captions a transformer learns
+        # them by heart.
+        kc.models.BagOfWords(tokenizer.vocabulary_size, 256, dropout=0.3),
+        projection_dim=256,
+        augmenter=augmenter,
+        tokenizer=tokenizer,
+    )
+    steps = epochs * len(dataset)
+    model.compile(
+        keras.optimizers.AdamW(
+            kc.optimizers.warmup_cosine(
+                learning_rate, steps, warmup_steps=steps // 20
+            ),
+            weight_decay=0.2,
+            beta_2=0.98,
+            epsilon=1e-6,
+        )
+    )
+    kc.optimizers.exclude_from_weight_decay(model)
+    folder = args.output / name
+    folder.mkdir(exist_ok=True)
+    model.fit(
+        dataset,
+        epochs=epochs,
+        callbacks=[
+            # If interrupted, --resume continues from here.
+            kc.callbacks.Checkpoint(
+                folder / "checkpoints", every_n_steps=100, resume=args.resume
+            ),
+            kc.callbacks.RetrievalEvaluation(
+                val.images, val_tokens, val.image_index, every_n_epochs=5
+            ),
+            keras.callbacks.CSVLogger(folder / "history.csv", append=True),
+        ],
+    )
+    return model
+
+
+model = train_clip(
+    "network",
+    make_network,
+    network_augmenter,
+    args.epochs,
+    args.learning_rate,
+    args.seed,
+)
+if args.patch_epochs:
+    others = [
+        train_clip(
+            f"patches{number}",
+            make_patch_network,
+            patch_augmenter,
+            args.patch_epochs,
+            2 * args.learning_rate,
+            args.seed + number,
+        )
+        for number in (1, 2)
+    ]
+    # The mean of their similarities.
+    model = kc.models.clip_ensemble([model, *others], weights=(2, 1, 1))
 model.save(args.output / "model.keras")
 
 image_embeddings = model.predict({"images": val.images})["image_embeddings"]

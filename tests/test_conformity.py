@@ -42,6 +42,16 @@ LAYERS = {
         IMAGES,
     ),
     "PatchDropout": ({"rate": 0.5, "num_prefix_tokens": 1, "seed": 1}, SIGNALS),
+    "PatchFeatures": (
+        {
+            "output_dim": 3,
+            "num_patches": 4,
+            "patch_size": 3,
+            "strides": 2,
+            "grid_size": 2,
+        },
+        IMAGES,
+    ),
     "ProjectionHead": (
         {
             "hidden_dim": 5,
@@ -369,7 +379,7 @@ def test_layer_under_dtype_policies(name):
                     assert_of(spec.dtype, x)
                     assert tuple(x.shape) == tuple(spec.shape)
                     assert np.isfinite(to_numpy(x).astype("float32")).all()
-        is_float32 = name in ("Center", "LogitScale")
+        is_float32 = name in ("Center", "LogitScale", "PatchFeatures")
         expected = "float32" if is_float32 else layer.variable_dtype
         assert {w.dtype for w in layer.weights} <= {expected}
 

@@ -228,6 +228,7 @@ def test_clip_flickr30k_and_search(tmp_path):
     for package in ("matplotlib", "tokenizers", "PIL"):
         pytest.importorskip(package)
     size = "--images 128 --epochs 1 --batch-size 64 --width 8 --image-size 32"
+    size += " --patch-epochs 1"
     out = run(
         "clip_flickr30k.py",
         *("--data-dir", FLICKR, "--output", tmp_path),
@@ -240,7 +241,8 @@ def test_clip_flickr30k_and_search(tmp_path):
         "images_of_captions.png",
         "zero_shot.png",
         "results.md",
-        "history.csv",
+        "network/history.csv",
+        "patches2/history.csv",
     ):
         assert (tmp_path / made).stat().st_size > 50
     photographs = tmp_path / "photographs"

@@ -47,6 +47,7 @@ from keras_contrastive.layers.momentum_encoder import MomentumEncoder
 from keras_contrastive.layers.multi_crop import MultiCrop
 from keras_contrastive.layers.multi_view import MultiView
 from keras_contrastive.layers.patch_dropout import PatchDropout
+from keras_contrastive.layers.patch_features import PatchFeatures
 from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.layers.prototypes import Prototypes
 from keras_contrastive.layers.signal_augmentation.random_signal_crop import (
@@ -88,6 +89,7 @@ __all__ = [
     "MultiCrop",
     "MultiView",
     "PatchDropout",
+    "PatchFeatures",
     "ProjectionHead",
     "Prototypes",
     "RandomApply",

@@ -19,6 +19,7 @@ from keras_contrastive.models.byol_model import BYOLModel
 from keras_contrastive.models.clip_distillation_model import (
     CLIPDistillationModel,
 )
+from keras_contrastive.models.clip_ensemble import clip_ensemble
 from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.models.dino_model import DINOModel
@@ -59,6 +60,7 @@ __all__ = [
     "SwAVModel",
     "TextTransformer",
     "VisionTransformer",
+    "clip_ensemble",
     "export_onnx",
     "for_clip_benchmark",
     "from_checkpoint",

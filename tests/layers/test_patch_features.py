@@ -1,0 +1,150 @@
+import keras
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from keras_contrastive.layers.patch_features import _components
+from keras_contrastive.layers.patch_features import _dictionary
+from tests.models.helpers import to_numpy
+
+SIZE, PATCH, STRIDES, GRID = 14, 4, 3, 2
+SIZES = {
+    "output_dim": 6,
+    "num_patches": 5,
+    "patch_size": PATCH,
+    "strides": STRIDES,
+    "grid_size": GRID,
+}
+
+
+@pytest.fixture(scope="module")
+def images():
+    return kc.datasets.shapes(24, image_size=SIZE, seed=0).images
+
+
+@pytest.fixture(scope="module")
+def adapted(images):
+    layer = kc.layers.PatchFeatures(**SIZES)
+    layer.adapt(images)
+    return layer
+
+
+def oracle(image, kernel, offset, center, components):
+    """The features of one image, patch by patch."""
+    count = (SIZE - PATCH) // STRIDES + 1
+    maps = np.zeros((count, count, 2 * len(offset)))
+    for y in range(count):
+        for x in range(count):
+            top, left = y * STRIDES, x * STRIDES
+            patch = image[top : top + PATCH, left : left + PATCH]
+            patch = (patch - patch.mean()) / np.sqrt(patch.var() + 1e-3)
+            r = np.einsum("yxc,yxck->k", patch, kernel) + offset
+            maps[y, x] = np.maximum(np.concatenate([r, -r]) - 0.5, 0)
+    features = []
+    field = count // GRID
+    # First of all similarities, then of their negatives.
+    for signed in np.split(maps, 2, axis=-1):
+        for y in range(GRID):
+            for x in range(GRID):
+                part = signed[y * field :, x * field :][:field, :field]
+                features.append(np.sqrt(part.mean(axis=(0, 1)) + 1e-6))
+    field = SIZE // (2 * GRID)
+    for y in range(2 * GRID):
+        for x in range(2 * GRID):
+            part = image[y * field :, x * field :][:field, :field]
+            features.append(part.mean(axis=(0, 1)))
+    return (np.concatenate(features) - center) @ components
+
+
+def test_is_the_sum_over_patches(adapted, images):
+    weights = [
+        to_numpy(getattr(adapted, name)).astype("float64")
+        for name in ("kernel", "offset", "center", "components")
+    ]
+    some = images[:3].astype("float32") / 255
+    expected = [oracle(image.astype("float64"), *weights) for image in some]
+    np.testing.assert_allclose(to_numpy(adapted(some)), expected, atol=2e-4)
+    # The mean of a patch, which is 0, is left out of the similarities.
+    np.testing.assert_allclose(weights[0].mean(axis=(0, 1, 2)), 0, atol=1e-5)
+
+
+def test_the_dictionary_is_the_patches_that_occur():
+    rng = np.random.default_rng(0)
+    patterns = rng.normal(size=(3, 16))
+    patterns -= patterns.mean(axis=1, keepdims=True)
+    # Also as negatives, which are in the same cluster.
+    which, sign = rng.integers(3, size=600), rng.choice([-1, 1], size=600)
+    patches = sign[:, None] * patterns[which]
+    patches += 0.1 * rng.normal(size=patches.shape)
+    patches -= patches.mean(axis=1, keepdims=True)
+    kernel, offset = _dictionary(patches.astype("float32"), 3, rng)
+    similarities = np.abs(patterns @ kernel + offset)
+    assert sorted(similarities.argmax(axis=1)) == [0, 1, 2]
+    first, second = np.sort(similarities, axis=1)[:, :0:-1].T
+    assert (first > 3 * second).all()
+
+
+def test_components_are_those_of_an_exact_decomposition():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(80, 20)) @ rng.normal(size=(20, 30))
+    rows = (rows - rows.mean(axis=0)).astype("float32")
+    found = rows @ _components(rows, 5, rng)
+    scaled = rows / rows.std(axis=0)
+    left, singular, _ = np.linalg.svd(scaled, full_matrices=False)
+    deviation = singular[:5] / np.sqrt(80)
+    expected = left[:, :5] * singular[:5] / (deviation + 0.5)
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=2e-2)
+
+
+def test_is_the_same_for_one_seed(adapted, images):
+    again = kc.layers.PatchFeatures(**SIZES)
+    again.adapt(images.astype("float32") / 255)
+    other = kc.layers.PatchFeatures(**SIZES)
+    other.adapt(images, seed=1)
+    kernels = [to_numpy(layer.kernel) for layer in (adapted, again, other)]
+    np.testing.assert_allclose(kernels[0], kernels[1], atol=1e-4)
+    assert np.abs(kernels[0] - kernels[2]).max() > 0.1
+
+
+def test_is_saved_and_does_not_train(adapted, images, tmp_path):
+    model = keras.Sequential(
+        [keras.Input((SIZE, SIZE, 3)), adapted, keras.layers.Dense(1)]
+    )
+    x = images.astype("float32") / 255
+    before = [to_numpy(w) for w in adapted.weights]
+    model.compile("sgd", "mse")
+    model.fit(x, np.ones(len(x)), verbose=0)
+    assert len(model.trainable_variables) == 2
+    for old, new in zip(before, adapted.weights, strict=True):
+        np.testing.assert_array_equal(old, to_numpy(new))
+    model.save(tmp_path / "model.keras")
+    restored = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        restored.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5
+    )
+
+
+def test_gray_images_are_no_nan():
+    layer = kc.layers.PatchFeatures(**SIZES)
+    layer.adapt(np.full((8, SIZE, SIZE, 3), 128, "uint8"))
+    assert np.isfinite(to_numpy(layer(np.zeros((2, SIZE, SIZE, 3))))).all()
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize(
+    "shape, message",
+    [
+        ((None, None, 14, 3), "one size"),
+        ((None, 14, 3), "one size"),
+        ((None, 6, 14, 3), "large enough for a grid"),
+    ],
+)
+def test_refuses_images(shape, message):
+    with pytest.raises(ValueError, match=message):
+        kc.layers.PatchFeatures(**SIZES)(keras.KerasTensor(shape))
+
+
+@pytest.mark.one_backend
+def test_refuses_few_images(images):
+    with pytest.raises(ValueError, match=r"at least output_dim=6.*\(5, 14"):
+        kc.layers.PatchFeatures(**SIZES).adapt(images[:5])
