@@ -90,19 +90,49 @@ def no_numbers(name: str, part: Any) -> str:
 
 
 def check_holds_numbers(dataset: Any) -> None:
-    """Raises for a `tf.data.Dataset` of strings, other data is not checked."""
+    """Raises for a `tf.data.Dataset` of strings.
+
+    Of others only a batch tells: see `errors_of_strings`.
+    """
     spec = getattr(dataset, "element_spec", None)
-    if any(getattr(leaf, "dtype", "") == "string" for leaf in _leaves(spec)):
-        raise ValueError(
-            "A dataset must hold numbers, token ids and integer labels. "
-            f"Received: a dataset with strings, {spec}. Give arrays of strings "
-            "to a CLIPModel with a `tokenizer`, or tokenize before: "
-            "kc.datasets.ImageTextDataset does."
-        )
+    leaves = [] if spec is None else keras.tree.flatten(spec)
+    if any(getattr(leaf, "dtype", "") == "string" for leaf in leaves):
+        raise _no_strings(spec)
 
 
-def _leaves(spec):
-    return [] if spec is None else keras.tree.flatten(spec)
+@contextlib.contextmanager
+def errors_of_strings(arguments: dict):
+    """Says so if Keras failed because the batches of a dataset hold strings.
+
+    Args:
+        arguments: Dict of the arguments of an entry point.
+    """
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError) as error:
+        for name in ("x", "validation_data"):
+            batch = _first_batch(arguments.get(name))
+            if any(map(is_text, keras.tree.flatten(batch))):
+                raise _no_strings(batch) from error
+        raise
+
+
+def _first_batch(data):
+    """A batch of a `PyDataset` or of a torch `DataLoader`, else `None`."""
+    if isinstance(data, keras.utils.PyDataset):
+        return data[0]
+    if hasattr(data, "drop_last") and hasattr(data, "dataset"):
+        return next(iter(data), None)
+    return None
+
+
+def _no_strings(received):
+    return ValueError(
+        "A dataset must hold numbers, token ids and integer labels. Received: "
+        f"a dataset with strings, {received!s:.300}. Give arrays of strings to "
+        "a CLIPModel with a `tokenizer`, or tokenize before: "
+        "kc.datasets.ImageTextDataset does."
+    )
 
 
 def is_arrays(data: Any) -> bool:

@@ -14,6 +14,7 @@ from keras_contrastive.trainer.checked_call import checked_call
 from keras_contrastive.trainer.correct_bfloat16 import CorrectBfloat16
 from keras_contrastive.trainer.data_checks import check_microbatches
 from keras_contrastive.trainer.data_checks import errors_of_graphs
+from keras_contrastive.trainer.data_checks import errors_of_strings
 from keras_contrastive.trainer.initial_weights import start_equal
 from keras_contrastive.trainer.keras_internals import KERAS_SUMS_METRICS
 from keras_contrastive.trainer.keras_internals import HookedModel
@@ -104,7 +105,8 @@ class Trainer(CorrectBfloat16, HookedModel):
             call.arguments["callbacks"] = self.built_in_callbacks(
                 call.arguments.get("callbacks"), call.arguments.get("x")
             )
-            return super().fit(*call.args[1:], **call.kwargs)
+            with errors_of_strings(call.arguments):
+                return super().fit(*call.args[1:], **call.kwargs)
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         with distribution.scope_of(self), errors_of_graphs():
@@ -150,7 +152,10 @@ class Trainer(CorrectBfloat16, HookedModel):
             call = checked_call(self, method, args, kwargs)
             with self.health.set_aside():
                 try:
-                    with self._built_by_shapes(predicts):
+                    with (
+                        self._built_by_shapes(predicts),
+                        errors_of_strings(call.arguments),
+                    ):
                         yield call
                 finally:
                     restore_state(self)

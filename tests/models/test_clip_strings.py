@@ -100,12 +100,35 @@ def test_says_how_to_use_strings():
         clip(tokenizer="bpe")
 
 
-def test_refuses_datasets_of_strings():
+class Captions(keras.utils.PyDataset):
+    """Batches of images with their captions as strings."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, i):
+        images, captions = images_and_captions(8)
+        return {"images": images, "texts": np.array(captions)}
+
+
+def of_tensorflow():
     tf = pytest.importorskip("tensorflow")
-    images, captions = images_and_captions()
-    data = tf.data.Dataset.from_tensor_slices((images, captions)).batch(8)
+    data = tf.data.Dataset.from_tensor_slices(tuple(images_and_captions()))
+    return data.batch(8)
+
+
+def of_torch():
+    utils = pytest.importorskip("torch").utils.data
+    pairs = list(zip(*images_and_captions(), strict=True))
+    return utils.DataLoader(pairs, batch_size=8)
+
+
+@pytest.mark.parametrize("make", [of_tensorflow, of_torch, Captions])
+def test_refuses_datasets_of_strings(make):
+    data = make()
     model = clip(tokenizer=tokenizer)
     for call in (
+        lambda: model.predict(data, verbose=0),
         lambda: model.fit(data, verbose=0),
         lambda: model.evaluate(data, verbose=0),
         lambda: model.fit(
