@@ -4,6 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_contrastive.layers.image_augmentation.image_layer import (
+    integers_as_floats,
+)
 from keras_contrastive.validation import check_positive_int
 
 # Added to the variance of a patch of images in [0, 1], and to the variances
@@ -207,9 +210,9 @@ class PatchFeatures(keras.layers.Layer):
         """Learns the dictionary and the principal components.
 
         Args:
-            images: Array of shape `(n, height, width, channels)`, uint8 or
-                floats in [0, 1]: some thousand of the images to train on, as
-                the layer will see them.
+            images: Array of shape `(n, height, width, channels)`, uint8,
+                uint16 or floats in [0, 1]: some thousand of the images to train
+                on, as the layer will see them.
             seed: Int, of the patches that are drawn.
 
         Raises:
@@ -222,11 +225,9 @@ class PatchFeatures(keras.layers.Layer):
                 f"at least output_dim={self.output_dim} of them. Received: "
                 f"images.shape={images.shape}"
             )
-        if images.dtype.kind in "ui":
-            images = images.astype("float32") / 255
+        images = np.asarray(integers_as_floats(images, 1), "float32")
         if not self.built:
             self.build(images.shape)
-            self.built = True
         rng = np.random.default_rng(seed)
         kernel, offset = _dictionary(
             self._draw_patches(images, rng), self.num_patches, rng
@@ -236,7 +237,7 @@ class PatchFeatures(keras.layers.Layer):
         rows = np.concatenate(
             [
                 ops.convert_to_numpy(self._pooled(ops.convert_to_tensor(part)))
-                for part in _parts(images.astype("float32"), 256)
+                for part in _parts(images, 256)
             ]
         )
         center = rows.mean(axis=0)
@@ -256,8 +257,7 @@ class PatchFeatures(keras.layers.Layer):
             (y[:, None] + steps)[:, :, None],
             (x[:, None] + steps)[:, None, :],
         ].reshape(_NUM_SAMPLES, -1)
-        patches = patches.astype("float32")
-        patches -= patches.mean(axis=1, keepdims=True)
+        patches = patches - patches.mean(axis=1, keepdims=True)
         variance = patches.var(axis=1, keepdims=True)
         return patches / np.sqrt(variance + _LEAST_VARIANCE)
 
