@@ -56,7 +56,7 @@ class KeyBlocks:
     def of(self, rows, i):
         """The rows of block `i`."""
         start = (self.start(i), *(0 for _ in rows.shape[1:]))
-        return ops.slice(rows, start, (self.size, *rows.shape[1:]))
+        return ops.slice(rows, start, (self.size, *ops.shape(rows)[1:]))
 
     def add(self, total, i, values):
         """Adds `values` to block `i`; `total` must not be used again."""

@@ -1,5 +1,7 @@
 """Steps with `tf.GradientTape`."""
 
+import types
+
 import tensorflow as tf
 
 from keras_contrastive.trainer import microbatches
@@ -34,6 +36,35 @@ def train_step(model, data):
     model.update_metrics(embeddings, targets, sample_weight)
     model.after_update(embeddings, targets)
     return _per_worker(model.get_metrics_result())
+
+
+def by_ranks(function, make_another):
+    """Keras' function of batches, another one for inputs of other ranks.
+
+    A `tf.function` that was traced for one rank is traced again for an unknown
+    rank, with which no step can be computed.
+
+    Args:
+        function: Keras' function of an iterator, or of some batches.
+        make_another: Function without arguments that makes another one.
+    """
+    functions = {}
+
+    def of_ranks(data):
+        if isinstance(data, types.GeneratorType):
+            data = list(data)
+        leaves = tf.nest.flatten(getattr(data, "element_spec", data), True)
+        ranks = tuple(
+            leaf.shape.rank
+            if isinstance(leaf, (tf.Tensor, tf.TensorSpec))
+            else getattr(leaf, "ndim", None)
+            for leaf in leaves
+        )
+        if ranks not in functions:
+            functions[ranks] = make_another() if functions else function
+        return functions[ranks](data)
+
+    return of_ranks
 
 
 def _in_parts(model, drawn, loss_of):

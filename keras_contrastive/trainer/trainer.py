@@ -200,7 +200,9 @@ class Trainer(CorrectBfloat16, HookedModel):
             # On TensorFlow Keras leaves it to the first trace of a step, which
             # is traced again if a trace has created variables.
             self.optimizer.build(self.trainable_variables)
-        super().make_train_function(force)
+        make = super().make_train_function
+        make(force)
+        self._one_for_ranks("train_function", make, is_new)
         if is_new and keras.backend.backend() == "jax":
             from keras_contrastive.trainer.jax import with_batches
 
@@ -210,7 +212,9 @@ class Trainer(CorrectBfloat16, HookedModel):
 
     def make_test_function(self, force: bool = False) -> None:
         is_new = force or self.test_function is None
-        super().make_test_function(force)
+        make = super().make_test_function
+        make(force)
+        self._one_for_ranks("test_function", make, is_new)
         if is_new and keras.backend.backend() == "jax":
             from keras_contrastive.trainer.jax import with_batches
             from keras_contrastive.trainer.jax import with_iterations
@@ -224,7 +228,9 @@ class Trainer(CorrectBfloat16, HookedModel):
 
     def make_predict_function(self, force: bool = False) -> Any:
         is_new = force or self.predict_function is None
-        super().make_predict_function(force)
+        make = super().make_predict_function
+        make(force)
+        self._one_for_ranks("predict_function", make, is_new)
         if is_new and keras.backend.backend() == "jax":
             from keras_contrastive.trainer.jax import inspected_batches
             from keras_contrastive.trainer.jax import with_batches
@@ -233,6 +239,21 @@ class Trainer(CorrectBfloat16, HookedModel):
                 self.predict_function, inspected_batches(self)
             )
         return self.predict_function
+
+    def _one_for_ranks(self, name, make, is_new):
+        """On TensorFlow, the function `name` by the ranks of its inputs."""
+        if not is_new or keras.backend.backend() != "tensorflow":
+            return
+        from keras_contrastive.trainer.tensorflow import by_ranks
+
+        def make_another():
+            current = getattr(self, name)
+            make(True)
+            another = getattr(self, name)
+            setattr(self, name, current)
+            return another
+
+        setattr(self, name, by_ranks(getattr(self, name), make_another))
 
     def _checked_batches(self, batches):
         for batch in batches:

@@ -628,3 +628,27 @@ def test_refuses_sets_of_labels_for_several_captions():
     }
     with pytest.raises(ValueError, match=r"several captions.*\(8, 8\)"):
         clip().train_on_batch(data)
+
+
+def test_ranks_and_widths_may_differ_between_calls():
+    """On TensorFlow, a step that saw both would be traced for neither."""
+    images, texts = images_and_texts(16)
+    ids = np.arange(16, dtype="int32") // 2
+    pairs = {"images": images, "texts": texts}
+    captions = {"images": images[:8], "texts": texts.reshape(8, 2, -1)}
+    model = clip(text_encoder=kc.models.BagOfWords(20, width=4))
+    for data in (
+        pairs,
+        captions,
+        {**pairs, "image_ids": ids},
+        {**pairs, "image_ids": np.eye(8, dtype="int32")[ids]},
+        {**pairs, "image_ids": np.eye(9, dtype="int32")[ids]},
+        pairs,
+    ):
+        history = model.fit(data, batch_size=8, verbose=0).history
+        loss = model.evaluate(data, batch_size=8, verbose=0)[0]
+        assert np.isfinite([history["loss"][0], loss]).all()
+    for data in (captions, pairs):
+        outputs = model.predict(data, verbose=0)["text_embeddings"]
+        assert outputs.shape == (*data["texts"].shape[:-1], 4)
+        assert np.isfinite(model.train_on_batch(data)[0])
