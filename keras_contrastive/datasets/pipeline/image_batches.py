@@ -1,6 +1,7 @@
 """Records to arrays of images, in threads."""
 
 import os
+import statistics
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -79,24 +80,26 @@ class ImageBatches:
         """
         shape = (len(indices), *self.reader.shape)
         images = np.empty(shape, self.reader.dtype)
+        seconds = []
 
         def load_chunk(start):
             chunk = []
             for position in range(start, min(start + CHUNK, len(indices))):
+                begin = time.perf_counter()
                 image, index, record = self._first_readable(
                     indices[position], substitutes(position)
                 )
                 images[position] = image
                 chunk.append((index, record))
+                seconds.append(time.perf_counter() - begin)
             return chunk
 
         starts = range(0, len(indices), CHUNK)
         chunks = []
         if self._is_fast is None:
-            begin = time.perf_counter()
             chunks = [load_chunk(0)]
-            seconds = (time.perf_counter() - begin) / len(chunks[0])
-            self._is_fast = seconds < FAST
+            # The first image also imports its decoder.
+            self._is_fast = statistics.median(seconds) < FAST
             starts = starts[1:]
         run = map if self._is_fast else self._pool.map
         chunks += run(load_chunk, starts)
