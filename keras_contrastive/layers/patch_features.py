@@ -7,18 +7,16 @@ from keras import ops
 from keras_contrastive.layers.image_augmentation.image_layer import (
     integers_as_floats,
 )
+from keras_contrastive.layers.patch_dictionary import dictionary
+from keras_contrastive.layers.patch_dictionary import principal_components
 from keras_contrastive.validation import check_positive_int
 
-# Added to the variance of a patch of images in [0, 1], and to the variances
-# along the axes that are whitened.
+# Added to the variance of a patch of images in [0, 1].
 _LEAST_VARIANCE = 1e-3
-_WHITENING = 0.1
 # How far a patch must resemble one of the dictionary.
 _THRESHOLD = 0.5
-# Patches of the dictionary are learned from so many, in so many rounds.
-_NUM_SAMPLES, _ROUNDS = 40_000, 12
-# Components of a standard deviation below this are not scaled up to 1.
-_LEAST_DEVIATION = 0.5
+# How many patches the dictionary is learned from.
+_NUM_SAMPLES = 40_000
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -229,7 +227,7 @@ class PatchFeatures(keras.layers.Layer):
         if not self.built:
             self.build(images.shape)
         rng = np.random.default_rng(seed)
-        kernel, offset = _dictionary(
+        kernel, offset = dictionary(
             self._draw_patches(images, rng), self.num_patches, rng
         )
         self.kernel.assign(kernel.reshape(self.kernel.shape))
@@ -242,7 +240,9 @@ class PatchFeatures(keras.layers.Layer):
         )
         center = rows.mean(axis=0)
         self.center.assign(center)
-        self.components.assign(_components(rows - center, self.output_dim, rng))
+        self.components.assign(
+            principal_components(rows - center, self.output_dim, rng)
+        )
 
     def _draw_patches(self, images, rng):
         """Random patches as rows, with mean 0 and variance 1."""
@@ -270,72 +270,6 @@ class PatchFeatures(keras.layers.Layer):
             "strides": self.strides,
             "grid_size": self.grid_size,
         }
-
-
-def _dictionary(patches, size, rng):
-    """Whitening and spherical k-means, as the kernel and offset of a layer.
-
-    Args:
-        patches: Float32 array `(n, d)`, of mean 0 and variance 1 each.
-        size: Int, the number of clusters.
-        rng: Generator.
-
-    Returns:
-        Arrays of shapes `(d, size)` and `(size,)`: `patches @ kernel + offset`
-        are the similarities.
-    """
-    mean = patches.mean(axis=0)
-    values, axes = np.linalg.eigh(np.cov(patches.T))
-    whitening = (axes / np.sqrt(values + _WHITENING)) @ axes.T
-    whitening = whitening.astype("float32")
-    whitened = (patches - mean) @ whitening
-    chosen = rng.choice(len(whitened), size, replace=len(whitened) < size)
-    centers = _unit_rows(whitened[chosen])
-    for _ in range(_ROUNDS):
-        similarities = whitened @ centers.T
-        nearest = np.abs(similarities).argmax(axis=1)
-        # Patches and their negatives belong to one cluster.
-        weights = similarities[np.arange(len(whitened)), nearest]
-        # A cluster that no patch joins keeps its center.
-        sums = 0.1 * centers
-        np.add.at(sums, nearest, whitened * weights[:, None])
-        centers = _unit_rows(sums)
-    kernel = whitening @ centers.T
-    offset = -mean @ kernel
-    # Instead of the mean of each patch.
-    return kernel - kernel.mean(axis=0), offset
-
-
-def _unit_rows(x):
-    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-
-
-def _components(rows, count, rng):
-    """Principal components of standardized columns, scaled to their deviation.
-
-    By random projections and two power iterations (Halko et al., 2011,
-    algorithm 4.4).
-
-    Args:
-        rows: Float32 array `(n, d)`, columns of mean 0.
-        count: Int, the number of components.
-        rng: Generator.
-
-    Returns:
-        Array of shape `(d, count)`.
-    """
-    deviations = rows.std(axis=0) + 1e-6
-    rows = rows / deviations
-    basis = rng.normal(size=(rows.shape[1], min(count + 10, *rows.shape)))
-    basis = basis.astype("float32")
-    for _ in range(2):
-        basis, _ = np.linalg.qr(rows.T @ (rows @ basis))
-    _, singular, axes = np.linalg.svd(rows @ basis, full_matrices=False)
-    spread = singular / np.sqrt(len(rows)) + _LEAST_DEVIATION
-    components = (basis @ axes.T / spread)[:, :count]
-    missing = count - components.shape[1]
-    components = np.pad(components, ((0, 0), (0, missing)))
-    return components / deviations[:, None]
 
 
 def _parts(rows, size):

@@ -35,7 +35,7 @@ class SoftTargetCLIPLoss(CLIPLoss):
     pair.
 
     With `image_ids`, that part is uniform over the pairs of the image. Negative
-    texts get nothing of the target.
+    texts are never targets.
 
     Embeddings need not be normalized. The computation is in float32.
 

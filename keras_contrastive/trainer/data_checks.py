@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_contrastive import distribution
 from keras_contrastive.data_validation import is_text
+from keras_contrastive.datasets.pipeline.epoch_dataset import EpochDataset
 
 _CAPTIONS = (
     " With several captions an image, repeat each image once for each of them "
@@ -111,14 +112,22 @@ def errors_of_strings(arguments: dict):
         yield
     except (AttributeError, TypeError, ValueError) as error:
         for name in ("x", "validation_data"):
-            batch = _first_batch(arguments.get(name))
+            try:
+                batch = _first_batch(arguments.get(name))
+            except Exception:  # The first error says more.
+                continue
             if any(map(is_text, keras.tree.flatten(batch))):
                 raise _no_strings(batch) from error
         raise
 
 
 def _first_batch(data):
-    """A batch of a `PyDataset` or of a torch `DataLoader`, else `None`."""
+    """A batch of a `PyDataset` or of a torch `DataLoader`, else `None`.
+
+    This package's data sets hold numbers, and reading them moves them on.
+    """
+    if isinstance(data, EpochDataset):
+        return None
     if isinstance(data, keras.utils.PyDataset):
         return data[0]
     if hasattr(data, "drop_last") and hasattr(data, "dataset"):

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
-from keras_contrastive.layers.patch_features import _components
-from keras_contrastive.layers.patch_features import _dictionary
+from keras_contrastive.layers.patch_dictionary import dictionary
+from keras_contrastive.layers.patch_dictionary import principal_components
 from tests.models.helpers import to_numpy
 
 SIZE, PATCH, STRIDES, GRID = 14, 4, 3, 2
@@ -77,7 +77,7 @@ def test_the_dictionary_is_the_patches_that_occur():
     patches = sign[:, None] * patterns[which]
     patches += 0.1 * rng.normal(size=patches.shape)
     patches -= patches.mean(axis=1, keepdims=True)
-    kernel, offset = _dictionary(patches.astype("float32"), 3, rng)
+    kernel, offset = dictionary(patches.astype("float32"), 3, rng)
     similarities = np.abs(patterns @ kernel + offset)
     assert sorted(similarities.argmax(axis=1)) == [0, 1, 2]
     first, second = np.sort(similarities, axis=1)[:, :0:-1].T
@@ -88,7 +88,7 @@ def test_components_are_those_of_an_exact_decomposition():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(80, 20)) @ rng.normal(size=(20, 30))
     rows = (rows - rows.mean(axis=0)).astype("float32")
-    found = rows @ _components(rows, 5, rng)
+    found = rows @ principal_components(rows, 5, rng)
     scaled = rows / rows.std(axis=0)
     left, singular, _ = np.linalg.svd(scaled, full_matrices=False)
     deviation = singular[:5] / np.sqrt(80)

@@ -162,3 +162,17 @@ def test_warns_of_a_tokenizer_that_is_not_saved(tmp_path):
     assert restored.tokenizer is None
     restored.tokenizer = tokenizer
     assert restored.encode_text("3 4").shape[0] == 1
+
+
+def test_the_first_error_stays_where_no_batch_can_be_read():
+    class Broken(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, i):
+            raise ValueError("no such file")
+
+    model = clip(tokenizer=tokenizer)
+    for call in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(ValueError, match="no such file"):
+            call(Broken(), verbose=0)
