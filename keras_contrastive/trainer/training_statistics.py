@@ -81,7 +81,6 @@ class TrainingStatistics(keras.metrics.Metric):
     """
 
     def __init__(self, name="training_statistics"):
-        # Not `floatx`: float16 cannot count beyond 2048.
         super().__init__(name=name, dtype="float32")
         self.batches = self._sum("batches")
         self.examples = self._sum("examples")
@@ -100,7 +99,10 @@ class TrainingStatistics(keras.metrics.Metric):
                 self._findings.append(self._sum(kind, (_NUM_SUMS,)))
 
     def _sum(self, name, shape=()):
-        return self.add_weight(name=name, shape=shape, initializer="zeros")
+        # Not `floatx`: float16 cannot count beyond 2048.
+        return self.add_weight(
+            name=name, shape=shape, initializer="zeros", dtype="float32"
+        )
 
     def record(self, kind, bad, low=0.0, high=0.0, expected=None):
         """Counts the bad examples of a batch.
@@ -126,7 +128,7 @@ class TrainingStatistics(keras.metrics.Metric):
         state.assign_add(
             ops.stack(
                 [
-                    ops.ones(()),
+                    ops.ones((), "float32"),
                     ops.cast(ops.shape(bad)[0], "float32"),
                     is_bad,
                     count,

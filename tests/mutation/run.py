@@ -3,13 +3,15 @@
     KERAS_BACKEND=torch python -m tests.mutation.run losses evaluation
 
 The faults are made in a copy of the tree. A mutant is killed if a test fails
-or the tests hang. Each run is a fork of one process that has imported what does
-not change, and computed nothing: threads would not survive the fork.
+or the tests hang. The tests named after the file run first, with those that
+killed its last mutants. Each run is a fork of one process that has imported
+what does not change, and computed nothing: threads would not survive the fork.
 """
 
 import argparse
 import collections
 import gc
+import math
 import os
 import resource
 import shutil
@@ -30,6 +32,24 @@ COLLECTIVES = {
     "jax": ("single_view.py", ["single_view", *STRATEGIES]),
 }
 FILE, NOTICING = COLLECTIVES[BACKEND]
+# The teacher, the queue, the heads, and the features by patches.
+LAYERS = [
+    "center",
+    "feature_queue",
+    "momentum_encoder",
+    "projection_head",
+    "prototypes",
+    "patch_dictionary",
+    "patch_features",
+]
+# The steps of this backend, and what they need on all backends.
+STEPS = [
+    BACKEND,
+    "microbatches",
+    "random_states",
+    "step_metrics",
+    "training_statistics",
+]
 # The files of each subject, and their tests, the quickest first.
 SUBJECTS = {
     "losses": (
@@ -39,6 +59,25 @@ SUBJECTS = {
     "evaluation": (
         ["*.py"],
         ["tests/evaluation", "tests/metrics/test_effective_rank.py"],
+    ),
+    "layers": (
+        [f"{name}.py" for name in LAYERS],
+        [
+            f"tests/layers/test_{name}.py"
+            for name in LAYERS
+            if name != "patch_dictionary"
+        ],
+    ),
+    "index": (["*.py"], ["tests/index"]),
+    "trainer": (
+        [f"{name}.py" for name in STEPS],
+        [
+            "tests/trainer/test_training_statistics.py",
+            "tests/trainer/test_random_states.py",
+            "tests/trainer/test_step_metrics.py",
+            "tests/trainer/test_microbatches.py",
+            "tests/trainer/test_bad_values.py",
+        ],
     ),
     "distribution": (
         [FILE, "preserved_random_state.py"],
@@ -104,9 +143,9 @@ def try_all(subject, pattern, part):
     paths = sorted(path for p in patterns for path in folder.glob(p))
     this, parts = map(int, part.split("/"))
     start = time.monotonic()
-    if not passes(tests, timeout=1200):
+    if not passes([], tests, timeout=1200, cpu_seconds=120):
         raise SystemExit(f"{tests} fail without any fault.")
-    timeout = 60 + 10 * (time.monotonic() - start)
+    limits = 60 + 10 * (time.monotonic() - start), 10 + 3 * cpu_of_forks()
     # The files of bytecode are those of the package without fault, from here.
     sys.dont_write_bytecode = True
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -118,9 +157,11 @@ def try_all(subject, pattern, part):
         mutants = mutants_of(source, BACKEND)[this - 1 :: parts]
         alive = 0
         killers.clear()
+        own = Path("tests", subject, f"test_{path.name}")
+        first = [str(own)] if own.exists() else []
         for mutant in mutants:
             path.write_text(mutant.source)
-            if passes(tests, timeout):
+            if passes(first, tests, *limits):
                 alive += 1
                 print(f"{path}:{mutant.line}: {mutant.change}", flush=True)
         path.write_text(source)
@@ -150,14 +191,21 @@ class NameOfFailure:
             os.write(self.pipe, report.nodeid.encode())
 
 
-def passes(tests, timeout):
-    """Whether the tests pass before the timeout, in a fork."""
+def passes(first, tests, timeout, cpu_seconds):
+    """Whether the tests pass within both limits, in a fork.
+
+    `first`, and what killed other mutants, runs before all tests are loaded.
+    """
     plugins = ["cacheprovider", "unraisableexception", "threadexception"]
     arguments = ["-x", *(f"-pno:{plugin}" for plugin in plugins)]
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
-        run_and_leave([*arguments, *reversed(killers), *tests], write_end)
+        # Loops without end, however busy the machine is.
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+        stages = [*reversed(killers), *first], tests
+        stages = [[*arguments, *stage] for stage in stages if stage]
+        run_and_leave(stages, write_end)
     os.close(write_end)
     code = exit_code(child, timeout)
     killer = os.read(read_end, 1000).decode()
@@ -167,19 +215,26 @@ def passes(tests, timeout):
     return code == 0
 
 
-def run_and_leave(arguments, pipe):
-    """Pytest in a forked process, which never returns."""
+def cpu_of_forks():
+    """Processor seconds of the forks that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return math.ceil(used.ru_utime + used.ru_stime)
+
+
+def run_and_leave(stages, pipe):
+    """Pytest with each list of arguments, in a fork that never returns."""
     import pytest
 
     os.setpgid(0, 0)
-    # Loops without end, however busy the machine is.
-    resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     code = 1
     try:
-        code = pytest.main(arguments, plugins=[NameOfFailure(pipe)])
+        for arguments in stages:
+            code = pytest.main(arguments, plugins=[NameOfFailure(pipe)])
+            if code:
+                break
     finally:
         os._exit(int(code))
 
