@@ -10,6 +10,7 @@ what does not change, and computed nothing: threads would not survive the fork.
 
 import argparse
 import collections
+import contextlib
 import gc
 import math
 import os
@@ -131,7 +132,12 @@ def import_what_does_not_change():
     )
     settings.load_profile("mutation")
     import keras  # noqa: F401
+    import pytest  # noqa: F401
     import sklearn.linear_model  # noqa: F401
+
+    with contextlib.suppress(ImportError):
+        # Keras imports it to set its seed, as every test does.
+        import tensorflow  # noqa: F401
 
     gc.freeze()  # or each fork would copy what it only counts
 
