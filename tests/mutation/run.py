@@ -77,6 +77,7 @@ SUBJECTS = {
             "tests/trainer/test_random_states.py",
             "tests/trainer/test_step_metrics.py",
             "tests/trainer/test_microbatches.py",
+            "tests/trainer/test_training_in_parts.py",
             "tests/trainer/test_bad_values.py",
         ],
     ),

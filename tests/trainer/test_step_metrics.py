@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.trainer.step_metrics import StepMetrics
 from tests.models.helpers import encoder
 from tests.models.helpers import images_and_labels
 
@@ -80,3 +81,55 @@ def test_metrics_start_at_zero_after_the_build():
     assert float(count) == 8
     assert np.isfinite(logs["loss"])
     assert not model.health.summary()["findings"]
+
+
+def step_metrics(**arguments):
+    return StepMetrics(
+        keras.metrics.Mean(name="loss"),
+        ["first", "loss", "second"],
+        **{"metrics": [], "weighted_metrics": [], **arguments},
+    )
+
+
+def test_losses_are_means_over_examples():
+    metrics = step_metrics()
+    metrics.update_losses({"first": 1.0, "second": 2.0}, 3.0, 1)
+    metrics.update_losses({"first": 5.0, "second": 6.0}, 7.0, 3)
+    found = {metric.name: float(metric.result()) for metric in metrics.all()}
+    assert found == {"loss": 6.0, "first": 4.0, "second": 5.0}
+    assert list(found) == ["loss", "first", "second"]
+    assert metrics.loss_names == ("first", "loss", "second")
+
+
+def test_metrics_take_weights_and_arguments():
+    plain, weighted, other = (
+        keras.metrics.Mean(name=name) for name in ("plain", "weighted", "other")
+    )
+    metrics = step_metrics(metrics=[plain], weighted_metrics=[weighted, other])
+    names = [metric.name for metric in metrics.all()[1:4]]
+    assert names == ["plain", "weighted", "other"]
+    values, weights = np.array([1.0, 5.0]), np.array([3.0, 1.0])
+    metrics.update_metrics((values,), weights)
+    metrics.update_metrics(
+        (values + 10,), None, takes=lambda metric: metric is not plain
+    )
+    metrics.update_metrics(
+        (values,), weights, takes=lambda metric: metric is plain
+    )
+    found = [float(each.result()) for each in (plain, weighted, other)]
+    np.testing.assert_allclose(found, [3.0, 34 / 6, 34 / 6])
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="JAX builds all metrics"
+)
+def test_what_may_lack_variables():
+    late = kc.metrics.EffectiveRank()
+    mean = keras.metrics.Mean()
+    assert not step_metrics().may_lack_variables
+    assert not step_metrics(metrics=[mean]).may_lack_variables
+    assert step_metrics(metrics=[mean, late]).may_lack_variables
+    metrics = step_metrics(weighted_metrics=[late])
+    assert metrics.may_lack_variables
+    metrics.built = True
+    assert not metrics.may_lack_variables
