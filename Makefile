@@ -27,7 +27,7 @@ RUN_CORE = $(XLA_QUICKLY) KERAS_BACKEND=$* OMP_NUM_THREADS=1 \
 
 # What runs the package's files of one backend.
 OF_A_BACKEND := tests/losses/test_blocks.py tests/models/test_simclr_model.py \
-  tests/trainer/test_microbatches.py tests/distribution/test_all_gather.py \
+  tests/trainer/test_training_in_parts.py tests/distribution/test_all_gather.py \
   tests/distribution/test_replicas.py
 
 .PHONY: quickstart test $(BACKENDS:%=test-%) test-slow test-browser benchmark lint types docs package \

@@ -180,6 +180,7 @@ def try_all(subject, pattern, part):
                 print(f"{path}:{mutant.line}: {mutant.change}", flush=True)
         path.write_text(source)
         table.append((path, len(mutants), alive))
+        print(f"{path}: {len(mutants)} mutants, {alive} survive", flush=True)
     count, alive = (sum(row[i] for row in table) for i in (1, 2))
     print(f"\n| {BACKEND} | mutants | killed | survivors |")
     print("|---|---|---|---|")
