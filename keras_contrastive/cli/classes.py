@@ -43,7 +43,7 @@ def split_classes(found: FoundImages) -> Split:
     """
     if found.labels is None:
         raise ValueError(
-            "SOURCE must have classes: a folder of subfolders, one a class, or "
+            "SOURCE must have classes: a folder with a subfolder for each, or "
             "a table with --label-column. Received: "
             f"{found.folder}, without classes"
         )

@@ -90,6 +90,11 @@ def classifier_of(args, run_folder, settings):
             f"each line, for {args.model}, a {settings['model']} model. "
             "Received: none"
         )
+    if not args.classes.is_file():
+        raise FileNotFoundError(
+            "--classes must be a file with the names of the classes, one on "
+            f"each line. Received: {args.classes}, which is no file"
+        )
     names = evaluation.read_class_names(args.classes)
     templates = args.templates or TEMPLATES
     if len(templates) == 1 and "{}" not in templates[0]:
@@ -119,7 +124,7 @@ def print_accuracy(scores, names, found, places):
     known = labels >= 0
     known[known] = own[labels[known]] >= 0
     if not known.any():
-        print("No accuracy: the images are of other classes.")
+        print("No accuracy: the images have other classes.")
         return
     found_scores = evaluation.classification_scores(
         scores[known], own[labels[known]], names

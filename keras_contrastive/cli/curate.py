@@ -102,7 +102,7 @@ def find_all(
     if labels is not None and len(set(labels) - {""}) > 1:
         findings.append(find_label_errors(rows, labels, shown))
     else:
-        print("No label errors: the images are not of two classes or more.")
+        print("No label_errors.png: the images have no classes, or only one.")
     return findings
 
 
@@ -113,7 +113,7 @@ def find_duplicates(rows, names, titles, shown):
     order = np.argsort(-similarity, kind="stable")
     pairs = {tuple(sorted((image, nearest[image]))): image for image in order}
     alike = sum(similarity[image] >= ALIKE for image in pairs.values())
-    print(f"{alike:,} pairs of images have a cosine of {ALIKE} or more")
+    print(f"{alike:,} pairs of images have a similarity of {ALIKE} or more")
     images, shown_titles = [], []
     for pair, image in list(pairs.items())[: max(1, shown // 2)]:
         images += pair
@@ -156,7 +156,7 @@ def find_label_errors(rows, labels, shown):
     print(f"{count:,} of {len(image):,} labels have neighbors of another class")
     if count > len(image) // 4:
         print(
-            "  That is many: this model hardly tells the classes apart, and "
+            "  That is many: this model hardly distinguishes the classes, and "
             "most\n  of these labels are right."
         )
     images = image[: min(count, shown)]

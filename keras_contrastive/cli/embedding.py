@@ -1,5 +1,6 @@
 """Vectors of the images of a folder or table, a part at a time."""
 
+import sys
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
@@ -51,6 +52,8 @@ def embed_records(
     Raises:
         ValueError: If none can be read.
     """
+    # Logs and pipes need no progress bar, which moves the cursor.
+    verbose_bar = int(verbose and sys.stdout.isatty())
     parts, places, names = [], [], []
     unreadable = None
     several = len(records) > CHUNK
@@ -60,12 +63,12 @@ def embed_records(
                 records[start : start + CHUNK],
                 image_size,
                 channels,
-                verbose=verbose,
+                verbose=bool(verbose_bar),
             )
         except ValueError as error:
             unreadable = error  # of all images of this part
             continue
-        bar = "auto" if verbose and not several else 0
+        bar = 0 if several else verbose_bar
         parts.append(embed_images(model, loaded.images, bar))
         places.append(start + np.array(loaded.places))
         names += loaded.names

@@ -23,23 +23,24 @@ from keras_contrastive.version import __version__
 DESCRIPTION = """\
 Contrastive learning on images in a folder or a table.
 
-  1. train simclr SOURCE   learn a representation of images without labels
-     train METHOD SOURCE   the same by moco, byol, simsiam, nnclr, swav, dino
-     train clip SOURCE     learn images and captions in one space; or train slip
-  2. embed SOURCE          images to vectors, in one .npz file
-     search SOURCE "..."   find images by a sentence (after train clip)
-     serve SOURCE          the same search in a browser, and by image
-     curate SOURCE         copies, strange and typical images, wrong labels
-     report RUN            pictures and numbers of a run, one .html file
-  3. train classifier SOURCE   learn classes from few labels, on such a run
-     classify SOURCE       the class of each image
+  1. train simclr SOURCE      learn a vector for each image, without labels
+     train METHOD SOURCE      the same by moco, byol, simsiam, nnclr, swav, dino
+     train clip SOURCE        the same for images and captions; or train slip
+  2. embed SOURCE             write the vectors of images into one file
+     search SOURCE "..."      find images by a sentence (after train clip)
+     serve SOURCE             search in a browser, by an image or a sentence
+     curate SOURCE            find copies, strange images and wrong labels
+     report RUN               write pictures and numbers of a run again
+  3. train classifier SOURCE  learn classes from few labels, with such a run
+     classify SOURCE          write the class of each image
 
 SOURCE is a folder of images, a table of paths (.csv, .tsv, .jsonl, .parquet),
-or Parquet with the images themselves.
+or Parquet with the images themselves. RUN is the folder that a train command
+has written, such as runs/simclr.
 """
 EPILOG = f"""\
-The backend is Keras': KERAS_BACKEND=jax {program()} ...
-What a command takes: {program()} train simclr --help
+Choose the backend: KERAS_BACKEND=torch {program()} ...
+Arguments of a command: {program()} train simclr --help
 """
 INTERRUPTED = 130  # the exit status that shells expect
 DEBUG_HINT = "(--debug shows the traceback.)"
@@ -83,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--version",
@@ -90,7 +92,7 @@ def build_parser() -> argparse.ArgumentParser:
         version=f"keras_contrastive {__version__}",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    train = commands.add_parser("train", help="train a model")
+    train = commands.add_parser("train", help="Train a model")
     models = train.add_subparsers(metavar="MODEL", required=True)
     train_images.add_parsers(models)
     train_clip.add_parsers(models)

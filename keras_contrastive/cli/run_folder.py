@@ -218,15 +218,20 @@ class RunFolder:
 
     def load_model(self) -> keras.Model:
         """The model of a finished run."""
-        return keras.models.load_model(self.model)
+        settings = self._read(self._settings) or {}
+        # Which layers of a classifier are frozen is not in its file, so that
+        # the state of its optimizer fits no more. Nothing here needs it.
+        return keras.models.load_model(
+            self.model, compile=settings.get("model") != CLASSIFIER
+        )
 
     def settings(self, models: Sequence[str] = MODELS) -> dict:
         """The settings of a finished run, of one of these models."""
         settings = self._read(self._settings)
         if settings is None or not self.model.is_file():
             raise FileNotFoundError(
-                f"There is no finished run in {self.path}: train one with "
-                f"{program()} train."
+                f"There is no finished run in {self.path}. Give the folder of "
+                f"one, or train one with {program()} train."
             )
         missing = {"model", "folder", "image_size"} - set(settings)
         model = settings.get("model")

@@ -53,7 +53,7 @@ def run(args):
         print(f"\n{sentence}")
         unknown = unknown_words(sentence, tokenizer)
         if len(unknown) == len({*WORD.findall(sentence)}):
-            print("  (No word of it is frequent in the captions: a guess.)")
+            print("  (None of the words is frequent in the captions: a guess.)")
         elif unknown:
             print(f"  (Not frequent in the captions: {', '.join(unknown)}.)")
         for i in np.argsort(-similarity)[: args.k]:

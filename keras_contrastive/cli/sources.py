@@ -11,6 +11,7 @@ from keras_contrastive import datasets
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.parsers.source import CAPTION
 from keras_contrastive.cli.parsers.source import IMAGE
+from keras_contrastive.datasets.tables.open_table import TABLE_SUFFIXES
 from keras_contrastive.datasets.tables.open_table import parquet_files_of
 
 # Bytes at either end of a file that tell whether it has changed. The end of a
@@ -41,8 +42,15 @@ def columns_of(args: argparse.Namespace, captions: bool = False) -> Columns:
     """The columns that the arguments name.
 
     Raises:
+        FileNotFoundError: If there is no such source.
         ValueError: If columns are named, and the source is a folder.
     """
+    if not args.source.exists():
+        raise FileNotFoundError(
+            "SOURCE must be a folder of images, or a table "
+            f"({', '.join(TABLE_SUFFIXES)}). Received: {args.source}, which "
+            "does not exist"
+        )
     named = {
         "--image-column": args.image_column,
         "--caption-column": getattr(args, "caption_column", None),
@@ -53,8 +61,7 @@ def columns_of(args: argparse.Namespace, captions: bool = False) -> Columns:
         name, value = next(iter(named.items()))
         raise ValueError(
             f"{name} is for tables. Received: {name} {value} with "
-            f"{args.source}, which is "
-            + ("a folder of images" if args.source.is_dir() else "no file")
+            f"{args.source}, which is a folder of images"
         )
     texts = named.get("--caption-column", [CAPTION]) if captions else None
     label = named.get("--label-column")

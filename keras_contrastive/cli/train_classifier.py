@@ -1,5 +1,6 @@
 """`train classifier`: few labels, with the encoder of a run."""
 
+import shlex
 from typing import Any
 
 import keras
@@ -111,9 +112,8 @@ def run(args):
         folder.save(classifier)
         write_classifier_report(folder, settings, held_out)
     print_accuracies(scores, train.labels, held_out.labels)
-    print(
-        f"Next: {program()} classify {of_run['folder']} --model {folder.path}"
-    )
+    words = ["classify", of_run["folder"], "--model", str(folder.path)]
+    print(f"Next: {program()} {shlex.join(words)}")
 
 
 def check_fits(num_images: int, settings: dict, channels: Channels) -> None:

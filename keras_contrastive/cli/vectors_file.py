@@ -12,14 +12,19 @@ from keras_contrastive.datasets.tables.parquet_table import import_parquet
 
 MARK = b"keras_contrastive"  # in the metadata of our Parquet files
 KEY = b"keras_contrastive.key"
-PARQUET = ".parquet"
+ARRAYS, PARQUET = ".npz", ".parquet"
 
 
 def check_replaceable(output: Path) -> None:
     """Raises if there is a file that this command has not written.
 
-    Also raises if the package for such a file is missing.
+    Also raises if it can write no file of that name, or if the package for
+    such a file is missing.
     """
+    if output.suffix not in (ARRAYS, PARQUET):
+        raise ValueError(
+            f"--output must end in {ARRAYS} or {PARQUET}. Received: {output}"
+        )
     is_ours = _is_our_arrays
     if output.suffix == PARQUET:
         import_parquet()

@@ -57,8 +57,8 @@ class BadRecords:
         """Raises a `ValueError` if there are too many."""
         if len(self) > self.max_fraction * self.total:
             raise ValueError(
-                f"{self.describe()}\nThat is more than "
-                f"`max_bad_fraction`={self.max_fraction} allows."
+                f"{self.describe()}\nAt most {100 * self.max_fraction:.3g}% "
+                "may be bad (`max_bad_fraction`)."
             )
 
     def warn(self, consequence: str, stacklevel: int = 2):
@@ -76,11 +76,20 @@ class BadRecords:
         """Their number, and some of them, without the first `start`."""
         with self._lock:
             reasons = list(self.reasons.items())
-        lines = [
-            f"- {name}: {reason}" if reason else f"- {name}"
-            for name, reason in reasons[start : start + EXAMPLES]
-        ]
+        lines = _lines(reasons[start : start + EXAMPLES])
         if len(reasons) > start + EXAMPLES:
             lines.append(f"- and {len(reasons) - start - EXAMPLES} more")
         count = f"{len(reasons)} of {self.total} {self.what}:"
         return "\n".join([count, *lines])
+
+
+def _lines(named_reasons):
+    """A line for each record. What is known is not repeated."""
+    lines, previous = [], ""
+    for name, reason in named_reasons:
+        path = name.partition("], ")[2]
+        reason = reason.replace(f" {path!r}", "", 1)
+        said = "the same" if reason == previous else reason
+        lines.append(f"- {name}: {said}" if reason else f"- {name}")
+        previous = reason
+    return lines

@@ -7,6 +7,8 @@ import numpy as np
 
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import normalize_rows
+from keras_contrastive.evaluation.prompts import OPEN_CLIP_SETS
+from keras_contrastive.evaluation.prompts import PROMPT_SETS
 from keras_contrastive.evaluation.prompts import prompt_set
 
 # Approximate number of sentences that the text encoder receives at once.
@@ -103,6 +105,12 @@ def _fill(template, name):
 def as_templates(templates):
     """`templates` as a list, if each has a place for the name."""
     if isinstance(templates, str) and "{}" not in templates:
+        sets = [*PROMPT_SETS, *OPEN_CLIP_SETS]
+        if templates not in sets:
+            raise ValueError(
+                "`templates` must have '{}' in the place of the name, or name "
+                f"a set: {', '.join(sets)}. Received: {templates!r}"
+            )
         templates = prompt_set(templates)
     is_list = not isinstance(templates, str) and not callable(templates)
     templates = list(templates) if is_list else [templates]

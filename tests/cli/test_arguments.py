@@ -68,6 +68,31 @@ def test_empty_texts(command, capsys):
     assert "must " in capsys.readouterr().err
 
 
+def test_arguments_are_not_abbreviated(capsys):
+    """`--class dog` would be read as the file of `--classes`."""
+    for command in (
+        ["classify", "DIR", "--class", "dog"],
+        ["train", "simclr", "DIR", "--batch", "8"],
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            parse(*command)
+        assert "unrecognized arguments" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "meaning"),
+    [
+        ("train simclr", "training does not see them"),
+        ("train classifier", "which the classifier learns"),
+        ("curate", "which the neighbors of an image may contradict"),
+    ],
+)
+def test_help_says_what_classes_are_for(command, meaning, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        parse(*command.split(), "--help")
+    assert meaning in " ".join(capsys.readouterr().out.split())
+
+
 def test_what_is_accepted(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     args = parse(

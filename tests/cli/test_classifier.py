@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -28,7 +29,9 @@ def run(make_folder, capsys):
 
 
 def test_classifies_by_few_labels(run, capsys, tmp_path):
-    main(["train", "classifier", str(run), "--epochs", "2"])
+    with warnings.catch_warnings():  # Keras: "Skipping variable loading ..."
+        warnings.filterwarnings("error", "Skipping")
+        main(["train", "classifier", str(run), "--epochs", "2"])
     printed = capsys.readouterr().out
     for line in ("chance", "most frequent class", "untrained", "fine-tuned"):
         assert line in printed

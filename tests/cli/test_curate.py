@@ -85,7 +85,7 @@ def test_finds_what_was_planted(photos, tmp_path, capsys):
         curate(tmp_path / "one_class")
     assert len(rows_of(folder / "curation.csv")) == 27
     curate(tmp_path / "one_class", "--force")
-    assert "No label errors" in capsys.readouterr().out
+    assert "No label_errors.png" in capsys.readouterr().out
     assert "label" not in rows_of(folder / "curation.csv")["1.png"]
     assert not (folder / "label_errors.png").exists()
 

@@ -138,8 +138,9 @@ def test_losses_of_simclr(arguments, loss, settings):
 def check_zero_shot_classes(pictures, capsys):
     """The table agrees with the printed accuracy; other uses are refused."""
     classify = ["classify", str(pictures), "--model", "runs/clip"]
-    with pytest.raises(SystemExit, match="--classes must be a file"):
-        main(classify)
+    for none in ([], ["--classes", "dog"]):
+        with pytest.raises(SystemExit, match="--classes must be a file"):
+            main([*classify, *none])
     colors = kc.datasets.shapes(1, 8, label="color").class_names
     Path("classes.txt").write_text("\n".join(colors))
     capsys.readouterr()
@@ -151,7 +152,7 @@ def check_zero_shot_classes(pictures, capsys):
     assert f"Accuracy: {right / len(rows):.1%} of {len(rows)} images" in out
     Path("classes.txt").write_text("mauve\nbeige")
     main([*classify, "--classes", "classes.txt"])
-    assert "images are of other classes" in capsys.readouterr().out
+    assert "images have other classes" in capsys.readouterr().out
 
 
 @pytest.mark.one_backend
@@ -178,7 +179,7 @@ def test_clip_search_and_report(pictures, tmp_path, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "Not frequent" not in out
     assert out.count(".png\n") == 2 * 3 + 1  # and the contact sheet
-    assert out.count("No word of it is frequent") == 1
+    assert out.count("None of the words is frequent") == 1
     assert [*tmp_path.glob("search*.png")] == [tmp_path / "search.png"]
 
     check_zero_shot_classes(pictures, capsys)
@@ -302,7 +303,7 @@ def test_errors_and_warnings_take_one_line(make_folder, tmp_path):
 
 @pytest.mark.one_backend
 def test_debug_shows_the_traceback(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="SOURCE must be.*not exist"):
         main(["train", "simclr", str(tmp_path / "missing"), "--debug"])
 
 

@@ -89,7 +89,7 @@ def test_a_failed_start_does_not_block_the_corrected_command(
     contents = [image.read_bytes() for image in images]
     for image in images[:4]:
         image.write_bytes(b"damaged")
-    with pytest.raises(SystemExit, match="of 12 images .* cannot be read"):
+    with pytest.raises(SystemExit, match="of 12 images cannot be used"):
         main([*train, *SMALL])
     assert not (tmp_path / "run").exists()
 
@@ -111,11 +111,11 @@ def test_damaged_images_among_those_held_out(make_folder, tmp_path):
     images[held_out[0]].write_bytes(b"damaged")
     other = images[held_out[1]].read_bytes()
     images[held_out[1]].write_bytes(b"damaged")
-    with pytest.raises(SystemExit, match="2 of 2 images .* cannot be read"):
+    with pytest.raises(SystemExit, match="2 of 2 images cannot be used"):
         main(train)
     assert not (tmp_path / "run").exists()
     images[held_out[1]].write_bytes(other)
-    with pytest.warns(UserWarning, match="1 of 2 images .* cannot be read"):
+    with pytest.warns(UserWarning, match="1 of 2 images cannot be used"):
         main(train)
     assert (tmp_path / "run" / "report.html").is_file()
 

@@ -163,7 +163,7 @@ def test_an_interrupted_run_goes_on(table, tmp_path, monkeypatch):
             "train clip {folder} --caption-column x",
             "--caption-column is for tables.*a folder of images",
         ),
-        ("train simclr nothing --label-column x", "which is no file"),
+        ("train simclr nothing --label-column x", "which does not exist"),
         ("train clip {table} --captions x.csv", "--captions is for folders"),
         ("train simclr {folder}/broken.xlsx", "file of .csv, .tsv"),
     ],

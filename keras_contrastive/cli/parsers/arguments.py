@@ -19,6 +19,7 @@ def add_command(commands, name, module_docstring, **kwargs):
     module_docstring = module_docstring.replace(example, f"\n    {program()} ")
     parser = commands.add_parser(
         name,
+        allow_abbrev=False,
         help=module_docstring.splitlines()[0].rstrip("."),
         description=module_docstring,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -82,7 +83,7 @@ def add_run_folder(parser, default):
         type=path,
         default=Path(default),
         metavar="RUN",
-        help="folder for the model, history and report (%(default)s)",
+        help="folder for the model, history and report (default: %(default)s)",
     )
 
 
@@ -92,7 +93,8 @@ def add_seed(parser):
         type=integer(0, 2**32 - 1),
         default=0,
         metavar="N",
-        help="(%(default)s)",
+        help="of the initial weights, the order and the augmentation (default: "
+        "%(default)s)",
     )
 
 
@@ -106,10 +108,10 @@ def add_force(parser):
 
 def add_training(parser, output):
     add_run_folder(parser, output)
-    chosen = "by the number of images and the device"
+    chosen = "default: depends on the number of images and the device"
     for name, minimum, meaning in (
-        ("image-size", 4, "pixels a side"),
-        ("batch-size", 2, "images that are contrasted"),
+        ("image-size", 4, "side of the images in pixels"),
+        ("batch-size", 2, "images per training step"),
         ("epochs", 1, "passes over the images"),
     ):
         parser.add_argument(
@@ -121,14 +123,15 @@ def add_training(parser, output):
     parser.add_argument(
         "--encoder",
         choices=("convnet", "resnet18", "resnet50"),
-        help=f"network of the images ({chosen})",
+        help=f"network that turns an image into a vector ({chosen})",
     )
     parser.add_argument(
         "--learning-rate",
         type=positive_number,
         default=1e-3,
         metavar="X",
-        help="peak, after a warm-up and before a cosine (%(default)s)",
+        help="its highest value: it rises in a warm-up, then falls to 0 by a "
+        "cosine (default: %(default)s)",
     )
     add_seed(parser)
     add_channels(parser)
@@ -141,5 +144,5 @@ def add_model(parser, default):
         type=path,
         default=Path(default),
         metavar="RUN",
-        help="folder that a train command has made (%(default)s)",
+        help="folder that a train command has made (default: %(default)s)",
     )

@@ -9,23 +9,24 @@ def add_channels(parser: argparse.ArgumentParser) -> None:
         "--channels",
         type=_channels,
         metavar="N",
-        help="channels of each image, which is then read as it is stored; or "
-        "the indices of those to read, as 3,2,1 (all images become RGB)",
+        help="number of channels of each image, which is then read as it is "
+        "stored; or the indices, from 0, of the channels to read, such as "
+        "3,2,1 (default: every image becomes RGB)",
     )
     parser.add_argument(
         "--rgb-channels",
         type=_three_indices,
         metavar="R,G,B",
         help="indices of red, green and blue among the channels that are read "
-        "(0,1,2 of three channels, none of others)",
+        "(default: 0,1,2 if three channels are read, else none)",
     )
     parser.add_argument(
         "--value-range",
         type=_range,
         metavar="LOW,HIGH",
-        help="values of the pixels that become 0 and 1, as 0,10000; needed "
-        "unless they are of 8 bits (--value-range=-1000,3000 for a negative "
-        "LOW)",
+        help="pixel values that become 0 and 1, such as 0,10000; needed "
+        "unless pixels have 8 bits. Write --value-range=-1000,3000 if LOW is "
+        "negative",
     )
 
 

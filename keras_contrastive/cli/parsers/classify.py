@@ -1,9 +1,9 @@
-"""The class of each image, in one .csv file.
+"""Write the class of each image into a .csv file.
 
-SOURCE is a folder of images, or a table. The file has a row an image: `image`
-(from SOURCE), `class` and `probability`, which is the classifier's own and says
-little of images that are of none of its classes. If the images lie in folders
-by class, it also prints how many are in their own.
+SOURCE is a folder of images, or a table. The file has one row per image:
+`image` (the path from SOURCE), `class` and `probability`. The probability means
+little for images that belong to none of the classes. If subfolders are classes,
+the command also prints its accuracy.
 
     keras-contrastive classify ~/photographs --model runs/classifier
 
@@ -39,13 +39,13 @@ def add_parser(commands):
         metavar="TEXT",
         help="sentences with {} in place of the name; or the name of a set: "
         "photographs, satellite, medical, texture, general, cifar10, "
-        "openai_imagenet (photographs)",
+        "openai_imagenet (default: photographs)",
     )
     parser.add_argument(
         "--output",
         type=path,
         default=Path("classes.csv"),
         metavar="FILE",
-        help="(%(default)s)",
+        help="table to write (default: %(default)s)",
     )
     parser.set_defaults(command="classify")

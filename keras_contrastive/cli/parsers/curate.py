@@ -3,15 +3,15 @@
 SOURCE is a folder of images, or a table. The command embeds it, and writes into
 RUN/curation:
 
-    curation.csv      a row an image, with its scores
+    curation.csv      one row per image, with its scores
     duplicates.png    the most similar pairs
     outliers.png      what resembles nothing else
-    typical.png       images to label first, one a cluster
+    typical.png       images to label first, one per cluster
     diverse.png       images that cover all others
     label_errors.png  where neighbors have another class than the image, if
                       subfolders are classes or --label-column names a column
 
-These are doubts, for you to look at. How good they are depends on the model.
+These are suggestions for you to check. How good they are depends on the model.
 
     keras-contrastive curate ~/photographs --model runs/simclr
 """
@@ -25,17 +25,21 @@ from keras_contrastive.cli.parsers.source import add_source
 
 def add_parser(commands):
     parser = add_command(commands, "curate", __doc__)
-    add_source(parser, labels=True)
+    add_source(parser, labels="which the neighbors of an image may contradict")
     add_model(parser, "runs/simclr")
     parser.add_argument(
-        "--output", type=path, metavar="FOLDER", help="(RUN/curation)"
+        "--output",
+        type=path,
+        metavar="FOLDER",
+        help="folder to write into (default: RUN/curation)",
     )
     parser.add_argument(
         "--show",
         type=integer(1, 200),
         default=32,
         metavar="N",
-        help="images of a sheet, and typical and diverse ones (%(default)s)",
+        help="images on each sheet; as many are chosen as typical and as "
+        "diverse (default: %(default)s)",
     )
     parser.add_argument(
         "--force",

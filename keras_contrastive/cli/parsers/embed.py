@@ -1,7 +1,7 @@
-"""Images to vectors, in one file, .npz or .parquet.
+"""Turn images into vectors, in one .npz or .parquet file.
 
 SOURCE is a folder of images, or a table. The file holds `paths` (from SOURCE,
-or from the folder of the table), `embeddings` (one row an image), and, where
+or from the folder of the table), `embeddings` (one row per image), and, where
 subfolders are classes or --label-column names a column, `labels` and
 `class_names`. With a SimCLR model the rows are its representation, with CLIP
 its normalized image embedding. If FILE ends in .parquet, the columns are
@@ -12,8 +12,8 @@ its normalized image embedding. If FILE ends in .parquet, the columns are
 
 For many images, --shard 1/8 writes an eighth of them into a folder of Parquet
 files, --shard 2/8 the next, at the same time or later, on any machine that sees
-the folder. Each skips the files that are there, so repeating an
-interrupted command writes what is missing.
+the folder. Each skips the files that are there, so repeating an interrupted
+command writes what is missing.
 """
 
 import argparse
@@ -26,19 +26,20 @@ from keras_contrastive.cli.parsers.source import add_source
 
 def add_parser(commands):
     parser = add_command(commands, "embed", __doc__)
-    add_source(parser, labels=True)
+    add_source(parser, labels="which are written beside the vectors")
     add_model(parser, "runs/simclr")
     parser.add_argument(
         "--output",
         type=path,
         metavar="FILE",
-        help="(embeddings.npz; with --shard the folder embeddings)",
+        help="file to write (default: embeddings.npz; with --shard the folder "
+        "embeddings)",
     )
     parser.add_argument(
         "--shard",
         type=shard,
         metavar="K/N",
-        help="write every Nth file of a folder, from the Kth; 1/1 writes all",
+        help="write part K of N, in a folder of Parquet files; 1/1 writes all",
     )
     parser.set_defaults(command="embed")
 

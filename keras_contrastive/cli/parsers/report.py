@@ -1,4 +1,4 @@
-"""Pictures and numbers of a run, in one .html file.
+"""Write pictures and numbers of a run into one .html file.
 
 RUN is the folder of a train command, which wrote report.html when it ended.
 This command writes it again, from the images of that run in their folder or
@@ -14,5 +14,10 @@ from keras_contrastive.cli.parsers.arguments import path
 
 def add_parser(commands):
     parser = add_command(commands, "report", __doc__)
-    parser.add_argument("run_folder", type=path, metavar="RUN")
+    parser.add_argument(
+        "run_folder",
+        type=path,
+        metavar="RUN",
+        help="folder that a train command has made",
+    )
     parser.set_defaults(command="report")

@@ -1,9 +1,9 @@
 """Find images by a sentence.
 
-Prints the images most similar to each sentence, and leaves a contact sheet of
-them; more than 15 images go to further ones, search-2.png and so on. The
-model is one of `train clip` or `train slip`; SOURCE, a folder of images or a
-table, may be another one than it was trained on.
+Prints the images most similar to each sentence with their cosine similarity,
+and draws them in search.png; more than 15 images continue in search-2.png and
+so on. The model is one of `train clip` or `train slip`. SOURCE, a folder of
+images or a table, need not be the one that it was trained on.
 
     keras-contrastive search ~/photographs "a dog in the snow"
 """
@@ -31,14 +31,14 @@ def add_parser(commands):
         type=integer(1),
         default=5,
         metavar="N",
-        help="images to show (%(default)s)",
+        help="images to show for each sentence (default: %(default)s)",
     )
     parser.add_argument(
         "--output",
         type=path,
         default=Path("search.png"),
         metavar="FILE",
-        help="contact sheet (%(default)s)",
+        help="picture with the images found (default: %(default)s)",
     )
     parser.set_defaults(command="search")
 

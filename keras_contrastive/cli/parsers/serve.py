@@ -1,9 +1,9 @@
 """Search a folder in a browser: by an image, or, after CLIP, by a sentence.
 
-SOURCE is a folder of images, or a table. Its images are embedded once, then a
-page at http://127.0.0.1:PORT shows the nearest ones of a sentence, of an image
-that you click, or of one that you upload. Only this computer can open it, and
-nothing is written. Ctrl-C ends it. Needs `keras_contrastive[serve]`.
+SOURCE is a folder of images, or a table. Its images are embedded once. Then a
+page at http://127.0.0.1:PORT shows the images most similar to a sentence, to an
+image that you click, or to one that you upload. Only this computer can open it,
+and nothing is written. Ctrl-C ends it. Needs `keras_contrastive[serve]`.
 
     keras-contrastive serve ~/photographs --model runs/clip
 """
@@ -23,6 +23,6 @@ def add_parser(commands):
         type=integer(1, 65535),
         default=8000,
         metavar="N",
-        help="(%(default)s)",
+        help="port of the page (default: %(default)s)",
     )
     parser.set_defaults(command="serve")

@@ -11,9 +11,16 @@ CAPTION = "caption"
 def add_source(
     parser: argparse.ArgumentParser,
     captions: bool = False,
-    labels: bool = False,
+    labels: str = "",
 ) -> None:
-    """Adds the arguments that say where images lie, and what beside them."""
+    """Adds the arguments that say where images lie, and what beside them.
+
+    Args:
+        parser: Parser of a command.
+        captions: Whether a table has captions.
+        labels: What the command does with the classes of a table, for the
+            help; empty if it takes none.
+    """
     parser.add_argument(
         "source",
         type=path,
@@ -24,18 +31,20 @@ def add_source(
     parser.add_argument(
         "--image-column",
         metavar="NAME",
-        help=f"of a table: paths, or images in Parquet ({IMAGE})",
+        help="column of a table with paths, or, in Parquet, with images "
+        f"(default: {IMAGE})",
     )
     if captions:
         parser.add_argument(
             "--caption-column",
             action="append",
             metavar="NAME",
-            help=f"of a table; may be repeated ({CAPTION})",
+            help="column of a table with captions; may be repeated (default: "
+            f"{CAPTION})",
         )
     if labels:
         parser.add_argument(
             "--label-column",
             metavar="NAME",
-            help="of a table: classes, which training does not see",
+            help=f"column of a table with classes, {labels}",
         )

@@ -23,27 +23,28 @@ from keras_contrastive.cli.parsers.source import add_source
 
 def add_parser(commands):
     parser = add_command(commands, "classifier", __doc__)
-    add_source(parser, labels=True)
+    add_source(parser, labels="which the classifier learns")
     add_model(parser, "runs/simclr")
     add_run_folder(parser, "runs/classifier")
     parser.add_argument(
         "--epochs",
         type=integer(0),
         metavar="N",
-        help="of fine-tuning, 0 for the linear layer alone (some 300 steps)",
+        help="of fine-tuning; 0 trains the linear layer alone (default: some "
+        "300 steps)",
     )
     parser.add_argument(
         "--batch-size",
         type=integer(2),
         metavar="N",
-        help="(64, or a quarter of the images)",
+        help="images per step (default: 64, or a quarter of the images)",
     )
     parser.add_argument(
         "--learning-rate",
         type=positive_number,
         default=1e-3,
         metavar="X",
-        help="of fine-tuning (%(default)s)",
+        help="of fine-tuning (default: %(default)s)",
     )
     add_seed(parser)
     add_force(parser)

@@ -1,12 +1,13 @@
-"""Learn images and captions in one space{title}.
+"""Learn vectors of images and captions in one space{title}.
 
 SOURCE is a folder of images with captions: a file captions.csv with the columns
-image (the path from SOURCE) and caption, one row a caption; or dog.txt beside
-dog.jpg, one line a caption. Or it is a table of paths and captions, or Parquet
-with the images themselves. A tenth of the images (two at least, 1,000 at most)
-is held out, to measure retrieval on. The run folder gets model.keras,
-tokenizer.json, history.csv and report.html. If a run is interrupted, the same
-command resumes it after the last finished epoch.
+image (the path from SOURCE) and caption, one caption per row; or dog.txt beside
+dog.jpg, one caption per line. Or it is a table of paths and captions, or
+Parquet with the images themselves. A tenth of the images (two at least, 1,000
+at most) is held out, to measure how often captions find their image. The
+command writes model.keras, tokenizer.json, history.csv and report.html into the
+folder RUN. If it is interrupted, the same command resumes after the last
+finished epoch.
 
     keras-contrastive train {name} ~/photographs
     keras-contrastive search ~/photographs "a dog in the snow" \\
@@ -19,7 +20,7 @@ from keras_contrastive.cli.parsers.arguments import path
 from keras_contrastive.cli.parsers.source import add_source
 
 # What the help adds for each method.
-TITLES = {"clip": "", "slip": ", and the images by SimCLR too"}
+TITLES = {"clip": "", "slip": ", with SimCLR on the images"}
 
 
 def add_parsers(commands):
@@ -32,10 +33,13 @@ def add_parsers(commands):
             "--captions",
             type=path,
             metavar="FILE",
-            help=".csv or .tsv with the columns image and caption "
-            "(captions.csv in the folder SOURCE, or .txt files)",
+            help=".csv or .tsv with the columns image and caption (default: "
+            "captions.csv in the folder SOURCE, or .txt files)",
         )
         parser.add_argument(
-            "--loss", choices=("clip", "siglip"), default="clip", help="(clip)"
+            "--loss",
+            choices=("clip", "siglip"),
+            default="clip",
+            help="loss to train with (default: clip)",
         )
         parser.set_defaults(command="train_clip", method=name)

@@ -3,8 +3,9 @@
 SOURCE is a folder of images, in subfolders if you like, or a table of their
 paths, or Parquet with the images themselves. If subfolders are classes, or
 --label-column names a column of them, these color the report; training does not
-see them. The run folder gets model.keras, history.csv and report.html. If a run
-is interrupted, the same command resumes it after the last finished epoch.
+see them. The command writes model.keras, history.csv and report.html into the
+folder RUN. If it is interrupted, the same command resumes after the last
+finished epoch.
 
     keras-contrastive train {name} ~/photographs
     keras-contrastive train {name} birds.csv --image-column file
@@ -16,15 +17,15 @@ from keras_contrastive.cli.parsers.arguments import add_training
 from keras_contrastive.cli.parsers.arguments import positive_number
 from keras_contrastive.cli.parsers.source import add_source
 
-# How the papers call the methods.
+# The names of the methods in their papers, and what sets them apart.
 TITLES = {
     "simclr": "SimCLR",
-    "moco": "MoCo v2, whose negatives wait in a queue",
-    "byol": "BYOL, which has a slow teacher and no negatives",
-    "simsiam": "SimSiam, which has neither teacher nor negatives",
-    "nnclr": "NNCLR, whose positives are nearest neighbors",
-    "swav": "SwAV, which predicts clusters",
-    "dino": "DINO, which predicts a teacher's classes",
+    "moco": "MoCo v2, with a queue of negatives",
+    "byol": "BYOL, with a momentum teacher and no negatives",
+    "simsiam": "SimSiam, with neither teacher nor negatives",
+    "nnclr": "NNCLR, with nearest neighbors as positives",
+    "swav": "SwAV, by predicting clusters",
+    "dino": "DINO, by predicting a teacher's output",
 }
 # Those of SimCLR that need no labels and two views.
 LOSSES = ("nt_xent", "decoupled", "barlow_twins", "vicreg", "lejepa")
@@ -33,10 +34,12 @@ LOSSES = ("nt_xent", "decoupled", "barlow_twins", "vicreg", "lejepa")
 def add_parsers(commands):
     for name, title in TITLES.items():
         help_text = __doc__.replace("{name}", name).replace(
-            "without labels.", f"without labels, by {title}.", 1
+            "without labels.", f"without labels: {title}.", 1
         )
         parser = add_command(commands, name, help_text)
-        add_source(parser, labels=True)
+        add_source(
+            parser, labels="which color the report; training does not see them"
+        )
         add_training(parser, f"runs/{name}")
         parser.set_defaults(
             command="train_images", method=name, loss=None, temperature=None
@@ -46,11 +49,11 @@ def add_parsers(commands):
                 "--loss",
                 choices=LOSSES,
                 default="nt_xent",
-                help="(%(default)s)",
+                help="loss to train with (default: %(default)s)",
             )
             parser.add_argument(
                 "--temperature",
                 type=positive_number,
                 metavar="X",
-                help="of the losses nt_xent and decoupled (0.2)",
+                help="of the losses nt_xent and decoupled (default: 0.2)",
             )

@@ -202,14 +202,20 @@ def captioned_folder(
 def _scan(folder, arrays):
     folder = Path(folder).expanduser()
     if not folder.is_dir():
+        what = "a file" if folder.exists() else "which does not exist"
         raise FileNotFoundError(
-            f"`folder` must be a folder. Received: {folder}"
+            f"`folder` must be a folder. Received: {folder}, {what}"
         )
     scan = scan_folder(folder, arrays)
     skipped = scan.describe_skipped()
     if not scan.images:
         suffixes = SUFFIXES + ARRAY_SUFFIXES * arrays
         beside = f" (but {skipped})" if skipped else ""
+        if not arrays and scan_folder(folder, arrays=True).images:
+            beside = (
+                " (but .npy, .npz or .dcm files, which `channels` or "
+                "`value_range` reads)"
+            )
         raise FileNotFoundError(
             f"`folder` must hold images ({', '.join(suffixes)}). "
             f"Received: {folder}, with none in it{beside}"

@@ -103,7 +103,7 @@ def load_image_text(
         raise ValueError("`records` must hold at least one. Received: none")
     check_caption_columns(records)
     bad_records = BadRecords(
-        "images or captions cannot be read", len(records), max_bad_fraction
+        "images cannot be used", len(records), max_bad_fraction
     )
     images = np.empty((len(records), *reader.shape), reader.dtype)
 
@@ -133,7 +133,7 @@ def load_image_text(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    bad_records.warn("They are left out, with their captions.")
+    bad_records.warn("They are left out.")
 
     counts = np.array([len(each) for each in captions])
     if not counts.all():

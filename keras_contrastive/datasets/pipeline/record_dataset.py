@@ -79,7 +79,7 @@ class RecordDataset(EpochDataset):
             )
         check_rate("max_bad_fraction", max_bad_fraction)
         self._bad_records = BadRecords(
-            "images or captions cannot be read", len(records), max_bad_fraction
+            "images cannot be used", len(records), max_bad_fraction
         )
         if workers is not None:
             check_int("workers", workers, 1)

@@ -45,9 +45,12 @@ def test_no_classes(names, tmp_path):
 
 
 def test_no_images(tmp_path):
-    with pytest.raises(FileNotFoundError, match="must be a folder"):
+    with pytest.raises(FileNotFoundError, match="which does not exist"):
         kc.datasets.image_folder(tmp_path / "missing")
     with pytest.raises(FileNotFoundError, match="must hold images"):
+        kc.datasets.image_folder(tmp_path)
+    (tmp_path / "tile.npy").touch()
+    with pytest.raises(FileNotFoundError, match="with none .*`channels`"):
         kc.datasets.image_folder(tmp_path)
 
 

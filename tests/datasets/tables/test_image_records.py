@@ -407,7 +407,7 @@ def test_missing_values_are_bad_records(folder):
         labels = records.labels
     assert labels.tolist() == [1, -1, 2, -1, 0, 0]
     assert records.captions[2] == ()
-    with pytest.warns(UserWarning, match="3 of 6 images or captions"):
+    with pytest.warns(UserWarning, match="3 of 6 images cannot be used"):
         loaded = kc.datasets.load_image_text(records, 4, max_bad_fraction=0.5)
     assert loaded.captions == [CAPTIONS[each] for each in (0, 3, 5)]
     dataset = kc.datasets.ImageDataset(records, 6, 4, max_bad_fraction=0.4)
