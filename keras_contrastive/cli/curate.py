@@ -14,6 +14,7 @@ from keras_contrastive.cli.contact_sheet import shorten
 from keras_contrastive.cli.curation_files import CurationFiles
 from keras_contrastive.cli.embedding import embed_records
 from keras_contrastive.cli.images import picture_reader
+from keras_contrastive.cli.output import check_outside
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.sources import find_images
 from keras_contrastive.cli.sources import relative_name
@@ -33,6 +34,7 @@ def run(args):
     settings = run_folder.settings()
     files = CurationFiles(args.output or run_folder.path / "curation")
     files.check(args.force)
+    check_outside(files.folder, args.source, "--output")
     import_cluster()
     channels = Channels.of(settings)
     found = find_images(args, settings, channels)

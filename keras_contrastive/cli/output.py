@@ -32,6 +32,21 @@ def check_writable(path: Path, argument: str) -> None:
             )
 
 
+def check_outside(path: Path, source: Path, argument: str) -> None:
+    """Raises if a picture at `path` would later be an image of the source.
+
+    Args:
+        path: path of the picture, or of a folder of pictures.
+        source: path of a folder of images, or of a table.
+        argument: name of the argument in error messages.
+    """
+    if source.is_dir() and path.resolve().is_relative_to(source.resolve()):
+        raise ValueError(
+            f"{argument} must be outside of SOURCE, or its pictures would be "
+            f"read as images of yours. Received: {path}, in {source}"
+        )
+
+
 def write_csv(path: Path, header: Iterable[str], rows: Iterable) -> None:
     """Writes a table, whole or not at all, in a folder that may not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from keras_contrastive.cli.contact_sheet import plot_page
 from keras_contrastive.cli.embedding import embed_records
 from keras_contrastive.cli.embedding import embed_texts
 from keras_contrastive.cli.images import picture_reader
+from keras_contrastive.cli.output import check_outside
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
@@ -40,6 +41,7 @@ def run(args):
     for sheet in (page_path(args.output, page) for page in range(PAGES)):
         check_writable(sheet, "--output")
         check_sheet(sheet)
+    check_outside(args.output, args.source, "--output")
     channels = Channels.of(settings)
     found = find_images(args, settings, channels)
     tokenizer = text.CaptionTokenizer.load(run_folder.tokenizer)

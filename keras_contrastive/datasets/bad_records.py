@@ -88,7 +88,9 @@ def _lines(named_reasons):
     lines, previous = [], ""
     for name, reason in named_reasons:
         path = name.partition("], ")[2]
-        reason = reason.replace(f" {path!r}", "", 1)
+        repeated = f"The image {path!r} "
+        if reason.startswith(repeated):
+            reason = f"The image {reason.removeprefix(repeated)}"
         said = "the same" if reason == previous else reason
         lines.append(f"- {name}: {said}" if reason else f"- {name}")
         previous = reason

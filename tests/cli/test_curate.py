@@ -97,6 +97,8 @@ def test_refuses_what_it_cannot_do(photos, tmp_path):
     with pytest.raises(SystemExit, match="another file"):
         curate(photos, "--output", "mine", "--force")
     assert mine.read_bytes() == b"mine"
+    with pytest.raises(SystemExit, match="must be outside of SOURCE"):
+        curate(photos, "--output", str(photos / "found"))
     with pytest.raises(SystemExit, match="no finished run"):
         main(["curate", str(photos), "--model", "nothing"])
     single = tmp_path / "single"

@@ -189,6 +189,7 @@ def test_clip_search_and_report(pictures, tmp_path, capsys, monkeypatch):
         ("mine.png", "must be a new file"),
         ("sheet.docx", "must end in one of"),
         ("sheet", "must end in one of"),
+        ("pictures/search.png", "must be outside of SOURCE"),
     ):
         with pytest.raises(SystemExit, match=message):
             main(["search", str(pictures), "red", "--output", output])
