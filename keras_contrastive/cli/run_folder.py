@@ -241,10 +241,9 @@ class RunFolder:
                 f"model={model!r}, without {sorted(missing)}"
             )
         if model not in models:
-            expected = "classifier" if CLASSIFIER in models else "another model"
             raise ValueError(
-                f"{self.path} must be a run of train {expected}. Received: a "
-                f"run of train {model}"
+                f"{self.path} must be a run of train {', '.join(models)}. "
+                f"Received: a run of train {model}"
             )
         return settings
 

@@ -56,7 +56,7 @@ def test_classifies_by_few_labels(run, capsys, tmp_path):
     assert page.exists()
     for arguments, message in (
         (["train", "classifier", str(run), "--epochs", "2"], "finished run"),
-        (["embed", str(run), "--model", "runs/classifier"], "another model"),
+        (["embed", str(run), "--model", "runs/classifier"], "clip, slip, sim"),
         (["classify", str(run), "--model", "runs/simclr"], "train classifier"),
     ):
         with pytest.raises(SystemExit, match=message):
