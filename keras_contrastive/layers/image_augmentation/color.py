@@ -2,6 +2,17 @@
 
 # ITU-R BT.601, as in Pillow; they sum to 1, so that gray values do not change.
 LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
+# Changes no chroma but 0, of float32 and images up to 1e-10 of their range.
+TINY = 1e-20
+
+
+def clip(backend, values, low, high):
+    """Limits values to an interval between two Python numbers."""
+    if backend.name == "torch":
+        # Keras passes the bounds as tensors, which takes ten times as long on
+        # a CPU, and copies both of them to a GPU.
+        return values.clamp(low, high)
+    return backend.numpy.clip(values, low, high)
 
 
 def luminance(images, rgb=(0, 1, 2)):
@@ -37,20 +48,21 @@ def rotate_hue(backend, planes, turn):
     red, green, blue = (planes[:, channel] for channel in range(3))
     value = ops.maximum(ops.maximum(red, green), blue)
     chroma = value - ops.minimum(ops.minimum(red, green), blue)
-    sextant = ops.where(
-        value == red,
-        green - blue,
-        ops.where(
-            value == green, blue - red + 2 * chroma, red - green + 4 * chroma
-        ),
+    # Products with 0 and 1 instead of `where`, which takes PyTorch's CPU and
+    # TensorFlow several times as long.
+    is_red = backend.cast(value == red, "float32")
+    is_green = backend.cast(value == green, "float32")
+    sextant = is_red * (green - blue) + (1 - is_red) * (
+        is_green * (blue - red + 2 * chroma)
+        + (1 - is_green) * (red - green + 4 * chroma)
     )
     # Gray pixels have no hue; any finite value will do.
-    hue = sextant / ops.where(chroma > 0, 6 * chroma, 1.0) + turn
+    hue = sextant / (6 * chroma + TINY) + turn
 
     def channel(primary):
         distance = hue - primary
         distance = ops.abs(distance - ops.round(distance))
-        return value - chroma * ops.clip(6 * distance - 1, 0, 1)
+        return value - chroma * clip(backend, 6 * distance - 1, 0, 1)
 
     planes = [channel(primary) for primary in (0, 1 / 3, 2 / 3)]
     return ops.stack(planes, axis=1)

@@ -50,12 +50,13 @@ def gather_axis(backend, images, index, weights, axis):
         _, output, taps = backend.shape(index)
         images = ops.reshape(images, (batch * height, width * channels))
         first = height * ops.arange(batch, dtype="int32")[:, None]
-        total = 0.0
+        total = None
         for tap in range(taps):
             rows = ops.reshape(first + index[:, :, tap], (-1,))
             rows = ops.take(images, rows, axis=0)
             rows = ops.reshape(rows, (batch, output, width * channels))
-            total = total + weights[:, :, tap, None] * rows
+            rows = weights[:, :, tap, None] * rows
+            total = rows if total is None else total + rows
         return ops.reshape(total, (batch, output, width, channels))
 
     return _along(backend, gather_rows, images, axis)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_contrastive.layers.image_augmentation.color import LUMINANCE_WEIGHTS
+from keras_contrastive.layers.image_augmentation.color import clip
 from keras_contrastive.layers.image_augmentation.color import rotate_hue
 from keras_contrastive.layers.image_augmentation.color_layer import ColorLayer
 from keras_contrastive.validation import check_interval
@@ -221,14 +222,14 @@ class RandomColorJitter(ColorLayer):
         mean = ops.mean(planes, axis=2, keepdims=True)
         offset = -contrast * ops.matmul(weights, mean)
         planes = ops.matmul(matrix, planes) + offset
-        return ops.clip(planes, *self.value_range)
+        return clip(self.backend, planes, *self.value_range)
 
     def _blend_others(self, planes, brightness, contrast, saturation):
         """The same of channels without color."""
         ops = self.backend.numpy
         mean = ops.mean(planes, axis=2, keepdims=True)
         planes = (1 + brightness + contrast) * planes - contrast * mean
-        return ops.clip(planes, *self.value_range)
+        return clip(self.backend, planes, *self.value_range)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -116,19 +116,30 @@ class RandomGaussianBlur(RandomImageLayer):
         kernel = kernel / ops.sum(kernel, axis=1, keepdims=True)
         # Reflected at both ends, an axis repeats itself after this many pixels.
         period = ops.maximum(2 * size - 2, 1)
-        # Some remainders do not occur; their number must not be a tensor.
-        remainder = ops.mod(offset, period)[:, None] == ops.arange(
-            2 * size, dtype="int32"
-        )
-        # The weight of the pixels at each distance, modulo the period.
-        weights = ops.matmul(kernel, self.backend.cast(remainder, "float32"))
-        column = ops.arange(size, dtype="int32")
-        row = column[:, None]
-        direct = ops.take(weights, ops.mod(column - row, period), axis=1)
-        mirrored = ops.take(weights, ops.mod(-column - row, period), axis=1)
+
+        def weights_at(distances):
+            """The weight of the pixels at each distance, `(batch, 2 size)`."""
+            is_there = ops.mod(offset, period)[:, None] == ops.mod(
+                distances, period
+            )
+            return ops.matmul(kernel, self.backend.cast(is_there, "float32"))
+
+        def matrix(weights, step):
+            """`matrix[b, i, j] = weights[b, (j + step i) mod 2 size]`."""
+            # Repeated, and cut into rows that are one longer or shorter. On
+            # CPUs, looking up each number takes several times as long.
+            length = 2 * size + step
+            rows = ops.tile(weights, (1, size + 1))[:, : size * length]
+            return ops.reshape(rows, (-1, size, length))[:, :, :size]
+
+        ahead = ops.arange(2 * size, dtype="int32")
+        behind = self.backend.cast(ahead >= size, "int32") * 2 * size
+        direct = matrix(weights_at(ahead - behind), -1)
+        mirrored = matrix(weights_at(ahead), 1)
         # The pixels at both ends are their own mirror images.
-        is_inner = ops.logical_and(column > 0, column < size - 1)
-        return direct + self.backend.cast(is_inner, "float32") * mirrored
+        is_inner = (ahead > 0) & (ahead < size - 1)
+        is_inner = self.backend.cast(is_inner, "float32")[:size]
+        return direct + is_inner * mirrored
 
     def get_config(self) -> dict[str, Any]:
         return {
