@@ -10,7 +10,10 @@ import numpy as np
 
 from keras_contrastive.datasets.files.array_files import NPY_START
 from keras_contrastive.datasets.files.array_files import NPZ_START
-from keras_contrastive.datasets.files.jpeg_files import decode_small_jpeg
+from keras_contrastive.datasets.files.jpeg_files import decode_jpeg
+from keras_contrastive.datasets.files.resize_center import is_fast_in_pytorch
+from keras_contrastive.datasets.files.resize_center import resize_center
+from keras_contrastive.datasets.files.resize_center import resize_center_rgb
 from keras_contrastive.datasets.files.tiff_files import STARTS as TIFF_STARTS
 
 # Formats of pixels only. EPS is a program, which Pillow runs in Ghostscript.
@@ -65,9 +68,10 @@ def load_image(
     Decoding needs Pillow (`pip install "keras_contrastive[datasets]"`), which
     releases Python's lock, so that several threads can decode. Where simplejpeg
     is installed, it decodes JPEG files of up to 128x128 pixels, because Pillow
-    takes longer to open them than to decode them. Both use libjpeg-turbo, and
-    pixels differ by at most one level between its versions. HEIC needs
-    `pip install pillow-heif` as well.
+    takes longer to open them than to decode them; on the PyTorch backend also
+    larger ones, since there PyTorch resizes them, in a third of Pillow's time.
+    Pixels differ by at most one level between versions of libjpeg-turbo, and
+    between PyTorch and Pillow. HEIC needs `pip install pillow-heif` as well.
 
     Args:
         source: Path of a file, or its bytes: JPEG, PNG, WebP, AVIF, HEIC, GIF,
@@ -105,13 +109,14 @@ def load_image(
         name = f"The image {os.fspath(source)!r}"
         content = read_file(source, name)
     try:
-        pixels = decode_small_jpeg(content, height, width)
+        pixels = decode_jpeg(content, height, width)
         if pixels is not None:
             if pixels.shape == (height, width, 3):
                 return pixels
-            return _to_upright_rgb(
-                image_module, image_module.fromarray(pixels), height, width
-            )
+            if is_fast_in_pytorch(pixels.shape, height, width):
+                return resize_center_rgb(pixels, height, width)
+            image = image_module.fromarray(pixels)
+            return _to_rgb(image_module, image, height, width)
         with image_module.open(
             io.BytesIO(content), formats=image_formats()
         ) as image:
@@ -219,10 +224,9 @@ def import_pillow():
 def _decode_small(image, height, width):
     # The decoder may halve the resolution while each side keeps twice the
     # pixels of the target. Below that, its box filter would show in the result.
-    stored_height, stored_width = _as_stored(image, height, width)
-    shrink = max(
-        2 * stored_height / image.height, 2 * stored_width / image.width
-    )
+    if 5 <= orientation_of(image) <= 8:  # stored on its side
+        height, width = width, height
+    shrink = max(2 * height / image.height, 2 * width / image.width)
     image.draft(
         None, (_ceil(image.width * shrink), _ceil(image.height * shrink))
     )
@@ -232,48 +236,23 @@ def _resize(image_module, image, height, width):
     image.load()
     # Read after loading: some decoders, such as TIFF's, turn the picture while
     # they load it, and remove the tag.
-    orientation = orientation_of(image)
-    height, width = _as_stored(image, height, width)
+    transposition = _TRANSPOSITIONS.get(orientation_of(image))
     image = _to_8_bits(image_module, image)
-    return _to_upright_rgb(image_module, image, height, width, orientation)
+    if transposition is not None:
+        image = image.transpose(image_module.Transpose[transposition])
+    return _to_rgb(image_module, image, height, width)
 
 
-def crop_and_scale(image: Any, height: int, width: int) -> Any:
-    """Resizes the center of a Pillow image, bicubic and antialiased."""
-    scale = min(image.height / height, image.width / width)
-    # Rounding must not move the region over an edge.
-    top = max((image.height - scale * height) / 2, 0)
-    left = max((image.width - scale * width) / 2, 0)
-    right, bottom = left + scale * width, top + scale * height
-    return image.resize(
-        (width, height),
-        import_pillow().Resampling.BICUBIC,
-        box=(left, top, min(right, image.width), min(bottom, image.height)),
-    )
-
-
-def _to_upright_rgb(image_module, image, height, width, orientation=1):
-    """`height` and `width` refer to the picture before it is turned."""
-    image = crop_and_scale(image, height, width)
+def _to_rgb(image_module, image, height, width):
+    image = resize_center(image, height, width)
     if image.mode == "RGBA":
         white = image_module.new("RGBA", image.size, "white")
         image = image_module.alpha_composite(white, image)
-    image = image.convert("RGB")
-    # Turning the small image is cheaper than turning the large one.
-    transposition = _TRANSPOSITIONS.get(orientation)
-    if transposition is not None:
-        image = image.transpose(image_module.Transpose[transposition])
-    return np.array(image)
+    return np.array(image.convert("RGB"))
 
 
 def _ceil(number):
     return int(-(-number // 1))
-
-
-def _as_stored(image, height, width):
-    """The stored height and width of an image that is upright afterwards."""
-    quarter_turn = 5 <= orientation_of(image) <= 8
-    return (width, height) if quarter_turn else (height, width)
 
 
 def orientation_of(image: Any) -> int:

@@ -11,9 +11,9 @@ from keras_contrastive.datasets.files.channel_selection import check_value_range
 from keras_contrastive.datasets.files.channel_selection import count_channels
 from keras_contrastive.datasets.files.channel_selection import select_channels
 from keras_contrastive.datasets.files.image_files import check_image_size
-from keras_contrastive.datasets.files.image_files import crop_and_scale
 from keras_contrastive.datasets.files.image_files import import_pillow
 from keras_contrastive.datasets.files.image_sources import read_image
+from keras_contrastive.datasets.files.resize_center import resize_center
 from keras_contrastive.datasets.files.stored_pixels import read_stored
 
 
@@ -87,7 +87,7 @@ class PixelReader:
             low, high = (bounds[channel] for bounds in self.value_range)
             plane = scale_to_unit(plane, low, high).astype("float32")
         plane = import_pillow().fromarray(np.ascontiguousarray(plane))
-        plane = np.asarray(crop_and_scale(plane, *self.image_size))
+        plane = np.asarray(resize_center(plane, *self.image_size))
         # Bicubic interpolation exceeds the values that it is between. Of
         # uint8, Pillow clips it.
         return plane if plane.dtype == "uint8" else np.clip(plane, 0, 1)
