@@ -29,7 +29,7 @@ def new_ids(
                 "`ids` must be given, since those of the index are strings. "
                 "Received: ids=None"
             )
-        first = existing.max(initial=-1) + 1
+        first = existing.astype("int64").max(initial=-1) + 1
         return np.arange(first, first + count, dtype="int64")
     given = np.asarray(
         [
@@ -42,6 +42,13 @@ def new_ids(
             f"`ids` must be {count} strings or ints, one for each row. "
             f"Received: {given.dtype} of shape {given.shape}"
         )
+    if not _is_text(given):
+        if given.max(initial=0) > np.iinfo("int64").max:
+            raise ValueError(
+                f"`ids` must be below 2**63. Received: {given.max()}"
+            )
+        # Joined with others, unsigned integers would become floats.
+        given = given.astype("int64")
     if len(existing) and _is_text(given) != _is_text(existing):
         raise ValueError(
             "`ids` must be of one kind, strings or ints. Received: "

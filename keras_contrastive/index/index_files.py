@@ -44,7 +44,12 @@ def write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> None:
         if folder.exists():
             old = temporary.with_suffix(".old")
             folder.rename(old)
-        temporary.rename(folder)
+        try:
+            temporary.rename(folder)
+        except BaseException:
+            if old is not None:
+                old.rename(folder)
+            raise
         if old is not None:
             _remove(old)
     except BaseException:

@@ -24,8 +24,8 @@ def read_parquet(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If one of the columns is missing, or a vector is missing or
-            has another length.
+        ValueError: If one of the columns is missing, there is no row, or a
+            vector is missing or has another length.
     """
     parquet = import_parquet()
     paths = parquet_files_of(path) if path.is_dir() else [path]
@@ -59,8 +59,10 @@ def read_parquet(
             start += len(vectors)
             for name in names:
                 columns[name].append(_values(batch.column(name)))
+    if rows is None:
+        raise ValueError(f"`path` must hold a row at least. Received: {path}")
     return {
-        embeddings: np.empty((0, 0), "float32") if rows is None else rows,
+        embeddings: rows,
         **{name: np.concatenate(values) for name, values in columns.items()},
     }
 

@@ -107,6 +107,71 @@ def test_files(rows, tmp_path):
     assert notes == ["mine"]
 
 
+def test_a_save_that_fails_keeps_the_index(rows, tmp_path, monkeypatch):
+    path = tmp_path / "index"
+    EmbeddingIndex(rows).save(path)
+    rename = Path.rename
+
+    def fails(*_, **__):
+        raise OSError("full")
+
+    def fails_once(self, target):
+        if self.suffix == ".tmp":
+            fails()
+        return rename(self, target)
+
+    for owner, name, broken in (
+        (np, "save", fails),
+        (Path, "rename", fails_once),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, broken)
+            with pytest.raises(OSError, match="full"):
+                EmbeddingIndex(rows[:3]).save(path)
+        assert len(EmbeddingIndex.load(path)) == 300
+        assert [each.name for each in tmp_path.iterdir()] == ["index"]
+    # A file that is missing is no reason to keep the folder.
+    (path / "array-000.npy").unlink()
+    with pytest.raises(ValueError, match="array-000.npy is missing"):
+        EmbeddingIndex.load(path)
+    EmbeddingIndex(rows[:3]).save(path)
+    assert len(EmbeddingIndex.load(path)) == 3
+    assert [each.name for each in tmp_path.iterdir()] == ["index"]
+
+
+def test_files_that_are_not_ours(rows, tmp_path):
+    path = tmp_path / "index"
+    EmbeddingIndex(rows).save(path)
+    manifest = json.loads((path / "index.json").read_text())
+    # A pickle is not read, whatever its checksum.
+    array = path / manifest["arrays"]["ids"]["file"]
+    np.save(array, np.array([None] * 300), allow_pickle=True)
+    for mmap in (True, False):
+        with pytest.raises(ValueError, match="allow_pickle=False"):
+            EmbeddingIndex.load(path, verify=False, mmap=mmap)
+    # Nor is a file outside the folder.
+    np.save(tmp_path / "outside.npy", np.arange(300))
+    manifest["arrays"]["ids"]["file"] = "../outside.npy"
+    (path / "index.json").write_text(json.dumps(manifest))
+    with pytest.raises(FileNotFoundError):
+        EmbeddingIndex.load(path, verify=False)
+    (path / "index.json").write_text(json.dumps({**manifest, "format": "x"}))
+    for act in (EmbeddingIndex.load, EmbeddingIndex(rows).save):
+        with pytest.raises(ValueError, match="`path` must be"):
+            act(path)
+
+
+def test_integers_of_any_kind_as_ids(rows):
+    for dtype in ("int8", "uint8", "uint64"):
+        index = EmbeddingIndex(rows[:2], np.array([3, 127], dtype))
+        index.add(rows[2:4])
+        index.add(rows[4:5], np.array([7], "uint64"))
+        assert index.ids.tolist() == [3, 127, 128, 129, 7]
+        assert index.ids.dtype == "int64"
+    with pytest.raises(ValueError, match=r"below 2\*\*63. Received: 1844"):
+        EmbeddingIndex(rows[:1], np.array([2**64 - 1], "uint64"))
+
+
 def test_damage_and_other_files(rows, tmp_path):
     EmbeddingIndex(rows).save(tmp_path / "index")
     array = tmp_path / "index" / "array-000.npy"
@@ -164,6 +229,24 @@ def test_built_by_models(rng):
         np.testing.assert_allclose(index.embeddings, embedded, atol=1e-6)
         sentence = clip.encode_text(np.array([[1, 2, 3]]))
         assert index.search(sentence, 2).ids.shape == (1, 2)
+
+
+def test_progress_of_near_duplicates(rng, monkeypatch, capsys):
+    near_duplicates = kc.index.near_duplicates
+    monkeypatch.setitem(near_duplicates.__globals__, "ROWS", 2)
+    rows = rng.standard_normal((5, 8))
+    # The bounds of the threshold, and a pair that is exactly there.
+    assert near_duplicates(rows, -1) == [[0, 1, 2, 3, 4]]
+    assert near_duplicates(np.eye(8)[[0, 1, 0]], 1) == [[0, 2]]
+    assert capsys.readouterr().out == ""
+    monkeypatch.setitem(near_duplicates.__globals__, "PROGRESS_BAR_FROM", 5)
+    near_duplicates(rows, verbose=False)
+    near_duplicates(rows[:4])
+    assert capsys.readouterr().out == ""
+    near_duplicates(rows)
+    assert "5/5" in capsys.readouterr().out
+    EmbeddingIndex(rows).near_duplicates(verbose=False)
+    assert capsys.readouterr().out == ""
 
 
 def test_near_duplicates(rng, monkeypatch):
@@ -269,5 +352,10 @@ def test_parquet_files_of_other_tools(rows, tmp_path):
     ):
         with pytest.raises(error, match=message):
             EmbeddingIndex.from_parquet(path)
+    table[:0].astype({"image": str}).to_parquet(tmp_path / "empty.parquet")
+    with pytest.raises(ValueError, match="must hold a row"):
+        EmbeddingIndex.from_parquet(tmp_path / "empty.parquet")
+    with pytest.raises(ValueError, match="`ids` must be a column"):
+        EmbeddingIndex.from_parquet(tmp_path / "4.parquet", ids="name")
     with pytest.raises(ValueError, match="`embeddings` must be a column"):
         EmbeddingIndex.from_parquet(tmp_path, "vector")
