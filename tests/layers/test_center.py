@@ -37,6 +37,19 @@ def test_the_mean_is_that_of_all_replicas(monkeypatch, rng):
         )
 
 
+def test_is_float32_and_is_saved(tmp_path):
+    center = kc.layers.Center(3, dtype="float16")
+    center.update(np.full((2, 3), 1e-3, "float16"))
+    # Float16 would round each step.
+    np.testing.assert_allclose(to_numpy(center.value), 1e-4, rtol=1e-3)
+    x = keras.ops.ones((2, 3), "float16")
+    assert keras.backend.standardize_dtype(center(x).dtype) == "float16"
+    model = keras.Sequential([keras.Input((3,)), center])
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras").layers[0]
+    np.testing.assert_array_equal(to_numpy(again.value), to_numpy(center.value))
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match="`momentum`.*Received"):
         kc.layers.Center(4, momentum=2)
@@ -44,3 +57,5 @@ def test_bad_arguments():
         kc.layers.Center(0)
     with pytest.raises(ValueError, match=r"`outputs`.*\(2, 3\)"):
         kc.layers.Center(4).update(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"`outputs`.*\(2, 1\)"):
+        kc.layers.Center(4)(np.ones((2, 1)))

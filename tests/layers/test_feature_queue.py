@@ -30,6 +30,29 @@ def test_first_in_first_out():
     np.testing.assert_array_equal(to_numpy(queue.features), batch(20, 7)[:5])
 
 
+def test_holds_the_features_of_all_replicas(monkeypatch):
+    monkeypatch.setattr(
+        kc.distribution,
+        "all_gather",
+        lambda x: keras.ops.concatenate([x, 10 * x]),
+    )
+    queue = kc.layers.FeatureQueue(4, 2)
+    queue.enqueue(batch(1, 2))
+    np.testing.assert_array_equal(
+        to_numpy(queue.features),
+        np.concatenate([batch(1, 2), 10 * batch(1, 2)]),
+    )
+
+
+def test_first_features_are_those_of_the_seed():
+    first, same, other = (
+        to_numpy(kc.layers.FeatureQueue(4, 2, seed=seed).features)
+        for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first, same)
+    assert not np.allclose(first, other)
+
+
 def test_a_call_returns_what_was_there():
     queue = kc.layers.FeatureQueue(4, 2)
     before = to_numpy(queue.features)

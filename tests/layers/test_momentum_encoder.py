@@ -71,6 +71,29 @@ def test_no_weight_is_trained():
     assert len(source.trainable_variables) == 6
 
 
+def test_no_weight_is_trained_whenever_it_is_built():
+    def built_by_shapes(teacher, source):
+        teacher(keras.KerasTensor((4, 6)))
+
+    def built_by_a_call(teacher, source):
+        teacher(X)
+
+    def built_outside(teacher, source):
+        teacher.encoder.build((4, 6))
+        teacher.copy_weights(source)
+
+    for build in (built_by_shapes, built_by_a_call, built_outside):
+        source = keras.layers.Dense(3)
+        source(X)
+        teacher = kc.layers.MomentumEncoder(keras.layers.Dense(3))
+        build(teacher, source)
+        assert len(teacher.weights) == 3
+        assert not teacher.trainable_weights
+    assert teacher.trainable is True
+    teacher.trainable = False
+    assert teacher.trainable is False
+
+
 def test_the_momentum_rises_along_half_a_cosine():
     source = student()
     teacher = kc.layers.MomentumEncoder(source, 0.6, total_steps=4)
@@ -133,6 +156,13 @@ def test_says_what_is_wrong():
         kc.layers.MomentumEncoder(student(), total_steps=0)
     with pytest.raises(ValueError, match="`source` must be a Keras model"):
         kc.layers.MomentumEncoder("resnet")
+
+    class WithoutConfig(keras.layers.Layer):
+        def __init__(self, width):
+            super().__init__()
+
+    with pytest.raises(ValueError, match="must have a `get_config`"):
+        kc.layers.MomentumEncoder(WithoutConfig(3))
     teacher = kc.layers.MomentumEncoder(student())
     other = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
     with pytest.raises(ValueError, match="weights of the same shapes"):

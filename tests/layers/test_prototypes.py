@@ -21,6 +21,14 @@ def test_scores_are_cosines(rng):
     assert len(layer.weights) == 1
 
 
+def test_prototypes_start_near_norm_1(rng):
+    layer = kc.layers.Prototypes(3, dtype="mixed_bfloat16")
+    scores = layer(rng.normal(size=(2, 1000)))
+    norms = np.linalg.norm(to_numpy(layer.kernel), axis=0)
+    np.testing.assert_allclose(norms, 1, atol=0.2)
+    assert keras.backend.standardize_dtype(scores.dtype) == "bfloat16"
+
+
 @pytest.mark.parametrize("frozen", [False, True])
 def test_frozen_prototypes_pass_the_gradient_on(frozen, rng):
     z, upstream, kernel = (

@@ -65,7 +65,7 @@ SUBJECTS = {
         [f"{name}.py" for name in LAYERS],
         [
             f"tests/layers/test_{name}.py"
-            for name in LAYERS
+            for name in ["configs", *LAYERS]
             if name != "patch_dictionary"
         ],
     ),
