@@ -123,7 +123,7 @@ def make_contenders(methods, backends, changes, has_peer, of_ours):
 
 
 def report(results, methods, sides, steps, title, path):
-    """Writes and prints a table, a line a method and two columns a side.
+    """Writes a table and a plot, a line a method; prints the table.
 
     Args:
         results: What `contender_runs.run` returned.
@@ -131,7 +131,7 @@ def report(results, methods, sides, steps, title, path):
         sides: List of the backends, and `"lightly"`.
         steps: Int, the number of steps of a run.
         title: String above the table.
-        path: Path of the table.
+        path: Path of the table; the plot's ends in .png.
     """
 
     def cells(method, key):
@@ -176,6 +176,40 @@ def report(results, methods, sides, steps, title, path):
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
+    plot(results, methods, sides, path.with_suffix(".png"))
+
+
+def plot(results, methods, sides, path):
+    """A line a method: a dot a seed, a bar at their mean, random init gray."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 0.6 + 0.45 * len(methods)))
+    for number, side in enumerate(sides):
+        color, shift = f"C{number}", 0.3 * (number - (len(sides) - 1) / 2)
+        for line, method in enumerate(methods):
+            runs = results[f"{method}, {side}"]
+            ends, starts = (
+                [100 * one[key] for one in runs]
+                for key in ("final_knn", "init_knn")
+            )
+            places = [line + shift] * len(runs)
+            axes.plot(starts, places, ".", color="0.7")
+            axes.plot(ends, places, "o", color=color, markersize=5)
+            mean = statistics.mean(ends)
+            axes.plot(mean, line + shift, "|", color=color, markersize=14)
+        name = side if side == "lightly" else f"keras_contrastive, {side}"
+        axes.plot([], [], "o", color=color, label=name)
+    axes.plot([], [], ".", color="0.7", label="random init")
+    axes.set_yticks(range(len(methods)), methods)
+    axes.invert_yaxis()
+    axes.set_xlabel("kNN accuracy, %")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
 
 
 def main():
