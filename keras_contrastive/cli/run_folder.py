@@ -219,8 +219,8 @@ class RunFolder:
     def load_model(self) -> keras.Model:
         """The model of a finished run."""
         settings = self._read(self._settings) or {}
-        # Which layers of a classifier are frozen is not in its file, so that
-        # the state of its optimizer fits no more. Nothing here needs it.
+        # The file of a classifier does not say which layers are frozen, so the
+        # saved state of its optimizer no longer fits. Nothing here needs it.
         return keras.models.load_model(
             self.model, compile=settings.get("model") != CLASSIFIER
         )

@@ -15,7 +15,7 @@ from keras_contrastive.validation import check_positive
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class CLIPDistillationLoss(ContrastiveLoss):
-    """A student's similarities of images and texts shall be its teacher's.
+    """A student's similarities of images and texts should be its teacher's.
 
     Of each image, a teacher and a student have a distribution over the texts
     of the batch, and of each text one over its images. The loss is the

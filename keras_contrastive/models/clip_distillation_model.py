@@ -23,7 +23,7 @@ class CLIPDistillationModel(CLIPModel):
     `(1 - w) CLIP(images, texts) + w KL(teacher || student)`
 
     whose second term is `losses.CLIPDistillationLoss`: of each image, the
-    student's distribution over the texts of the batch shall be the teacher's,
+    student's distribution over the texts of the batch should be the teacher's,
     and of each text that over its images. Student and teacher may have
     embeddings of different dimensions. Everything else is as in `CLIPModel`:
     data, `predict`, zero-shot classification, retrieval and checkpoints.
@@ -33,7 +33,7 @@ class CLIPDistillationModel(CLIPModel):
     becomes `False`), runs in inference mode, once a step, and stays in the
     model's files; `clip_model()` is the student alone.
 
-    A teacher with another tokenizer, or one that shall run only once, is left
+    A teacher with another tokenizer, or one that should run only once, is left
     out: `teacher=None`, and its embeddings come with the data, as
     `"teacher_image_embeddings"` and `"teacher_text_embeddings"` of shape
     `(batch, teacher_dim)`, the latter `(batch, captions, teacher_dim)` for

@@ -115,8 +115,8 @@ def collapsed(embeddings: np.ndarray) -> Finding | None:
     if rank < FEW_DIMENSIONS * min(embeddings.shape):
         return Finding(
             "warning",
-            f"The embeddings differ in {in_use} only, which loses what tells "
-            "images apart.",
+            f"The embeddings differ in {in_use} only, too few to distinguish "
+            "many images.",
         )
     return None
 
@@ -165,8 +165,8 @@ def standard_error(first: float, second: float, count: int) -> float:
 def learned_to_match_views(logs: Mapping[str, np.ndarray]) -> Finding:
     """Where there are neither classes nor captions."""
     text = (
-        "Without classes or captions, no number tells whether these embeddings "
-        "are of use: look at the neighbors and the map below."
+        "Without classes or captions no number can say whether these "
+        "embeddings are useful: look at the neighbors and the map below."
     )
     matched = logs.get("contrastive_accuracy")
     if matched is not None:

@@ -124,7 +124,7 @@ def test_names_originals_and_numbers_before_training(trained, tmp_path):
     assert set(read[::6]) == {0, 4, 8, 12, 16, 20}
     assert all(len(set(read[i : i + 6])) == 6 for i in range(0, 36, 6))
     assert "&lt;b&gt;0.png" in page and "<b>" not in page
-    assert "no number tells whether" in page
+    assert "no number can say whether" in page
 
     page = kc.visualization.report(
         model,
