@@ -117,6 +117,7 @@ FOLDERS = (
         "data_validation",
         "normalization",
         "matmul",
+        "normal_initializer",
         "fused",
         "json_files",
     },

@@ -9,6 +9,7 @@ from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.encoders.standardize import standardize
 from keras_contrastive.layers.conv2d import Conv2D
 from keras_contrastive.layers.layer_scale import LayerScale
+from keras_contrastive.normal_initializer import NormalInitializer
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
@@ -151,7 +152,7 @@ def _check_sizes(stack_sizes, widths, input_shape):
 
 
 def _initializer():
-    return keras.initializers.TruncatedNormal(stddev=0.02)
+    return NormalInitializer(stddev=0.02, truncated=True)
 
 
 def _dense(x, units, name, dtype, activation=None):

@@ -1,8 +1,8 @@
-import keras
 from keras import layers
 
 from keras_contrastive.layers.batch_normalization import BatchNormalization
 from keras_contrastive.layers.conv2d import Conv2D
+from keras_contrastive.normal_initializer import NormalInitializer
 
 
 def conv_norm(
@@ -36,9 +36,7 @@ def conv_norm(
         padding=padding,
         data_format="channels_last",
         use_bias=False,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
+        kernel_initializer=NormalInitializer(),
         name=f"{name}_conv",
         dtype=dtype,
     )(x)

@@ -19,6 +19,7 @@ from keras_contrastive.layers.transformer.token_embedding import (
 from keras_contrastive.layers.transformer.transformer_block import (
     TransformerBlock,
 )
+from keras_contrastive.normal_initializer import NormalInitializer
 from keras_contrastive.validation import check_positive_int
 
 
@@ -146,7 +147,7 @@ class TextTransformer(FunctionalEncoder):
         x = TokenEmbedding(
             vocabulary_size,
             width,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+            embeddings_initializer=NormalInitializer(stddev=0.02),
             name="token_embedding",
             dtype=dtype,
         )(tokens)

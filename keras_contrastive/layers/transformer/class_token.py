@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from keras_contrastive.normal_initializer import NormalInitializer
+
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class ClassToken(keras.layers.Layer):
@@ -22,7 +24,7 @@ class ClassToken(keras.layers.Layer):
         self.class_token = self.add_weight(
             name="class_token",
             shape=(1, 1, width),
-            initializer=keras.initializers.RandomNormal(stddev=width**-0.5),
+            initializer=NormalInitializer(stddev=width**-0.5),
         )
 
     def call(self, inputs):

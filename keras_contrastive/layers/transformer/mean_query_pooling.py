@@ -3,6 +3,7 @@ from keras import layers
 from keras import ops
 
 from keras_contrastive.layers.transformer.attention import attend
+from keras_contrastive.normal_initializer import NormalInitializer
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -40,7 +41,7 @@ class MeanQueryPooling(layers.Layer):
         self.position_embedding = self.add_weight(
             name="position_embedding",
             shape=(1 + height * width, channels),
-            initializer=keras.initializers.RandomNormal(stddev=stddev),
+            initializer=NormalInitializer(stddev=stddev),
         )
         self.query = self._dense(channels, stddev, "query")
         # One matrix for both is faster than two smaller ones.
@@ -54,7 +55,7 @@ class MeanQueryPooling(layers.Layer):
     def _dense(self, units, stddev, name):
         return layers.Dense(
             units,
-            kernel_initializer=keras.initializers.RandomNormal(stddev=stddev),
+            kernel_initializer=NormalInitializer(stddev=stddev),
             name=name,
             dtype=self.dtype_policy,
         )

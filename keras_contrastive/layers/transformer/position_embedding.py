@@ -1,5 +1,7 @@
 import keras
 
+from keras_contrastive.normal_initializer import NormalInitializer
+
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class PositionEmbedding(keras.layers.Layer):
@@ -29,7 +31,7 @@ class PositionEmbedding(keras.layers.Layer):
         self.position_embedding = self.add_weight(
             name="position_embedding",
             shape=(self.max_length, input_shape[-1]),
-            initializer=keras.initializers.RandomNormal(stddev=0.01),
+            initializer=NormalInitializer(stddev=0.01),
         )
 
     def call(self, inputs):

@@ -5,6 +5,7 @@ from keras import ops
 from keras_contrastive.layers.dropout import Dropout
 from keras_contrastive.layers.transformer.activations import ACTIVATIONS
 from keras_contrastive.layers.transformer.attention import attend
+from keras_contrastive.normal_initializer import NormalInitializer
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -97,7 +98,7 @@ class TransformerBlock(layers.Layer):
         return layers.Dense(
             units,
             activation=activation,
-            kernel_initializer=keras.initializers.RandomNormal(stddev=stddev),
+            kernel_initializer=NormalInitializer(stddev=stddev),
             name=name,
             dtype=self.dtype_policy,
         )
