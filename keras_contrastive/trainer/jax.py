@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import keras
 
+from keras_contrastive.distribution.single_view import whole
 from keras_contrastive.trainer import microbatches
 
 
@@ -146,7 +147,7 @@ def _gradients_in_parts(model, drawn, targets, state, loss_of):
 
 
 def test_step(model, state, data):
-    data, iterations = data  # see `with_iterations`
+    data, iterations = data  # see `_with_iterations`
     x, y, sample_weight = model.unpack_data(data)
     trainable, non_trainable, metrics = state
 
@@ -164,12 +165,34 @@ def test_step(model, state, data):
     return logs, (state.trainable, state.non_trainable, state.metrics)
 
 
-def with_batches(function, batches_of):
-    """Keras' function of a state and batches, run on `batches_of` the data."""
+def predict_step(model, step, state, data):
+    # `_inspected` has recorded the batch. If several processes share it, Keras
+    # cannot read the parts of the other processes.
+    outputs, state = step(state, data)
+    return whole(outputs), state
+
+
+def complete_function(model, name, make):
+    """Keras' function of a state and batches, which prepares the batches."""
+    function = getattr(model, name)
+    batches_of = {
+        "train_function": lambda batches: _checked(model, batches),
+        "test_function": lambda batches: _with_iterations(
+            model, _checked(model, batches)
+        ),
+        "predict_function": _inspected(model),
+    }[name]
     return lambda state, batches: function(state, batches_of(batches))
 
 
-def with_iterations(model, batches):
+def _checked(model, batches):
+    """Yields each batch, checked before its values are cast to 32 bits."""
+    for batch in batches:
+        model.check_host_batch(batch)
+        yield batch
+
+
+def _with_iterations(model, batches):
     """Yields each batch of evaluation with the optimizer's iterations.
 
     Keras' state of a test step holds no optimizer variables.
@@ -179,7 +202,7 @@ def with_iterations(model, batches):
         yield batch, iterations
 
 
-def inspected_batches(model):
+def _inspected(model):
     """A function of batches that also passes them to `model.inspect`.
 
     Keras' state of `predict` holds no metrics, so `predict_step` cannot record
@@ -194,14 +217,14 @@ def inspected_batches(model):
             model.inspect(data)
         return [scope.get_current_value(variable) for variable in variables]
 
-    def watched(batches):
+    def inspected(batches):
         for data in batches:
             values = inspect([v.value for v in variables], data)
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
             yield data
 
-    return watched
+    return inspected
 
 
 def _iterations(model):

@@ -7,6 +7,7 @@ import numpy as np
 from keras_contrastive import distribution
 from keras_contrastive.data_validation import concrete
 from keras_contrastive.trainer import training_statistics as statistics
+from keras_contrastive.trainer.bad_values import input_findings
 
 # Kinds that prove that the data does not fit the model. They are errors in
 # every entry point. The other kinds are errors in training only and warnings
@@ -52,6 +53,22 @@ def report_inference(findings, where, is_step=False):
         messages.append(message)
     if messages:
         warnings.warn(" ".join(messages), stacklevel=3)
+
+
+def report_call(inputs, value_range, part=None):
+    """`report_inference` of a call of the model with concrete values.
+
+    Args:
+        inputs: Any structure of tensors.
+        value_range: Range of float images, `None` if it is not known.
+        part: Name of the part of the data that they are.
+    """
+    findings = {
+        statistics.kind_of_part(kind, part): statistics.Finding.of_batch(*each)
+        for kind, *each in input_findings(inputs, value_range)
+    }
+    found = {kind: each for kind, each in findings.items() if each}
+    report_inference(found, "this call", is_step=True)
 
 
 def _messages(findings, where, is_step, training):

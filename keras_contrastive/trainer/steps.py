@@ -1,20 +1,25 @@
-"""The train and test steps, one implementation for each backend.
+"""The steps and their functions, one implementation for each backend.
 
-Each module has `train_step(model, *args)` and `test_step(model, *args)` with
-the arguments of that backend's Keras trainer. They call the same functions of
-`ContrastiveModel`.
+Each module has
+
+- `train_step(model, *args)` and `test_step(model, *args)` with the arguments of
+  that backend's Keras trainer, which call the same functions of
+  `ContrastiveModel`;
+- `predict_step(model, step, *args)`, which completes the `step` of Keras;
+- `complete_function(model, name, make)`, which completes the function of
+  batches that Keras' method `make` has just set as the attribute `name`.
 """
 
 import keras
 
 if keras.backend.backend() == "tensorflow":
-    from keras_contrastive.trainer.tensorflow import test_step
-    from keras_contrastive.trainer.tensorflow import train_step
+    from keras_contrastive.trainer import tensorflow as _backend
 elif keras.backend.backend() == "jax":
-    from keras_contrastive.trainer.jax import test_step
-    from keras_contrastive.trainer.jax import train_step
+    from keras_contrastive.trainer import jax as _backend
 else:
-    from keras_contrastive.trainer.torch import test_step
-    from keras_contrastive.trainer.torch import train_step
+    from keras_contrastive.trainer import torch as _backend
 
-__all__ = ["test_step", "train_step"]
+train_step = _backend.train_step
+test_step = _backend.test_step
+predict_step = _backend.predict_step
+complete_function = _backend.complete_function

@@ -38,35 +38,6 @@ def train_step(model, data):
     return _per_worker(model.get_metrics_result())
 
 
-def by_ranks(function, make_another):
-    """Keras' function of batches, another one for inputs of other ranks.
-
-    A `tf.function` that was traced for one rank is traced again for an unknown
-    rank, with which no step can be computed.
-
-    Args:
-        function: Keras' function of an iterator, or of some batches.
-        make_another: Function without arguments that makes another one.
-    """
-    functions = {}
-
-    def of_ranks(data):
-        if isinstance(data, types.GeneratorType):
-            data = list(data)
-        leaves = tf.nest.flatten(getattr(data, "element_spec", data), True)
-        ranks = tuple(
-            leaf.shape.rank
-            if isinstance(leaf, (tf.Tensor, tf.TensorSpec))
-            else getattr(leaf, "ndim", None)
-            for leaf in leaves
-        )
-        if ranks not in functions:
-            functions[ranks] = make_another() if functions else function
-        return functions[ranks](data)
-
-    return of_ranks
-
-
 def _in_parts(model, drawn, loss_of):
     """Gradients, storing the activations of one microbatch at a time.
 
@@ -214,3 +185,41 @@ def _per_worker(logs):
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return logs
     return {name: tf.reshape(value, (1,)) for name, value in logs.items()}
+
+
+def predict_step(model, step, data):
+    model.inspect(data)
+    return step(data)
+
+
+def complete_function(model, name, make):
+    """Keras' function of batches, another one for inputs of other ranks.
+
+    A `tf.function` that was traced for one rank is traced again for an unknown
+    rank, with which no step can be computed.
+    """
+    function = getattr(model, name)
+    functions = {}
+
+    def make_another():
+        current = getattr(model, name)
+        make(True)
+        another = getattr(model, name)
+        setattr(model, name, current)
+        return another
+
+    def of_ranks(data):
+        if isinstance(data, types.GeneratorType):
+            data = list(data)
+        leaves = tf.nest.flatten(getattr(data, "element_spec", data), True)
+        ranks = tuple(
+            leaf.shape.rank
+            if isinstance(leaf, (tf.Tensor, tf.TensorSpec))
+            else getattr(leaf, "ndim", None)
+            for leaf in leaves
+        )
+        if ranks not in functions:
+            functions[ranks] = make_another() if functions else function
+        return functions[ranks](data)
+
+    return of_ranks

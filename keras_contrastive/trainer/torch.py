@@ -112,3 +112,12 @@ def test_step(model, data):
     model.total_loss(embeddings, targets, y, sample_weight, training=False)
     model.update_metrics(embeddings, targets, sample_weight)
     return model.get_metrics_result()
+
+
+def predict_step(model, step, data):
+    model.inspect(data)
+    return step(data)
+
+
+def complete_function(model, name, make):
+    return getattr(model, name)

@@ -8,10 +8,9 @@ from keras_contrastive.data_validation import check_weights_of_examples
 from keras_contrastive.trainer import reports
 from keras_contrastive.trainer import steps
 from keras_contrastive.trainer.bad_values import dtype_of
-from keras_contrastive.trainer.bad_values import input_findings
 from keras_contrastive.trainer.checked_call import ENTRY_POINTS
 from keras_contrastive.trainer.checked_call import checked_call
-from keras_contrastive.trainer.correct_bfloat16 import CorrectBfloat16
+from keras_contrastive.trainer.correct_bfloat16 import correct_bfloat16
 from keras_contrastive.trainer.data_checks import check_microbatches
 from keras_contrastive.trainer.data_checks import errors_of_graphs
 from keras_contrastive.trainer.data_checks import errors_of_strings
@@ -23,12 +22,10 @@ from keras_contrastive.trainer.keras_internals import has_all_weights
 from keras_contrastive.trainer.keras_internals import restore_state
 from keras_contrastive.trainer.random_states import load_random_states
 from keras_contrastive.trainer.random_states import save_random_states
-from keras_contrastive.trainer.training_statistics import Finding
 from keras_contrastive.trainer.training_statistics import TrainingStatistics
-from keras_contrastive.trainer.training_statistics import kind_of_part
 
 
-class Trainer(CorrectBfloat16, HookedModel):
+class Trainer(HookedModel):
     """A `keras.Model` that checks its data, replicas and random states.
 
     It adds what Keras' loops leave out. Each entry point (`fit`, `evaluate`,
@@ -182,83 +179,36 @@ class Trainer(CorrectBfloat16, HookedModel):
             start_equal(self)
 
     def predict_step(self, *args: Any) -> Any:
-        if keras.backend.backend() != "jax":
-            self.inspect(args[-1])
-            with self._within_step():
-                return super().predict_step(*args)
-        from keras_contrastive.distribution.single_view import whole
-
         with self._within_step():
-            outputs, state = super().predict_step(*args)
-        # If several processes share a batch, Keras cannot read the parts of
-        # the other processes.
-        return whole(outputs), state
+            return steps.predict_step(self, super().predict_step, *args)
 
     def make_train_function(self, force: bool = False) -> None:
-        is_new = force or self.train_function is None
         if not self.optimizer.built and has_all_weights(self):
             # On TensorFlow Keras leaves it to the first trace of a step, which
             # is traced again if a trace has created variables.
             self.optimizer.build(self.trainable_variables)
-        make = super().make_train_function
-        make(force)
-        self._one_for_ranks("train_function", make, is_new)
-        if is_new and keras.backend.backend() == "jax":
-            from keras_contrastive.trainer.jax import with_batches
-
-            self.train_function = with_batches(
-                self.train_function, self._checked_batches
-            )
+        self._complete("train_function", super().make_train_function, force)
 
     def make_test_function(self, force: bool = False) -> None:
-        is_new = force or self.test_function is None
-        make = super().make_test_function
-        make(force)
-        self._one_for_ranks("test_function", make, is_new)
-        if is_new and keras.backend.backend() == "jax":
-            from keras_contrastive.trainer.jax import with_batches
-            from keras_contrastive.trainer.jax import with_iterations
-
-            self.test_function = with_batches(
-                self.test_function,
-                lambda batches: with_iterations(
-                    self, self._checked_batches(batches)
-                ),
-            )
+        self._complete("test_function", super().make_test_function, force)
 
     def make_predict_function(self, force: bool = False) -> Any:
-        is_new = force or self.predict_function is None
-        make = super().make_predict_function
-        make(force)
-        self._one_for_ranks("predict_function", make, is_new)
-        if is_new and keras.backend.backend() == "jax":
-            from keras_contrastive.trainer.jax import inspected_batches
-            from keras_contrastive.trainer.jax import with_batches
-
-            self.predict_function = with_batches(
-                self.predict_function, inspected_batches(self)
-            )
+        self._complete("predict_function", super().make_predict_function, force)
         return self.predict_function
 
-    def _one_for_ranks(self, name, make, is_new):
-        """On TensorFlow, the function `name` by the ranks of its inputs."""
-        if not is_new or keras.backend.backend() != "tensorflow":
-            return
-        from keras_contrastive.trainer.tensorflow import by_ranks
+    def _complete(self, name, make, force):
+        """Calls Keras' method `make`, and completes the function that it sets.
 
-        def make_another():
-            current = getattr(self, name)
-            make(True)
-            another = getattr(self, name)
-            setattr(self, name, current)
-            return another
-
-        setattr(self, name, by_ranks(getattr(self, name), make_another))
-
-    def _checked_batches(self, batches):
-        for batch in batches:
-            self.check_host_batch(batch)
-            yield batch
+        Args:
+            name: Name of the attribute that `make` sets.
+            make: Method of Keras.
+            force: As in `make`: whether to replace an earlier function.
+        """
+        is_new = force or getattr(self, name) is None
+        with correct_bfloat16(self):
+            make(force)
+        if is_new:
+            setattr(self, name, steps.complete_function(self, name, make))
 
     def first_replica_batch(self, iterator: Any) -> Any:
         if iterator is None or distribution.num_replicas() == 1:
@@ -321,16 +271,9 @@ class Trainer(CorrectBfloat16, HookedModel):
             value_range: Range of float images, by default the model's.
             part: Name of the part of the data that they are.
         """
-        if not self.is_direct:
-            return
-        findings = {
-            kind_of_part(kind, part): Finding.of_batch(*values)
-            for kind, *values in input_findings(
-                inputs, value_range or self.value_range
-            )
-        }
-        found = {kind: each for kind, each in findings.items() if each}
-        reports.report_inference(found, "this call", is_step=True)
+        if self.is_direct:
+            value_range = value_range or self.value_range
+            reports.report_call(inputs, value_range, part)
 
     # Files.
 
