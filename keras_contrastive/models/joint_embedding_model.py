@@ -5,7 +5,6 @@ from keras import ops
 
 from keras_contrastive.data_validation import check_channels
 from keras_contrastive.data_validation import check_images
-from keras_contrastive.data_validation import check_labels
 from keras_contrastive.data_validation import check_representation
 from keras_contrastive.data_validation import is_pair
 from keras_contrastive.data_validation import known_shape
@@ -15,21 +14,19 @@ from keras_contrastive.layers.image_augmentation.default_augmenters import (
 )
 from keras_contrastive.layers.multi_view import MultiView
 from keras_contrastive.layers.projection_head import ProjectionHead
-from keras_contrastive.models.contrastive_model import ContrastiveModel
+from keras_contrastive.models.probed_model import ProbedModel
 from keras_contrastive.trainer.bad_values import vocabulary_size_of
-from keras_contrastive.trainer.watched_inputs import watch_labels
-from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
-class JointEmbeddingModel(ContrastiveModel):
+class JointEmbeddingModel(ProbedModel):
     """Base of the methods that embed views of one example with one encoder.
 
     It holds what `SimCLRModel` and its relatives have in common: the views of
     an augmenter, the encoder and the projector, `h = encoder(x)` and
-    `z = projector(h)`, the checks of images and labels, and an optional online
-    probe, a linear classifier that learns the labels from h without a gradient
-    to the encoder. `predict` returns h.
+    `z = projector(h)`, and the checks of images. An optional online probe, a
+    linear classifier, learns the labels from h without a gradient to the
+    encoder. `predict` returns h.
 
     A method adds its `named_losses`, and overrides what differs:
 
@@ -97,7 +94,7 @@ class JointEmbeddingModel(ContrastiveModel):
         Visual Representations, section 2, for the parts and their names.
     """
 
-    parts = ("encoder", "projector", "augmenter", "probe")
+    parts: tuple[str, ...] = ("encoder", "projector", "augmenter", "probe")
     exportable = (
         "its encoder: `model.representation_model().export(path)` for pixels "
         "of 0 to 255, `model.encoder.export(path)` for what the augmenter "
@@ -128,23 +125,10 @@ class JointEmbeddingModel(ContrastiveModel):
             projector = self.default_projector(output_shape[-1])
         if augmenter is None:
             augmenter = simclr_augmenter(encoder)
-        if num_classes is not None:
-            num_classes = check_positive_int("num_classes", num_classes)
-        if probe is None and num_classes is not None:
-            probe = keras.layers.Dense(
-                num_classes, dtype="float32", name="probe"
-            )
         self.encoder = encoder
         self.projector = projector
         self.multi_view = self.make_multi_view(augmenter)
-        self.probe = probe
-        if probe is not None:
-            self.probe_objective = keras.losses.SparseCategoricalCrossentropy(
-                from_logits=True
-            )
-            self.probe_accuracy = keras.metrics.SparseCategoricalAccuracy(
-                name="probe_accuracy"
-            )
+        self.add_probe(probe, num_classes)
 
     def default_projector(self, dim: int) -> keras.Layer:
         """The projector for representations of width `dim`."""
@@ -199,9 +183,6 @@ class JointEmbeddingModel(ContrastiveModel):
     @property
     def value_range(self):
         return value_range_of(self._augmenter)
-
-    def undecayed_variables(self) -> list:
-        return [] if self.probe is None else self.probe.trainable_variables
 
     def make_views(self, x: Any, training: bool) -> Any:
         """Two augmented views, also in evaluation: the loss needs them."""
@@ -301,18 +282,6 @@ class JointEmbeddingModel(ContrastiveModel):
             name="representation",
         )
 
-    def check_values(self, x: Any, y: Any, sample_weight: Any) -> None:
-        super().check_values(x, y, sample_weight)
-        if self.probe is not None:
-            check_labels(y, self.num_classes)
-
-    @property
-    def num_classes(self):
-        """The number of classes of the probe, `None` if not known."""
-        units = getattr(self.probe, "units", None)
-        shape = known_shape(self.probe, "output_shape")
-        return shape[-1] if units is None and shape else units
-
     def _is_views(self, x):
         """Whether inputs, or their shape, are views made elsewhere."""
         return is_pair(x)
@@ -334,75 +303,6 @@ class JointEmbeddingModel(ContrastiveModel):
     def _check(self, x):
         if self.value_range is not None:  # an augmenter of images
             check_images(x, self.encoder)
-
-    def compute_losses(
-        self,
-        embeddings: Any,
-        targets: Any = None,
-        y: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> dict[str, Any]:
-        loss = self.compute_embedding_loss(
-            embeddings, targets, y, sample_weight
-        )
-        if self.probe is None:
-            return {"loss": loss}
-        h = embeddings["representations"]
-        probe_loss = self.compute_probe_loss(h, y, sample_weight, training)
-        return {"loss": loss, "probe_loss": probe_loss}
-
-    def compute_embedding_loss(
-        self, embeddings: Any, targets: Any, y: Any, sample_weight: Any
-    ) -> Any:
-        """The loss of the method, by default the compiled loss of the pair.
-
-        Args:
-            embeddings: The result of `embed`, for all examples of the batch.
-            targets: The result of `embed_targets`.
-            y: The labels, if the data has any.
-            sample_weight: Optional float tensor of shape `(batch,)`.
-
-        Returns:
-            A scalar.
-        """
-        return self.loss(*embeddings["pair"], sample_weight=sample_weight)
-
-    def compute_probe_loss(
-        self, representations: Any, y: Any, sample_weight: Any, training: bool
-    ) -> Any:
-        """The loss of the probe, whose gradient does not reach the encoder.
-
-        Args:
-            representations: List of the h of each view, `(batch, dim)`.
-            y: The labels.
-            sample_weight: Optional float tensor of shape `(batch,)`.
-            training: Whether the model trains.
-
-        Returns:
-            A scalar.
-        """
-        if y is None:
-            raise ValueError(
-                "The data must be (images, labels) for a model with a probe. "
-                "Received: images without labels. Pass the labels, or build "
-                "the model with probe=None and num_classes=None."
-            )
-        h = ops.concatenate(representations, axis=0)
-        logits = self.probe(ops.stop_gradient(h), training=training)
-        count = ops.shape(representations[0])[0]
-        y, usable = watch_labels(self.health, y, count, logits.shape[-1])
-        if sample_weight is not None:
-            usable = usable * ops.reshape(sample_weight, (-1,))
-        num_views = len(representations)
-        labels = ops.concatenate([y] * num_views, axis=0)
-        sample_weight = ops.concatenate([usable] * num_views, axis=0)
-        self.probe_accuracy.update_state(labels, logits, sample_weight)
-        return self.probe_objective(labels, logits, sample_weight)
-
-    @property
-    def loss_names(self) -> tuple[str, ...]:
-        return ("loss",) if self.probe is None else ("loss", "probe_loss")
 
     def named_parts(self, x: Any, y: Any) -> dict[str, Any]:
         name = "x" if self.value_range is None else "images"
