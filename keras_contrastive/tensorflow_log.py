@@ -39,7 +39,8 @@ def without_information() -> Iterator[None]:
     command = [sys.executable, "-I", "-S", "-c", FILTER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=2) as process:
         standard_error = os.dup(2)
-        os.dup2(process.stdin.fileno(), 2)
+        if process.stdin is not None:  # as asked for above
+            os.dup2(process.stdin.fileno(), 2)
         try:
             yield
         finally:

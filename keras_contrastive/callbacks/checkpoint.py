@@ -3,6 +3,7 @@
 import json
 import os
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -105,8 +106,8 @@ class Checkpoint(keras.callbacks.Callback):
                 "The model must be built before `fit`. Received: "
                 f"{self.model.name!r}, which is not; call it on a batch."
             )
-        self._epoch = None
-        self._progress = None
+        self._epoch: int | None = None
+        self._progress: dict[str, Any] = {}
         # The checkpoint that was read, until all of it is restored.
         with distribution.scope_of(self.model):
             self._writes = distribution.is_first_process()
@@ -200,7 +201,7 @@ class Checkpoint(keras.callbacks.Callback):
             step - self._saved_step >= self.every_n_steps
         ):
             self._saved_step = step
-            logs = {name: float(value) for name, value in logs.items()}
+            logs = {k: float(value) for k, value in (logs or {}).items()}
             self._save(self._epoch, step, logs)
 
     def on_train_end(self, logs: dict | None = None) -> None:

@@ -46,6 +46,8 @@ class PeriodicEvaluation(keras.callbacks.Callback, abc.ABC):
         is_last = epoch + 1 == self.params["epochs"] or self.model.stop_training
         if is_last or (epoch + 1) % self.every_n_epochs == 0:
             with preserved_random_state():
-                logs.update(self.scores())
+                scores = self.scores()
         else:
-            logs.update(dict.fromkeys(self.names, math.nan))
+            scores = dict.fromkeys(self.names, math.nan)
+        if logs is not None:
+            logs.update(scores)

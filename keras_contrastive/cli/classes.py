@@ -41,13 +41,14 @@ def split_classes(found: FoundImages) -> Split:
         ValueError: If there are no classes, fewer than two, or one with a
             single image.
     """
-    if found.labels is None:
+    names = found.class_names
+    if found.labels is None or names is None:
         raise ValueError(
             "SOURCE must have classes: a folder with a subfolder for each, or "
             "a table with --label-column. Received: "
             f"{found.folder}, without classes"
         )
-    labels, names = np.asarray(found.labels), found.class_names
+    labels = np.asarray(found.labels)
     counts = np.bincount(labels[labels >= 0], minlength=len(names))
     few = [f"{names[i]!r}" for i in np.flatnonzero(counts < FEWEST_OF_A_CLASS)]
     if len(names) < 2 or few:
@@ -88,7 +89,8 @@ def load_classes(
 def class_indices(records: Any, names: Sequence[str]) -> np.ndarray:
     """The class of each record, as its place in `names`."""
     if isinstance(records, datasets.ImageRecords):
-        own = [records.class_names[label] for label in records.labels]
+        own_names = records.class_names or []
+        own = [own_names[label] for label in np.asarray(records.labels)]
     else:
         own = [record.captions[0] for record in records]
     places = {name: place for place, name in enumerate(names)}

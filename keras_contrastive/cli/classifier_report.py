@@ -36,9 +36,14 @@ def write_classifier_report(
     """
     names, channels = settings["class_names"], Channels.of(settings)
     if held_out is None:
-        records = run_folder.split().held_out
+        split = run_folder.split()
+        if split is None:
+            raise ValueError(
+                "RUN must hold split.json, which names the held-out images. "
+                f"Received: {run_folder.path}"
+            )
         held_out = load_classes(
-            records, names, settings["image_size"], channels
+            split.held_out, names, settings["image_size"], channels
         )
     logits = run_folder.load_model().predict(held_out.images, verbose=0)
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))

@@ -54,7 +54,7 @@ def make_pages(
         List of at most `PAGES` lists of at most `ROWS` rows. Each page begins
         with a sentence.
     """
-    pages = [[]]
+    pages: list[list[Row]] = [[]]
     for sentence, scores in zip(sentences, similarity, strict=True):
         order = np.argsort(-scores)[:k]
         for start in range(0, len(order), COLUMNS):

@@ -75,7 +75,7 @@ def embed_records(
         if several and verbose:
             done = min(start + CHUNK, len(records))
             print(f"{done:,} of {len(records):,} images", flush=True)
-    if not parts:
+    if unreadable is not None and not parts:
         raise unreadable
     return Vectors(np.concatenate(parts), np.concatenate(places), names)
 

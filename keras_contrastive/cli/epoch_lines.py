@@ -30,7 +30,7 @@ class EpochLines(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._total = self.params["epochs"]
-        self._times = collections.deque(maxlen=RECENT)
+        self._times: collections.deque[float] = collections.deque(maxlen=RECENT)
         self._done = 0
         self._started = False
         self._shows_steps = sys.stdout.isatty()
@@ -63,7 +63,7 @@ class EpochLines(keras.callbacks.Callback):
             times += f", {duration(left)} left"
         line = self._number()
         for name, label, form in COLUMNS:
-            if name in (logs or {}):
+            if logs and name in logs:
                 column = f"  {label} {form.format(float(logs[name]))}"
                 if len(line) + len(column) + len(times) + 2 <= WIDTH:
                     line += column

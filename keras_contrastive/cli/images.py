@@ -125,8 +125,9 @@ class NumberedImages(Sequence):
 def name_of(image: Any) -> str | None:
     """The path of an image, if it has one."""
     path = image.get("path") if isinstance(image, Mapping) else image
-    is_path = isinstance(path, str | os.PathLike) and path
-    return os.fspath(path) if is_path else None
+    if not path or not isinstance(path, str | os.PathLike):
+        return None
+    return os.fspath(path)
 
 
 def picture_reader(

@@ -156,7 +156,8 @@ def page(
     count = len(collection.names)
     if vector is None:
         few = min(SHOWN, count)
-        places, scores = np.arange(few) * count // few, None
+        scores = None
+        places: np.ndarray = np.arange(few) * count // few
     else:
         scores = collection.embeddings @ normalize_rows(vector[None])[0]
         if left_out is not None:

@@ -70,7 +70,7 @@ def columns_of(args: argparse.Namespace, captions: bool = False) -> Columns:
 
 def columns_of_run(settings: dict) -> Columns:
     """The columns of the table that a run was trained on."""
-    return Columns(*(settings.get(name) for name in Columns._fields))
+    return Columns._make(settings.get(name) for name in Columns._fields)
 
 
 def settings_of_source(source: Path, columns: Columns) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def classifier_of(
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
     size, in_pixels = train.images.shape[1], channels.value_range is None
-    value_range = (0, 255) if in_pixels else (0.0, 1.0)
+    value_range = (0, 255) if in_pixels else (0, 1)
     # The augmenter's `value_range` is that of the encoder, by default [0, 1].
     low, high = model.value_range or (0.0, 1.0)
     scale = (high - low) / (255 if in_pixels else 1)

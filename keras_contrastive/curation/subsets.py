@@ -105,7 +105,7 @@ def typical_subset(
     check_positive_int("k", k)
     clusters = cluster(rows, size, seed=seed)
     counts = np.bincount(clusters, minlength=size)
-    chosen = []
+    chosen: list[int] = []
     for number in np.argsort(-counts, kind="stable"):
         members = np.flatnonzero(clusters == number)
         if len(members) > 2:

@@ -41,7 +41,7 @@ class BadRecords:
         self.what = what
         self.total = total
         self.max_fraction = max_fraction
-        self.reasons = {}
+        self.reasons: dict[str, str] = {}
         self._warned = 0
         self._lock = threading.Lock()
 

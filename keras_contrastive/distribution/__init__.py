@@ -3,13 +3,13 @@
 import keras
 
 # Plain `if`s, which a reader and a linter can follow, with one import each: the
-# other backends need not be installed.
+# other backends need not be installed. Type checkers follow the first.
 if keras.backend.backend() == "tensorflow":
     from keras_contrastive.distribution import tensorflow as _backend
 elif keras.backend.backend() == "torch":
-    from keras_contrastive.distribution import torch as _backend
+    from keras_contrastive.distribution import torch as _backend  # type: ignore[no-redef]
 else:
-    from keras_contrastive.distribution import single_view as _backend
+    from keras_contrastive.distribution import single_view as _backend  # type: ignore[no-redef]
 
 all_gather = _backend.all_gather
 assign_equal = _backend.assign_equal

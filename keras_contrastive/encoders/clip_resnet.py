@@ -85,8 +85,8 @@ class CLIPResNet(FunctionalEncoder):
         **kwargs: Any,
     ):
         stack_sizes = tuple(stack_sizes)
-        input_shape = tuple(input_shape)
-        _check_sizes(stack_sizes, width, input_shape)
+        shape: tuple = tuple(input_shape)
+        _check_sizes(stack_sizes, width, shape)
         output_dim = check_positive_int("output_dim", output_dim)
         if num_heads is None:
             num_heads = max(width // 2, 1)
@@ -96,10 +96,10 @@ class CLIPResNet(FunctionalEncoder):
                 "`num_heads` must divide 32 * width, the channels of the last "
                 f"stage. Received: num_heads={num_heads}, width={width}"
             )
-        mean, std = check_statistics(mean, std, input_shape[2])
+        mean, std = check_statistics(mean, std, shape[2])
         dtype = kwargs.get("dtype")
 
-        images = keras.Input(input_shape, name="images")
+        images = keras.Input(shape, name="images")
         x = standardize(images, mean, std, dtype)
         # Both sides are padded, unlike by "same".
         x = layers.ZeroPadding2D(

@@ -160,12 +160,12 @@ class VisionTransformer(FunctionalEncoder):
         )
         if output_dim is not None:
             output_dim = check_positive_int("output_dim", output_dim)
-        input_shape = tuple(input_shape)
-        _check_shape(input_shape, patch_size, whole_patches, position_grid)
-        mean, std = check_statistics(mean, std, input_shape[2])
+        shape: tuple = tuple(input_shape)
+        _check_shape(shape, patch_size, whole_patches, position_grid)
+        mean, std = check_statistics(mean, std, shape[2])
         dtype = kwargs.get("dtype")
         if position_grid is None:
-            rows, columns = (size // patch_size for size in input_shape[:2])
+            rows, columns = (size // patch_size for size in shape[:2])
         else:
             rows, columns = position_grid
 
@@ -174,7 +174,7 @@ class VisionTransformer(FunctionalEncoder):
                 epsilon=layer_norm_epsilon, name=name, dtype=dtype
             )
 
-        images = keras.Input(input_shape, name="images")
+        images = keras.Input(shape, name="images")
         x = standardize(images, mean, std, dtype)
         x = Conv2D(
             width,

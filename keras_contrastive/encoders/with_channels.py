@@ -80,15 +80,15 @@ def with_channels(
         Wightman, timm, `adapt_input_conv` of `timm/models/_manipulate.py`.
     """
     channels = check_positive_int("channels", channels)
-    rgb_channels = check_rgb_channels(rgb_channels, channels)
+    rgb = check_rgb_channels(rgb_channels, channels)
     _check_backbone(backbone)
-    if rgb_channels is not None and channels == 3:
+    if rgb is not None and channels == 3:
         raise ValueError(
             "`rgb_channels` must be left out for three channels: reorder those "
             "of the images, for BGR by images[..., ::-1]. Received: "
-            f"rgb_channels={rgb_channels}"
+            f"rgb_channels={rgb}"
         )
-    spread = spread_of_colors(channels, rgb_channels)
+    spread = spread_of_colors(channels, rgb)
     try:
         copy = _Copier(spread).copy_model(backbone)
     except Exception as error:

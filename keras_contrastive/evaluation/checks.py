@@ -1,5 +1,7 @@
 """Checks of features and labels that the evaluation functions share."""
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -9,7 +11,7 @@ from keras_contrastive.normalization import SMALLEST_SQUARED_NORM
 CHUNK_BYTES = 2**27
 
 
-def as_features(features, name):
+def as_features(features: Any, name: str) -> np.ndarray:
     """Returns `features` as a finite float32 NumPy array, (rows, dim)."""
     features = np.asarray(ops.convert_to_numpy(features), dtype="float32")
     if features.ndim != 2 or 0 in features.shape:
@@ -26,7 +28,7 @@ def as_features(features, name):
     return features
 
 
-def as_labels(labels, name, num_rows):
+def as_labels(labels: Any, name: str, num_rows: int) -> np.ndarray:
     """Returns `labels` as a NumPy array, (num_rows,).
 
     A trailing axis of size 1 is dropped: `keras.datasets` returns such labels.

@@ -174,7 +174,7 @@ def corruption_accuracy(
         return float(right / len(images))
 
     clean = accuracy(lambda batch: batch)
-    found = {name: {} for name in corruptions}
+    found: dict[str, dict[int, float]] = {name: {} for name in corruptions}
     for name, severity in cases:
         corrupt = _make(name, severity, images, seed)
         found[name][severity] = accuracy(corrupt)

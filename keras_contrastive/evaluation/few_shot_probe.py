@@ -126,7 +126,7 @@ def few_shot_probe(
         verbose=1 if verbose == "auto" else verbose,
         unit_name="probe",
     )
-    accuracies = {count: [] for count in shots}
+    accuracies: dict[int, list[float]] = {count: [] for count in shots}
     for draw in range(num_draws):
         rng = np.random.default_rng([seed, draw])
         of_class = [

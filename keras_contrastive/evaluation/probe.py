@@ -53,7 +53,7 @@ def check_probe_data(
             f"Received {len(unseen)} others, such as {unseen[0]!r}."
         )
     classes, train_index = np.unique(train_labels, return_inverse=True)
-    test_index = np.searchsorted(classes, test_labels)
+    test_index = classes.searchsorted(test_labels)
     return ProbeData(
         train_features, train_index, test_features, test_index, classes
     )
@@ -65,7 +65,8 @@ def feature_statistics(features: np.ndarray) -> tuple:
     # since the sum of squares of large features would lose their deviations.
     total, squares = np.zeros((2, features.shape[1]))
     for start in range(0, len(features), STATISTICS_ROWS):
-        rows = features[start : start + STATISTICS_ROWS].astype("float64")
+        block = features[start : start + STATISTICS_ROWS]
+        rows: np.ndarray = block.astype("float64")
         rows -= features[0]
         total += rows.sum(axis=0)
         squares += np.einsum("rd,rd->d", rows, rows)

@@ -59,7 +59,8 @@ def blocks(encoder: keras.Layer) -> list[list[keras.Layer]]:
     names = [_block_name(each) for each in layers]
     if len({name for name in names if name}) < 2:
         return _by_kernel(layers)
-    groups, waiting = {}, []
+    groups: dict[str, list] = {}
+    waiting = []
     for layer, name in zip(layers, names, strict=True):
         waiting.append(layer)
         if name is not None:

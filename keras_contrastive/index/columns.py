@@ -10,7 +10,7 @@ import numpy as np
 
 
 def new_ids(
-    ids: Sequence | None, count: int, existing: np.ndarray
+    ids: Sequence | np.ndarray | None, count: int, existing: np.ndarray
 ) -> np.ndarray:
     """Ids of new rows as an array.
 
@@ -64,7 +64,9 @@ def new_ids(
     return given
 
 
-def check_column(name: str, column: Sequence, count: int) -> np.ndarray:
+def check_column(
+    name: str, column: Sequence | np.ndarray, count: int
+) -> np.ndarray:
     """A column of metadata as an array of `count` values, or raises."""
     values = np.asarray(column)
     if values.shape != (count,) or values.dtype.kind not in "biufU":

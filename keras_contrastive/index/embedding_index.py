@@ -77,12 +77,12 @@ class EmbeddingIndex:
     def __init__(
         self,
         embeddings: Any = None,
-        ids: Sequence | None = None,
-        metadata: Mapping[str, Sequence] | None = None,
+        ids: Sequence | np.ndarray | None = None,
+        metadata: Mapping[str, Sequence | np.ndarray] | None = None,
     ):
-        self.embeddings = np.empty((0, 0), "float32")
-        self.ids = np.empty(0, "int64")
-        self.metadata = {}
+        self.embeddings: np.ndarray = np.empty((0, 0), "float32")
+        self.ids: np.ndarray = np.empty(0, "int64")
+        self.metadata: dict[str, np.ndarray] = {}
         if embeddings is not None:
             self.add(embeddings, ids, metadata)
         elif ids is not None or metadata is not None:
@@ -96,8 +96,8 @@ class EmbeddingIndex:
         cls,
         model: Any,
         data: Any,
-        ids: Sequence | None = None,
-        metadata: Mapping[str, Sequence] | None = None,
+        ids: Sequence | np.ndarray | None = None,
+        metadata: Mapping[str, Sequence | np.ndarray] | None = None,
         batch_size: int = 256,
         verbose: int | str = "auto",
     ) -> "EmbeddingIndex":
@@ -170,8 +170,8 @@ class EmbeddingIndex:
     def add(
         self,
         embeddings: Any,
-        ids: Sequence | None = None,
-        metadata: Mapping[str, Sequence] | None = None,
+        ids: Sequence | np.ndarray | None = None,
+        metadata: Mapping[str, Sequence | np.ndarray] | None = None,
     ) -> None:
         """Adds rows.
 
@@ -191,7 +191,7 @@ class EmbeddingIndex:
                 f"`embeddings` must have {self.embeddings.shape[1]} columns, "
                 f"as the index. Received: shape {rows.shape}"
             )
-        ids = new_ids(ids, len(rows), self.ids)
+        row_ids = new_ids(ids, len(rows), self.ids)
         metadata = dict(metadata or {})
         if len(self) and set(metadata) != set(self.metadata):
             raise ValueError(
@@ -204,12 +204,12 @@ class EmbeddingIndex:
         }
         if len(self):
             rows = np.concatenate([self.embeddings, rows])
-            ids = np.concatenate([self.ids, ids])
+            row_ids = np.concatenate([self.ids, row_ids])
             columns = {
                 name: join_columns(name, self.metadata[name], column)
                 for name, column in columns.items()
             }
-        self.embeddings, self.ids, self.metadata = rows, ids, columns
+        self.embeddings, self.ids, self.metadata = rows, row_ids, columns
 
     def remove(self, ids: Any) -> None:
         """Removes rows.

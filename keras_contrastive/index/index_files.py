@@ -7,6 +7,7 @@ import shutil
 import uuid
 from pathlib import Path
 from typing import Any
+from typing import Literal
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> None:
     Raises:
         ValueError: If there is something else than an index of ours.
     """
-    if folder.exists() and not _is_ours(folder):
+    if folder.exists() and not _manifest(folder):
         raise ValueError(
             "`path` must be a new folder, or one that `EmbeddingIndex.save` "
             f"has written. Received: {folder}"
@@ -75,12 +76,12 @@ def read_arrays(
         raise FileNotFoundError(
             f"`path` must be the folder of a saved index. Received: {folder}"
         )
-    if not _is_ours(folder):
+    manifest = _manifest(folder)
+    if not manifest:
         raise ValueError(
             f"`path` must be the folder of a saved index, with {MANIFEST}. "
             f"Received: {folder}"
         )
-    manifest = read_json(folder / MANIFEST)
     if manifest.get("version") != VERSION:
         raise ValueError(
             f"{folder} must be of version {VERSION}. "
@@ -94,17 +95,18 @@ def read_arrays(
                 f"{path} is missing or damaged: its checksum "
                 "differs from that of the index"
             )
-        mode = "r" if name in mapped else None
+        mode: Literal["r"] | None = "r" if name in mapped else None
         arrays[name] = np.load(path, mmap_mode=mode, allow_pickle=False)
     return arrays
 
 
-def _is_ours(folder):
+def _manifest(folder: Path) -> dict:
+    """What the files of an index are, empty for other folders."""
     try:
-        manifest = read_json(folder / MANIFEST)
+        manifest = read_json(folder / MANIFEST) or {}
     except ValueError:
-        return False
-    return manifest is not None and manifest.get("format") == FORMAT
+        return {}
+    return manifest if manifest.get("format") == FORMAT else {}
 
 
 def _digest(path: Path) -> str:
@@ -114,7 +116,7 @@ def _digest(path: Path) -> str:
 
 def _remove(folder: Any) -> None:
     """Removes the files that we wrote; anything else stays."""
-    for entry in read_json(folder / MANIFEST)["arrays"].values():
+    for entry in _manifest(folder)["arrays"].values():
         (folder / Path(entry["file"]).name).unlink(missing_ok=True)
     (folder / MANIFEST).unlink()
     if not any(folder.iterdir()):

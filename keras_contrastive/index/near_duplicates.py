@@ -82,7 +82,7 @@ def similar_groups(
                 a, b = sorted((root(start + first), root(later + second)))
                 parent[b] = a
         progress.update(start + len(block))
-    groups = {}
+    groups: dict[int, list[int]] = {}
     for row in range(len(rows)):
         groups.setdefault(root(row), []).append(row)
     several = [group for group in groups.values() if len(group) > 1]

@@ -47,7 +47,7 @@ def read_parquet(
         for field in schema
         if field.name == ids or _is_simple(field.type)
     ]
-    columns = {name: [] for name in names}
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in names}
     rows = None
     start, count = 0, sum(file.metadata.num_rows for file in files)
     for file in files:

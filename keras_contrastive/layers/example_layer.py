@@ -89,15 +89,12 @@ class ExampleLayer(DataLayer):
         return tuple(input_shape)
 
 
-class Draws:
+class Draws(ExampleLayer):
     """Mixin that gives an `ExampleLayer` its own random state.
 
     Args:
         seed: Integer, or `None` for a random one.
     """
-
-    # An attribute of the layer.
-    backend: Any
 
     def __init__(self, *, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)

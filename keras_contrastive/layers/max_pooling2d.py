@@ -31,7 +31,7 @@ class MaxPooling2D(keras.layers.MaxPooling2D):
             or self.data_format != "channels_last"
         ):
             return super().call(inputs)
-        padding = ((0, 0), (0, 0))
+        padding: tuple[tuple[int, int], ...] = ((0, 0), (0, 0))
         if self.padding.lower() == "same":
             padding = tuple(
                 same_padding(*sizes)

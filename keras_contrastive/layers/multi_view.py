@@ -86,7 +86,8 @@ class MultiView(keras.layers.Layer):
                 "a list. Received: "
                 f"num_views={num_views}, augmenter={augmenter}"
             )
-        self.augmenter = augmenters if is_list else augmenter
+        # A layer for all views, or a list of one for each view.
+        self.augmenter: Any = augmenters if is_list else augmenter
         self.num_views = num_views
         # Only the augmenters have anything to build, and they build themselves.
         self.built = True

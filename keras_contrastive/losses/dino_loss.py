@@ -93,11 +93,9 @@ class DINOLoss(EmbeddingLoss):
             "student_temperature", student_temperature
         )
         is_pair = isinstance(teacher_temperature, (tuple, list))
-        values = teacher_temperature if is_pair else [teacher_temperature]
+        values: Any = teacher_temperature if is_pair else [teacher_temperature]
         for value in values:
             check_positive("teacher_temperature", value)
-        if is_pair:
-            teacher_temperature = tuple(teacher_temperature)
         if is_pair is (warmup_steps is None) or len(values) not in (1, 2):
             raise ValueError(
                 "`teacher_temperature` must be a number, or a pair of the "
@@ -107,7 +105,7 @@ class DINOLoss(EmbeddingLoss):
             )
         if warmup_steps is not None:
             warmup_steps = check_positive_int("warmup_steps", warmup_steps)
-        self.teacher_temperature = teacher_temperature
+        self.teacher_temperature = tuple(values) if is_pair else values[0]
         self.warmup_steps = warmup_steps
 
     def call(

@@ -137,11 +137,12 @@ class CLIPDistillationModel(CLIPModel):
             )
         self.distillation_weight = float(distillation_weight)
         self.teacher_temperature = teacher_temperature
-        given = {}
-        if teacher_temperature is not None:
-            given["teacher_temperature"] = teacher_temperature
-        self.distillation_loss = CLIPDistillationLoss(**given)
-        self.teacher = None
+        self.distillation_loss = (
+            CLIPDistillationLoss()
+            if teacher_temperature is None
+            else CLIPDistillationLoss(teacher_temperature=teacher_temperature)
+        )
+        self.teacher: Any = None
         if teacher is not None:
             _check_teacher(teacher, self.value_range)
             # Without the optimizer of its training.

@@ -78,8 +78,8 @@ def clip_ensemble(
     shares = _shares(weights, len(models))
     first = models[0]
     scales = [float(model.logit_scale.scale) for model in models]
-    biases = [model.logit_scale.bias for model in models]
-    has_bias = all(bias is not None for bias in biases)
+    scale_biases = [model.logit_scale.bias for model in models]
+    biases = [float(bias) for bias in scale_biases if bias is not None]
     ensemble = CLIPModel(
         _joined([model.image_tower for model in models], shares, "image"),
         _joined([model.text_tower for model in models], shares, "text"),
@@ -87,8 +87,8 @@ def clip_ensemble(
         augmenter=first.augmenter,
         logit_scale=LogitScale(
             len(scales) / sum(scales),
-            initial_bias=sum(map(float, biases)) / len(biases)
-            if has_bias
+            initial_bias=sum(biases) / len(biases)
+            if len(biases) == len(models)
             else None,
         ),
         tokenizer=first.tokenizer,

@@ -160,7 +160,7 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         "a tower as a model of its own: "
         "`keras.Model(images, model.encode_image(images)).export(path)`"
     )
-    parts = (
+    parts: tuple[str, ...] = (
         "image_encoder",
         "text_encoder",
         "augmenter",

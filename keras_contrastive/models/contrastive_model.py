@@ -116,9 +116,9 @@ class ContrastiveModel(Trainer):
         Memory Limited Setup, for the split into `embed` and `compute_losses`.
     """
 
-    named_losses = {}
+    named_losses: dict[str, type[keras.losses.Loss]] = {}
     # Arguments of the constructor that are Keras objects.
-    parts = ()
+    parts: tuple[str, ...] = ()
     # What most often collapses the embeddings, for a warning.
     collapse_causes = (
         "a learning rate too high, views that differ in nothing, a loss "

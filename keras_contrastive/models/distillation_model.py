@@ -200,7 +200,7 @@ class DistillationModel(JointEmbeddingModel):
         return _with_targets(view, drawn.get("targets"))
 
     def embed_targets(self, views: Any, training: bool) -> Any:
-        if "targets" in views:
+        if self.teacher is None:
             targets = views["targets"]
         else:
             targets = self.teacher(views["view"], training=False)

@@ -122,8 +122,8 @@ class MultimodalModel(ContrastiveModel):
     def augment(self, views: Any, training: bool) -> Any:
         """The dict of inputs, already checked, each by its augmenter."""
         augmented = {
-            name: self.augmenter_of(name)(views[name], training=training)
-            for name in self._augmented_names()
+            name: augmenter(views[name], training=training)
+            for name, augmenter in self._augmenters().items()
         }
         return {**views, **augmented}
 
@@ -136,28 +136,30 @@ class MultimodalModel(ContrastiveModel):
     @property
     def draws_first(self) -> bool:
         """Whether random numbers can be drawn before inputs are changed."""
-        augmenters = map(self.augmenter_of, self._augmented_names())
-        return all(map(draws_first, augmenters))
+        return all(map(draws_first, self._augmenters().values()))
 
     def draw_transformations(self, inputs: Any) -> dict[str, Any]:
         """The random numbers of `augment`, which `finish_views` applies."""
         return {
             "transformations": {
-                name: self.augmenter_of(name).draw_transformation(inputs[name])
-                for name in self._augmented_names()
+                name: augmenter.draw_transformation(inputs[name])
+                for name, augmenter in self._augmenters().items()
             }
         }
 
     def finish_views(self, drawn: Any) -> Any:
         views = dict(drawn)
+        augmenters = self._augmenters()
         transformations = views.pop("transformations", {})
         for name, transformation in transformations.items():
-            augmenter = self.augmenter_of(name)
-            views[name] = augmenter.transform(views[name], transformation)
+            views[name] = augmenters[name].transform(
+                views[name], transformation
+            )
         return views
 
-    def _augmented_names(self):
-        return [n for n in self.input_names if self.augmenter_of(n) is not None]
+    def _augmenters(self) -> dict[str, keras.Layer]:
+        found = {name: self.augmenter_of(name) for name in self.input_names}
+        return {n: layer for n, layer in found.items() if layer is not None}
 
     def _watched(self, x, training):
         inputs = {name: x[name] for name in x if name != self.ids_name}

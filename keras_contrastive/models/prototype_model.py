@@ -91,12 +91,13 @@ class PrototypeModel(JointEmbeddingModel):
         return super().augmenter
 
     def embed(self, views: Any, training: bool) -> Any:
-        h, z = [], []
+        h: list = []
+        z: list = []
         for _, group in itertools.groupby(views, lambda v: tuple(v.shape[1:])):
-            group = list(group)
-            encoded = self.encode_views(group, training)
+            views_of_size = list(group)
+            encoded = self.encode_views(views_of_size, training)
             for parts, whole in zip((h, z), encoded, strict=True):
-                parts.extend(ops.split(whole, len(group), axis=0))
+                parts.extend(ops.split(whole, len(views_of_size), axis=0))
         scores = self.prototypes(
             ops.concatenate(z, axis=0), frozen=self._is_frozen()
         )

@@ -62,7 +62,7 @@ class MultiRateAdamW(keras.optimizers.AdamW):
         self.factors = factors
         # References to variables, and factors. The variables themselves would
         # become variables of the optimizer.
-        self._chosen = []
+        self._chosen: list[tuple[Any, float]] = []
 
     def multiply_rate(self, variables: Any, factor: float) -> None:
         """Multiplies the learning rate of some variables by a factor.

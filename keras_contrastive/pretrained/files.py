@@ -105,7 +105,7 @@ def _is_torchscript(path):
 def read_tensors(path: Path) -> dict:
     """Names to arrays of the checkpoint with the weights file `path`."""
     if path.suffix == ".json":
-        index = read_json(path).get("weight_map")
+        index = (read_json(path) or {}).get("weight_map")
         if not index or not (
             isinstance(index, dict)
             and all(isinstance(name, str) for name in index.values())

@@ -116,7 +116,8 @@ class Layout(NamedTuple):
         names = self.names(
             image_blocks, text_blocks, "logit_scale/bias" in weights
         )
-        tensors, rows = {}, {}
+        tensors = {}
+        rows: dict[str, dict[int, np.ndarray]] = {}
         for ours, theirs in names.items():
             whole = self._to_theirs(ours, weights[ours])
             parts = np.split(whole, len(theirs)) if len(theirs) > 1 else [whole]
@@ -125,8 +126,8 @@ class Layout(NamedTuple):
                     rows.setdefault(part.name, {})[part.start] = tensor
                 else:
                     tensors[part] = tensor
-        for name, parts in rows.items():
-            ordered = [parts[start] for start in sorted(parts)]
+        for name, cut in rows.items():
+            ordered = [cut[start] for start in sorted(cut)]
             tensors[name] = np.concatenate(ordered)
         # Files are written in the order in memory.
         return {n: np.asarray(t, order="C") for n, t in tensors.items()}

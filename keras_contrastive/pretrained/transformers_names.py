@@ -132,7 +132,8 @@ def of_one_tower(whole: Layout, tower: str, tensors: dict) -> Layout:
     name = {"image": "visual_projection", "text": "text_projection"}[tower]
     projection = f"{name}.weight"
     return whole._replace(
-        **{other: None for other in {"image", "text"} - {tower}},
+        image=whole.image if tower == "image" else None,
+        text=whole.text if tower == "text" else None,
         other={f"{tower}/output/kernel": [projection]}
         if projection in tensors
         else {},

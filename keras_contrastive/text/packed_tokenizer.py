@@ -94,7 +94,7 @@ class PackedTokenizer:
                 f"Received: {len(rows)} sequences for {len(texts)} texts"
             )
         shape = (len(texts), self.context_length)
-        packed = np.full(shape, self.pad_id, dtype="int32")
+        packed: np.ndarray = np.full(shape, self.pad_id, dtype="int32")
         for row, ids in zip(packed, rows, strict=True):
             start, end = (
                 [] if special is None else [special]

@@ -76,7 +76,11 @@ def _sum_of_maxima(x, y):
     return jnp.sum(maxima.astype("float32"), 0)
 
 
-class CorrectBfloat16:
+# At run time no base: it is mixed into models of different bases.
+_Model: Any = object
+
+
+class CorrectBfloat16(_Model):
     """A Keras model that compiles its own step functions correctly."""
 
     def make_train_function(self, force: bool = False) -> Any:

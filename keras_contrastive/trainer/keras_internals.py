@@ -213,7 +213,7 @@ def leave_undecayed(optimizer: Any, variables: list) -> None:
     `Optimizer.exclude_from_weight_decay` forgets earlier exclusions.
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    known = getattr(optimizer, "_exclude_from_weight_decay", set())
+    known: set = getattr(optimizer, "_exclude_from_weight_decay", set())
     pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
     optimizer.exclude_from_weight_decay(var_list=list(variables))
     optimizer._exclude_from_weight_decay.update(known)

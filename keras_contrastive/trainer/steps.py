@@ -12,12 +12,13 @@ Each module has
 
 import keras
 
+# As in `distribution`: type checkers follow the first import.
 if keras.backend.backend() == "tensorflow":
     from keras_contrastive.trainer import tensorflow as _backend
 elif keras.backend.backend() == "jax":
-    from keras_contrastive.trainer import jax as _backend
+    from keras_contrastive.trainer import jax as _backend  # type: ignore[no-redef]
 else:
-    from keras_contrastive.trainer import torch as _backend
+    from keras_contrastive.trainer import torch as _backend  # type: ignore[no-redef]
 
 train_step = _backend.train_step
 test_step = _backend.test_step

@@ -49,7 +49,7 @@ class Trainer(HookedModel):
     predict_function: Any
 
     # The argument of `compile`.
-    microbatch_size = None
+    microbatch_size: int | None = None
     # Whether `start_equal` was called.
     started_equal = False
 

@@ -44,7 +44,7 @@ class Panel(NamedTuple):
 
 def make_panels(logs: Mapping[str, np.ndarray]) -> list[Panel]:
     """Sorts the logs into panels, that of the loss first."""
-    panels = {}
+    panels: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     for name, values in logs.items():
         title, label = panel_of(name)
         if title == "Temperature":

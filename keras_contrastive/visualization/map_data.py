@@ -49,7 +49,7 @@ def columns(
     distances: np.ndarray,
 ) -> list[dict[str, Any]]:
     """What the points may be colored by; the first is shown first."""
-    found = {}
+    found: dict[str, Any] = {}
     if labels is not None:
         found["class"] = [class_names[i] if class_names else i for i in labels]
     if _has_scikit_learn() and len(embeddings) >= 2 * CLUSTERS:

@@ -61,11 +61,14 @@ def plot_views(
         ```
     """
     check_positive_int("num_images", num_images)
+    batches: Sequence
     if callable(views):
         images = images[:num_images]
-        views = make_views(views, images)
+        batches = make_views(views, images)
+    else:
+        batches = views
     columns = [to_pictures("images", images[:num_images], rgb_channels)]
-    for index, view in enumerate(views):
+    for index, view in enumerate(batches):
         if len(view) != len(images):
             raise ValueError(
                 f"`views[{index}]` must have one view for each of the "

@@ -19,7 +19,7 @@ class Score(NamedTuple):
         name: What is measured, in words.
         value: Float from 0 to 1.
         chance: Float, what guessing reaches.
-        count: Int, the number of images or captions that were asked.
+        num_asked: Int, the number of images or captions that were asked.
         majority: Float, what the most frequent class reaches, or `None`.
     """
 
@@ -27,7 +27,7 @@ class Score(NamedTuple):
     name: str
     value: float
     chance: float
-    count: int
+    num_asked: int
     majority: float | None = None
 
 

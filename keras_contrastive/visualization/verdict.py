@@ -85,7 +85,7 @@ def diverged(logs: Mapping[str, np.ndarray]) -> Finding | None:
     loss = logs.get("loss")
     if loss is None or np.isfinite(loss[-1]):
         return None
-    last = np.flatnonzero(np.isfinite(loss))[-1] + 1
+    last = int(np.flatnonzero(np.isfinite(loss))[-1]) + 1
     return Finding(
         "bad",
         f"Training diverged: the loss is no number since epoch {last + 1}. "
@@ -133,7 +133,7 @@ def learned(score: Score, untrained: Mapping[str, float]) -> Finding:
     name, best = max(others.items(), key=lambda other: other[1])
     listed = ", ".join(f"{each:.1%} {name}" for name, each in others.items())
     numbers = f"{score.name}: {score.value:.1%}; {listed}."
-    margin = SURE * standard_error(score.value, best, score.count)
+    margin = SURE * standard_error(score.value, best, score.num_asked)
     if score.value <= best + margin and margin > TOO_UNSURE:
         return Finding(
             "note",
@@ -183,7 +183,7 @@ def shape_of_curve(logs: Mapping[str, np.ndarray]) -> Finding | None:
     name = next((name for name in HELD_OUT if name in logs), None)
     if name is None:
         return None
-    epochs = np.flatnonzero(np.isfinite(logs[name])) + 1
+    epochs: np.ndarray = np.flatnonzero(np.isfinite(logs[name])) + 1
     if len(epochs) < ENOUGH_EPOCHS:
         return None
     values = logs[name][epochs - 1]

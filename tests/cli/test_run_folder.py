@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_contrastive.callbacks.checkpoint_files import CheckpointFiles
+from keras_contrastive.cli.classifier_report import write_classifier_report
 from keras_contrastive.cli.epoch_lines import COLUMNS
 from keras_contrastive.cli.epoch_lines import EpochLines
 from keras_contrastive.cli.epoch_lines import duration
@@ -39,6 +40,12 @@ def fail_in(run, settings, error, epochs=0):
             for epoch in range(epochs):
                 HistoryFile(run.history).on_epoch_end(epoch, {"loss": 1.0})
             raise error
+
+
+def test_the_report_of_a_classifier_needs_the_held_out_images(run, settings):
+    settings = {**settings, "class_names": ["cat", "dog"]}
+    with pytest.raises(ValueError, match="split.json"):
+        write_classifier_report(run, settings)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def read_table(
             f"caption. Received: {header} in {path}"
         )
     lookup = FileLookup(images)
-    found = {}
+    found: dict[Path, list[str]] = {}
     for row in rows:
         try:
             fields = fields_by_name(

@@ -12,8 +12,11 @@ def check_channels(
     channels: int | Sequence[int],
 ) -> int | tuple[int, ...]:
     """Returns `channels` as an int or a tuple of ints, or raises."""
-    is_sequence = isinstance(channels, Sequence | np.ndarray)
-    if is_sequence and not isinstance(channels, str) and np.ndim(channels):
+    if (
+        isinstance(channels, Sequence | np.ndarray)
+        and not isinstance(channels, str)
+        and np.ndim(channels)
+    ):
         if len(channels):
             return tuple(check_int("channels", each, 0) for each in channels)
     elif channels is not None:
@@ -25,7 +28,7 @@ def check_channels(
     )
 
 
-def count_channels(channels: int | tuple[int, ...]) -> int:
+def count_channels(channels: int | Sequence[int]) -> int:
     """The number of channels that are read."""
     return channels if isinstance(channels, int) else len(channels)
 

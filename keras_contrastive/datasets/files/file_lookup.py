@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -18,14 +19,15 @@ class FileLookup:
 
     def __init__(self, paths: list[Path]):
         self._paths = paths
-        self._indices = {}  # from forms of paths to files, built when needed
+        # From forms of paths to files, built when needed.
+        self._indices: dict[Callable, dict[str, Path | None]] = {}
 
     def find(self, *candidates: str | os.PathLike) -> Path | None:
         """The file of the first candidate that has one, or `None`."""
-        candidates = [os.path.abspath(path) for path in candidates]
+        paths = [os.path.abspath(path) for path in candidates]
         for form in (str, _composed, _caseless):
             index = self._index(form)
-            for path in candidates:
+            for path in paths:
                 found = index.get(form(path))
                 if found is not None:
                     return found

@@ -50,7 +50,8 @@ _TRANSPOSITIONS = {  # from EXIF orientations to what turns them upright
 
 
 def load_image(
-    source: str | os.PathLike | bytes, image_size: int | tuple[int, int]
+    source: str | os.PathLike | bytes | bytearray | memoryview,
+    image_size: int | tuple[int, int],
 ) -> np.ndarray:
     """Decodes an image and resizes it without distortion.
 

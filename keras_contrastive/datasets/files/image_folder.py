@@ -163,23 +163,22 @@ def captioned_folder(
         ```
     """
     check_rate("max_bad_fraction", max_bad_fraction)
-    folder, scan = _scan(folder, arrays)
-    paths = [folder / path for path in scan.images]
+    root, scan = _scan(folder, arrays)
+    paths = [root / path for path in scan.images]
     bad_records = BadRecords(
         "lines of captions cannot be used", 0, max_bad_fraction
     )
-    if captions is None:
-        captions = _caption_file(folder)
-    if captions is None:
-        texts = [folder / path for path in scan.texts]
+    table = _caption_file(root) if captions is None else Path(captions)
+    if table is None:
+        texts = [root / path for path in scan.texts]
         found = read_texts(paths, texts, bad_records)
     else:
-        captions = Path(captions).expanduser()
-        if not captions.is_file():
+        table = table.expanduser()
+        if not table.is_file():
             raise FileNotFoundError(
-                f"`captions` must be a file. Received: {captions}"
+                f"`captions` must be a file. Received: {table}"
             )
-        found = read_table(captions, folder, paths, bad_records)
+        found = read_table(table, root, paths, bad_records)
     bad_records.check()
     bad_records.warn("They are left out.")
     uncaptioned = BadRecords("images have no caption", len(paths), 1)
@@ -189,7 +188,7 @@ def captioned_folder(
     if not found:
         raise ValueError(
             "`folder` must hold captions: captions.csv, captions.tsv, or the "
-            f"file dog.txt beside dog.jpg. Received: {folder}, with none in it"
+            f"file dog.txt beside dog.jpg. Received: {root}, with none in it"
         )
     uncaptioned.warn("They are left out.")
     return [

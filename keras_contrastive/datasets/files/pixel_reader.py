@@ -77,7 +77,7 @@ class PixelReader:
                 "keras_contrastive.datasets.channel_statistics finds it."
             )
         check_finite(pixels)
-        resized = np.empty(self.shape, self.dtype)
+        resized: np.ndarray = np.empty(self.shape, self.dtype)
         for channel in range(self.shape[-1]):
             resized[..., channel] = self._resized(pixels[..., channel], channel)
         return resized

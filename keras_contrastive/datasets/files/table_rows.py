@@ -1,9 +1,9 @@
 """Rows of comma- or tab-separated values, even with unmatched quotes."""
 
 import csv
-from collections.abc import Hashable
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from typing import NamedTuple
 
 from keras_contrastive.datasets.files.image_files import HEIF_SUFFIXES
@@ -59,7 +59,7 @@ def fields_by_name(
     row: Row,
     header: list[str],
     delimiter: str,
-    free_text: Hashable | None,
+    free_text: Any,
     needed: set[str],
 ) -> dict[str, str]:
     """The fields of a row of delimited values, by the name of the column.

@@ -17,7 +17,7 @@ class CheckedTokenizer:
 
     def __init__(self, tokenizer: Callable):
         self.tokenizer = tokenizer
-        self._shapes = None
+        self._shapes: dict[str, tuple] | None = None
 
     def __call__(self, captions: list[str]):
         tokens = self.tokenizer(captions)

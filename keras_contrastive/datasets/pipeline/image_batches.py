@@ -52,14 +52,16 @@ class ImageBatches:
         self.reader = reader
         self.bad_records = bad_records
         self.argument = argument
-        self._unreadable = set()
+        self._unreadable: set[int] = set()
         self._pool = ThreadPoolExecutor(workers or os.cpu_count(), "decode")
         # `None` until the first images were read.
         self._is_fast = None if workers is None else workers == 1
         # The system provides memory only when it is first written to.
         shape = (len(records), *reader.shape)
-        self._cache = np.empty(shape, reader.dtype) if cache else None
-        self._cached = np.zeros(len(records), bool)
+        self._cache: np.ndarray | None = (
+            np.empty(shape, reader.dtype) if cache else None
+        )
+        self._cached: np.ndarray = np.zeros(len(records), bool)
 
     def load(
         self,
@@ -79,7 +81,7 @@ class ImageBatches:
             parsed record.
         """
         shape = (len(indices), *self.reader.shape)
-        images = np.empty(shape, self.reader.dtype)
+        images: np.ndarray = np.empty(shape, self.reader.dtype)
         seconds = []
 
         def load_chunk(start):

@@ -182,7 +182,7 @@ def image_sequence(images: Any, arrays: bool) -> Sequence:
         return list(images)
     images = as_sequence("images", images, ("image",))
     # Otherwise the rows of a single image would pass for gray images.
-    shape = images.shape if hasattr(images, "dtype") else ()
+    shape: tuple[int, ...] = images.shape if hasattr(images, "dtype") else ()
     if len(shape) == 2 or (len(shape) == 3 and shape[-1] <= 4):
         raise ValueError(
             "`images` must have the shape (n, height, width, channels) or "

@@ -105,7 +105,7 @@ def load_image_text(
     bad_records = BadRecords(
         "images cannot be used", len(records), max_bad_fraction
     )
-    images = np.empty((len(records), *reader.shape), reader.dtype)
+    images: np.ndarray = np.empty((len(records), *reader.shape), reader.dtype)
 
     def load(index):
         record = None

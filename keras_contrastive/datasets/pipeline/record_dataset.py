@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Sequence
+from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -105,7 +106,7 @@ class RecordDataset(EpochDataset):
         self._lock = threading.Lock()
         self._epoch = 0
         self._in_epoch = False
-        self._positions = {}
+        self._positions: dict[int, int] = {}
 
     @abc.abstractmethod
     def _parse_record(self, record: Any, index: int) -> Any:
@@ -221,7 +222,7 @@ class ReadAhead:
 
     def __init__(self, load: Callable):
         self._load = load
-        self._pending = {}
+        self._pending: dict[Any, Future] = {}
         self._lock = threading.Lock()
         # Two, so that the end of one call overlaps with the start of the next.
         self._pool = ThreadPoolExecutor(2, "read_ahead")

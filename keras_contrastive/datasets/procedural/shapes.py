@@ -119,7 +119,8 @@ image's center, to the right and downwards |
             f"`captions_per_image` must be at most {len(TEMPLATES)}. "
             f"Received: captions_per_image={captions_per_image}"
         )
-    images = np.empty((num_examples, image_size, image_size, 3), "uint8")
+    shape = (num_examples, image_size, image_size, 3)
+    images: np.ndarray = np.empty(shape, "uint8")
 
     def draw_chunk(start):
         # Draws a full chunk even for the last scenes, so that each scene does

@@ -97,8 +97,8 @@ def read_captions(
         if not line.strip() or (number == 1 and _CSV_HEADER.match(line)):
             continue
         match = pattern.fullmatch(line.strip())
-        caption = match and match["caption"].strip()
-        if caption:
+        caption = match["caption"].strip() if match else ""
+        if match and caption:
             captions.setdefault(match["name"].strip(), []).append(caption)
         else:
             bad_records.add(f"{path}, line {number}", repr(line[:80]))

@@ -84,13 +84,13 @@ def flickr30k_records(
     check_rate("max_bad_fraction", max_bad_fraction)
     files = find_files(data_dir)
     captions, lines = read_captions(files, max_bad_fraction)
-    splits = read_splits(files)
-    if splits is None:
+    found = read_splits(files)
+    if found is None:
         splits = split_by_name(captions)
         ids = {name: number for number, name in enumerate(captions)}
     else:
-        ids = {name: image_id for name, (image_id, _) in splits.items()}
-        splits = {name: part for name, (_, part) in splits.items()}
+        ids = {name: image_id for name, (image_id, _) in found.items()}
+        splits = {name: part for name, (_, part) in found.items()}
 
     names = [name for name, part in splits.items() if part == split]
     if not names:

@@ -40,7 +40,7 @@ def expand_urls(urls: str | os.PathLike | Sequence) -> list[str]:
         ValueError: If a pattern matches no file, or a shard occurs twice.
     """
     patterns = [urls] if isinstance(urls, str | os.PathLike) else list(urls)
-    shards = []
+    shards: list[str] = []
     for pattern in patterns:
         for url in _expand_braces(os.fspath(pattern)):
             matches = [url] if is_remote(url) else _files(url)

@@ -5,6 +5,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -75,7 +76,7 @@ class StreamBatches(EpochDataset):
         with self._lock:
             self._start_epoch(check_int("epoch", epoch, 0))
             self._stream = None
-            self._queue = deque()
+            self._queue: deque[Future] = deque()
 
     def _start_epoch(self, epoch):
         self._epoch = epoch

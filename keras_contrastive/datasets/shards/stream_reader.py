@@ -4,7 +4,9 @@ import random
 from collections import deque
 from collections.abc import Iterable
 from collections.abc import Iterator
+from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -132,7 +134,7 @@ class StreamReader:
 
     def _in_threads(self, function, items: Iterable) -> Iterator:
         """Yields `(item, function(item))` in the order of the items."""
-        waiting = deque()
+        waiting: deque[tuple[Any, Future]] = deque()
         for item in items:
             waiting.append((item, self._pool.submit(function, item)))
             if len(waiting) > 4 * self.workers:

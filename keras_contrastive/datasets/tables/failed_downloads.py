@@ -22,7 +22,7 @@ def downloaded_rows(table: Table) -> np.ndarray:
     The others have no image. They are no damage to the table, and there may be
     many: a warning gives their number.
     """
-    failures = []
+    failures: list[str] = []
     rows = []
     total = len(table)
     for row, status in enumerate(table.values(COLUMNS[0])):

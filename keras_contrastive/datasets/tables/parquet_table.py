@@ -72,11 +72,11 @@ class ParquetTable(Table):
         self.blocks = None
         if sum(sizes) > CACHE_BYTES:
             window = max(2, int(CACHE_BYTES / np.mean(sizes)))
-            of_rows = np.repeat(np.arange(len(groups)), lengths)
+            of_rows: np.ndarray = np.repeat(np.arange(len(groups)), lengths)
             self.blocks = Blocks(of_rows, window)
             # One more is read ahead while the last rows of another are used.
             self._keep = window + 2
-        self._cache = OrderedDict()
+        self._cache: OrderedDict[int, Future] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:

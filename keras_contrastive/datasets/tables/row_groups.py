@@ -51,17 +51,17 @@ def rows_of_paths(paths: Iterable[Any], rows: np.ndarray) -> RowGroups:
         paths: The paths of all rows of the table.
         rows: Int array, the rows to group, in order.
     """
-    numbers = {}
-    wanted = np.zeros(rows[-1] + 1 if len(rows) else 0, bool)
+    numbers: dict[str | int, int] = {}
+    wanted: np.ndarray = np.zeros(rows[-1] + 1 if len(rows) else 0, bool)
     wanted[rows] = True
-    groups = []
+    found = []
     for row, path in enumerate(paths):
         if row < len(wanted) and wanted[row]:
             is_path = isinstance(path, str | os.PathLike)
             has_one = is_path and not is_missing(path)
             key = os.fspath(path) if has_one else row
-            groups.append(numbers.setdefault(key, len(numbers)))
-    groups = np.array(groups, "int64")
+            found.append(numbers.setdefault(key, len(numbers)))
+    groups = np.array(found, "int64")
     order = np.argsort(groups, kind="stable")
-    starts = np.searchsorted(groups[order], np.arange(len(numbers) + 1))
-    return RowGroups(rows[order], starts)
+    sizes = np.bincount(groups, minlength=len(numbers))
+    return RowGroups(rows[order], np.concatenate([[0], np.cumsum(sizes)]))

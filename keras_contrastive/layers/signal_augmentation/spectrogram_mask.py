@@ -111,7 +111,7 @@ class RandomSpectrogramMask(RandomSignalLayer):
     def transform_signals(self, signals: Any, transformation: Any) -> Any:
         """Sets the masks to `fill_value`."""
         ops = self.backend.numpy
-        masked = False
+        masks = []
         for axis, name in ((1, "time"), (2, "frequency")):
             start, size = (
                 self.backend.cast(transformation[f"{name}_{part}"], "int32")
@@ -123,7 +123,8 @@ class RandomSpectrogramMask(RandomSignalLayer):
                 position < (start + size)[..., None]
             )
             inside = ops.any(inside, axis=1)
-            masked = masked | ops.expand_dims(inside, 3 - axis)
+            masks.append(ops.expand_dims(inside, 3 - axis))
+        masked = masks[0] | masks[1]
         if len(signals.shape) == 4:
             masked = masked[..., None]
         return ops.where(masked, self.fill_value, signals)
