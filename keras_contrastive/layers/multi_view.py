@@ -220,6 +220,30 @@ class MultiView(keras.layers.Layer):
         return cls(**{**config, "augmenter": augmenter})
 
 
+def as_multi_view(
+    augmenter: Any, num_views: int, argument: str = "augmenter"
+) -> MultiView:
+    """The augmenter of a model as a `MultiView` that makes its number of views.
+
+    Args:
+        augmenter: As in `MultiView`, or a `MultiView`.
+        num_views: Integer, the number of views.
+        argument: Name of the argument, for errors.
+
+    Raises:
+        ValueError: If it is a `MultiView` of another number.
+    """
+    if not isinstance(augmenter, MultiView):
+        augmenter = MultiView(augmenter, num_views)
+    if augmenter.num_views != num_views:
+        raise ValueError(
+            f"`{argument}` must make {num_views} view"
+            f"{'s' if num_views > 1 else ''}. Received: a MultiView with "
+            f"num_views={augmenter.num_views}"
+        )
+    return augmenter
+
+
 def example_rank_of(augmenter):
     """Rank of an example for a layer, None if the layer does not say."""
     for layer in (augmenter, *getattr(augmenter, "layers", [])):

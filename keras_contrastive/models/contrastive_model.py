@@ -340,6 +340,15 @@ class ContrastiveModel(Trainer):
         self.health.update_embeddings(*inputs)
         self.step_metrics.update_metrics(inputs, sample_weight)
 
+    def evaluate_batch(self, x: Any, y: Any, sample_weight: Any) -> dict:
+        """The logs after a batch of `evaluate`."""
+        views = self.make_views(x, training=False)
+        targets = self.embed_targets(views, training=False)
+        embeddings = self.embed(views, training=False)
+        self.total_loss(embeddings, targets, y, sample_weight, training=False)
+        self.update_metrics(embeddings, targets, sample_weight)
+        return self.get_metrics_result()
+
     def needs_metrics_built(self) -> bool:
         return (
             self.step_metrics is not None

@@ -4,7 +4,7 @@ import keras
 
 from keras_contrastive.data_validation import check_representation
 from keras_contrastive.data_validation import known_shape
-from keras_contrastive.layers.multi_view import MultiView
+from keras_contrastive.layers.multi_view import as_multi_view
 from keras_contrastive.losses.clip_loss import CLIPLoss
 from keras_contrastive.losses.negative_cosine_similarity import (
     NegativeCosineSimilarity,
@@ -138,14 +138,7 @@ class DistillationModel(JointEmbeddingModel):
         )
 
     def make_multi_view(self, augmenter: Any) -> keras.Layer:
-        if not isinstance(augmenter, MultiView):
-            augmenter = MultiView(augmenter, num_views=1)
-        if augmenter.num_views != 1:
-            raise ValueError(
-                "`augmenter` must make one view. Received: a MultiView with "
-                f"num_views={augmenter.num_views}"
-            )
-        return augmenter
+        return as_multi_view(augmenter, 1)
 
     def embedding_model(self) -> keras.Model:
         """The student as a model of the teacher's vectors.

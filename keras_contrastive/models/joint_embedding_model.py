@@ -12,7 +12,7 @@ from keras_contrastive.data_validation import value_range_of
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
     simclr_augmenter,
 )
-from keras_contrastive.layers.multi_view import MultiView
+from keras_contrastive.layers.multi_view import as_multi_view
 from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.models.probed_model import ProbedModel
 from keras_contrastive.trainer.bad_values import vocabulary_size_of
@@ -153,17 +153,7 @@ class JointEmbeddingModel(ProbedModel):
 
     def make_multi_view(self, augmenter: Any) -> keras.Layer:
         """The layer that makes the views with the argument `augmenter`."""
-        multi_view = (
-            augmenter
-            if isinstance(augmenter, MultiView)
-            else MultiView(augmenter, num_views=2)
-        )
-        if multi_view.num_views != 2:
-            raise ValueError(
-                "`augmenter` must make 2 views. Received: a MultiView with "
-                f"num_views={multi_view.num_views}"
-            )
-        return multi_view
+        return as_multi_view(augmenter, 2)
 
     @property
     def augmenter(self) -> Any:

@@ -7,7 +7,7 @@ from keras_contrastive.data_validation import value_range_of
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
     simclr_augmenter,
 )
-from keras_contrastive.layers.multi_view import MultiView
+from keras_contrastive.layers.multi_view import as_multi_view
 from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.losses.nt_xent_loss import NTXentLoss
 from keras_contrastive.models.clip_model import CLIPModel
@@ -121,13 +121,7 @@ class SLIPModel(CLIPModel):
             projector = ProjectionHead(4096, 256, 3, dtype=self.dtype_policy)
         if view_augmenter is None:
             view_augmenter = simclr_augmenter(image_encoder)
-        if not isinstance(view_augmenter, MultiView):
-            view_augmenter = MultiView(view_augmenter, num_views=2)
-        if view_augmenter.num_views != 2:
-            raise ValueError(
-                "`view_augmenter` must make 2 views. Received: a MultiView "
-                f"with num_views={view_augmenter.num_views}"
-            )
+        view_augmenter = as_multi_view(view_augmenter, 2, "view_augmenter")
         value_range = value_range_of(view_augmenter.augmenters[0])
         if value_range not in (None, self.value_range):
             raise ValueError(

@@ -151,16 +151,10 @@ def test_step(model, state, data):
     x, y, sample_weight = model.unpack_data(data)
     trainable, non_trainable, metrics = state
 
-    def forward():
-        views = model.make_views(x, training=False)
-        targets = model.embed_targets(views, training=False)
-        embeddings = model.embed(views, training=False)
-        model.total_loss(embeddings, targets, y, sample_weight, training=False)
-        model.update_metrics(embeddings, targets, sample_weight)
-        return model.get_metrics_result()
-
     logs, state = _run(
-        model, _State(trainable, non_trainable, iterations, metrics), forward
+        model,
+        _State(trainable, non_trainable, iterations, metrics),
+        lambda: model.evaluate_batch(x, y, sample_weight),
     )
     return logs, (state.trainable, state.non_trainable, state.metrics)
 

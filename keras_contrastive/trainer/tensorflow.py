@@ -167,13 +167,7 @@ def _repeat(start, count, function, values):
 
 
 def test_step(model, data):
-    x, y, sample_weight = model.unpack_data(data)
-    views = model.make_views(x, training=False)
-    targets = model.embed_targets(views, training=False)
-    embeddings = model.embed(views, training=False)
-    model.total_loss(embeddings, targets, y, sample_weight, training=False)
-    model.update_metrics(embeddings, targets, sample_weight)
-    return _per_worker(model.get_metrics_result())
+    return _per_worker(model.evaluate_batch(*model.unpack_data(data)))
 
 
 def _per_worker(logs):

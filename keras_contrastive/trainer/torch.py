@@ -106,12 +106,7 @@ def test_step(model, data):
     # Keras runs this under `torch.no_grad`.
     x, y, sample_weight = model.unpack_data(data)
     check_shards(x)
-    views = model.make_views(x, training=False)
-    targets = model.embed_targets(views, training=False)
-    embeddings = model.embed(views, training=False)
-    model.total_loss(embeddings, targets, y, sample_weight, training=False)
-    model.update_metrics(embeddings, targets, sample_weight)
-    return model.get_metrics_result()
+    return model.evaluate_batch(x, y, sample_weight)
 
 
 def predict_step(model, step, data):

@@ -147,7 +147,7 @@ def test_errors():
     pool = keras.layers.Identity()
     with pytest.raises(ValueError, match="`teacher` must give one vector"):
         make(teacher=keras.Sequential([keras.Input((4, 8)), pool]))
-    with pytest.raises(ValueError, match="`augmenter` must make one view"):
+    with pytest.raises(ValueError, match="`augmenter` must make 1 view"):
         make(kc.layers.MultiView(keras.layers.Identity()))
     data = {"inputs": IMAGES, "targets": np.zeros((16, 6))}
     with pytest.raises(ValueError, match="must come without targets"):
