@@ -36,7 +36,7 @@ from keras_contrastive.datasets.shards.image_text_shards import (
     image_text_shards,
 )
 from keras_contrastive.datasets.tables.image_records import ImageRecords
-from keras_contrastive.datasets.tables.image_records import image_records
+from keras_contrastive.datasets.tables.open_image_records import image_records
 
 __all__ = [
     "CaptionedImage",

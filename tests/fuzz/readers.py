@@ -26,7 +26,7 @@ from keras_contrastive.datasets.published.flickr30k_files import read_splits
 from keras_contrastive.datasets.shards.shard_files import count_examples
 from keras_contrastive.datasets.shards.stream_reader import StreamReader
 from keras_contrastive.datasets.shards.tar_source import TarSource
-from keras_contrastive.datasets.tables.image_records import image_records
+from keras_contrastive.datasets.tables.open_image_records import image_records
 
 
 def read_image(content, folder):

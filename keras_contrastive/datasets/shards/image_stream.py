@@ -11,7 +11,7 @@ from keras_contrastive.datasets.shards.iterable_source import IterableSource
 from keras_contrastive.datasets.shards.open_stream import check_tokenizer
 from keras_contrastive.datasets.shards.open_stream import open_stream
 from keras_contrastive.datasets.shards.stream_batches import StreamBatches
-from keras_contrastive.datasets.tables.image_records import list_of_columns
+from keras_contrastive.datasets.tables.open_image_records import list_of_columns
 
 
 def image_stream(
