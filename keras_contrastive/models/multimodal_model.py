@@ -206,12 +206,15 @@ class MultimodalModel(ContrastiveModel):
                 f"The data must be {form_of(names)}{pair * (len(names) == 2)}. "
                 f"Received: {sorted(inputs)} only"
             )
-        self.check_host_batch(inputs)
+        self._check_ids(inputs)
         return inputs, None, sample_weight
 
     def check_host_batch(self, data: Any) -> None:
         x, y, _ = super().unpack_data(data)
-        ids = self.named_parts(x, y).get(self.ids_name)
+        self._check_ids(self.named_parts(x, y))
+
+    def _check_ids(self, inputs):
+        ids = inputs.get(self.ids_name)
         if ids is not None:
             check_ids(self.ids_name, ids)
 
