@@ -12,6 +12,9 @@ from keras_contrastive.layers.image_augmentation.view_pipeline import (
 from keras_contrastive.layers.image_augmentation.view_pipeline import (
     view_pipeline,
 )
+from keras_contrastive.layers.image_augmentation.view_pipeline import (
+    with_local_views,
+)
 from keras_contrastive.layers.multi_crop import MultiCrop
 from keras_contrastive.layers.multi_view import MultiView
 
@@ -110,20 +113,10 @@ def dino_augmentation(
         views(height, width, (0.4, 1.0), blurs[0]),
         views(height, width, (0.4, 1.0), blurs[1], solarize=0.2),
     ]
-    if num_local == 0:
-        return MultiView(global_views)
-    return MultiCrop(
+    return with_local_views(
         global_views,
-        views(
-            local_size(height) if local_height is None else local_height,
-            local_size(width) if local_width is None else local_width,
-            (0.05, 0.4),
-            blurs[2],
-        ),
+        lambda height, width: views(height, width, (0.05, 0.4), blurs[2]),
         num_local,
+        (height, width),
+        (local_height, local_width),
     )
-
-
-def local_size(global_size):
-    """The size of local views, where none is given."""
-    return max(1, round(global_size * 3 / 7))

@@ -1,8 +1,5 @@
 """The augmentations of the SwAV paper."""
 
-from keras_contrastive.layers.image_augmentation.dino_augmentation import (
-    local_size,
-)
 from keras_contrastive.layers.image_augmentation.simclr_augmentation import (
     STRENGTHS,
 )
@@ -17,6 +14,9 @@ from keras_contrastive.layers.image_augmentation.view_pipeline import (
 )
 from keras_contrastive.layers.image_augmentation.view_pipeline import (
     view_pipeline,
+)
+from keras_contrastive.layers.image_augmentation.view_pipeline import (
+    with_local_views,
 )
 from keras_contrastive.layers.multi_crop import MultiCrop
 from keras_contrastive.layers.multi_view import MultiView
@@ -105,14 +105,10 @@ def swav_augmentation(
         )
 
     global_views = views(height, width, (0.14, 1.0))
-    if num_local == 0:
-        return MultiView(global_views)
-    return MultiCrop(
+    return with_local_views(
         global_views,
-        views(
-            local_size(height) if local_height is None else local_height,
-            local_size(width) if local_width is None else local_width,
-            (0.05, 0.14),
-        ),
+        lambda height, width: views(height, width, (0.05, 0.14)),
         num_local,
+        (height, width),
+        (local_height, local_width),
     )

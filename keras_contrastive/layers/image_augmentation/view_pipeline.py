@@ -23,6 +23,8 @@ from keras_contrastive.layers.image_augmentation.random_resized_crop import (
 from keras_contrastive.layers.image_augmentation.random_solarize import (
     RandomSolarize,
 )
+from keras_contrastive.layers.multi_crop import MultiCrop
+from keras_contrastive.layers.multi_view import MultiView
 from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_positive_int
 from keras_contrastive.validation import check_rgb_channels
@@ -84,6 +86,27 @@ def view_pipeline(
     if solarize:
         layers.append(RandomSolarize(0.5, solarize, **shared()))
     return ImagePipeline(layers)
+
+
+def with_local_views(global_views, local_view, num_local, sizes, local_sizes):
+    """The layer of all views: a `MultiCrop`, or a `MultiView` of global ones.
+
+    Args:
+        global_views: The augmenter of the global views, or a list of them.
+        local_view: Function of the height and the width of local views that
+            makes their augmenter.
+        num_local: Integer, number of local views.
+        sizes: Height and width of the global views in pixels.
+        local_sizes: Those of the local views; `None` takes 3/7 of the global
+            one.
+    """
+    if num_local == 0:
+        return MultiView(global_views)
+    height, width = (
+        max(1, round(size * 3 / 7)) if local_size is None else local_size
+        for size, local_size in zip(sizes, local_sizes, strict=True)
+    )
+    return MultiCrop(global_views, local_view(height, width), num_local)
 
 
 def has_colors_of(channels, rgb_channels):
