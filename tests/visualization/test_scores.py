@@ -29,12 +29,12 @@ def test_recall_of_a_perfect_model():
     ]
     assert all(score.value == 1 for score in scores)
     assert scores[0].name == "captions with their image first of 6"
-    assert scores[0].chance == 1 / 6 and scores[0].count == 12
-    assert scores[2].chance == pytest.approx(2 / 12) and scores[2].count == 6
+    assert scores[0].chance == 1 / 6 and scores[0].num_asked == 12
+    assert scores[2].chance == pytest.approx(2 / 12) and scores[2].num_asked == 6
 
 
 def test_class_score():
     labels = np.array([0, 0, 1, 1, 0, 0, 0, 0])
     score = class_score(np.eye(2)[labels], labels)
     # The most frequent class of the even rows, among the odd ones.
-    assert (score.chance, score.majority, score.count) == (0.5, 0.75, 4)
+    assert (score.chance, score.majority, score.num_asked) == (0.5, 0.75, 4)
