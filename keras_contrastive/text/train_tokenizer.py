@@ -1,6 +1,7 @@
 """Learns a vocabulary from captions."""
 
 from collections.abc import Iterable
+from collections.abc import Sequence
 
 from keras_contrastive.text.caption_tokenizer import END
 from keras_contrastive.text.caption_tokenizer import PAD
@@ -15,7 +16,7 @@ _SMALLEST_VOCABULARY = 256 + len(SPECIAL_TOKENS)
 
 
 def train_tokenizer(
-    captions: Iterable[str] | Iterable[list[str]],
+    captions: Iterable[str] | Iterable[Sequence[str]],
     vocabulary_size: int = 8192,
     context_length: int = 77,
 ) -> CaptionTokenizer:
