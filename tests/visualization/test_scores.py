@@ -30,7 +30,8 @@ def test_recall_of_a_perfect_model():
     assert all(score.value == 1 for score in scores)
     assert scores[0].name == "captions with their image first of 6"
     assert scores[0].chance == 1 / 6 and scores[0].num_asked == 12
-    assert scores[2].chance == pytest.approx(2 / 12) and scores[2].num_asked == 6
+    assert scores[2].chance == pytest.approx(2 / 12)
+    assert scores[2].num_asked == 6
 
 
 def test_class_score():
