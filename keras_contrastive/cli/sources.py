@@ -70,7 +70,8 @@ def columns_of(args: argparse.Namespace, captions: bool = False) -> Columns:
 
 def columns_of_run(settings: dict) -> Columns:
     """The columns of the table that a run was trained on."""
-    return Columns._make(settings.get(name) for name in Columns._fields)
+    columns: dict[str, Any] = {n: settings.get(n) for n in Columns._fields}
+    return Columns(**columns)
 
 
 def settings_of_source(source: Path, columns: Columns) -> dict[str, Any]:
