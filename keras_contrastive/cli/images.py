@@ -125,7 +125,7 @@ class NumberedImages(Sequence):
 def name_of(image: Any) -> str | None:
     """The path of an image, if it has one."""
     path = image.get("path") if isinstance(image, Mapping) else image
-    if not path or not isinstance(path, str | os.PathLike):
+    if not isinstance(path, str | os.PathLike) or not path:
         return None
     return os.fspath(path)
 

@@ -6,6 +6,7 @@ import keras_contrastive as kc
 from keras_contrastive.cli import embedding
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.embedding import embed_records
+from keras_contrastive.cli.images import name_of
 
 pytestmark = pytest.mark.one_backend
 
@@ -57,3 +58,9 @@ def test_large_images_come_in_small_batches(size, batch):
 
     images = np.zeros((2, size, size, 3), "uint8")
     assert embedding.embed_images(Model(), images) == batch
+
+
+def test_names_of_images():
+    assert name_of({"path": "a.jpg", "bytes": b""}) == name_of("a.jpg")
+    for image in (np.zeros((2, 2)), {"bytes": b"", "path": None}, "", None):
+        assert name_of(image) is None
