@@ -1,6 +1,7 @@
 """Search in embeddings, and the files of an index."""
 
 import json
+import sys
 from pathlib import Path
 
 import keras
@@ -285,10 +286,18 @@ def test_approximate(rng, library):
     )
     with pytest.raises(ValueError, match="`queries` must have 16 columns"):
         graph.search(rows[:, :5])
+    with pytest.raises(TypeError, match="links"):
+        index.approximate(library, links=3)
     # More rows than the graph connects.
     few = EmbeddingIndex(np.repeat(rows[:3], 100, axis=0))
     found = few.approximate(library, neighbors=2, effort=4).search(rows[0], 300)
     assert sorted(found.ids.tolist()) == list(range(300))
+
+
+def test_a_library_that_is_missing(rows, monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(ImportError, match="pip install faiss-cpu"):
+        EmbeddingIndex(rows).approximate("faiss")
 
 
 def test_errors(rows):
@@ -311,6 +320,8 @@ def test_errors(rows):
         (lambda: index.search(rows, where={"yeer": 1}), "yeer"),
         (lambda: index.search(rows, where={"year": -1}), "fits no row"),
         (lambda: index.search(rows, where=len), "must return 300 booleans"),
+        (lambda: index.search(rows, where=lambda c: c["year"]), "300 booleans"),
+        (lambda: EmbeddingIndex(rows[:1], ["a"]).add(rows), "must be given"),
         (lambda: EmbeddingIndex().search(rows), "the index is empty"),
         (lambda: index.approximate("annoy"), "`library` must be one of"),
     ):

@@ -84,6 +84,13 @@ def test_the_dictionary_is_the_patches_that_occur():
     assert (first > 3 * second).all()
 
 
+def test_a_dictionary_larger_than_the_patches():
+    patches = np.random.default_rng(0).normal(size=(2, 9)).astype("float32")
+    kernel, offset = dictionary(patches, 3, np.random.default_rng(0))
+    assert kernel.shape == (9, 3) and offset.shape == (3,)
+    assert np.isfinite(kernel).all()
+
+
 def test_components_are_those_of_an_exact_decomposition():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(80, 20)) @ rng.normal(size=(20, 30))

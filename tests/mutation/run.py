@@ -74,6 +74,7 @@ SUBJECTS = {
         [f"{name}.py" for name in STEPS],
         [
             "tests/trainer/test_steps.py",
+            "tests/trainer/test_torch_steps.py",
             "tests/trainer/test_training_statistics.py",
             "tests/trainer/test_random_states.py",
             "tests/trainer/test_step_metrics.py",
