@@ -120,6 +120,7 @@ FOLDERS = (
         "normal_initializer",
         "fused",
         "json_files",
+        "table_columns",
     },
     {"keras_internals"},
     {"distribution", "text"},

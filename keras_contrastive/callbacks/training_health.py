@@ -117,7 +117,7 @@ class TrainingHealth(keras.callbacks.Callback):
         report_training(seen["findings"], self._epoch)
         self._check_loss(seen)
         # Not `<`, which is False for NaN.
-        if seen["batches"] and not seen["spread"] >= _COLLAPSED:
+        if seen["examples"] and not seen["spread"] >= _COLLAPSED:
             warnings.warn(
                 f"The embeddings have collapsed in {self._epoch}: "
                 "those of all examples are nearly the same point (spread "

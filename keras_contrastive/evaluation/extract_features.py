@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_contrastive.evaluation.checks import as_labels
 from keras_contrastive.trainer.correct_bfloat16 import correct_bfloat16
+from keras_contrastive.trainer.empty_data import errors_of_empty_data
 
 
 def extract_features(
@@ -41,8 +42,8 @@ def extract_features(
         NumPy array of shape `(n,)`, or `None` if the data has no labels.
 
     Raises:
-        ValueError: If the dataset is infinite, the labels do not match the
-            images, or the model does not return a vector per image.
+        ValueError: If the data is infinite or empty, the labels do not match
+            the images, or the model does not return a vector per image.
 
     Example:
 
@@ -60,12 +61,12 @@ def extract_features(
     """
     if is_arrays(data):
         images, labels = data if isinstance(data, tuple) else (data, None)
-        with correct_bfloat16(model):
+        with correct_bfloat16(model), errors_of_empty_data():
             features = model.predict(
                 images, batch_size=batch_size, verbose=verbose
             )
     else:
-        with correct_bfloat16(model):
+        with correct_bfloat16(model), errors_of_empty_data():
             features, labels = _predict_batches(model, data, verbose)
     if not hasattr(features, "ndim") or features.ndim != 2:
         received = getattr(features, "shape", type(features).__name__)

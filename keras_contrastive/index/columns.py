@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_contrastive.table_columns import as_array
+
 
 def new_ids(
     ids: Sequence | np.ndarray | None, count: int, existing: np.ndarray
@@ -34,7 +36,7 @@ def new_ids(
     given = np.asarray(
         [
             os.fspath(each) if isinstance(each, os.PathLike) else each
-            for each in ids
+            for each in as_array(ids)
         ]
     )
     if given.shape != (count,) or given.dtype.kind not in "iuU":
@@ -68,7 +70,10 @@ def check_column(
     name: str, column: Sequence | np.ndarray, count: int
 ) -> np.ndarray:
     """A column of metadata as an array of `count` values, or raises."""
-    values = np.asarray(column)
+    values = np.asarray(as_array(column))
+    # pandas and NumPy's own strings of any length.
+    if values.dtype.kind in "OT" and all(isinstance(v, str) for v in values):
+        values = values.astype(str)
     if values.shape != (count,) or values.dtype.kind not in "biufU":
         raise ValueError(
             f"`metadata[{name!r}]` must be {count} strings, numbers or "

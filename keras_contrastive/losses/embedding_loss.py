@@ -59,10 +59,15 @@ class EmbeddingLoss(keras.losses.Loss):
         return self._reduced((y_true, y_pred), sample_weight, kwargs)
 
     def _reduced(self, embeddings, sample_weight, kwargs):
-        with keras.name_scope(self.name):
-            losses = self.call(
-                *map(ops.convert_to_tensor, embeddings), **kwargs
+        embeddings = [ops.convert_to_tensor(x) for x in embeddings]
+        shapes = [tuple(x.shape) for x in embeddings]
+        if any(shape[:1] == (0,) for shape in shapes):
+            raise ValueError(
+                "A batch must hold at least one example. "
+                f"Received: tensors of shapes {shapes}"
             )
+        with keras.name_scope(self.name):
+            losses = self.call(*embeddings, **kwargs)
         reduce = _Reduction(self.name, self.reduction, self.dtype)
         return reduce(losses, losses, sample_weight)
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_contrastive.data_validation import holds_strings
+from keras_contrastive.table_columns import as_array
 from keras_contrastive.text.texts import to_strings
 from keras_contrastive.trainer.data_checks import no_numbers
 
@@ -38,8 +39,12 @@ def to_tokens(
         ValueError: If there are strings but no tokenizer, or if the lists
             differ in length.
     """
+    texts = as_array(texts)
     if _holds_rows(texts):
         texts = _rows_of_strings(texts, name)
+    if tokenizer and isinstance(texts, (list, tuple)) and not texts:
+        # Of no text: only its tokens have the shape.
+        return keras.tree.map_structure(lambda x: x[:0], tokenizer([""]))
     if not holds_strings(texts):
         return texts
     if tokenizer is None:

@@ -4,6 +4,7 @@ from typing import Any
 import keras
 
 from keras_contrastive import distribution
+from keras_contrastive.table_columns import as_arrays
 from keras_contrastive.trainer.data_checks import check_arrays
 from keras_contrastive.trainer.data_checks import check_holds_numbers
 from keras_contrastive.trainer.data_checks import is_arrays
@@ -43,6 +44,9 @@ def checked_call(
     """
     call = _SIGNATURES[method].bind(model, *args, **kwargs)
     get = call.arguments.get
+    for name in ("x", "y", "sample_weight", "validation_data"):
+        if name in call.arguments:
+            call.arguments[name] = as_arrays(call.arguments[name])
     for name in ("x", "validation_data"):
         check_is_read(name, get(name))
         check_holds_numbers(get(name))

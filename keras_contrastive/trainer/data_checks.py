@@ -25,8 +25,8 @@ def check_arrays(parts: dict[str, Any]) -> None:
             `"images"`, to a structure of arrays, or `None`.
 
     Raises:
-        ValueError: If an array holds texts or objects, or if the lengths
-            differ.
+        ValueError: If an array holds texts or objects, or no example, or if
+            the lengths differ.
     """
     rows = {}
     for name, part in parts.items():
@@ -39,6 +39,10 @@ def check_arrays(parts: dict[str, Any]) -> None:
                 f"{type(part).__name__} of numbers; use np.array({name})"
             )
         sizes = {leaf.shape[0] for leaf in leaves if _has_rows(leaf)}
+        if 0 in sizes:
+            raise ValueError(
+                f"`{name}` must hold at least one example. Received: none"
+            )
         if sizes:
             rows[name] = sizes
     if len(set().union(*rows.values())) > 1:

@@ -8,6 +8,7 @@ from keras_contrastive import distribution
 from keras_contrastive.data_validation import concrete
 from keras_contrastive.trainer import training_statistics as statistics
 from keras_contrastive.trainer.bad_values import input_findings
+from keras_contrastive.trainer.empty_data import NO_BATCH
 
 # Kinds that prove that the data does not fit the model. They are errors in
 # every entry point. The other kinds are errors in training only and warnings
@@ -192,7 +193,9 @@ def check_step(model, seen):
 
 
 def check_batch_size(seen):
-    """Raises if batches held one example."""
+    """Raises if batches held one example, or there were none."""
+    if not seen["examples"]:
+        raise ValueError(NO_BATCH)
     replicas = distribution.num_replicas()
     if replicas * seen["examples"] < 2 * seen["batches"]:
         raise ValueError(

@@ -14,6 +14,8 @@ from keras_contrastive.trainer.correct_bfloat16 import correct_bfloat16
 from keras_contrastive.trainer.data_checks import check_microbatches
 from keras_contrastive.trainer.data_checks import errors_of_graphs
 from keras_contrastive.trainer.data_checks import errors_of_strings
+from keras_contrastive.trainer.empty_data import check_results
+from keras_contrastive.trainer.empty_data import errors_of_empty_data
 from keras_contrastive.trainer.initial_weights import start_equal
 from keras_contrastive.trainer.keras_internals import KERAS_SUMS_METRICS
 from keras_contrastive.trainer.keras_internals import HookedModel
@@ -102,7 +104,7 @@ class Trainer(HookedModel):
             call.arguments["callbacks"] = self.built_in_callbacks(
                 call.arguments.get("callbacks"), call.arguments.get("x")
             )
-            with errors_of_strings(call.arguments):
+            with errors_of_strings(call.arguments), errors_of_empty_data():
                 return super().fit(*call.args[1:], **call.kwargs)
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
@@ -120,7 +122,10 @@ class Trainer(HookedModel):
         with self._inference(
             "evaluate", args, kwargs, "the evaluation"
         ) as call:
-            return super().evaluate(*call.args[1:], **call.kwargs)
+            results = super().evaluate(*call.args[1:], **call.kwargs)
+            # Keras' own argument, in the validation of `fit`.
+            check_results(results, "_use_cached_eval_dataset" in kwargs)
+        return results
 
     def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         with self._inference(
@@ -152,6 +157,7 @@ class Trainer(HookedModel):
                     with (
                         self._built_by_shapes(predicts),
                         errors_of_strings(call.arguments),
+                        errors_of_empty_data(),
                     ):
                         yield call
                 finally:

@@ -1,0 +1,57 @@
+"""Errors for data sets that hold no batch."""
+
+import contextlib
+import warnings
+from typing import Any
+
+NO_BATCH = (
+    "The data must hold at least one batch. Received: none. A smaller last "
+    "batch is left out with drop_last=True, and with drop_remainder=True in "
+    "tf.data: use a batch size of at most the number of examples."
+)
+# Parts of the errors of Keras, whose loops read what no batch has set, and of
+# TensorFlow.
+_SAID = (
+    "'batch_outputs'",
+    "'logs'",
+    "Must provide at least one structure",
+    "must yield at least one batch",
+    "The PyDataset has length 0",
+)
+
+
+@contextlib.contextmanager
+def errors_of_empty_data():
+    """Says so if Keras failed because its data set held no batch.
+
+    Raises:
+        ValueError: In place of the error of Keras.
+    """
+    try:
+        yield
+    except (UnboundLocalError, ValueError) as error:
+        if any(said in str(error) for said in _SAID):
+            raise ValueError(NO_BATCH) from error
+        raise
+
+
+def check_results(results: Any, is_validation: bool) -> None:
+    """Raises for an evaluation without a batch, which has no results.
+
+    Args:
+        results: What `keras.Model.evaluate` returned: a list, a dict, or one
+            number.
+        is_validation: Whether it is the validation of `fit`, which goes on,
+            with a warning.
+
+    Raises:
+        ValueError: If there are no results.
+    """
+    if not isinstance(results, (dict, list)) or results:
+        return
+    if not is_validation:
+        raise ValueError(NO_BATCH)
+    warnings.warn(
+        f"The logs have no validation. {NO_BATCH.replace('The', 'Its', 1)}",
+        stacklevel=3,
+    )
