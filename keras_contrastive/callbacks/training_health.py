@@ -3,6 +3,7 @@ import warnings
 
 import keras
 
+from keras_contrastive.trainer.empty_data import NO_BATCH
 from keras_contrastive.trainer.reports import REMEDY
 from keras_contrastive.trainer.reports import check_batch_size
 from keras_contrastive.trainer.reports import report_training
@@ -71,6 +72,7 @@ class TrainingHealth(keras.callbacks.Callback):
         self.every_step = every_step
 
     def on_train_begin(self, logs: dict | None = None) -> None:
+        self._has_batches = False
         self._first_step = True
         self._skipped_steps = False
         self._thread = threading.get_ident()
@@ -89,6 +91,7 @@ class TrainingHealth(keras.callbacks.Callback):
     def on_train_batch_begin(
         self, batch: int, logs: dict | None = None
     ) -> None:
+        self._has_batches = True
         if batch and self._first_step:
             self._look_at_step(batch - 1)
 
@@ -111,6 +114,8 @@ class TrainingHealth(keras.callbacks.Callback):
             check_batch_size(seen)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if not self._has_batches:
+            raise ValueError(NO_BATCH)
         if self._first_step:
             self._look_at_step(0)  # the only one
         seen = self.model.health.summary()

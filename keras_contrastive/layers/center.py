@@ -71,14 +71,21 @@ class Center(keras.layers.Layer):
     def value(self) -> Any:
         return ops.stop_gradient(ops.convert_to_tensor(self._center))
 
-    def update(self, outputs: Any) -> None:
-        """Moves the center toward the mean of a batch."""
+    def update(self, outputs: Any, parts: int = 1) -> None:
+        """Moves the center toward the mean of a batch.
+
+        Args:
+            outputs: See the call.
+            parts: Int, of how many batches a step is made up. Each moves the
+                center by the momentum `m**(1 / parts)`, which is `m` a step.
+        """
         self._check(outputs)
         outputs = ops.cast(ops.convert_to_tensor(outputs), "float32")
         outputs = ops.reshape(ops.stop_gradient(outputs), (-1, self.dim))
         mean = ops.mean(outputs, axis=0)
         mean = distribution.mean_over_replicas(mean)
-        value = mean + self.momentum * (self.value - mean)
+        momentum = self.momentum ** (1 / parts)
+        value = mean + momentum * (self.value - mean)
         distribution.assign_equal([self._center], [value])
 
     def call(self, outputs: Any) -> Any:

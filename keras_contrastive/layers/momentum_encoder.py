@@ -106,8 +106,14 @@ class MomentumEncoder(keras.layers.Layer):
             # A copy: JAX refuses to donate one buffer twice.
             own.assign(ops.copy(other))
 
-    def update(self, source: keras.Layer) -> None:
-        """Moves the weights toward the source's trainable weights."""
+    def update(self, source: keras.Layer, is_due: Any = True) -> None:
+        """Moves the weights toward the source's trainable weights.
+
+        Args:
+            source: The layer that was copied.
+            is_due: Whether to do so, a boolean or a boolean scalar tensor:
+                false in the steps that only accumulate gradients.
+        """
         momentum = self.current_momentum()
         variables, values = [], []
         for own, other in self._pairs(source):
@@ -118,9 +124,12 @@ class MomentumEncoder(keras.layers.Layer):
                 )
                 value = target + momentum * (follower - target)
                 variables.append(own)
+                if is_due is not True:
+                    value = ops.where(is_due, value, follower)
                 values.append(ops.cast(value, own.dtype))
         variables.append(self.num_updates)
-        values.append(ops.convert_to_tensor(self.num_updates) + 1)
+        count = ops.convert_to_tensor(self.num_updates)
+        values.append(count + ops.cast(is_due, "int32"))
         distribution.assign_equal(variables, values)
 
     def current_momentum(self) -> Any:

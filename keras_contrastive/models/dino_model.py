@@ -13,6 +13,8 @@ from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.losses.dino_loss import DINOLoss
 from keras_contrastive.models.prototype_model import NUM_GLOBAL
 from keras_contrastive.models.prototype_model import PrototypeModel
+from keras_contrastive.trainer.accumulated_steps import has_updated
+from keras_contrastive.trainer.accumulated_steps import steps_per_update
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -185,8 +187,8 @@ class DINOModel(PrototypeModel):
         )
 
     def after_update(self, embeddings: Any, targets: Any) -> None:
-        self.teacher.update(self.student)
-        self.center.update(targets)
+        self.teacher.update(self.student, has_updated(self.optimizer))
+        self.center.update(targets, steps_per_update(self.optimizer))
 
     def get_config(self) -> dict[str, Any]:
         return {

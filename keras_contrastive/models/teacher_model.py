@@ -6,6 +6,7 @@ from keras import ops
 from keras_contrastive.layers.momentum_encoder import MomentumEncoder
 from keras_contrastive.models.joint_embedding_model import join_views
 from keras_contrastive.models.predictor_model import PredictorModel
+from keras_contrastive.trainer.accumulated_steps import has_updated
 
 
 class TeacherModel(PredictorModel):
@@ -56,7 +57,8 @@ class TeacherModel(PredictorModel):
         return ops.split(targets, len(views), axis=0)
 
     def after_update(self, embeddings: Any, targets: Any) -> None:
-        self.teacher.update(self.encoder, self.projector)
+        is_due = has_updated(self.optimizer)
+        self.teacher.update(self.encoder, self.projector, is_due)
 
     def build_heads(self, h: Any) -> None:
         super().build_heads(h)
@@ -101,10 +103,10 @@ class Teacher(keras.layers.Layer):
         h = self.encoder(inputs, training=training)
         return self.projector(h, training=training)
 
-    def update(self, encoder, projector):
-        """Moves the copies toward their sources, once a step."""
-        self.encoder.update(encoder)
-        self.projector.update(projector)
+    def update(self, encoder, projector, is_due=True):
+        """Moves the copies toward their sources, once an update of those."""
+        self.encoder.update(encoder, is_due)
+        self.projector.update(projector, is_due)
 
     def copy_weights(self, encoder, projector):
         """Sets all weights to those of the sources."""

@@ -12,6 +12,7 @@ import keras
 
 from keras_contrastive.distribution.single_view import whole
 from keras_contrastive.trainer import microbatches
+from keras_contrastive.trainer.keras_internals import step_counter
 
 
 class _State(NamedTuple):
@@ -19,7 +20,7 @@ class _State(NamedTuple):
 
     trainable: list
     non_trainable: list
-    optimizer: list  # `[iterations]` alone in a test step
+    optimizer: list  # `[step_counter]` alone in a test step
     metrics: list
 
 
@@ -222,7 +223,7 @@ def _inspected(model):
 
 
 def _iterations(model):
-    return [] if model.optimizer is None else [model.optimizer.iterations]
+    return [] if model.optimizer is None else [step_counter(model.optimizer)]
 
 
 def _run(model, state, function):

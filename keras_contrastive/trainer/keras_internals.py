@@ -114,6 +114,15 @@ def symbolic_build(model: keras.Model, data_batch: Any) -> None:
     model._symbolic_build(data_batch=data_batch)
 
 
+def step_counter(optimizer: keras.optimizers.Optimizer) -> Any:
+    """The variable that counts the steps of an optimizer.
+
+    `optimizer.iterations` counts updates, and is no variable with
+    `gradient_accumulation_steps`.
+    """
+    return getattr(optimizer, "inner_optimizer", optimizer)._iterations
+
+
 def set_initial_epoch(model: keras.Model, epoch: int | None) -> None:
     """Sets the epoch that `fit` starts with; `None` for its argument."""
     model._initial_epoch = epoch

@@ -194,7 +194,7 @@ def check_step(model, seen):
 
 def check_batch_size(seen):
     """Raises if batches held one example, or there were none."""
-    if not seen["examples"]:
+    if seen["batches"] and not seen["examples"]:
         raise ValueError(NO_BATCH)
     replicas = distribution.num_replicas()
     if replicas * seen["examples"] < 2 * seen["batches"]:
