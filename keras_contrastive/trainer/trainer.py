@@ -283,6 +283,15 @@ class Trainer(HookedModel):
 
     # Files.
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if any(getattr(x, "quantization_mode", None) for x in all_layers(self)):
+            raise ValueError(
+                "A quantized model cannot be saved: a file does not tell which "
+                "layers are quantized, and could not be loaded. Save it before "
+                "`quantize`, and quantize it again after loading."
+            )
+        super().save(*args, **kwargs)
+
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
         save_random_states(self, store)
@@ -293,4 +302,5 @@ class Trainer(HookedModel):
 
 for _name in ENTRY_POINTS:
     getattr(Trainer, _name).__doc__ = getattr(keras.Model, _name).__doc__
+Trainer.save.__doc__ = keras.Model.save.__doc__
 del _name

@@ -26,6 +26,12 @@ def images_and_captions(n=16):
     return images, [f"{3 + i % 4} {7 + i % 5}" for i in range(n)]
 
 
+def test_no_texts_have_no_embeddings():
+    model = clip(tokenizer=tokenizer)
+    for none in ([], ()):
+        assert to_numpy(model.encode_text(none)).shape == (0, 4)
+
+
 @pytest.mark.parametrize("kind", [list, np.array, "dict", "objects"])
 def test_every_entry_takes_strings_as_it_takes_tokens(kind):
     images, captions = images_and_captions()
