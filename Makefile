@@ -117,11 +117,13 @@ coverage: $(VENV)/.dev
 # docs/mutation.md.
 mutation: $(VENV)/.dev
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch \
-	  $(RUN) -m tests.mutation.run losses evaluation distribution
+	  $(RUN) -m tests.mutation.run losses evaluation layers index trainer \
+	  distribution
 	export OMP_NUM_THREADS=1 $(XLA_QUICKLY); \
 	for backend in tensorflow jax; do \
 	  export KERAS_BACKEND=$$backend; \
 	  $(RUN) -m tests.mutation.run losses --files 'accumulate*' || exit 1; \
+	  $(RUN) -m tests.mutation.run trainer --files "$$backend*" || exit 1; \
 	  $(RUN) -m tests.mutation.run distribution || exit 1; \
 	done
 

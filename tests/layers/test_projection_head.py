@@ -60,6 +60,9 @@ def test_config_and_sizes():
     outputs = copy(np.ones((2, 5)))
     assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
     assert len(copy.weights) == 3 * 2 - 1 + 3
+    linear = kc.layers.ProjectionHead(4, 3, 1, dtype="mixed_bfloat16")
+    outputs = linear(np.ones((2, 5)))
+    assert keras.backend.standardize_dtype(outputs.dtype) == "bfloat16"
     assert kc.layers.ProjectionHead(4).output_dim == 128
     assert kc.layers.ProjectionHead(4)(keras.KerasTensor((2, 5))).shape == (
         2,
