@@ -424,7 +424,9 @@ class ContrastiveModel(Trainer):
                 `sample_weight`.
             run_eagerly: As in `keras.Model.compile`.
             steps_per_execution: As in `keras.Model.compile`.
-            jit_compile: As in `keras.Model.compile`. On PyTorch, `True` warns
+            jit_compile: As in `keras.Model.compile`. With `"auto"`, TensorFlow
+                also uses XLA on a CPU where `fit` trains transformers of this
+                package for 200 steps or more. On PyTorch, `True` warns
                 and acts as `False`: torch.compile would trace the step for
                 minutes and gain nothing.
             auto_scale_loss: As in `keras.Model.compile`.
@@ -465,6 +467,7 @@ class ContrastiveModel(Trainer):
             self.loss = loss
             self.microbatch_size = microbatch_size
             self._jit_compile_argument = jit_compile
+            self._uses_xla = False
             # Not in the constructor, since a subclass may add its own state
             # after it. Not in `fit`, since callbacks may restore a checkpoint
             # before it.

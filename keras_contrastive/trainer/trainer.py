@@ -25,6 +25,8 @@ from keras_contrastive.trainer.keras_internals import restore_state
 from keras_contrastive.trainer.random_states import load_random_states
 from keras_contrastive.trainer.random_states import save_random_states
 from keras_contrastive.trainer.training_statistics import TrainingStatistics
+from keras_contrastive.trainer.xla_on_cpu import repays_xla
+from keras_contrastive.trainer.xla_on_cpu import with_xla
 
 
 class Trainer(HookedModel):
@@ -50,8 +52,11 @@ class Trainer(HookedModel):
     test_function: Any
     predict_function: Any
 
-    # The argument of `compile`.
+    # Arguments of `compile`.
     microbatch_size: int | None = None
+    _jit_compile_argument: bool | str = False
+    # Whether training uses XLA although `jit_compile` is False.
+    _uses_xla: bool = False
     # Whether `start_equal` was called.
     started_equal = False
 
@@ -104,6 +109,10 @@ class Trainer(HookedModel):
             call.arguments["callbacks"] = self.built_in_callbacks(
                 call.arguments.get("callbacks"), call.arguments.get("x")
             )
+            if self._jit_compile_argument == "auto" and not self._uses_xla:
+                self._uses_xla = repays_xla(self, call.arguments)
+                if self._uses_xla:
+                    self.train_function = None
             with errors_of_strings(call.arguments), errors_of_empty_data():
                 return super().fit(*call.args[1:], **call.kwargs)
 
@@ -193,7 +202,10 @@ class Trainer(HookedModel):
             # On TensorFlow Keras leaves it to the first trace of a step, which
             # is traced again if a trace has created variables.
             self.optimizer.build(self.trainable_variables)
-        self._complete("train_function", super().make_train_function, force)
+        make = super().make_train_function
+        if self._uses_xla:
+            make = with_xla(self)(make)
+        self._complete("train_function", make, force)
 
     def make_test_function(self, force: bool = False) -> None:
         self._complete("test_function", super().make_test_function, force)
