@@ -82,7 +82,9 @@ def test_clip(dtype, tmp_path):
     )
     texts = np.array([[1, 3 + i, 2, 0] for i in range(8)])
     data = {"images": images(), "texts": texts}
-    trained(model, data, loss="siglip")
+    # Adam's epsilon vanishes in float16: whether a gradient of 0 gives NaN
+    # depends on the initial weights.
+    trained(model, data, loss="siglip", optimizer=keras.optimizers.SGD(0.01))
     before = model(data)
     copy = reloaded(model, tmp_path / "model.keras")
     for name, embeddings in copy(data).items():
