@@ -148,6 +148,14 @@ def all_layers(model: keras.Model) -> list[Any]:
     return model._flatten_layers()
 
 
+def is_of_keras(layer: Any) -> bool:
+    """Whether Keras defines a layer or model, and not to prepare data."""
+    module = type(layer).__module__
+    return module.startswith(
+        ("keras.src.layers.", "keras.src.models.")
+    ) and not module.startswith("keras.src.layers.preprocessing.")
+
+
 def has_all_weights(model: keras.Model) -> bool:
     """Whether no layer is left whose `build` could create weights."""
     return all(

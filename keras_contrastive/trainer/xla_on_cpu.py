@@ -13,6 +13,7 @@ from keras_contrastive.layers.transformer.transformer_block import (
 )
 from keras_contrastive.trainer.data_checks import is_arrays
 from keras_contrastive.trainer.keras_internals import all_layers
+from keras_contrastive.trainer.keras_internals import is_of_keras
 
 # Compiling a step of small towers took 9 s longer than tracing it, and saved a
 # quarter to a third of each step of a second.
@@ -73,12 +74,7 @@ def _consists_of_transformers(model):
     layers = all_layers(model)
     return any(isinstance(layer, TransformerBlock) for layer in layers) and all(
         layer.supports_jit
-        and type(layer).__module__.startswith(
-            ("keras_contrastive.", "keras.src.layers.", "keras.src.models.")
-        )
-        and not type(layer).__module__.startswith(
-            "keras.src.layers.preprocessing."
-        )
+        and (_is_ours(layer) or is_of_keras(layer))
         and (
             not isinstance(layer, _CONVOLUTIONS)
             # The patches of a vision transformer are a product of matrices.
@@ -86,6 +82,10 @@ def _consists_of_transformers(model):
         )
         for layer in layers
     )
+
+
+def _is_ours(layer):
+    return type(layer).__module__.startswith("keras_contrastive.")
 
 
 def _count_steps(arguments):
