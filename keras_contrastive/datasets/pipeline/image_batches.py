@@ -53,9 +53,12 @@ class ImageBatches:
         self.bad_records = bad_records
         self.argument = argument
         self._unreadable: set[int] = set()
-        self._pool = ThreadPoolExecutor(workers or os.cpu_count(), "decode")
-        # `None` until the first images were read.
-        self._is_fast = None if workers is None else workers == 1
+        self._threads = ThreadPoolExecutor(workers or os.cpu_count(), "decode")
+        # One for all batches: those that are read ahead would otherwise be
+        # decoded in threads of their own, at the same time.
+        self._one_thread = ThreadPoolExecutor(1, "decode")
+        # Those in use; `None` until the first images were read.
+        self._chosen = None if workers is None else self._threads
         # The system provides memory only when it is first written to.
         shape = (len(records), *reader.shape)
         self._cache: np.ndarray | None = (
@@ -98,13 +101,13 @@ class ImageBatches:
 
         starts = range(0, len(indices), CHUNK)
         chunks = []
-        if self._is_fast is None:
+        if self._chosen is None:
             chunks = [load_chunk(0)]
             # The first image also imports its decoder.
-            self._is_fast = statistics.median(seconds) < FAST
+            is_fast = statistics.median(seconds) < FAST
+            self._chosen = self._one_thread if is_fast else self._threads
             starts = starts[1:]
-        run = map if self._is_fast else self._pool.map
-        chunks += run(load_chunk, starts)
+        chunks += self._chosen.map(load_chunk, starts)
         return images, [each for chunk in chunks for each in chunk]
 
     def check(self):
