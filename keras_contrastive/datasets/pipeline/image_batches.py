@@ -56,7 +56,7 @@ class ImageBatches:
         self._threads = ThreadPoolExecutor(workers or os.cpu_count(), "decode")
         # One for all batches: those that are read ahead would otherwise be
         # decoded in threads of their own, at the same time.
-        self._one_thread = ThreadPoolExecutor(1, "decode")
+        self._one_thread = ThreadPoolExecutor(1, "decode_alone")
         # Those in use; `None` until the first images were read.
         self._chosen = None if workers is None else self._threads
         # The system provides memory only when it is first written to.

@@ -14,12 +14,10 @@ pytestmark = pytest.mark.one_backend
 
 
 @pytest.mark.parametrize(
-    "workers, seconds, decodes_in_threads",
-    [(None, 1e-4, False), (None, 1e-3, True), (2, 1e-4, True), (1, 1, False)],
+    "workers, seconds, is_one",
+    [(None, 1e-4, True), (None, 1e-3, False), (2, 1e-4, False), (1, 1, True)],
 )
-def test_small_images_need_no_threads(
-    workers, seconds, decodes_in_threads, monkeypatch
-):
+def test_small_images_need_one_thread(workers, seconds, is_one, monkeypatch):
     clock, names = [0.0], []
 
     def read(reader, image):
@@ -39,5 +37,8 @@ def test_small_images_need_no_threads(
     np.testing.assert_array_equal(np.concatenate(batches), images)
     assert len(names) == 96
     # The first images are read before the number of threads is known.
-    in_threads = {name.startswith("decode") for name in names[48:]}
-    assert in_threads == {decodes_in_threads}
+    assert all(name.startswith("decode") for name in names[48:])
+    if is_one:
+        assert len(set(names[48:])) == 1
+    else:
+        assert not any(name.startswith("decode_alone") for name in names)
