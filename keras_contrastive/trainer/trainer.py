@@ -18,6 +18,7 @@ from keras_contrastive.trainer.empty_data import check_results
 from keras_contrastive.trainer.empty_data import errors_of_empty_data
 from keras_contrastive.trainer.initial_weights import start_equal
 from keras_contrastive.trainer.keras_internals import KERAS_SUMS_METRICS
+from keras_contrastive.trainer.keras_internals import VALIDATION
 from keras_contrastive.trainer.keras_internals import HookedModel
 from keras_contrastive.trainer.keras_internals import all_layers
 from keras_contrastive.trainer.keras_internals import has_all_weights
@@ -132,8 +133,7 @@ class Trainer(HookedModel):
             "evaluate", args, kwargs, "the evaluation"
         ) as call:
             results = super().evaluate(*call.args[1:], **call.kwargs)
-            # Keras' own argument, in the validation of `fit`.
-            check_results(results, "_use_cached_eval_dataset" in kwargs)
+            check_results(results, VALIDATION in kwargs)
         return results
 
     def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:

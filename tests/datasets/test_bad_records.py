@@ -31,13 +31,13 @@ def test_raises_on_more_than_the_largest_fraction():
 def test_repeats_neither_paths_nor_reasons():
     described = BadRecords("images cannot be read", 10, 0.9)
     for index, reason in enumerate(["broken", "broken", "empty"]):
-        path = f"/tmp/{index} .png"
+        path = f"folder/{index} .png"
         reason = f"The image {path!r} is {reason}"
         described.add(f"images[{index}], {path}", reason)
     assert described.describe().splitlines()[1:] == [
-        "- images[0], /tmp/0 .png: The image is broken",
-        "- images[1], /tmp/1 .png: the same",
-        "- images[2], /tmp/2 .png: The image is empty",
+        "- images[0], folder/0 .png: The image is broken",
+        "- images[1], folder/1 .png: the same",
+        "- images[2], folder/2 .png: The image is empty",
     ]
 
 

@@ -70,9 +70,10 @@ def load_image(
     releases Python's lock, so that several threads can decode. Where simplejpeg
     is installed, it decodes JPEG files of up to 128x128 pixels, because Pillow
     takes longer to open them than to decode them; on the PyTorch backend also
-    larger ones, since there PyTorch resizes them, in a third of Pillow's time.
-    Pixels differ by at most one level between versions of libjpeg-turbo, and
-    between PyTorch and Pillow. HEIC needs `pip install pillow-heif` as well.
+    larger ones, since there PyTorch resizes them, which takes less time.
+    Pixels differ by at most one level between versions of libjpeg-turbo. Those
+    of PyTorch and Pillow differ by a level in some values, in a few by more
+    (`resize_center`). HEIC needs `pip install pillow-heif` as well.
 
     Args:
         source: Path of a file, or its bytes: JPEG, PNG, WebP, AVIF, HEIC, GIF,

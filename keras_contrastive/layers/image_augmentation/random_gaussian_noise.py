@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_contrastive.layers.image_augmentation.color import clip
 from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
@@ -101,7 +102,7 @@ class RandomGaussianNoise(RandomImageLayer):
             )
             scale = self.value_range[1] * transformation["stddev"]
             images = images + scale[:, None, None, None] * noise
-            return self.backend.numpy.clip(images, *self.value_range)
+            return clip(self.backend, images, *self.value_range)
 
         return self.transform_chosen(images, transformation["apply"], add_noise)
 

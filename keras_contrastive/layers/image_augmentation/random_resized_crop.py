@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_contrastive.layers.image_augmentation.color import clip
 from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
@@ -218,7 +219,7 @@ class RandomResizedCrop(RandomImageLayer):
                 **part,
             )
         if self.interpolation == "bicubic":
-            images = self.backend.numpy.clip(images, *self.value_range)
+            images = clip(self.backend, images, *self.value_range)
         return images
 
     def compute_output_shape(self, input_shape: Any) -> Any:
