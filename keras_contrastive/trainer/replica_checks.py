@@ -41,7 +41,7 @@ def check_batches_divide(arguments):
     batch_size = arguments.get("batch_size") or 32
     validation_size = arguments.get("validation_batch_size") or batch_size
     validation_steps = arguments.get("validation_steps")
-    examples = _count_examples(arguments.get("x"))
+    examples = count_examples(arguments.get("x"))
     # `evaluate` has `steps`; `fit` reads its data continuously across epochs.
     steps = arguments.get("steps")
     if arguments.get("steps_per_epoch"):
@@ -54,7 +54,7 @@ def check_batches_divide(arguments):
         validation_x, *_ = keras.utils.unpack_x_y_sample_weight(validation_data)
         _check_divides(
             "`validation_data`",
-            _count_examples(validation_x),
+            count_examples(validation_x),
             validation_size,
             divisor,
             validation_steps,
@@ -74,7 +74,7 @@ def check_batches_divide(arguments):
     _check_divides(name, examples, batch_size, divisor, steps)
 
 
-def _count_examples(data):
+def count_examples(data):
     """Number of examples in arrays; `None` for data of other kinds."""
     arrays = [x for x in keras.tree.flatten(data) if x is not None]
     if not arrays or not all(_is_array(x) for x in arrays):

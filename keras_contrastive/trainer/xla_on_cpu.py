@@ -11,9 +11,9 @@ import keras
 from keras_contrastive.layers.transformer.transformer_block import (
     TransformerBlock,
 )
-from keras_contrastive.trainer.data_checks import is_arrays
 from keras_contrastive.trainer.keras_internals import all_layers
 from keras_contrastive.trainer.keras_internals import is_of_keras
+from keras_contrastive.trainer.replica_checks import count_examples
 
 # Compiling a step of small towers took 9 s longer than tracing it, and saved a
 # quarter to a third of each step of a second.
@@ -92,8 +92,8 @@ def _count_steps(arguments):
     """The number of steps that all epochs have, `None` if it is not known."""
     x = arguments.get("x")
     steps = arguments.get("steps_per_epoch")
-    if steps is None and is_arrays(x):
-        rows = int(keras.tree.flatten(x)[0].shape[0])
+    rows = count_examples(x)
+    if steps is None and rows is not None:
         rows = math.floor(rows * (1 - (arguments.get("validation_split") or 0)))
         steps = math.ceil(rows / (arguments.get("batch_size") or 32))
     elif steps is None and hasattr(x, "cardinality"):
