@@ -28,6 +28,7 @@ def run(make_folder, capsys):
     return folder
 
 
+@pytest.mark.one_backend
 def test_classifies_by_few_labels(run, capsys, tmp_path):
     with warnings.catch_warnings():  # Keras: "Skipping variable loading ..."
         warnings.filterwarnings("error", "Skipping")

@@ -56,6 +56,7 @@ def test_blocks_start_as_the_identity_if_asked_to(zero, rng):
     assert np.allclose(outputs, inputs, rtol=1e-6) == zero
 
 
+@pytest.mark.one_backend
 def test_any_image_size():
     encoder = kc.models.ResNet18("cifar", width=8, input_shape=(None, None, 3))
     for size in (17, 40):

@@ -228,6 +228,7 @@ def test_applications(name, rng):
     )
 
 
+@pytest.mark.one_backend
 def test_trains(rng):
     encoder = kc.models.with_channels(BACKBONES["ResNet"](), 5, (3, 2, 1))
     model = kc.SimCLRModel(encoder)

@@ -24,6 +24,7 @@ def corrupted(images, **kwargs):
     return seen
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_images_get_worse_and_keep_dtype_and_range(name):
     clean, *worse = corrupted(PIXELS, corruptions=[name])
@@ -36,6 +37,7 @@ def test_images_get_worse_and_keep_dtype_and_range(name):
     assert 0 < distances[0] and np.all(np.diff(distances) > 0)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_floats_are_corrupted_as_integers(name):
     floats = (PIXELS / np.float32(255)).astype("float32")

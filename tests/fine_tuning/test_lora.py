@@ -13,15 +13,15 @@ from keras_contrastive.trainer.keras_internals import all_layers
 from keras_contrastive.trainer.keras_internals import has_adapter
 
 
-def vision_transformer():
+def vision_transformer(num_layers=2):
     return kc.models.VisionTransformer(
-        8, width=16, num_layers=2, num_heads=2, input_shape=(16, 16, 3)
+        8, 16, num_layers, num_heads=2, input_shape=(16, 16, 3)
     )
 
 
 def clip():
     model = kc.CLIPModel(
-        vision_transformer(),
+        vision_transformer(num_layers=1),
         kc.models.TextTransformer(20, 19, 6, 16, num_layers=1, num_heads=2),
         projection_dim=8,
     )

@@ -183,7 +183,8 @@ def test_parts_of_a_batch_are_those_of_a_call(name, dtype, rng):
     expected = [to_numpy(view) for view in whole(images)]
     assert in_parts.draws_first
     drawn = in_parts.draw_transformations(images)
-    for rows in (slice(0, 4), slice(4, 6), slice(3, 4)):
+    # Of one size, for which a backend compiles once.
+    for rows in (slice(0, 2), slice(3, 5), slice(4, 6)):
         part = keras.tree.map_structure(lambda x, r=rows: x[r], drawn)
         views = in_parts.transform(images[rows], part)
         for view, whole_view in zip(views, expected, strict=True):

@@ -139,7 +139,7 @@ def test_makes_the_views_of_a_microbatch():
             kc.layers.ProjectionHead(8, 4, use_batch_norm=False),
             augmenter,
         )
-        model.compile(keras.optimizers.SGD(0.5), run_eagerly=True, **compile)
+        model.compile(keras.optimizers.SGD(0.5), **compile)
         return trained(model, "simclr")
 
     def augmenter():
