@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_contrastive.index.exact_search import exact_search
 from keras_contrastive.index.search_results import SearchResults
+from keras_contrastive.validation import check_positive_int
 
 
 class ApproximateIndex:
@@ -28,7 +29,7 @@ class ApproximateIndex:
     ```
     """
 
-    def __init__(self, index: Any, library: str, **options: Any):
+    def __init__(self, index: Any, library: str, neighbors: int, effort: int):
         if library not in _LIBRARIES:
             raise ValueError(
                 f"`library` must be one of {sorted(_LIBRARIES)}. "
@@ -41,9 +42,11 @@ class ApproximateIndex:
             raise ImportError(
                 f"Approximate search by {library} needs `pip install {package}`"
             ) from error
+        check_positive_int("neighbors", neighbors)
+        check_positive_int("effort", effort)
         self._index = index
         self._ids, self._rows = index.ids, index.embeddings
-        self._find = _LIBRARIES[library](module, self._rows, **options)
+        self._find = _LIBRARIES[library](module, self._rows, neighbors, effort)
 
     def search(self, queries: Any, k: int = 10) -> SearchResults:
         """Finds rows that are similar to each query, see `EmbeddingIndex`.
@@ -58,7 +61,7 @@ class ApproximateIndex:
         rows, is_single, k = self._index.check_query(queries, k, len(self._ids))
         similarity, number = self._find(rows, k)
         # A graph may have too few links to reach k rows.
-        short = (number < 0).any(axis=1)
+        short = (number == -1).any(axis=1)
         if short.any():
             similarity[short], number[short] = exact_search(
                 rows[short], self._rows, k
@@ -77,11 +80,11 @@ class ApproximateIndex:
         """
         exact = np.atleast_2d(self._index.search(queries, k).ids)
         found = np.atleast_2d(self.search(queries, k).ids)
-        hits = [np.isin(a, b).mean() for a, b in zip(exact, found, strict=True)]
+        hits = [np.isin(ids, found[i]).mean() for i, ids in enumerate(exact)]
         return float(np.mean(hits))
 
 
-def _faiss(faiss, rows, neighbors=32, effort=128):
+def _faiss(faiss, rows, neighbors, effort):
     graph = faiss.IndexHNSWFlat(
         rows.shape[1], neighbors, faiss.METRIC_INNER_PRODUCT
     )
@@ -91,7 +94,7 @@ def _faiss(faiss, rows, neighbors=32, effort=128):
     return graph.search
 
 
-def _usearch(usearch, rows, neighbors=32, effort=128):
+def _usearch(usearch, rows, neighbors, effort):
     from usearch.index import Index
 
     graph = Index(
@@ -117,7 +120,7 @@ def _usearch(usearch, rows, neighbors=32, effort=128):
     return find
 
 
-def _hnswlib(hnswlib, rows, neighbors=32, effort=128):
+def _hnswlib(hnswlib, rows, neighbors, effort):
     graph = hnswlib.Index(space="ip", dim=rows.shape[1])
     graph.init_index(len(rows), M=neighbors, ef_construction=effort)
     graph.add_items(np.ascontiguousarray(rows), np.arange(len(rows)))

@@ -45,7 +45,7 @@ def new_ids(
             f"Received: {given.dtype} of shape {given.shape}"
         )
     if not _is_text(given):
-        if given.max(initial=0) > np.iinfo("int64").max:
+        if given.max() > np.iinfo("int64").max:
             raise ValueError(
                 f"`ids` must be below 2**63. Received: {given.max()}"
             )

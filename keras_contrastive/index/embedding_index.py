@@ -276,14 +276,16 @@ class EmbeddingIndex:
             return SearchResults(ids[0], similarity[0])
         return SearchResults(ids, similarity)
 
-    def approximate(self, library: str, **options: Any) -> ApproximateIndex:
+    def approximate(
+        self, library: str, neighbors: int = 32, effort: int = 128
+    ) -> ApproximateIndex:
         """Builds a graph for faster, approximate search.
 
         Args:
             library: `"faiss"`, `"usearch"` or `"hnswlib"`, whichever is
                 installed. Each builds an HNSW graph.
-            **options: `neighbors`, links of a row (32), and `effort`, rows that
-                are looked at while building and searching (128).
+            neighbors: Int, links of a row.
+            effort: Int, rows that are looked at while building and searching.
 
         Returns:
             An `ApproximateIndex` with `search(queries, k)` and
@@ -291,9 +293,10 @@ class EmbeddingIndex:
 
         Raises:
             ImportError: If the library is not installed.
-            ValueError: If it is unknown.
+            ValueError: If it is unknown, or `neighbors` or `effort` is not a
+                positive integer.
         """
-        return ApproximateIndex(self, library, **options)
+        return ApproximateIndex(self, library, neighbors, effort)
 
     def near_duplicates(
         self, threshold: float = 0.95, verbose: bool = True
@@ -307,8 +310,6 @@ class EmbeddingIndex:
         Returns:
             A list of lists of ids, the largest groups first.
         """
-        if not len(self):
-            return []
         groups = similar_groups(self.embeddings, threshold, verbose)
         return [self.ids[group].tolist() for group in groups]
 

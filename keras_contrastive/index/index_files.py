@@ -1,7 +1,6 @@
 """The files of a saved index: arrays with checksums, and no pickles."""
 
 import hashlib
-import json
 import os
 import shutil
 import uuid
@@ -12,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from keras_contrastive.json_files import read_json
+from keras_contrastive.json_files import write_json
 
 MANIFEST = "index.json"
 FORMAT = "keras_contrastive.EmbeddingIndex"
@@ -40,7 +40,7 @@ def write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> None:
             digest = _digest(temporary / file)
             files[name] = {"file": file, "sha256": digest}
         manifest = {"format": FORMAT, "version": VERSION, "arrays": files}
-        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+        write_json(manifest, temporary / MANIFEST)
         old = None
         if folder.exists():
             old = temporary.with_suffix(".old")

@@ -1,7 +1,6 @@
 """Search in embeddings, and the files of an index."""
 
 import json
-import sys
 from pathlib import Path
 
 import keras
@@ -267,39 +266,6 @@ def test_near_duplicates(rng, monkeypatch):
         near_duplicates(rows, 1.5)
 
 
-@pytest.mark.parametrize(
-    "library",
-    # hnswlib has no wheels, and the gate no compiler to count on.
-    ["faiss", "usearch", "hnswlib"],
-)
-def test_approximate(rng, library):
-    pytest.importorskip(library)
-    rows = rng.standard_normal((2000, 16))
-    index = EmbeddingIndex(rows, [f"{i}" for i in range(2000)])
-    graph = index.approximate(library)
-    queries = rng.standard_normal((20, 16))
-    assert graph.recall(queries, 10) > 0.9
-    found, exact = graph.search(rows[5], 3), index.search(rows[5], 3)
-    assert found.ids.tolist() == exact.ids.tolist()
-    np.testing.assert_allclose(
-        found.similarities, exact.similarities, atol=1e-5
-    )
-    with pytest.raises(ValueError, match="`queries` must have 16 columns"):
-        graph.search(rows[:, :5])
-    with pytest.raises(TypeError, match="links"):
-        index.approximate(library, links=3)
-    # More rows than the graph connects.
-    few = EmbeddingIndex(np.repeat(rows[:3], 100, axis=0))
-    found = few.approximate(library, neighbors=2, effort=4).search(rows[0], 300)
-    assert sorted(found.ids.tolist()) == list(range(300))
-
-
-def test_a_library_that_is_missing(rows, monkeypatch):
-    monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(ImportError, match="pip install faiss-cpu"):
-        EmbeddingIndex(rows).approximate("faiss")
-
-
 def test_errors(rows):
     index = EmbeddingIndex(rows, metadata={"year": np.arange(300)})
     for act, message in (
@@ -323,7 +289,6 @@ def test_errors(rows):
         (lambda: index.search(rows, where=lambda c: c["year"]), "300 booleans"),
         (lambda: EmbeddingIndex(rows[:1], ["a"]).add(rows), "must be given"),
         (lambda: EmbeddingIndex().search(rows), "the index is empty"),
-        (lambda: index.approximate("annoy"), "`library` must be one of"),
     ):
         with pytest.raises(ValueError, match=message):
             act()

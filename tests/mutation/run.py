@@ -103,7 +103,14 @@ def main():
         default="1/1",
         help="such as 2/3: every third, from the second on",
     )
+    parser.add_argument(
+        "--again",
+        type=Path,
+        help="file with the output of an earlier run: its survivors only",
+    )
     arguments = parser.parse_args()
+    only = arguments.again and survivors_in(arguments.again.read_text())
+    choice = arguments.files, arguments.part, only
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -112,12 +119,15 @@ def main():
             copy(ROOT / name, name)
         sys.path.insert(0, folder)
         os.environ["PYTHONPATH"] = folder
+        # Otherwise each fork compiles the whole package again.
+        sys.dont_write_bytecode = False
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         # `tests` is from now on that of the copy.
         for name in [n for n in sys.modules if n.split(".")[0] == "tests"]:
             del sys.modules[name]
         import_what_does_not_change()
         for subject in arguments.subjects:
-            failed |= not try_all(subject, arguments.files, arguments.part)
+            failed |= not try_all(subject, *choice)
         os.chdir(ROOT)
     return failed
 
@@ -151,7 +161,13 @@ def import_what_does_not_change():
     gc.freeze()  # or each fork would copy what it only counts
 
 
-def try_all(subject, pattern, part):
+def survivors_in(output):
+    """Files and changes, without the lines, which may have moved."""
+    found = [each.split(":", 2) for each in output.splitlines()]
+    return {(row[0], row[2].strip()) for row in found if len(row) == 3}
+
+
+def try_all(subject, pattern, part, only):
     """Prints a subject's survivors and a table; whether enough were killed."""
     patterns, tests = SUBJECTS[subject]
     folder = Path("keras_contrastive", subject)
@@ -171,6 +187,8 @@ def try_all(subject, pattern, part):
             continue
         source = path.read_text()
         mutants = mutants_of(source, BACKEND)[this - 1 :: parts]
+        if only is not None:
+            mutants = [m for m in mutants if (str(path), m.change) in only]
         alive = 0
         killers.clear()
         own = Path("tests", subject, f"test_{path.name}")
@@ -189,8 +207,9 @@ def try_all(subject, pattern, part):
     for name, mutants, survivors in [*table, (subject, count, alive)]:
         killed = mutants - survivors
         print(f"| `{name}` | {mutants} | {killed} | {survivors} |")
-    print(f"{1 - alive / count:.1%} killed\n", flush=True)
-    return 1 - alive / count >= LEAST_KILLED
+    killed = 1 - alive / max(count, 1)
+    print(f"{killed:.1%} killed\n", flush=True)
+    return killed >= LEAST_KILLED
 
 
 # What killed the last mutants is tried first on the next one.
