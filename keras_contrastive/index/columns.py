@@ -71,9 +71,9 @@ def check_column(
 ) -> np.ndarray:
     """A column of metadata as an array of `count` values, or raises."""
     values = np.asarray(as_array(column))
-    # pandas and NumPy's own strings of any length.
-    if values.dtype.kind in "OT" and all(isinstance(v, str) for v in values):
-        values = values.astype(str)
+    # Also those of pandas, and NumPy's own strings of any length.
+    if all(isinstance(value, str) for value in values.flat):
+        values = np.array(values.tolist(), str)
     if values.shape != (count,) or values.dtype.kind not in "biufU":
         raise ValueError(
             f"`metadata[{name!r}]` must be {count} strings, numbers or "
