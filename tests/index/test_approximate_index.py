@@ -90,8 +90,8 @@ def test_neighbors_and_effort(rng, library):
         return index.approximate(library, neighbors, effort).recall(queries, 5)
 
     # Few links lose rows, and so does a search that looks at few.
-    assert recall(3, 8) < recall(3, 100) < 0.9 < recall(48, 100)
-    assert recall(48, 8) < 0.8
+    assert recall(2, 8) < 0.4 < recall(2, 100) < 0.9 < recall(48, 100)
+    assert recall(48, 8) < 0.85
 
 
 def test_a_library_that_is_missing(monkeypatch):

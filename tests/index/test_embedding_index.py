@@ -78,6 +78,25 @@ def test_adds_and_removes(rows):
     assert index.search(rows[3], 1).ids.tolist() == [3]
 
 
+def test_an_empty_index(rows, tmp_path):
+    EmbeddingIndex().save(tmp_path / "index")
+    for index in (EmbeddingIndex(), EmbeddingIndex.load(tmp_path / "index")):
+        assert len(index) == 0
+        assert index.embeddings.shape == (0, 0)
+        index.add(rows, metadata={"year": range(300)})
+        assert index.search(rows[7], 1).ids.tolist() == [7]
+        index.remove(range(300))
+        assert len(index) == 0
+
+
+def test_columns_of_objects_are_not_saved(rows, tmp_path):
+    index = EmbeddingIndex(rows)
+    index.metadata["label"] = np.array([None] * 300)
+    with pytest.raises(ValueError, match="allow_pickle"):
+        index.save(tmp_path / "index")
+    assert not list(tmp_path.iterdir())
+
+
 def test_files(rows, tmp_path):
     index = EmbeddingIndex(
         rows,
@@ -274,6 +293,7 @@ def test_errors(rows):
         (lambda: EmbeddingIndex(rows, range(5)), "300 strings or ints"),
         (lambda: EmbeddingIndex(rows * np.nan), "must be finite"),
         (lambda: EmbeddingIndex(ids=[1]), "must come with"),
+        (lambda: EmbeddingIndex(metadata={"a": [1]}), "must come with"),
         (lambda: EmbeddingIndex(rows, metadata={"a": [None] * 300}), "'a'"),
         (lambda: index.add(rows[:1]), "must have the columns of the index"),
         (lambda: index.add(rows[:1], [5], {"year": [1]}), "twice: .5"),
@@ -287,6 +307,7 @@ def test_errors(rows):
         (lambda: index.search(rows, where={"year": -1}), "fits no row"),
         (lambda: index.search(rows, where=len), "must return 300 booleans"),
         (lambda: index.search(rows, where=lambda c: c["year"]), "300 booleans"),
+        (lambda: index.search(rows, where=lambda c: [True]), "300 booleans"),
         (lambda: EmbeddingIndex(rows[:1], ["a"]).add(rows), "must be given"),
         (lambda: EmbeddingIndex().search(rows), "the index is empty"),
     ):

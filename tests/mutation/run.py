@@ -125,15 +125,18 @@ def main():
         # `tests` is from now on that of the copy.
         for name in [n for n in sys.modules if n.split(".")[0] == "tests"]:
             del sys.modules[name]
-        import_what_does_not_change()
+        import_what_does_not_change(arguments.subjects)
         for subject in arguments.subjects:
             failed |= not try_all(subject, *choice)
         os.chdir(ROOT)
     return failed
 
 
-def import_what_does_not_change():
+def import_what_does_not_change(subjects):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if BACKEND == "torch" and "evaluation" not in subjects:
+        # Its import and its context take longer than most tests.
+        import tests.hide_tensorflow  # noqa: F401
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     from hypothesis import HealthCheck
     from hypothesis import Phase
