@@ -7,6 +7,7 @@ import numpy as np
 from keras_contrastive.callbacks.representation_evaluation import (
     RepresentationEvaluation,
 )
+from keras_contrastive.evaluation.checks import check_same_kind
 from keras_contrastive.evaluation.extract_features import is_arrays
 from keras_contrastive.evaluation.knn_classify import knn_classify
 from keras_contrastive.validation import check_positive
@@ -100,6 +101,7 @@ class KNNEvaluation(RepresentationEvaluation):
         test_features: Any,
         test_labels: Any,
     ) -> float:
+        check_same_kind(train_labels, test_labels)
         predicted = knn_classify(
             train_features,
             train_labels,

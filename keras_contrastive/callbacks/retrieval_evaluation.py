@@ -8,7 +8,7 @@ from keras_contrastive.callbacks.image_text_evaluation import (
 )
 from keras_contrastive.callbacks.image_text_evaluation import num_rows
 from keras_contrastive.evaluation.retrieval_recall import as_image_index
-from keras_contrastive.evaluation.retrieval_recall import check_ks
+from keras_contrastive.evaluation.retrieval_recall import as_ks
 from keras_contrastive.evaluation.retrieval_recall import retrieval_recall
 from keras_contrastive.metrics.retrieval_recall import DIRECTIONS
 
@@ -96,7 +96,7 @@ class RetrievalEvaluation(ImageTextEvaluation):
         verbose: int = 0,
         prefix: str = "val_",
     ):
-        check_ks(ks)
+        ks = as_ks(ks)
         super().__init__(
             images,
             [f"{prefix}{way}_recall@{k}" for way in DIRECTIONS for k in ks],
@@ -108,7 +108,7 @@ class RetrievalEvaluation(ImageTextEvaluation):
         self.image_index = as_image_index(
             image_index, self.num_images, num_rows(texts, "texts")
         )
-        self.ks = tuple(ks)
+        self.ks = ks
         self.prefix = prefix
 
     def scores(self) -> dict[str, float]:

@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_contrastive.normalization import SMALLEST_SQUARED_NORM
-
 # Maximum size of one chunk of similarities, in bytes.
 CHUNK_BYTES = 2**27
 
@@ -41,22 +39,53 @@ def as_labels(labels: Any, name: str, num_rows: int) -> np.ndarray:
             f"`{name}` must hold one class per row, shape ({num_rows},). "
             f"Received an array of shape {labels.shape}."
         )
-    if labels.dtype.kind == "f":
+    if not _are_classes(labels):
         raise ValueError(
-            f"`{name}` must be integers or strings. "
-            f"Received an array of {labels.dtype}."
+            f"`{name}` must be integers or strings, without missing values. "
+            f"Received an array of {labels.dtype}, with {labels[:3].tolist()}."
         )
     return labels
 
 
-def normalize_rows(features):
-    """Scales the rows of a float32 NumPy array to unit length.
+def _are_classes(labels):
+    if labels.dtype != object:
+        return labels.dtype.kind != "f"
+    # Columns of pandas: strings, or any values if some are missing.
+    return any(
+        all(isinstance(label, kind) for label in labels) for kind in (str, int)
+    )
 
-    Like `l2_normalize`, for functions whose result must not depend on the
-    backend and its device.
+
+def check_same_kind(labels, others, names=("train_labels", "test_labels")):
+    """Raises for strings and numbers, which are equal to none of each other."""
+    if len({_is_text(each) for each in (labels, others)}) > 1:
+        raise ValueError(
+            f"`{names[0]}` and `{names[1]}` must both be strings, or both "
+            f"integers. Received: {labels[0]!r} and {others[0]!r}"
+        )
+
+
+def _is_text(labels):
+    return labels.dtype.kind in "OSTU" and not isinstance(labels[0], int)
+
+
+def normalize_rows(features):
+    """Scales the rows of a NumPy array to unit length, in float32.
+
+    A row of zeros stays zero. Unlike with `l2_normalize`, the result depends
+    neither on the backend and its device nor on the scale of a row: squares
+    of values above 1e19 would overflow, those below 1e-23 vanish.
     """
-    squared_norm = np.sum(features**2, axis=1, keepdims=True)
-    return features / np.sqrt(np.maximum(squared_norm, SMALLEST_SQUARED_NORM))
+    features = np.asarray(features, "float32")
+    largest = np.maximum(
+        features.max(axis=1, keepdims=True),
+        -features.min(axis=1, keepdims=True),
+    )
+    # A power of 2, by which floats are divided without rounding.
+    exponent = np.clip(np.frexp(largest)[1], -120, 120)
+    scaled = features * np.ldexp(np.float32(1), -exponent)
+    norm = np.sqrt(np.sum(scaled**2, axis=1, keepdims=True))
+    return scaled / np.where(norm > 0, norm, 1)
 
 
 def check_same_width(

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_contrastive import layers
 from keras_contrastive.evaluation.checks import as_labels
+from keras_contrastive.evaluation.checks import check_same_kind
 from keras_contrastive.validation import check_positive_int
 
 # At the five severities: the standard deviation of noise, what the sigma of the
@@ -91,7 +92,8 @@ def corruption_accuracy(
 
     Args:
         classify: Function of a batch of images, of the dtype and shape of
-            `images`, to the labels that it predicts, shape `(batch,)`.
+            `images`, to the labels that it predicts, shape `(batch,)`:
+            integers or strings as in `labels`, not probabilities.
         images: Array of shape `(n, height, width, channels)`: uint8, or floats
             in [0, 1].
         labels: Integers or strings, shape `(n,)`.
@@ -108,8 +110,7 @@ def corruption_accuracy(
     Raises:
         ValueError: If images are of another shape, dtype or range, labels do
             not match them, a name or a severity is not in the table or there
-            is none, or
-            `classify` does not return a label for each image.
+            is none, or `classify` does not return a label for each image.
 
     Example:
 
@@ -134,47 +135,23 @@ def corruption_accuracy(
     images = _as_images(images)
     labels = as_labels(labels, "labels", len(images))
     batch_size = check_positive_int("batch_size", batch_size)
-    if corruptions is None:
-        corruptions = [
-            name
-            for name in CORRUPTIONS
-            if name != "gray" or images.shape[-1] == 3
-        ]
-    for name in corruptions:
-        if name not in STRENGTHS:
-            raise ValueError(
-                f"`corruptions` must be of {', '.join(CORRUPTIONS)}. "
-                f"Received: {name!r}"
-            )
-    if not set(severities) <= set(SEVERITIES):
-        raise ValueError(
-            f"`severities` must be of 1 to {len(SEVERITIES)}. "
-            f"Received: {list(severities)}"
-        )
-    if not corruptions or not severities:
-        raise ValueError(
-            "`corruptions` and `severities` must not be empty. Received: "
-            f"corruptions={corruptions}, severities={severities}"
-        )
-    cases = list(itertools.product(corruptions, severities))
+    cases = _cases(corruptions, severities, images.shape[-1])
     progress = keras.utils.Progbar(1 + len(cases), verbose=verbose)
 
     def accuracy(corrupt):
         right = 0
         for start in range(0, len(images), batch_size):
             batch = images[start : start + batch_size]
-            predicted = keras.ops.convert_to_numpy(classify(corrupt(batch)))
-            if predicted.shape != (len(batch),):
-                raise ValueError(
-                    "`classify` must return a label for each image. Received: "
-                    f"shape {predicted.shape} for {len(batch)} images"
-                )
-            right += np.sum(predicted == labels[start : start + batch_size])
+            own = labels[start : start + batch_size]
+            name = "classify(images)"
+            predicted = as_labels(classify(corrupt(batch)), name, len(batch))
+            check_same_kind(own, predicted, ("labels", name))
+            right += np.sum(predicted == own)
         progress.add(1)
         return float(right / len(images))
 
     clean = accuracy(lambda batch: batch)
-    found: dict[str, dict[int, float]] = {name: {} for name in corruptions}
+    found: dict[str, dict[int, float]] = {name: {} for name, _ in cases}
     for name, severity in cases:
         corrupt = _make(name, severity, images, seed)
         found[name][severity] = accuracy(corrupt)
@@ -182,8 +159,35 @@ def corruption_accuracy(
     return CorruptionScores(clean, found, float(np.mean(every)))
 
 
+def _cases(corruptions, severities, num_channels):
+    """Pairs of the name of a corruption and a severity."""
+    if corruptions is None:
+        corruptions = [
+            name for name in CORRUPTIONS if name != "gray" or num_channels == 3
+        ]
+    corruptions = list(corruptions)
+    for name in corruptions:
+        if name not in STRENGTHS:
+            raise ValueError(
+                f"`corruptions` must be of {', '.join(CORRUPTIONS)}. "
+                f"Received: {name!r}"
+            )
+    severities = [check_positive_int("severities", each) for each in severities]
+    if not set(severities) <= set(SEVERITIES):
+        raise ValueError(
+            f"`severities` must be of 1 to {len(SEVERITIES)}. "
+            f"Received: {severities}"
+        )
+    if not corruptions or not severities:
+        raise ValueError(
+            "`corruptions` and `severities` must not be empty. Received: "
+            f"corruptions={corruptions}, severities={severities}"
+        )
+    return list(itertools.product(corruptions, severities))
+
+
 def _as_images(images):
-    images = np.asarray(images)
+    images = np.asarray(keras.ops.convert_to_numpy(images))
     if images.ndim != 4 or not len(images):
         raise ValueError(
             "`images` must have the shape (n, height, width, channels). "

@@ -12,9 +12,10 @@ from keras_contrastive.evaluation.checks import CHUNK_BYTES
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import as_labels
 from keras_contrastive.evaluation.checks import check_same_width
+from keras_contrastive.evaluation.checks import normalize_rows
 from keras_contrastive.evaluation.nearest_keys import largest_of_rows
 from keras_contrastive.losses.key_blocks import has_accelerator
-from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.matmul import matmul
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
@@ -96,9 +97,9 @@ def knn_classify(
     neighbors = _on_accelerator if has_accelerator() else _on_cpu
     winners = []
     for similarity, neighbor in neighbors(
-        l2_normalize(train_features),
+        normalize_rows(train_features),
         (
-            l2_normalize(test_features[start : start + chunk_size])
+            normalize_rows(test_features[start : start + chunk_size])
             for start in range(0, len(test_features), chunk_size)
         ),
         k,
@@ -112,9 +113,11 @@ def knn_classify(
 
 def _on_accelerator(keys, chunks, k):
     """Yields similarities and indices of the nearest keys, by chunk."""
-    keys = ops.transpose(keys)
+    keys = ops.transpose(ops.convert_to_tensor(keys))
     for queries in chunks:
-        similarity, neighbor = ops.top_k(ops.matmul(queries, keys), k)
+        similarity, neighbor = ops.top_k(
+            matmul(ops.convert_to_tensor(queries), keys), k
+        )
         yield (
             ops.convert_to_numpy(similarity),
             ops.convert_to_numpy(neighbor),
@@ -123,7 +126,6 @@ def _on_accelerator(keys, chunks, k):
 
 def _on_cpu(keys, chunks, k):
     """Like `_on_accelerator`, in NumPy, which selects faster on a CPU."""
-    keys = ops.convert_to_numpy(keys)
     buffers = threading.local()
 
     def nearest(queries):
@@ -138,7 +140,6 @@ def _on_cpu(keys, chunks, k):
         # The selection from a chunk overlaps with the next multiplication.
         pending = collections.deque()
         for queries in chunks:
-            queries = ops.convert_to_numpy(queries)
             pending.append(pool.submit(nearest, queries))
             if len(pending) == 2:
                 yield pending.popleft().result()

@@ -8,6 +8,7 @@ from keras.utils import Progbar
 
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import as_labels
+from keras_contrastive.evaluation.checks import check_same_kind
 from keras_contrastive.evaluation.checks import check_same_width
 from keras_contrastive.evaluation.softmax_regression import (
     solve_softmax_regression,
@@ -46,11 +47,12 @@ def check_probe_data(
     check_same_width(train_features, test_features)
     train_labels = as_labels(train_labels, "train_labels", len(train_features))
     test_labels = as_labels(test_labels, "test_labels", len(test_features))
+    check_same_kind(train_labels, test_labels)
     unseen = np.setdiff1d(test_labels, train_labels)
     if len(unseen):
         raise ValueError(
             "`test_labels` must hold classes that `train_labels` has too. "
-            f"Received {len(unseen)} others, such as {unseen[0]!r}."
+            f"Received {len(unseen)} others, such as {unseen.tolist()[0]!r}."
         )
     classes, train_index = np.unique(train_labels, return_inverse=True)
     test_index = classes.searchsorted(test_labels)
@@ -157,8 +159,9 @@ def probe_scores(
     """Accuracies and mean cross-entropy of logits `(rows, classes)`."""
     rows = np.arange(len(logits))
     own = logits[rows, class_index][:, None]
-    # The rank of the correct class; ties count against it.
-    rank = (logits >= own).sum(axis=1) - 1
+    # The rank of the correct class. Ties count against it, and so does NaN,
+    # the logits of a probe that has diverged, for which comparisons fail.
+    rank = (~(logits < own)).sum(axis=1) - 1
     scores = {"accuracy": float((rank < 1).mean())}
     if logits.shape[1] > 5:
         scores["top5_accuracy"] = float((rank < 5).mean())

@@ -1,5 +1,6 @@
 """Recall of image-text retrieval over a whole test set."""
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,7 +80,7 @@ def retrieval_recall(
     texts = as_features(text_embeddings, "text_embeddings")
     check_same_width(images, texts, ("image_embeddings", "text_embeddings"))
     image_index = as_image_index(image_index, len(images), len(texts))
-    check_ks(ks)
+    ks = as_ks(ks)
     if chunk_size is not None:
         check_positive_int("chunk_size", chunk_size)
     else:
@@ -117,12 +118,15 @@ def _ranks(images, texts, image_index, chunk_size):
     return {"image_to_text": of_images, "text_to_image": of_texts}
 
 
-def check_ks(ks):
-    """Raises unless `ks` holds positive ints, and at least one."""
-    if not list(ks):
-        raise ValueError(f"`ks` must not be empty. Received: ks={ks}")
-    for k in ks:
-        check_positive_int("ks", k)
+def as_ks(ks):
+    """`ks` as a tuple of positive ints, at least one."""
+    values = tuple(ks) if isinstance(ks, Iterable) else ()
+    if not values:
+        raise ValueError(
+            "`ks` must be a list of at least one positive integer. "
+            f"Received: ks={ks}"
+        )
+    return tuple(check_positive_int("ks", k) for k in values)
 
 
 def as_image_index(image_index, num_images, num_texts):

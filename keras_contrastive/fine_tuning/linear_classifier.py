@@ -117,7 +117,6 @@ def linear_classifier(
 def _solve_head(features, labels, num_classes):
     """The kernel and the bias of the optimum, for features as they are."""
     mean, scale = feature_statistics(features)
-    scale = np.where(scale > 0, scale, 1.0)
     weights = solve_probe(
         standardized_inputs(features, mean, scale),
         labels,

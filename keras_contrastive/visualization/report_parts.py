@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_contrastive.evaluation.checks import normalize_rows
 from keras_contrastive.visualization import map_data
 from keras_contrastive.visualization import sheets
 from keras_contrastive.visualization.cosine_similarity import cosine_similarity
@@ -110,8 +111,7 @@ def static_map(
     class_names: Sequence[str] | None,
     pictures: np.ndarray,
 ) -> str:
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    unit = embeddings / np.maximum(norms, 1e-12)
+    unit = normalize_rows(embeddings)
     with themed():
         figure = plot_embeddings(unit, labels, class_names, pictures)
     svg = to_svg(figure, "Map of the embeddings with images")

@@ -87,6 +87,17 @@ def test_value_is_that_of_the_weights_after_the_epoch():
 
 
 @pytest.mark.one_backend
+@both
+def test_names_and_numbers_of_classes_are_not_compared(cls):
+    """They would never be equal: an accuracy of 0."""
+    names = np.array(["cat", "dog"])[TEST[1]]
+    arguments = {"k": 5} if cls is KNNEvaluation else {}
+    callback = cls(TRAIN, (TEST[0], names), **arguments)
+    with pytest.raises(ValueError, match="`train_labels`.*both be strings"):
+        fit([callback], epochs=1)
+
+
+@pytest.mark.one_backend
 def test_the_probe_takes_either_solver():
     model, history = fit([LinearProbeEvaluation(TRAIN, TEST, solver="lbfgs")])
     features = [model.predict(x, verbose=0) for x, _ in (TRAIN, TEST)]

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -70,6 +71,18 @@ def test_the_same_images_for_every_classifier_and_any_channels():
         np.testing.assert_array_equal(first, second)
 
 
+def test_takes_arrays_tensors_and_generators():
+    images = keras.Variable(PIXELS / np.float32(255)).value  # has a gradient
+    scores = corruption_accuracy(
+        lambda x: [1] * len(x),
+        images,
+        np.ones(6, int),
+        corruptions=(name for name in ["dark"]),
+        severities=np.array([1, 2]),
+    )
+    assert scores.accuracy == {"dark": {1: 1.0, 2: 1.0}}
+
+
 def test_accuracies_are_counted(capsys):
     labels = np.array(["a", "b", "a", "b", "a", "b"])
     bright = np.where(labels == "a", 250, 100).astype("uint8")
@@ -100,7 +113,11 @@ def test_accuracies_are_counted(capsys):
         ({"severities": [0]}, "`severities` must be"),
         ({"severities": []}, "must not be empty"),
         ({"batch_size": 0}, "`batch_size`"),
-        ({"classify": lambda x: np.zeros((len(x), 2))}, "`classify`"),
+        ({"severities": [1.5]}, "`severities` must be.*1.5"),
+        ({"classify": lambda x: np.zeros((len(x), 2))}, "`classify"),
+        # Probabilities, and names for numbers: all would count as wrong.
+        ({"classify": lambda x: np.full(len(x), 0.9)}, "`classify.*float64"),
+        ({"classify": lambda x: ["a"] * len(x)}, "`labels` and `classify.*'a'"),
     ],
 )
 def test_bad_arguments_are_refused(change, message):

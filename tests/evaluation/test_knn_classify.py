@@ -79,9 +79,9 @@ def test_chunks_are_as_large_as_memory_allows(rng, monkeypatch):
     features, labels = overlapping_classes(rng)
     module = sys.modules["keras_contrastive.evaluation.knn_classify"]
     rows = []
-    l2_normalize = module.l2_normalize
+    normalize = module.normalize_rows
     monkeypatch.setattr(
-        module, "l2_normalize", lambda x: rows.append(len(x)) or l2_normalize(x)
+        module, "normalize_rows", lambda x: rows.append(len(x)) or normalize(x)
     )
     for room, expected in [(4 * 60 * 8 - 1, [7] * 4 + [2]), (1, [1] * 30)]:
         monkeypatch.setattr(module, "CHUNK_BYTES", room)
@@ -159,3 +159,36 @@ def test_bad_input_is_refused(change, message):
     }
     with pytest.raises(ValueError, match=message):
         knn_classify(**args)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_features_of_any_scale(scale, rng):
+    """Their squares would vanish or overflow in float32."""
+    features, labels = overlapping_classes(rng)
+    np.testing.assert_array_equal(
+        knn_classify(scale * features[:60], labels[:60], features[60:], k=9),
+        knn_classify(features[:60], labels[:60], scale * features[60:], k=9),
+    )
+
+
+@pytest.mark.parametrize(
+    "labels", [[None, "a", "b"], [np.nan, "a", "b"], [0, "a", "b"], [None] * 3]
+)
+def test_missing_labels_are_refused(labels):
+    labels = np.array(labels, dtype=object)
+    with pytest.raises(ValueError, match="`train_labels`.*missing.*object"):
+        knn_classify(np.eye(3), labels, np.eye(3), k=1)
+    labels = np.array(["a", "b", "c"], dtype=object)
+    predicted = knn_classify(np.eye(3), labels, np.eye(3), k=1)
+    assert predicted.tolist() == ["a", "b", "c"]
+
+
+def test_an_accelerator_finds_the_same(rng, monkeypatch):
+    features, labels = overlapping_classes(rng)
+    args = features[:60], labels[:60], features[60:]
+    expected = knn_classify(*args, k=9)
+    module = sys.modules["keras_contrastive.evaluation.knn_classify"]
+    monkeypatch.setattr(module, "has_accelerator", lambda: True)
+    np.testing.assert_array_equal(
+        knn_classify(*args, k=9, chunk_size=7), expected
+    )

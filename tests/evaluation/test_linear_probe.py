@@ -173,6 +173,19 @@ def test_top5_is_of_more_than_five_classes():
     assert "top5_accuracy" not in probe_scores(logits[:5, :5], np.arange(5))
 
 
+def test_a_probe_that_has_diverged_is_never_right(rng):
+    """Weights that are NaN, not the perfect score of comparisons that fail."""
+    features, labels = overlapping_gaussians(rng, 40)
+    with np.errstate(all="ignore"):
+        scores = linear_probe(
+            *(features, labels, features, labels),
+            learning_rate=3e38,
+            batch_size=4,
+            verbose=0,
+        )
+    assert np.isnan(scores["loss"]) and scores["accuracy"] == 0.0
+
+
 def test_same_seed_same_numbers(rng):
     features, labels = overlapping_gaussians(rng, 600)
     args = (features[:500], labels[:500], features[500:], labels[500:])

@@ -144,6 +144,14 @@ def test_tie_with_an_own_caption_is_none():
     assert set(scores.values()) == {1.0}
 
 
+def test_ks_may_be_a_generator_and_embeddings_of_any_scale():
+    for scale in (1e-30, 1e30):
+        scores = retrieval_recall(
+            scale * np.eye(3), np.eye(3), [0, 1, 2], ks=(k for k in (1, 2))
+        )
+        assert len(scores) == 4 and set(scores.values()) == {1.0}
+
+
 def test_takes_tensors():
     images = ops.convert_to_tensor(np.eye(3), dtype="float16")
     index = ops.convert_to_tensor([0, 1, 2], dtype="int32")
@@ -164,6 +172,7 @@ def test_takes_tensors():
         ({"image_index": [1, 1, 1]}, "none for 1 of 2 images.*image 0"),
         ({"image_index": [0, 0, 0]}, "none for 1 of 2 images.*image 1"),
         ({"ks": ()}, "`ks`"),
+        ({"ks": 5}, "`ks` must be a list"),
         ({"ks": (1, 0)}, "`ks`"),
         ({"ks": (1.5,)}, "`ks`"),
         ({"chunk_size": 0}, "`chunk_size`"),
