@@ -83,11 +83,7 @@ class MomentumEncoder(keras.layers.Layer):
         self.momentum = check_probability("momentum", momentum)
         self.total_steps = total_steps
         self.num_updates = self.add_weight(
-            name="num_updates",
-            shape=(),
-            dtype="int32",
-            initializer="zeros",
-            trainable=False,
+            name="num_updates", dtype="int32", trainable=False
         )
         self.encoder = _copy(source)
         if source.built:

@@ -250,6 +250,23 @@ def test_built_by_models(rng):
         assert index.search(sentence, 2).ids.shape == (1, 2)
 
 
+def test_batches_and_progress_of_building(rng, capsys):
+    images = rng.random((257, 1, 1, 3)).astype("float32")
+    encoder = keras.Sequential([keras.Input((1, 1, 3)), keras.layers.Flatten()])
+    for arguments, progress in (
+        ({}, "2/2"),
+        ({"batch_size": 100}, "3/3"),
+        ({"verbose": 0}, ""),
+    ):
+        index = EmbeddingIndex.build(
+            encoder, images, metadata={"number": range(257)}, **arguments
+        )
+        shown = capsys.readouterr().out
+        assert progress in shown if progress else not shown
+    assert index.search(images[:2, 0, 0]).ids.shape == (2, 10)
+    assert index.metadata["number"].tolist() == list(range(257))
+
+
 def test_progress_of_near_duplicates(rng, monkeypatch, capsys):
     near_duplicates = kc.index.near_duplicates
     monkeypatch.setitem(near_duplicates.__globals__, "ROWS", 2)
@@ -266,6 +283,8 @@ def test_progress_of_near_duplicates(rng, monkeypatch, capsys):
     assert "5/5" in capsys.readouterr().out
     EmbeddingIndex(rows).near_duplicates(verbose=False)
     assert capsys.readouterr().out == ""
+    EmbeddingIndex(rows).near_duplicates()
+    assert "5/5" in capsys.readouterr().out
 
 
 def test_near_duplicates(rng, monkeypatch):

@@ -73,7 +73,8 @@ def test_the_dictionary_is_the_patches_that_occur():
     patterns = rng.normal(size=(3, 16))
     patterns -= patterns.mean(axis=1, keepdims=True)
     # Also as negatives, which are in the same cluster.
-    which, sign = rng.integers(3, size=600), rng.choice([-1, 1], size=600)
+    which = rng.integers(3, size=600)
+    sign = rng.choice([-1, 1], p=[0.3, 0.7], size=600)
     patches = sign[:, None] * patterns[which]
     patches += 0.1 * rng.normal(size=patches.shape)
     patches -= patches.mean(axis=1, keepdims=True)
@@ -82,6 +83,13 @@ def test_the_dictionary_is_the_patches_that_occur():
     assert sorted(similarities.argmax(axis=1)) == [0, 1, 2]
     first, second = np.sort(similarities, axis=1)[:, :0:-1].T
     assert (first > 3 * second).all()
+    # Projections of what is whitened onto vectors of norm 1.
+    centered = patterns - patches.mean(axis=0)
+    precision = np.linalg.inv(np.cov(patches.T) + 0.1 * np.eye(16))
+    norms = np.sqrt(np.sum(centered @ precision * centered, axis=1))
+    np.testing.assert_allclose(first, norms, rtol=0.05)
+    mean = (patches @ kernel + offset).mean(axis=0)
+    np.testing.assert_allclose(mean, 0, atol=1e-4)
 
 
 def test_a_dictionary_larger_than_the_patches():
