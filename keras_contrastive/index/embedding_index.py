@@ -284,8 +284,9 @@ class EmbeddingIndex:
         Args:
             library: `"faiss"`, `"usearch"` or `"hnswlib"`, whichever is
                 installed. Each builds an HNSW graph.
-            neighbors: Int, links of a row.
+            neighbors: Int, links of a row. Defaults to 32.
             effort: Int, rows that are looked at while building and searching.
+                Defaults to 128.
 
         Returns:
             An `ApproximateIndex` with `search(queries, k)` and

@@ -76,9 +76,7 @@ def similar_groups(
         # Later rows only: the others have been compared with these.
         for later in range(start, len(rows), ROWS):
             similar = block @ rows[later : later + ROWS].T >= threshold
-            if later == start:
-                similar = np.triu(similar, 1)
-            for first, second in zip(*np.nonzero(similar), strict=True):
+            for first, second in np.argwhere(similar):
                 a, b = sorted((root(start + first), root(later + second)))
                 parent[b] = a
         progress.update(start + len(block))

@@ -80,6 +80,23 @@ def test_more_rows_than_the_graph_connects(rng, library):
         )
 
 
+def test_what_hnswlib_is_told(rng, monkeypatch):
+    made = []
+
+    def new(**arguments):
+        made.append(Graph(**arguments))
+        return made[-1]
+
+    module = types.SimpleNamespace(Index=new)
+    monkeypatch.setitem(sys.modules, "hnswlib", module)
+    index = EmbeddingIndex(rng.standard_normal((300, 4)))
+    graph = index.approximate("hnswlib")
+    assert (made[0].links, made[0].effort) == (32, 128)
+    for k, effort in ((1, 128), (200, 200)):
+        graph.search(np.ones(4), k)
+        assert made[0].ef == effort
+
+
 @pytest.mark.parametrize("library", ["faiss", "usearch"])
 def test_neighbors_and_effort(rng, library):
     pytest.importorskip(library)

@@ -108,6 +108,7 @@ def test_files(rows, tmp_path):
     assert isinstance(loaded.embeddings, np.memmap)
     for mmap in (True, False):
         loaded = EmbeddingIndex.load(tmp_path / "new" / "index", mmap=mmap)
+        assert isinstance(loaded.embeddings, np.memmap) == mmap
         for one, other in zip(
             loaded.search(rows[:4]), index.search(rows[:4]), strict=True
         ):

@@ -69,7 +69,15 @@ SUBJECTS = {
             if name != "patch_dictionary"
         ],
     ),
-    "index": (["*.py"], ["tests/index"]),
+    "index": (
+        ["*.py"],
+        [
+            "tests/index/test_columns.py",
+            "tests/index/test_exact_search.py",
+            "tests/index/test_embedding_index.py",
+            "tests/index",
+        ],
+    ),
     "trainer": (
         [f"{name}.py" for name in STEPS],
         [
@@ -97,7 +105,12 @@ LEAST_KILLED = 0.9
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("subjects", nargs="+", choices=SUBJECTS)
-    parser.add_argument("--files", help="pattern of names, such as 'knn*'")
+    parser.add_argument(
+        "--files",
+        nargs="+",
+        default=["*"],
+        help="patterns of names, such as 'knn*'",
+    )
     parser.add_argument(
         "--part",
         default="1/1",
@@ -170,7 +183,7 @@ def survivors_in(output):
     return {(row[0], row[2].strip()) for row in found if len(row) == 3}
 
 
-def try_all(subject, pattern, part, only):
+def try_all(subject, names, part, only):
     """Prints a subject's survivors and a table; whether enough were killed."""
     patterns, tests = SUBJECTS[subject]
     folder = Path("keras_contrastive", subject)
@@ -186,7 +199,7 @@ def try_all(subject, pattern, part, only):
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     table = []
     for path in paths:
-        if pattern and not path.match(pattern):
+        if not any(map(path.match, names)):
             continue
         source = path.read_text()
         mutants = mutants_of(source, BACKEND)[this - 1 :: parts]
