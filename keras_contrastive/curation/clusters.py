@@ -25,7 +25,7 @@ def cluster(
         num_clusters: Int, at most n, for k-means. `None` runs HDBSCAN, which
             finds the number of clusters itself and leaves out what is in none;
             it is slow from some ten thousand rows.
-        smallest: Int, at least 2, the rows of the smallest cluster of HDBSCAN.
+        smallest: Int from 2 to n, the rows of the smallest cluster of HDBSCAN.
         seed: Int, not negative, for k-means.
 
     Returns:
@@ -51,9 +51,12 @@ def cluster(
     rows = unit_rows(embeddings, fewest=1)
     methods = import_cluster()
     if num_clusters is None:
-        method = methods.HDBSCAN(
-            min_cluster_size=check_int("smallest", smallest, 2), copy=True
-        )
+        if check_int("smallest", smallest, 2) > len(rows):
+            raise ValueError(
+                f"`smallest` must be at most {len(rows)}, the number of rows. "
+                f"Received: smallest={smallest}"
+            )
+        method = methods.HDBSCAN(min_cluster_size=smallest, copy=True)
     else:
         if check_positive_int("num_clusters", num_clusters) > len(rows):
             raise ValueError(
@@ -109,6 +112,11 @@ def describe_clusters(clusters: Any, labels: Any) -> dict[str, np.ndarray]:
     ```
     """
     clusters = as_labels(clusters, "clusters", len(clusters))
+    if clusters.dtype.kind not in "iu":
+        raise ValueError(
+            "`clusters` must be integers, as `cluster` returns them. "
+            f"Received: an array of {clusters.dtype}"
+        )
     labels = as_labels(labels, "labels", len(clusters))
     classes, own = np.unique(labels, return_inverse=True)
     numbers = np.unique(clusters[clusters >= 0])

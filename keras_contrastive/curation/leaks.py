@@ -7,6 +7,7 @@ import numpy as np
 from keras_contrastive.curation.neighbors import unit_rows
 from keras_contrastive.evaluation.checks import check_same_width
 from keras_contrastive.index.exact_search import exact_search
+from keras_contrastive.metrics.retrieval_recall import TIE
 from keras_contrastive.validation import check_interval
 
 
@@ -22,7 +23,8 @@ def leaks(
         train_embeddings: Array of shape `(n, dim)`. The rows need not be
             normalized.
         test_embeddings: Array of shape `(m, dim)`.
-        threshold: Float in [-1, 1], the lowest cosine of a leak.
+        threshold: Float in [-1, 1], the lowest cosine of a leak, up to
+            rounding: copies are found at 1.
 
     Returns:
         Dict of arrays, a table for `pandas.DataFrame`, the most similar pairs
@@ -52,7 +54,7 @@ def leaks(
     similarity, number = exact_search(test, train, 1)
     similarity, number = similarity[:, 0], number[:, 0]
     row = np.argsort(-similarity, kind="stable")
-    row = row[similarity[row] >= threshold]
+    row = row[similarity[row] >= threshold - TIE]
     return {
         "test_row": row,
         "train_row": number[row],

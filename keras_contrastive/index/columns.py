@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -33,13 +34,8 @@ def new_ids(
             )
         first = existing.astype("int64").max(initial=-1) + 1
         return np.arange(first, first + count, dtype="int64")
-    given = np.asarray(
-        [
-            os.fspath(each) if isinstance(each, os.PathLike) else each
-            for each in as_array(ids)
-        ]
-    )
-    if given.shape != (count,) or given.dtype.kind not in "iuU":
+    given = as_ids(ids)
+    if given.shape != (count,):
         raise ValueError(
             f"`ids` must be {count} strings or ints, one for each row. "
             f"Received: {given.dtype} of shape {given.shape}"
@@ -62,6 +58,32 @@ def new_ids(
         raise ValueError(
             "`ids` must be different from each other and from those of the "
             f"index. Received twice: {np.array(again).tolist()[:5]}"
+        )
+    return given
+
+
+def as_ids(ids: Any) -> np.ndarray:
+    """Ids of rows as an array of strings, which paths become, or of ints.
+
+    Args:
+        ids: An id, or a collection of them.
+
+    Raises:
+        ValueError: If they are something else, or of both kinds.
+    """
+    ids = as_array(ids)
+    if isinstance(ids, str | os.PathLike) or not np.iterable(ids):
+        ids = [ids]
+    ids = [
+        os.fspath(each) if isinstance(each, os.PathLike) else each
+        for each in ids
+    ]
+    given = np.asarray(ids)
+    is_mixed = _is_text(given) and not all(isinstance(id, str) for id in ids)
+    if len(ids) and (given.dtype.kind not in "iuU" or is_mixed):
+        raise ValueError(
+            "`ids` must be strings, or paths, or ints. "
+            f"Received: {given.dtype} of shape {given.shape}, {ids[:5]}"
         )
     return given
 
@@ -121,6 +143,12 @@ def kept_rows(
         )
     kept = np.ones(count, bool)
     for name, values in where.items():
+        values = as_array(values)
+        # NumPy takes a set for a single value.
+        if isinstance(values, Collection) and not isinstance(
+            values, str | np.ndarray
+        ):
+            values = list(values)
         kept &= np.isin(metadata[name], values)
     return kept
 

@@ -14,6 +14,7 @@ from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import normalize_rows
 from keras_contrastive.evaluation.extract_features import extract_features
 from keras_contrastive.index.approximate_index import ApproximateIndex
+from keras_contrastive.index.columns import as_ids
 from keras_contrastive.index.columns import check_column
 from keras_contrastive.index.columns import join_columns
 from keras_contrastive.index.columns import kept_rows
@@ -152,7 +153,8 @@ class EmbeddingIndex:
 
         Returns:
             An `EmbeddingIndex`. Its metadata are the other columns of strings,
-            numbers and booleans; a missing string is `""`.
+            numbers and booleans; a missing string is `""`, and a missing number
+            or boolean is NaN, which makes the others floats.
 
         Raises:
             FileNotFoundError: If there is no Parquet file.
@@ -218,9 +220,10 @@ class EmbeddingIndex:
             ids: An id or several.
 
         Raises:
-            ValueError: If the index lacks one of them. It is then unchanged.
+            ValueError: If the index lacks one of them, or they are no ids, such
+                as booleans. It is then unchanged.
         """
-        ids = np.atleast_1d(np.asarray(ids))
+        ids = as_ids(ids)
         missing = ids[~np.isin(ids, self.ids)]
         if len(missing):
             raise ValueError(

@@ -7,6 +7,7 @@ from keras.utils import Progbar
 
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import normalize_rows
+from keras_contrastive.metrics.retrieval_recall import TIE
 from keras_contrastive.validation import check_interval
 
 ROWS = 1024  # that are compared with all others at a time
@@ -17,6 +18,8 @@ def near_duplicates(
     embeddings: Any, threshold: float = 0.95, verbose: bool = True
 ) -> list[list[int]]:
     """Groups the rows whose cosine similarity reaches a threshold.
+
+    It reaches it up to rounding: copies are found at a threshold of 1.
 
     Rows are in one group if a chain of similar pairs connects them. All pairs
     are compared, block by block: `n**2 * dim / 2` multiplications, and memory
@@ -63,25 +66,28 @@ def similar_groups(
         verbose=int(verbose and len(rows) >= PROGRESS_BAR_FROM),
         unit_name="row",
     )
+    # A forest: the roots are the first rows of their groups.
     parent = np.arange(len(rows))
 
-    def root(row):
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
+    def roots_of(members):
+        roots = parent[members]
+        while (roots != parent[roots]).any():
+            roots = parent[roots]
+        parent[members] = roots
+        return roots
 
     for start in range(0, len(rows), ROWS):
         block = rows[start : start + ROWS]
         # Later rows only: the others have been compared with these.
         for later in range(start, len(rows), ROWS):
-            similar = block @ rows[later : later + ROWS].T >= threshold
-            for first, second in np.argwhere(similar):
-                a, b = sorted((root(start + first), root(later + second)))
-                parent[b] = a
+            similar = block @ rows[later : later + ROWS].T >= threshold - TIE
+            for row in np.flatnonzero(similar.any(axis=1)):
+                others = later + np.flatnonzero(similar[row])
+                roots = roots_of(np.append(others, start + row))
+                parent[roots] = roots.min()
         progress.update(start + len(block))
     groups: dict[int, list[int]] = {}
-    for row in range(len(rows)):
-        groups.setdefault(root(row), []).append(row)
+    for row, root in enumerate(roots_of(np.arange(len(rows))).tolist()):
+        groups.setdefault(root, []).append(row)
     several = [group for group in groups.values() if len(group) > 1]
     return sorted(several, key=len, reverse=True)

@@ -1,6 +1,7 @@
 """Columns of Parquet files with embeddings."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,31 +25,13 @@ def read_parquet(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If one of the columns is missing, there is no row, or a
-            vector is missing or has another length.
+        ValueError: If one of the columns is missing, in any of the files, or
+            of another type, there is no row, or a vector is missing or has
+            another length.
     """
-    parquet = import_parquet()
-    paths = parquet_files_of(path) if path.is_dir() else [path]
-    if not paths or not path.exists():
-        raise FileNotFoundError(
-            "`path` must be a Parquet file, or a folder of them. "
-            f"Received: {path}"
-        )
-    files = [parquet.ParquetFile(each) for each in paths]
-    schema = files[0].schema_arrow
-    for argument, name in (("embeddings", embeddings), ("ids", ids)):
-        if name is not None and name not in schema.names:
-            raise ValueError(
-                f"`{argument}` must be a column of {paths[0]}, which has "
-                f"{schema.names}. Received: {name!r}"
-            )
-    names = [
-        field.name
-        for field in schema
-        if field.name == ids or _is_simple(field.type)
-    ]
+    files, names = _open(path, embeddings, ids)
     columns: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    rows = None
+    rows: Any = None
     start, count = 0, sum(file.metadata.num_rows for file in files)
     for file in files:
         for batch in file.iter_batches(columns=[*names, embeddings]):
@@ -59,12 +42,54 @@ def read_parquet(
             start += len(vectors)
             for name in names:
                 columns[name].append(_values(batch.column(name)))
-    if rows is None:
-        raise ValueError(f"`path` must hold a row at least. Received: {path}")
     return {
         embeddings: rows,
         **{name: np.concatenate(values) for name, values in columns.items()},
     }
+
+
+def _open(path, embeddings, ids):
+    """The files that have rows, and the columns of metadata and of ids."""
+    parquet = import_parquet()
+    paths = parquet_files_of(path) if path.is_dir() else [path]
+    if not paths or not path.exists():
+        raise FileNotFoundError(
+            "`path` must be a Parquet file, or a folder of them. "
+            f"Received: {path}"
+        )
+    opened = {each: parquet.ParquetFile(each) for each in paths}
+    # Without rows, the types of columns may not be known.
+    opened = {p: file for p, file in opened.items() if file.metadata.num_rows}
+    if not opened:
+        raise ValueError(f"`path` must hold a row at least. Received: {path}")
+    first = next(iter(opened))
+    schema = opened[first].schema_arrow
+    names = _names(schema, first, embeddings, ids)
+    for each, file in opened.items():
+        lacking = {*names, embeddings} - set(file.schema_arrow.names)
+        if lacking:
+            raise ValueError(
+                "Parquet files that are read together must have the same "
+                f"columns. Received: {each} without {sorted(lacking)}"
+            )
+    return list(opened.values()), names
+
+
+def _names(schema, path, embeddings, ids):
+    """The columns of metadata and of ids."""
+    for argument, name, is_kind, kind in (
+        ("embeddings", embeddings, _is_list, "lists of numbers"),
+        ("ids", ids, _is_simple, "strings or ints"),
+    ):
+        if name is None:
+            continue
+        if name not in schema.names or not is_kind(schema.field(name).type):
+            columns = {field.name: str(field.type) for field in schema}
+            raise ValueError(
+                f"`{argument}` must be a column of {kind} in {path}, which "
+                f"has {columns}. Received: {name!r}"
+            )
+    return [field.name for field in schema if _is_simple(field.type)]
 
 
 def _vectors(column, name, rows):
@@ -82,9 +107,18 @@ def _vectors(column, name, rows):
     return numbers.reshape(len(column), *lengths)
 
 
+def _is_list(kind):
+    from pyarrow import types
+
+    tests = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+    return any(test(kind) for test in tests)
+
+
 def _is_simple(kind):
     from pyarrow import types
 
+    if types.is_dictionary(kind):  # as pandas writes categories
+        kind = kind.value_type
     tests = (
         types.is_string,
         types.is_large_string,
@@ -101,4 +135,6 @@ def _values(column):
         return values
     if all(each is None or isinstance(each, str) for each in values):
         return np.array([each or "" for each in values])
+    if all(each is None or isinstance(each, bool) for each in values):
+        return values.astype("float64")  # NaN where missing, as of integers
     return values

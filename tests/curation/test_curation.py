@@ -209,3 +209,13 @@ ROWS = np.eye(4)
 def test_bad_arguments(call, name):
     with pytest.raises(ValueError, match=f"`{name}`.*Received"):
         call(kc.curation)
+
+
+def test_what_cannot_be_clustered_is_named(rng):
+    pytest.importorskip("sklearn", reason="extra `curation`")
+    rows = rng.standard_normal((5, 4))
+    with pytest.raises(ValueError, match="`smallest` must be at most 5"):
+        kc.curation.cluster(rows)
+    assert len(kc.curation.cluster(rows, smallest=5)) == 5
+    with pytest.raises(ValueError, match="`clusters` must be integers.*<U1"):
+        kc.curation.describe_clusters(["a", "b"], [0, 1])

@@ -288,6 +288,53 @@ def test_progress_of_near_duplicates(rng, monkeypatch, capsys):
     assert "5/5" in capsys.readouterr().out
 
 
+def test_copies_are_found_at_a_threshold_of_one(rng):
+    """Though the products of equal rows round to less than 1, or more."""
+    rows = rng.standard_normal((40, 8)).astype("float32")
+    twice = np.concatenate([rows, rows])
+    groups = kc.index.near_duplicates(twice, 1.0, verbose=False)
+    assert groups == [[i, i + 40] for i in range(40)]
+    assert len(kc.curation.leaks(rows, rows, 1.0)["test_row"]) == 40
+
+
+def test_groups_are_chains_across_blocks(rng, monkeypatch):
+    monkeypatch.setitem(kc.index.near_duplicates.__globals__, "ROWS", 4)
+    angles = np.array([0, 90, 180, 270] * 3)
+    angles[[2, 7, 9, 10]] = 20, 40, 60, 30
+    rows = np.stack([np.cos(np.radians(angles)), np.sin(np.radians(angles))])
+    groups = kc.index.near_duplicates(rows.T, np.cos(0.37), verbose=False)
+    assert groups == [[0, 2, 4, 7, 8, 9, 10], [3, 11], [1, 5]] or groups == [
+        [0, 2, 4, 7, 8, 9, 10],
+        [1, 5],
+        [3, 11],
+    ]
+
+
+def test_ids_are_paths_in_any_collection(rows):
+    names = [Path(f"a {i} é.jpg") for i in range(len(rows))]
+    classes = ["cat", "dog"] * (len(rows) // 2)
+    index = EmbeddingIndex(rows, names, {"class": classes})
+    for kept in ({"cat"}, {"cat": 1}.keys(), ["cat"], np.array(["cat"]), "cat"):
+        found = index.search(rows[0], len(rows), where={"class": kept}).ids
+        assert len(found) == classes.count("cat")
+    index.remove(names[0])
+    index.remove({str(names[1]), names[2]})
+    index.remove([])
+    assert index.ids.tolist() == [str(name) for name in names[3:]]
+
+
+@pytest.mark.parametrize("ids", [[True, False], True, [0.0], [1, "a"], None])
+def test_what_is_no_id_is_not_removed(rows, ids):
+    """A mask would remove the rows with the ids 0 and 1."""
+    index = EmbeddingIndex(rows)
+    with pytest.raises(ValueError, match="`ids` must be strings"):
+        index.remove(ids)
+    assert len(index) == len(rows)
+    if ids == [1, "a"]:
+        with pytest.raises(ValueError, match="`ids` must be strings"):
+            EmbeddingIndex(rows[:2], ids)
+
+
 def test_near_duplicates(rng, monkeypatch):
     near_duplicates = kc.index.near_duplicates
     monkeypatch.setitem(near_duplicates.__globals__, "ROWS", 4)
@@ -309,7 +356,7 @@ def test_errors(rows):
     index = EmbeddingIndex(rows, metadata={"year": np.arange(300)})
     for act, message in (
         (lambda: EmbeddingIndex(rows, [0] * 300), "Received twice: "),
-        (lambda: EmbeddingIndex(rows, [0.5] * 300), "300 strings or ints"),
+        (lambda: EmbeddingIndex(rows, [0.5] * 300), "must be strings, or"),
         (lambda: EmbeddingIndex(rows, range(5)), "300 strings or ints"),
         (lambda: EmbeddingIndex(rows * np.nan), "must be finite"),
         (lambda: EmbeddingIndex(ids=[1]), "must come with"),
@@ -376,3 +423,33 @@ def test_parquet_files_of_other_tools(rows, tmp_path):
         EmbeddingIndex.from_parquet(tmp_path / "4.parquet", ids="name")
     with pytest.raises(ValueError, match="`embeddings` must be a column"):
         EmbeddingIndex.from_parquet(tmp_path, "vector")
+
+
+def test_parquet_columns_of_any_type(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow", reason="extra `parquet`")
+    from pyarrow import parquet
+
+    table = pyarrow.table(
+        {
+            "image": ["a", "b", "c"],
+            "embedding": [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]],
+            "year": [1, None, 2],
+            "is_new": [True, None, False],
+            "class": pyarrow.array(["x", None, "x"]).dictionary_encode(),
+            "when": pyarrow.array([0, 1, 2], pyarrow.timestamp("s")),
+        }
+    )
+    parquet.write_table(table, tmp_path / "1.parquet")
+    metadata = EmbeddingIndex.from_parquet(tmp_path).metadata
+    assert sorted(metadata) == ["class", "is_new", "year"]
+    assert metadata["class"].tolist() == ["x", "", "x"]
+    np.testing.assert_array_equal(metadata["is_new"], [1, np.nan, 0])
+    for arguments, message in (
+        ({"embeddings": "year"}, "`embeddings` must be a column of lists"),
+        ({"ids": "embedding"}, "`ids` must be a column of strings or ints"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            EmbeddingIndex.from_parquet(tmp_path, **arguments)
+    parquet.write_table(table.drop(["class"]), tmp_path / "2.parquet")
+    with pytest.raises(ValueError, match="2.parquet without ..class"):
+        EmbeddingIndex.from_parquet(tmp_path)
