@@ -1,5 +1,6 @@
 """Situations of bug reports of other libraries: docs/reliability.md."""
 
+import copy
 import csv
 
 import keras
@@ -138,3 +139,7 @@ def test_a_quantized_model_predicts_but_is_not_saved(tmp_path):
     with pytest.raises(ValueError, match="Save it before `quantize`"):
         model.save(tmp_path / "model.keras")
     assert not (tmp_path / "model.keras").exists()
+    with pytest.raises(ValueError, match="Save it before `quantize`"):
+        keras.saving.save_model(model, tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="Save it before `quantize`"):
+        copy.deepcopy(model)

@@ -3,6 +3,8 @@ from typing import Any
 
 import keras
 
+from keras_contrastive.encoders.frozen_parts import freeze_parts
+from keras_contrastive.encoders.frozen_parts import frozen_parts
 from keras_contrastive.trainer.correct_bfloat16 import CorrectBfloat16
 
 
@@ -43,9 +45,15 @@ class FunctionalEncoder(CorrectBfloat16, keras.Model):
             # Without the batch axis, as in the constructor.
             config["input_shape"] = self.input_shape[1:]
         config["trainable"] = self.trainable
+        if self.trainable and (frozen := frozen_parts(self)):
+            config["frozen"] = frozen
         config["dtype"] = keras.dtype_policies.serialize(self.dtype_policy)
         return config
 
     @classmethod
     def from_config(cls, config: dict) -> Any:
-        return cls(**config)
+        config = dict(config)
+        frozen = config.pop("frozen", ())
+        encoder = cls(**config)
+        freeze_parts(encoder, frozen)
+        return encoder

@@ -168,7 +168,9 @@ def scale_for_loss(loss: Any, logit_scale: LogitScale) -> LogitScale:
     initial = logit_scale.initial_temperature, logit_scale.initial_bias
     if temperature is None or start == initial:
         return logit_scale
-    new = LogitScale(temperature, initial_bias=start[1])
+    new = LogitScale(
+        temperature, initial_bias=start[1], trainable=logit_scale.trainable
+    )
     value = ops.convert_to_numpy(logit_scale.log_scale)
     if not np.isclose(value, -math.log(initial[0]), rtol=1e-6):
         new.log_scale.assign(value)

@@ -3,6 +3,7 @@ from typing import Any
 import keras
 
 from keras_contrastive.layers.batch_normalization import BatchNormalization
+from keras_contrastive.layers.frozen_sublayers import freeze_sublayers
 from keras_contrastive.validation import check_positive_int
 
 
@@ -109,6 +110,7 @@ class ProjectionHead(keras.layers.Layer):
         for layer in self._layers_in_order:
             layer.build(shape)
             shape = layer.compute_output_shape(shape)
+        freeze_sublayers(self)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         x = inputs

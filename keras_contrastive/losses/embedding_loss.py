@@ -68,8 +68,27 @@ class EmbeddingLoss(keras.losses.Loss):
             )
         with keras.name_scope(self.name):
             losses = self.call(*embeddings, **kwargs)
+        if sample_weight is not None:
+            sample_weight = ops.convert_to_tensor(sample_weight)
+            _check_weights(sample_weight.shape, losses.shape)
         reduce = _Reduction(self.name, self.reduction, self.dtype)
         return reduce(losses, losses, sample_weight)
+
+
+def _check_weights(shape, losses_shape):
+    """Raises for weights that would be broadcast over several examples."""
+    shape, losses_shape = tuple(shape), tuple(losses_shape)
+    if len(losses_shape) != 1 or not shape:
+        return
+    is_one_each = len(shape) == 1 or (len(shape) == 2 and shape[1] in (1, None))
+    is_other_size = None not in (shape[0], losses_shape[0]) and (
+        shape[0] not in (1, losses_shape[0])
+    )
+    if not is_one_each or is_other_size:
+        raise ValueError(
+            "`sample_weight` must be one number per example, shape "
+            f"({losses_shape[0]},). Received: sample_weight.shape={shape}"
+        )
 
 
 class _Reduction(keras.losses.Loss):

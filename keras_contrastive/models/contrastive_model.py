@@ -371,6 +371,11 @@ class ContrastiveModel(Trainer):
         # The first metric of Keras is that of the loss.
         return [*self.step_metrics.all(), *metrics[1:]]
 
+    @property
+    def metrics_names(self) -> list[str]:
+        # Those of the numbers in the list that `evaluate` returns.
+        return [m.name for m in self.metrics if m is not self.health]
+
     # The interface of Keras models.
 
     def export(self, *args: Any, **kwargs: Any) -> None:

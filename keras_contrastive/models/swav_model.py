@@ -153,7 +153,9 @@ class SwAVModel(PrototypeModel):
         check_takes_queue(self.loss, "queue_scores", "SwAVLoss")
         steps = ops.convert_to_tensor(self.optimizer.iterations)
         batch = ops.shape(scores)[0] * distribution.num_replicas()
-        is_full = steps * ops.cast(batch, steps.dtype) >= self.queue.size
+        # Not by the number of images so far, which 32 bits need not hold.
+        steps_to_fill = -(-self.queue.size // batch)
+        is_full = steps >= ops.cast(steps_to_fill, steps.dtype)
         views = ops.split(self.queue.features, NUM_GLOBAL, axis=1)
         return {
             "queue_scores": ops.stack(list(map(self.prototypes, views)), 1),

@@ -157,6 +157,12 @@ def portable_config(model, config):
     # fails on the other backends.
     if is_private_module(config["optimizer"]["module"]):
         config["optimizer"]["module"] = "keras.optimizers"
+    # Not all of them are in the config of their layer.
+    config["frozen"] = [
+        index
+        for index, variable in enumerate(model.weights)
+        if not variable.trainable
+    ]
     # Keras does not store the variables excluded from weight decay.
     config["undecayed"] = [
         index
@@ -170,8 +176,11 @@ def compile_from(model, config):
     """Compiles a model from its `portable_config`."""
     config = keras.saving.deserialize_keras_object(config)
     undecayed = config.pop("undecayed")
+    frozen = config.pop("frozen", [])  # Files of earlier versions lack it.
     model.compile(**config)
     if model.built:
+        for index in frozen:
+            model.weights[index].trainable = False
         variables = model.trainable_variables
         leave_undecayed(model.optimizer, [variables[i] for i in undecayed])
         model.optimizer.build(variables)

@@ -151,6 +151,11 @@ def all_layers(model: keras.Model) -> list[Any]:
     return model._flatten_layers()
 
 
+def own_trainable(layer: keras.Layer) -> list[Any]:
+    """The weights that a layer created to be trained, even if now frozen."""
+    return layer._trainable_variables
+
+
 def is_of_keras(layer: Any) -> bool:
     """Whether Keras defines a layer or model, and not to prepare data."""
     module = type(layer).__module__
@@ -173,12 +178,19 @@ def layers_with_losses(model: keras.Model) -> list[Any]:
 
 
 def replace_layer(parent: keras.Layer, name: str, layer: keras.Layer) -> None:
-    """Replaces a layer attribute, even if the parent is already built."""
+    """Replaces a layer attribute, even if the parent is already built.
+
+    The new layer has the place of the old one among the parent's layers. Files
+    hold the optimizer's variables in the order of the layers.
+    """
     tracker = parent._tracker
     is_locked, message = tracker.locked, tracker._lock_violation_msg
     tracker.unlock()
-    tracker.untrack(getattr(parent, name))
+    before = getattr(parent, name)
+    place = parent._layers.index(before)
+    tracker.untrack(before)
     setattr(parent, name, layer)
+    parent._layers.insert(place, parent._layers.pop())
     if is_locked:
         tracker.lock(message)
 

@@ -1,4 +1,5 @@
 import contextlib
+import contextvars
 from typing import Any
 
 import keras
@@ -28,6 +29,9 @@ from keras_contrastive.trainer.random_states import save_random_states
 from keras_contrastive.trainer.training_statistics import TrainingStatistics
 from keras_contrastive.trainer.xla_on_cpu import repays_xla
 from keras_contrastive.trainer.xla_on_cpu import with_xla
+
+# Of each thread: several may call `predict` of one model.
+_is_in_step = contextvars.ContextVar("is_in_step", default=False)
 
 
 class Trainer(HookedModel):
@@ -243,19 +247,22 @@ class Trainer(HookedModel):
 
     # Calls of the model.
 
-    # Whether a call is outside a step. A step inspects its batch itself.
-    is_direct = True
     # Whether the next call only builds the model.
     _builds = False
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether a call is outside a step, which inspects its own batch."""
+        return not _is_in_step.get()
 
     @contextlib.contextmanager
     def _within_step(self):
         """A context in which calls are part of a step."""
-        before, self.is_direct = self.is_direct, False
+        token = _is_in_step.set(True)
         try:
             yield
         finally:
-            self.is_direct = before
+            _is_in_step.reset(token)
 
     @contextlib.contextmanager
     def _built_by_shapes(self, predicts):
@@ -296,13 +303,21 @@ class Trainer(HookedModel):
     # Files.
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        self._check_is_not_quantized()  # before Keras opens the file
+        super().save(*args, **kwargs)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        # Whatever else writes the model as a whole calls this.
+        self._check_is_not_quantized()
+        return super().get_build_config()
+
+    def _check_is_not_quantized(self):
         if any(getattr(x, "quantization_mode", None) for x in all_layers(self)):
             raise ValueError(
                 "A quantized model cannot be saved: a file does not tell which "
                 "layers are quantized, and could not be loaded. Save it before "
                 "`quantize`, and quantize it again after loading."
             )
-        super().save(*args, **kwargs)
 
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)

@@ -1,8 +1,10 @@
 import json
 
+import keras
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.trainer.keras_internals import all_layers
 
 TRANSFORMER = {
     "width": 8,
@@ -92,3 +94,33 @@ def test_config_is_the_arguments(name):
     assert again.get_config() == config
     assert not again.trainable
     assert [w.path for w in again.weights] == [w.path for w in encoder.weights]
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("name", ["ResNet", "VisionTransformer"])
+def test_config_tells_what_is_frozen(name):
+    encoder = getattr(kc.models, name)(**ENCODERS[name])
+    kc.fine_tuning.freeze_blocks(encoder, 1)
+    trained = [w.path for w in encoder.trainable_weights]
+    assert 0 < len(trained) < len(encoder.weights)
+    again = type(encoder).from_config(
+        json.loads(json.dumps(encoder.get_config()))
+    )
+    assert [w.path for w in again.trainable_weights] == trained
+    for before, after in zip(
+        all_layers(encoder), all_layers(again), strict=True
+    ):
+        assert before.trainable == after.trainable, before.name
+
+
+@pytest.mark.one_backend
+def test_frozen_blocks_in_a_classifier(tmp_path):
+    encoder = kc.models.VisionTransformer(**ENCODERS["VisionTransformer"])
+    kc.fine_tuning.freeze_blocks(encoder, 2)
+    head = keras.layers.Dense(2)
+    model = keras.Sequential([keras.Input((8, 8, 1)), encoder, head])
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert [w.shape for w in again.trainable_weights] == [
+        w.shape for w in model.trainable_weights
+    ]

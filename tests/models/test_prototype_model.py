@@ -89,7 +89,13 @@ def test_a_queue_needs_its_loss_and_sizes():
 
 @pytest.mark.parametrize(
     ("start", "steps", "is_used"),
-    [(0, 1, False), (0, 2, True), (3, 2, False), (3, 3, True)],
+    [
+        (0, 1, False),
+        (0, 2, True),
+        (3, 2, False),
+        (3, 3, True),
+        (0, 2**30, True),  # The number of images exceeds 32 bits.
+    ],
 )
 def test_a_queue_is_used_when_it_is_full(start, steps, is_used):
     model = make("SwAVModel", queue_size=20, queue_start=start)

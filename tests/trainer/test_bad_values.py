@@ -1,6 +1,7 @@
 """Bad values are reported in each entry of a model, and cost no weights."""
 
 import re
+import threading
 import warnings
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.trainer.keras_internals import HookedModel
 from tests.models.helpers import END
 from tests.models.helpers import PyBatches
 from tests.models.helpers import clip
@@ -204,3 +206,33 @@ def test_a_callback_list_stays_as_it_is(model):
     with pytest.raises(ValueError, match="of step 2 of epoch 1"):
         model.fit(PyBatches((NAN, LABELS)), callbacks=callbacks, verbose=0)
     assert callbacks.callbacks == [history, health]
+
+
+@pytest.mark.one_backend
+def test_threads_that_predict_leave_direct_calls_checked(model, monkeypatch):
+    """The thread that enters its step first also leaves it first."""
+    step = keras.Model.predict_step
+    both, first_is_done = threading.Barrier(2), threading.Event()
+    entered = []
+
+    def meeting_step(self, *args):
+        entered.append(1)
+        is_second = len(entered) == 2
+        both.wait(timeout=60)
+        if is_second:
+            first_is_done.wait(timeout=60)
+        return step(self, *args)
+
+    def predict():
+        model.predict_on_batch(FLOATS[:2])
+        first_is_done.set()
+
+    monkeypatch.setattr(HookedModel, "predict_step", meeting_step)
+    threads = [threading.Thread(target=predict) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(entered) == 2
+    with pytest.warns(UserWarning, match="inputs must be finite"):
+        model(NAN)

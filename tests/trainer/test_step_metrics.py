@@ -8,6 +8,7 @@ import keras_contrastive as kc
 from keras_contrastive.trainer.step_metrics import StepMetrics
 from tests.models.helpers import encoder
 from tests.models.helpers import images_and_labels
+from tests.models.helpers import simclr
 
 IMAGES, _ = images_and_labels()
 
@@ -133,3 +134,20 @@ def test_what_may_lack_variables():
     assert metrics.may_lack_variables
     metrics.built = True
     assert not metrics.may_lack_variables
+
+
+@pytest.mark.one_backend
+def test_names_are_those_of_the_list_of_evaluate():
+    data = images_and_labels()
+    model = simclr(num_classes=4)
+    model.fit(*data, batch_size=8, verbose=0)
+    keras.utils.set_random_seed(0)
+    numbers = model.test_on_batch(*data)
+    logs = model.test_on_batch(*data, return_dict=True)
+    assert len(model.metrics_names) == len(numbers)
+    assert set(model.metrics_names) == set(logs)
+    assert dict(zip(model.metrics_names, numbers, strict=True))[
+        "probe_accuracy"
+    ] == pytest.approx(logs["probe_accuracy"], abs=0.5)
+    place = model.metrics_names.index("probe_loss")
+    assert numbers[place] == pytest.approx(logs["probe_loss"], rel=0.2)

@@ -2,6 +2,7 @@ import keras
 from keras import layers
 from keras import ops
 
+from keras_contrastive.layers.frozen_sublayers import freeze_sublayers
 from keras_contrastive.layers.transformer.activations import ACTIVATIONS
 from keras_contrastive.layers.transformer.attention import attend
 
@@ -78,6 +79,7 @@ class AttentionPooling(layers.Layer):
         for layer in (self.mlp_norm, self.mlp_hidden):
             layer.build(pooled)
         self.mlp_output.build((*pooled[:-1], hidden))
+        freeze_sublayers(self)
 
     def _dense(self, units, name, activation=None):
         return layers.Dense(

@@ -2,6 +2,7 @@ import keras
 from keras import layers
 from keras import ops
 
+from keras_contrastive.layers.frozen_sublayers import freeze_sublayers
 from keras_contrastive.layers.transformer.attention import attend
 from keras_contrastive.normal_initializer import NormalInitializer
 
@@ -51,6 +52,7 @@ class MeanQueryPooling(layers.Layer):
         )
         for layer in (self.query, self.key_value, self.attention_output):
             layer.build((input_shape[0], None, channels))
+        freeze_sublayers(self)
 
     def _dense(self, units, stddev, name):
         return layers.Dense(

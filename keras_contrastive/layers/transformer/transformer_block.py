@@ -3,6 +3,7 @@ from keras import layers
 from keras import ops
 
 from keras_contrastive.layers.dropout import Dropout
+from keras_contrastive.layers.frozen_sublayers import freeze_sublayers
 from keras_contrastive.layers.transformer.activations import ACTIVATIONS
 from keras_contrastive.layers.transformer.attention import attend
 from keras_contrastive.normal_initializer import NormalInitializer
@@ -88,6 +89,7 @@ class TransformerBlock(layers.Layer):
         for layer in (self.mlp_norm, self.mlp_hidden):
             layer.build(input_shape)
         self.mlp_output.build((*input_shape[:-1], hidden))
+        freeze_sublayers(self)
 
     def _norm(self, name):
         return layers.LayerNormalization(
