@@ -157,12 +157,8 @@ def portable_config(model, config):
     # fails on the other backends.
     if is_private_module(config["optimizer"]["module"]):
         config["optimizer"]["module"] = "keras.optimizers"
-    # Not all of them are in the config of their layer.
-    config["frozen"] = [
-        index
-        for index, variable in enumerate(model.weights)
-        if not variable.trainable
-    ]
+    # Not all that is frozen is so in the config of its layer.
+    config["trainable"] = [bool(v.trainable) for v in model.weights]
     # Keras does not store the variables excluded from weight decay.
     config["undecayed"] = [
         index
@@ -176,11 +172,18 @@ def compile_from(model, config):
     """Compiles a model from its `portable_config`."""
     config = keras.saving.deserialize_keras_object(config)
     undecayed = config.pop("undecayed")
-    frozen = config.pop("frozen", [])  # Files of earlier versions lack it.
+    trainable = config.pop("trainable", None)
     model.compile(**config)
-    if model.built:
-        for index in frozen:
-            model.weights[index].trainable = False
+    if not model.built:
+        return
+    weights = model.weights
+    if trainable is None:  # a file of an earlier version
+        trainable = [v.trainable for v in weights]
+    # Other weights had LoRA adapters, which no file holds.
+    if len(trainable) == len(weights):
+        for variable, was_trainable in zip(weights, trainable, strict=True):
+            if not was_trainable:
+                variable.trainable = False
         variables = model.trainable_variables
         leave_undecayed(model.optimizer, [variables[i] for i in undecayed])
-        model.optimizer.build(variables)
+    model.optimizer.build(model.trainable_variables)

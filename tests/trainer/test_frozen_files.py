@@ -78,3 +78,24 @@ def test_a_scale_that_a_loss_replaces_stays_frozen():
     model.compile(loss="siglip")
     assert model.logit_scale.bias is not None
     assert not model.logit_scale.trainable_variables
+
+
+@pytest.mark.one_backend
+@pytest.mark.filterwarnings("ignore:Skipping variable loading")
+def test_a_file_of_adapters_that_are_not_merged_is_loaded(tmp_path):
+    transformer = kc.models.VisionTransformer(
+        8, 8, 1, 2, input_shape=(16, 16, 3)
+    )
+    model = kc.CLIPModel(transformer, text_encoder(), 8, towers()[3])
+    kc.fine_tuning.enable_lora(transformer, rank=2)
+    model.compile()
+    model.fit(*images_and_texts(), batch_size=8, verbose=0)
+    model.save(tmp_path / "model.keras")
+    restored = keras.saving.load_model(tmp_path / "model.keras")
+    images, _ = images_and_texts()
+    np.testing.assert_allclose(
+        to_numpy(restored.encode_image(images)),
+        to_numpy(model.encode_image(images)),
+        atol=1e-5,
+    )
+    assert not restored.image_encoder.trainable_variables
