@@ -35,7 +35,7 @@ class CheckpointFiles:
     """
 
     def __init__(self, directory):
-        self.directory = Path(directory)
+        self.directory = Path(directory).expanduser()
         self._last = None
 
     @property

@@ -48,11 +48,19 @@ def check_outside(path: Path, source: Path, argument: str) -> None:
 
 
 def write_csv(path: Path, header: Iterable[str], rows: Iterable) -> None:
-    """Writes a table, whole or not at all, in a folder that may not exist."""
+    """Writes a table, whole or not at all, in a folder that may not exist.
+
+    Names of files that are not UTF-8 keep their bytes.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
-    os.replace(temporary, path)
+    try:
+        with temporary.open(
+            "w", newline="", encoding="utf-8", errors="surrogateescape"
+        ) as file:
+            writer = csv.writer(file)
+            writer.writerow(header)
+            writer.writerows(rows)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

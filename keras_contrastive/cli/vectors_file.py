@@ -98,15 +98,19 @@ def _write_table(file, paths, embeddings, labels, class_names, key):
     import pyarrow
 
     rows = np.ascontiguousarray(embeddings, dtype="float32")
+    # Parquet has no strings but UTF-8, which names of files need not be.
+    names = [
+        path.encode("utf-8", "backslashreplace").decode() for path in paths
+    ]
     columns = {
-        "image": pyarrow.array(paths, pyarrow.string()),
+        "image": pyarrow.array(names, pyarrow.string()),
         "embedding": pyarrow.FixedSizeListArray.from_arrays(
             pyarrow.array(rows.ravel()), rows.shape[1]
         ),
     }
     if labels is not None:
-        names = [class_names[i] if i >= 0 else None for i in labels]
-        columns["label"] = pyarrow.array(names, pyarrow.string())
+        classes = [class_names[i] if i >= 0 else None for i in labels]
+        columns["label"] = pyarrow.array(classes, pyarrow.string())
     metadata = {MARK: b"embed", KEY: key.encode()}
     table = pyarrow.table(columns).replace_schema_metadata(metadata)
     # A dictionary of numbers that hardly ever repeat would add half of them.

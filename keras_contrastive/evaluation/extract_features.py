@@ -60,7 +60,14 @@ def extract_features(
     ```
     """
     if is_arrays(data):
-        images, labels = data if isinstance(data, tuple) else (data, None)
+        images, labels = data, None
+        if isinstance(data, tuple):
+            if len(data) != 2:
+                raise ValueError(
+                    "`data` must be images or a tuple (images, labels), or a "
+                    f"dataset. Received: a tuple of {len(data)}"
+                )
+            images, labels = data
         with correct_bfloat16(model), errors_of_empty_data():
             features = model.predict(
                 images, batch_size=batch_size, verbose=verbose
@@ -94,7 +101,7 @@ def _predict_batches(model, dataset, verbose):
                 batch
             )
             if batch_labels is not None:
-                labels.append(ops.convert_to_numpy(batch_labels))
+                labels.append(np.atleast_1d(ops.convert_to_numpy(batch_labels)))
             yield (images,)
 
     with warnings.catch_warnings():

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 
@@ -32,13 +33,14 @@ def read_class_names(path: str | os.PathLike) -> list[str]:
     print(kc.evaluation.read_class_names("classes.txt"))
     ```
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix.lower() == ".json":
         names = _of_json(path)
     else:
         names = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
     names = [name.strip() for name in names]
-    unusable = [name for name in names if not name or names.count(name) > 1]
+    counts = Counter(names)
+    unusable = [name for name in names if not name or counts[name] > 1]
     if unusable:
         raise ValueError(
             f"{path} must hold a name for each class, no two the same. "

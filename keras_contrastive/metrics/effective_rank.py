@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_contrastive.matmul import matmul
 from keras_contrastive.metrics.views import check_views
 
 # Eigenvalues below this fraction of the largest are rounding noise in float32.
@@ -114,9 +115,7 @@ class EffectiveRank(keras.metrics.Metric):
         if sample_weight is not None:
             weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
         for z in (z_a, z_b):
-            self.second_moment.assign_add(
-                ops.matmul(ops.transpose(z), z * weight)
-            )
+            self.second_moment.assign_add(matmul(ops.transpose(z), z * weight))
 
     def result(self) -> Any:
         if self.second_moment is None:

@@ -115,13 +115,13 @@ class CaptionTokenizer:
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes one `.json` file, which `tokenizers` can also read."""
-        self._tokenizer.save(os.fspath(path))
+        self._tokenizer.save(os.fspath(Path(path).expanduser()))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "CaptionTokenizer":
         """The tokenizer that `save` wrote to `path`."""
         try:
-            text = Path(path).read_text(encoding="utf-8-sig")
+            text = Path(path).expanduser().read_text(encoding="utf-8-sig")
             tokenizer = import_tokenizers().Tokenizer.from_str(text)
         except (ImportError, OSError):
             raise

@@ -89,7 +89,8 @@ def one_line(text):
 def save_figure(figure, path):
     """Saves the figure if a path is given, and creates missing folders."""
     if path is not None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        path = Path(path).expanduser()
+        path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150)
 
 

@@ -35,7 +35,7 @@ def read_history(history: Any) -> dict[str, np.ndarray]:
 
 
 def read_csv(path):
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
+    with Path(path).expanduser().open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
         names = [name for name in rows.fieldnames or () if name != "epoch"]
         history = {name: [] for name in names}

@@ -30,7 +30,7 @@ def html_page(
         parts: List of HTML elements.
     """
     content = html_text(title, summary, parts)
-    path = Path(path)
+    path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content, encoding="utf-8", errors="xmlcharrefreplace")
     return path

@@ -20,6 +20,7 @@ from keras_contrastive.visualization.html_page import html_page
 from keras_contrastive.visualization.interactive_map import is_available
 from keras_contrastive.visualization.map_search import caption_loss
 from keras_contrastive.visualization.map_search import search_data
+from keras_contrastive.visualization.plot_embeddings import check_labels
 from keras_contrastive.visualization.plot_views import make_views
 from keras_contrastive.visualization.scores import class_score
 from keras_contrastive.visualization.scores import recall_scores
@@ -65,8 +66,8 @@ def report(
             plenty; a single one has no map and no neighbors.
         path: path of the `.html` file. Missing folders are created.
         history: the history for `plot_history`. Defaults to no curves.
-        labels: array of integers, shape `(n,)`: colors the map, and adds the
-            kNN accuracy of every second image among the others.
+        labels: array of integers from 0, shape `(n,)`: colors the map, and
+            adds the kNN accuracy of every second image among the others.
         class_names: the names of the classes.
         captions: list of m strings, for a `CLIPModel`.
         image_index: ints, shape `(m,)`: the image of each caption. Defaults to
@@ -140,7 +141,9 @@ def report(
         embeddings = embeddings["image_embeddings"]
     logs = {} if history is None else read_history(history)
     scores, sections = [], []
-    labels = None if labels is None else to_numpy(labels)
+    if labels is not None:
+        check_one_for_each("labels", labels, len(images), "images")
+        labels = check_labels(to_numpy(labels), len(images), class_names)
     columns, search = dict(columns or {}), {}
     if captions is not None:
         image_index = np.asarray(

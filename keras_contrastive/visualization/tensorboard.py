@@ -72,7 +72,7 @@ def write_tensorboard_figure(
         height=height,
         colorspace=4,  # RGBA
     )
-    writer = EventFileWriter(str(log_dir))
+    writer = EventFileWriter(str(Path(log_dir).expanduser()))
     summary = Summary(value=[Summary.Value(tag=tag, image=image)])
     writer.add_event(Event(step=step, summary=summary))
     writer.close()
@@ -139,7 +139,7 @@ def write_tensorboard_projector(
             f"    single_image_dim: {SPRITE}\n    single_image_dim: {SPRITE}\n"
             "  }\n"
         )
-    log_dir = Path(log_dir)
+    log_dir = Path(log_dir).expanduser()
     files |= check_files_are_ours(log_dir, files)
     log_dir.mkdir(parents=True, exist_ok=True)
     # Written first, so that all later files are known to be ours.

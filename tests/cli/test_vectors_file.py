@@ -1,6 +1,9 @@
+import os
+
 import numpy as np
 import pytest
 
+from keras_contrastive.cli.output import write_csv
 from keras_contrastive.cli.vectors_file import check_replaceable
 from keras_contrastive.cli.vectors_file import write_vectors
 
@@ -36,3 +39,20 @@ def test_other_files_are_not_replaced(tmp_path):
         (tmp_path / name).write_bytes(b"mine")
         with pytest.raises(ValueError, match="must be a new file"):
             check_replaceable(tmp_path / name)
+
+
+def test_names_of_files_that_are_not_utf8(tmp_path):
+    """They are found last, after the model has embedded all images."""
+    name = os.fsdecode(b"bad\xff.png")
+    path = tmp_path / "classes.csv"
+    write_csv(path, ["image"], [[name]])
+    assert path.read_bytes() == b"image\r\nbad\xff.png\r\n"
+    with pytest.raises(ZeroDivisionError):
+        write_csv(path, ["image"], ([1 / 0] for _ in range(1)))
+    assert os.listdir(tmp_path) == [path.name]
+
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    pytest.importorskip("pyarrow", reason="needs the extra `parquet`")
+    path = tmp_path / "vectors.parquet"
+    write_vectors(path, [name], np.zeros((1, 2)))
+    assert pandas.read_parquet(path)["image"].tolist() == [r"bad\udcff.png"]

@@ -132,6 +132,17 @@ def test_features_that_are_no_vectors_are_refused(images):
         extract_features(two_outputs, images, verbose=0)
 
 
+def test_batches_of_one_may_have_a_single_label(images):
+    batches = ((images[i : i + 1], i) for i in range(3))
+    _, found = extract_features(mean_color(), batches, verbose=0)
+    assert found.tolist() == [0, 1, 2]
+
+
+def test_tuples_of_more_than_images_and_labels_are_refused(images, labels):
+    with pytest.raises(ValueError, match="`data` must be images or a tuple"):
+        extract_features(mean_color(), (images, labels, labels), verbose=0)
+
+
 def test_labels_of_another_length_are_refused(images, labels):
     with pytest.raises(ValueError, match="`labels`"):
         extract_features(mean_color(), (images, labels[:9]), verbose=0)

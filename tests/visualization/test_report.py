@@ -170,6 +170,28 @@ def test_one_image_has_neither_map_nor_neighbors(trained, tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros((24, 1), int), "`labels` must be integers of shape"),
+        (["a"] * 24, "`labels` must be integers of shape"),
+        (np.arange(24) - 1, "`labels` must not be negative"),
+        ([0, 1], "`labels` must have one entry for each of the 24"),
+        (np.arange(24), "`class_names` must name every class up to 23"),
+    ],
+)
+def test_labels_must_fit(trained, tmp_path, labels, message):
+    model, data = trained
+    with pytest.raises(ValueError, match=message):
+        kc.visualization.report(
+            model,
+            data.images,
+            tmp_path / "report.html",
+            labels=labels,
+            class_names=["a", "b"],
+        )
+
+
 def test_captions_need_a_tokenizer(tmp_path):
     encoder = kc.models.ConvNet(width=4, num_stages=1, input_shape=(16, 16, 3))
     with pytest.raises(ValueError, match="`captions` need a model"):

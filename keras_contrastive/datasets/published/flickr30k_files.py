@@ -42,7 +42,7 @@ class Flickr30kFiles(NamedTuple):
 
 def find_files(data_dir: str | os.PathLike) -> Flickr30kFiles:
     """Finds the files, or raises an error that says what is missing."""
-    root = Path(data_dir)
+    root = Path(data_dir).expanduser()
     # Archives may be unpacked side by side, or nested as on Kaggle:
     # flickr30k_images/flickr30k_images/NAME.jpg, flickr30k_images/results.csv.
     folders = [root, *(root / name for name in ("flickr30k", *IMAGE_FOLDERS))]
