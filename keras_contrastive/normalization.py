@@ -23,7 +23,8 @@ def l2_normalize(x: Any) -> Any:
 
     Returns:
         A float32 tensor of the same shape, with norm 1 along its last axis
-        (less than 1 if the norm of `x` is below 1e-6).
+        (less than 1 if the norm of `x` is below 1e-6, and 0 if it is above
+        1e19, the square of which exceeds float32).
 
     Example:
 
