@@ -108,10 +108,11 @@ def classification_scores(
     scale = check_positive("scale", scale)
     check_positive_int("num_bins", num_bins)
     names = list(range(num_classes) if class_names is None else class_names)
-    if isinstance(class_names, str) or len(names) != num_classes:
+    is_list = not isinstance(class_names, str) and len(names) == num_classes
+    if not is_list or len(set(names)) < num_classes:
         raise ValueError(
-            f"`class_names` must hold {num_classes} names, one for each column "
-            f"of `scores`. Received: {class_names!r}"
+            f"`class_names` must hold {num_classes} different names, one for "
+            f"each column of `scores`. Received: {class_names!r}"
         )
 
     rows = np.arange(len(scores))

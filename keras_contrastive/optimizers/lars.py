@@ -42,7 +42,7 @@ class LARS(keras.optimizers.Optimizer):
 
     Raises:
         ValueError: If `momentum`, `weight_decay` or `trust_coefficient` is out
-            of its range.
+            of its range, or `exclude` is a string.
 
     Example:
 
@@ -85,6 +85,12 @@ class LARS(keras.optimizers.Optimizer):
         self.trust_coefficient = check_positive(
             "trust_coefficient", trust_coefficient
         )
+        # Each letter of a string would be an expression of its own.
+        if isinstance(exclude, str):
+            raise ValueError(
+                "`exclude` must be a list of regular expressions. "
+                f"Received: exclude={exclude!r}"
+            )
         self.exclude = list(exclude or [])
 
     def build(self, variables: Any) -> None:

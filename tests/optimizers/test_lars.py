@@ -92,7 +92,12 @@ def test_trains_and_restores_with_a_model(tmp_path, rng):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"momentum": 1.0}, {"weight_decay": -1.0}, {"trust_coefficient": 0}],
+    [
+        {"momentum": 1.0},
+        {"weight_decay": -1.0},
+        {"trust_coefficient": 0},
+        {"exclude": "head"},  # letters that nearly every path has
+    ],
 )
 def test_rejects(arguments):
     name = next(iter(arguments))

@@ -3,6 +3,7 @@
 import keras
 
 from keras_contrastive import distribution
+from keras_contrastive.validation import check_int
 
 
 def check_hosts(
@@ -32,9 +33,11 @@ def check_hosts(
             "`num_hosts` and `host_index` must be given together. Received: "
             f"num_hosts={num_hosts}, host_index={host_index}"
         )
-    if not 0 <= host_index < num_hosts:
+    num_hosts = check_int("num_hosts", num_hosts, 1)
+    host_index = check_int("host_index", host_index, 0)
+    if host_index >= num_hosts:
         raise ValueError(
-            "`host_index` must be at least 0 and less than `num_hosts`. "
+            "`host_index` must be less than `num_hosts`. "
             f"Received: num_hosts={num_hosts}, host_index={host_index}"
         )
     if num_parts is not None and num_hosts > num_parts:
