@@ -63,11 +63,6 @@ def choose_settings(args, num_images: int, accelerator: bool) -> Settings:
     )
 
 
-def has_accelerator() -> bool:
-    """Whether the backend places its tensors on another device than the CPU."""
-    return "cpu" not in str(keras.ops.zeros(1).device).lower()
-
-
 def build_encoder(name: str, image_size: int, channels: int = 3) -> keras.Model:
     shape = (image_size, image_size, channels)
     if name == "convnet":

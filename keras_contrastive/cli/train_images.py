@@ -7,11 +7,11 @@ import keras
 
 from keras_contrastive import datasets
 from keras_contrastive import metrics
+from keras_contrastive.accelerator import has_accelerator
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.defaults import build_encoder
 from keras_contrastive.cli.defaults import choose_settings
 from keras_contrastive.cli.defaults import fits_in_memory
-from keras_contrastive.cli.defaults import has_accelerator
 from keras_contrastive.cli.defaults import loaded_size
 from keras_contrastive.cli.held_out import every_image
 from keras_contrastive.cli.held_out import every_record

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_contrastive.accelerator import has_accelerator
 from keras_contrastive.evaluation.checks import CHUNK_BYTES
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import as_labels
 from keras_contrastive.evaluation.checks import check_same_width
 from keras_contrastive.evaluation.checks import normalize_rows
 from keras_contrastive.evaluation.nearest_keys import largest_of_rows
-from keras_contrastive.losses.key_blocks import has_accelerator
 from keras_contrastive.matmul import matmul
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int

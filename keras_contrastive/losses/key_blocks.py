@@ -1,8 +1,8 @@
 """Blocks of keys, and helpers for the gradients of loops over them."""
 
-import keras
 from keras import ops
 
+from keras_contrastive.accelerator import has_accelerator
 from keras_contrastive.losses.accumulate import add_to_rows
 
 # Logits per block, and the smallest number of keys. On a CPU, a block stays in
@@ -68,14 +68,6 @@ class KeyBlocks:
             return logits
         is_seen = self.key_index(i) < i * self.size
         return ops.where(is_seen, value, logits)
-
-
-def has_accelerator():
-    """Whether tensors live on a GPU or TPU by default."""
-    if keras.backend.backend() == "torch":
-        # Keras lists no devices on PyTorch.
-        return ops.zeros(()).device.type not in ("cpu", "meta")
-    return not keras.distribution.list_devices()[0].startswith("cpu")
 
 
 def upstream_of(arguments, upstream):
