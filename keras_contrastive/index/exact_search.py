@@ -39,8 +39,10 @@ def exact_search(
         _search(queries[start : start + QUERIES], rows, k, is_kept, size)
         for start in range(0, len(queries), QUERIES)
     ]
-    similarity, number = zip(*found, strict=True)
-    return np.concatenate(similarity), np.concatenate(number)
+    return (
+        np.concatenate([similarity for similarity, _ in found]),
+        np.concatenate([number for _, number in found]),
+    )
 
 
 def _search(queries, rows, k, is_kept, size):
@@ -60,7 +62,7 @@ def _search(queries, rows, k, is_kept, size):
         # Earlier rows first, so that a stable sort keeps the order of equals.
         best = np.concatenate([best, value], axis=1)
         number = np.concatenate([number, start + column], axis=1)
-        order = np.argsort(-best, axis=1, kind="stable")[:, :k]
+        order = np.argsort(-best, kind="stable")[:, :k]
         best = np.take_along_axis(best, order, axis=1)
         number = np.take_along_axis(number, order, axis=1)
     return best, number
