@@ -105,7 +105,7 @@ def _manifest(folder: Path) -> dict:
     try:
         manifest = read_json(folder / MANIFEST) or {}
     except ValueError:
-        return {}
+        manifest = {}
     return manifest if manifest.get("format") == FORMAT else {}
 
 

@@ -175,10 +175,11 @@ def test_files_that_are_not_ours(rows, tmp_path):
     (path / "index.json").write_text(json.dumps(manifest))
     with pytest.raises(FileNotFoundError):
         EmbeddingIndex.load(path, verify=False)
-    (path / "index.json").write_text(json.dumps({**manifest, "format": "x"}))
-    for act in (EmbeddingIndex.load, EmbeddingIndex(rows).save):
-        with pytest.raises(ValueError, match="`path` must be"):
-            act(path)
+    for content in (json.dumps({**manifest, "format": "x"}), "[]", "{"):
+        (path / "index.json").write_text(content)
+        for act in (EmbeddingIndex.load, EmbeddingIndex(rows).save):
+            with pytest.raises(ValueError, match="`path` must be"):
+                act(path)
 
 
 def test_integers_of_any_kind_as_ids(rows):
