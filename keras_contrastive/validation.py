@@ -62,6 +62,16 @@ def check_probability(name: str, value: Any) -> float:
     return number
 
 
+def check_cosine(name: str, value: Any) -> float:
+    """`value` as a float in [-1, 1]."""
+    number = _number(value)
+    if not -1 <= number <= 1:
+        raise ValueError(
+            f"`{name}` must be in [-1, 1]. Received: {name}={value!r}"
+        )
+    return number
+
+
 def check_rate(name: str, value: Any) -> float:
     """`value` as a float in [0, 1): 1 would leave nothing."""
     number = _number(value)

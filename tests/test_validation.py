@@ -10,6 +10,7 @@ CHECKS = {
     "check_positive_int": ([1, 3, np.int64(2)], [0, -1, 2.0, True]),
     "check_positive": ([0.1, 2, np.float32(3)], [0, -1, float("inf")]),
     "check_not_negative": ([0, 0.5], [-0.1, float("inf")]),
+    "check_cosine": ([-1, 0, 0.5, 1], [-1.1, 1.1]),
     "check_probability": ([0, 0.5, 1], [-0.1, 1.1]),
     "check_rate": ([0, 0.9, np.float64(0.5)], [1, 2, -0.1]),
 }

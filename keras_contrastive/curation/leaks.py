@@ -8,7 +8,7 @@ from keras_contrastive.curation.neighbors import unit_rows
 from keras_contrastive.evaluation.checks import check_same_width
 from keras_contrastive.index.exact_search import exact_search
 from keras_contrastive.metrics.retrieval_recall import TIE
-from keras_contrastive.validation import check_interval
+from keras_contrastive.validation import check_cosine
 
 
 def leaks(
@@ -47,7 +47,7 @@ def leaks(
     print(kc.curation.leaks(train, test))  # test row 4, training row 20
     ```
     """
-    check_interval("threshold", (threshold, 1.0), -1.0, 1.0)
+    check_cosine("threshold", threshold)
     train = unit_rows(train_embeddings, "train_embeddings", fewest=1)
     test = unit_rows(test_embeddings, "test_embeddings", fewest=1)
     check_same_width(train, test, ("train_embeddings", "test_embeddings"))

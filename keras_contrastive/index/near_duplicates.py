@@ -8,7 +8,7 @@ from keras.utils import Progbar
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import normalize_rows
 from keras_contrastive.metrics.retrieval_recall import TIE
-from keras_contrastive.validation import check_interval
+from keras_contrastive.validation import check_cosine
 
 ROWS = 1024  # that are compared with all others at a time
 PROGRESS_BAR_FROM = 20_000  # rows; fewer take only seconds
@@ -60,7 +60,7 @@ def similar_groups(
     rows: np.ndarray, threshold: float, verbose: bool
 ) -> list[list[int]]:
     """`near_duplicates` of rows of norm 1, which may be a mapped file."""
-    check_interval("threshold", (threshold, 1.0), -1.0, 1.0)
+    threshold = check_cosine("threshold", threshold)
     progress = Progbar(
         len(rows),
         verbose=int(verbose and len(rows) >= PROGRESS_BAR_FROM),

@@ -349,8 +349,9 @@ def test_near_duplicates(rng, monkeypatch):
     index = EmbeddingIndex(rows, names)
     assert index.near_duplicates(0.95) == [["c", "h", "j"], ["a", "k"]]
     assert EmbeddingIndex().near_duplicates() == []
-    with pytest.raises(ValueError, match="`threshold`"):
-        near_duplicates(rows, 1.5)
+    for wrong in (1.5, -1.1, np.nan, "high"):
+        with pytest.raises(ValueError, match=r"`threshold` must be in \[-1, 1"):
+            near_duplicates(rows, wrong)
 
 
 def test_errors(rows):
