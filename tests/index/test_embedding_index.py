@@ -1,6 +1,7 @@
 """Search in embeddings, and the files of an index."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import keras
@@ -336,6 +337,21 @@ def test_what_is_no_id_is_not_removed(rows, ids):
             EmbeddingIndex(rows[:2], ids)
 
 
+def test_near_duplicates_are_found_block_by_block(rng, monkeypatch):
+    near_duplicates = kc.index.near_duplicates
+    monkeypatch.setitem(near_duplicates.__globals__, "ROWS", 128)
+    rows = rng.standard_normal((1024, 4)).astype("float32")
+    rows[[5, 1000]] = rows[[6, 70]]
+    tracemalloc.start()
+    try:
+        assert near_duplicates(rows, 0.999999) == [[5, 6], [70, 1000]]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # 128 by 128 similarities take 64 kB, 128 by 1024 take 512 kB.
+    assert peak < 400e3
+
+
 def test_near_duplicates(rng, monkeypatch):
     near_duplicates = kc.index.near_duplicates
     monkeypatch.setitem(near_duplicates.__globals__, "ROWS", 4)
@@ -409,12 +425,26 @@ def test_parquet_files_of_other_tools(rows, tmp_path):
     np.testing.assert_array_equal(index.embeddings, expected.embeddings)
     part = EmbeddingIndex.from_parquet(tmp_path / "4.parquet", ids=None)
     assert part.ids.tolist() == [0, 1, 2, 3, 4] and "image" in part.metadata
+    # Ids of another type than a plain string.
+    categories = table.astype({"image": "category"})
+    categories.to_parquet(tmp_path / "categories.parquet")
+    index = EmbeddingIndex.from_parquet(tmp_path / "categories.parquet")
+    assert index.ids.tolist() == table["image"].tolist()
+    (tmp_path / "categories.parquet").unlink()
+    (tmp_path / "empty").mkdir()
 
+    (tmp_path / "parts").mkdir()
+    table.to_parquet(tmp_path / "parts" / "0.parquet")
+    table["embedding"] = [[1.0]] * 9
+    table.to_parquet(tmp_path / "parts" / "1.parquet")
+    with pytest.raises(ValueError, match="must have one length"):
+        EmbeddingIndex.from_parquet(tmp_path / "parts")
     table["embedding"] = [[1.0, 2.0]] * 8 + [[1.0]]
     table.to_parquet(tmp_path / "unequal.parquet")
     for path, error, message in (
         (tmp_path / "unequal.parquet", ValueError, "must have one length"),
         (tmp_path / "missing.parquet", FileNotFoundError, "must be a Parquet"),
+        (tmp_path / "empty", FileNotFoundError, "must be a Parquet"),
     ):
         with pytest.raises(error, match=message):
             EmbeddingIndex.from_parquet(path)
