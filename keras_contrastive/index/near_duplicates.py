@@ -81,9 +81,11 @@ def similar_groups(
         # Later rows only: the others have been compared with these.
         for later in range(start, len(rows), ROWS):
             similar = block @ rows[later : later + ROWS].T >= threshold - TIE
-            for row in np.flatnonzero(similar.any(axis=1)):
-                others = later + np.flatnonzero(similar[row])
-                roots = roots_of(np.append(others, start + row))
+            for place in np.flatnonzero(similar.any(axis=1)).tolist():
+                members = np.append(
+                    start + place, later + np.flatnonzero(similar[place])
+                )
+                roots = roots_of(members)
                 parent[roots] = roots.min()
         progress.update(start + len(block))
     groups: dict[int, list[int]] = {}
