@@ -82,10 +82,8 @@ def similar_groups(
         for later in range(start, len(rows), ROWS):
             similar = block @ rows[later : later + ROWS].T >= threshold - TIE
             for place in np.flatnonzero(similar.any(axis=1)).tolist():
-                members = np.append(
-                    start + place, later + np.flatnonzero(similar[place])
-                )
-                roots = roots_of(members)
+                others = np.flatnonzero(similar[place])
+                roots = roots_of([start + place, *(later + others)])
                 parent[roots] = roots.min()
         progress.update(start + len(block))
     groups: dict[int, list[int]] = {}
