@@ -153,8 +153,7 @@ class MomentumEncoder(keras.layers.Layer):
         # Freezes each weight, not the layers: a BatchNormalization that is not
         # trainable normalizes by its moving statistics.
         for variable in self.encoder.weights:
-            if variable.trainable:
-                variable.trainable = False
+            variable.trainable = False
 
     @property
     def trainable(self) -> bool:

@@ -50,6 +50,12 @@ def test_first_features_are_those_of_the_seed():
         for seed in (3, 3, 4)
     )
     np.testing.assert_array_equal(first, same)
+    keras.config.set_floatx("float16")
+    try:
+        same = to_numpy(kc.layers.FeatureQueue(4, 2, seed=3).features)
+    finally:
+        keras.config.set_floatx("float32")
+    np.testing.assert_array_equal(first, same)
     assert not np.allclose(first, other)
 
 
@@ -64,8 +70,9 @@ def test_a_call_returns_what_was_there():
 def test_is_float32_under_every_policy(policy):
     queue = kc.layers.FeatureQueue(4, 2, dtype=policy)
     queue.enqueue(keras.ops.cast(batch(0, 2), "float16"))
-    dtype = keras.backend.standardize_dtype(queue.features.dtype)
-    assert dtype == "float32"
+    for features in (queue.features, queue(batch(0, 2))):
+        dtype = keras.backend.standardize_dtype(features.dtype)
+        assert dtype == "float32"
     assert not queue.trainable_variables
 
 

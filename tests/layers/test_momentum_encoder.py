@@ -41,6 +41,19 @@ def test_starts_equal_and_follows():
     assert int(teacher.num_updates) == 3
 
 
+def test_moves_only_when_an_update_is_due():
+    source = student()
+    teacher = kc.layers.MomentumEncoder(source, 0.75, total_steps=4)
+    start = to_numpy(teacher.encoder.weights[0])
+    source.weights[0].assign(start + 1)
+    for number, moved in ((0, 0), (1, 0.25)):
+        teacher.update(source, is_due=ops.convert_to_tensor(bool(number)))
+        assert int(teacher.num_updates) == number
+        np.testing.assert_allclose(
+            to_numpy(teacher.encoder.weights[0]), start + moved, rtol=1e-6
+        )
+
+
 def test_has_batch_statistics_of_its_own():
     source = student()
     teacher = kc.layers.MomentumEncoder(source)
