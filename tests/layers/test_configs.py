@@ -62,6 +62,10 @@ def test_state(name, weights):
 def test_defaults_and_shapes():
     assert kc.layers.Center(3).momentum == 0.9
     assert kc.layers.MomentumEncoder(keras.layers.Dense(3)).momentum == 0.99
+    features = kc.layers.PatchFeatures()
+    assert (features.output_dim, features.num_patches) == (512, 320)
+    assert (features.patch_size, features.strides) == (6, 2)
+    assert features.grid_size == 3
     for layer, shape in (
         (kc.layers.Center(4), (2, 4)),
         (kc.layers.FeatureQueue(5, 4), (5, 4)),
