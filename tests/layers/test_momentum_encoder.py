@@ -50,7 +50,7 @@ def test_moves_only_when_an_update_is_due():
         teacher.update(source, is_due=ops.convert_to_tensor(bool(number)))
         assert int(teacher.num_updates) == number
         np.testing.assert_allclose(
-            to_numpy(teacher.encoder.weights[0]), start + moved, rtol=1e-6
+            to_numpy(teacher.encoder.weights[0]), start + moved, atol=1e-6
         )
 
 
