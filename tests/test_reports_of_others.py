@@ -136,10 +136,10 @@ def test_a_quantized_model_predicts_but_is_not_saved(tmp_path):
     model.quantize("int8")
     after = model.predict(IMAGES, verbose=0)
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.99
-    with pytest.raises(ValueError, match="Save it before `quantize`"):
+    with pytest.raises(ValueError, match="Save the model before `quantize`"):
         model.save(tmp_path / "model.keras")
     assert not (tmp_path / "model.keras").exists()
-    with pytest.raises(ValueError, match="Save it before `quantize`"):
+    with pytest.raises(ValueError, match="Save the model before `quantize`"):
         keras.saving.save_model(model, tmp_path / "model.keras")
-    with pytest.raises(ValueError, match="Save it before `quantize`"):
+    with pytest.raises(ValueError, match="Save the model before `quantize`"):
         copy.deepcopy(model)

@@ -14,23 +14,24 @@ from keras_contrastive.layers.one_pass_moments import one_pass_moments
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalization over the batches of all replicas.
 
-    On one device, and on JAX, it is `keras.layers.BatchNormalization`. It uses
-    the kernels of TensorFlow and PyTorch for images, and elsewhere computes
-    the moments in one pass over the inputs, in float32. Under a
-    `tf.distribute` strategy or in processes of `torch.distributed`, the moments
-    of a training batch are those of the global batch, as they always are on
-    JAX. They are computed from each replica's mean `m_r` and variance `v_r`,
+    On one device, and on JAX, it computes the same as
+    `keras.layers.BatchNormalization`. It uses the kernels of TensorFlow and
+    PyTorch for images, and otherwise computes the moments in one pass over the
+    inputs, in float32. Under a `tf.distribute` strategy or in processes of
+    `torch.distributed`, the moments of a training batch are those of the global
+    batch, as they always are on JAX. They are computed from each replica's mean
+    `m_r` and variance `v_r`,
 
     `mean = mean_r(m_r)`, `variance = mean_r(v_r) + mean_r((m_r - mean)^2)`
 
     which takes two reductions of `channels` numbers each for any number of
-    replicas, and does not lose digits, unlike the mean of squares minus the
-    square of the mean. Training on many devices then equals training on one.
-    (Keras' own `synchronized=True` exists on TensorFlow only.)
+    replicas. It loses no digits, unlike the mean of squares minus the square of
+    the mean. Training on many devices then equals training on one. (Keras' own
+    `synchronized=True` exists only on TensorFlow.)
 
     This matters more in contrastive learning than elsewhere: if each replica
-    has its own moments, they mark the embeddings of its part of the batch, and
-    recognizing negatives by that mark lowers the loss without learning.
+    has its own moments, they mark the embeddings of its part of the batch.
+    Recognizing negatives by that mark lowers the loss without learning.
 
     Args:
         momentum: Float, the weight of the old value in the moving averages.
@@ -47,6 +48,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Returns:
         Float tensor of the shape of `inputs`.
+
+    Raises:
+        ValueError: If `renorm` or `synchronized` is given, or if a call on
+            several replicas has a `mask`.
 
     Example:
 

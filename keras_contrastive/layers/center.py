@@ -35,7 +35,7 @@ class Center(keras.layers.Layer):
 
     Raises:
         ValueError: If `dim` is not a positive integer, `momentum` is not in
-            [0, 1], or the outputs have another last axis than `dim`.
+            [0, 1], or the last axis of the outputs is not `dim`.
 
     Example:
 
@@ -76,8 +76,9 @@ class Center(keras.layers.Layer):
 
         Args:
             outputs: See the call.
-            parts: Int, of how many batches a step is made up. Each moves the
-                center by the momentum `m**(1 / parts)`, which is `m` a step.
+            parts: Int, the number of batches per optimizer step. Each moves the
+                center with the momentum `m**(1 / parts)`, which gives `m` per
+                step.
         """
         self._check(outputs)
         outputs = ops.cast(ops.convert_to_tensor(outputs), "float32")

@@ -12,7 +12,7 @@ from keras_contrastive.trainer.keras_internals import is_in_jax_tracing_scope
 
 
 class DataLayer(KerasDataLayer):
-    """Keras' layer that casts float inputs to float32 under every policy.
+    """Keras' `DataLayer`, with inputs cast to float32 under every policy.
 
     Bfloat16 has too few bits for gray levels, positions, hues and sums over an
     example. The outputs have the policy's compute dtype, as in any layer.

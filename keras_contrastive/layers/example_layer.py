@@ -14,8 +14,8 @@ class ExampleLayer(DataLayer):
     A subclass for a kind of example, images or signals, sets `example_rank` to
     the number of axes of an example, checks shapes, and implements `augment`
     for training and `prepare` for inference. Both receive a float32 batch and
-    use `self.backend` only: inside `tf.data` that is TensorFlow, whatever the
-    Keras backend.
+    use only `self.backend`, which is TensorFlow inside `tf.data` on every Keras
+    backend.
     """
 
     example_rank: int
@@ -23,7 +23,7 @@ class ExampleLayer(DataLayer):
     draws_first = False
 
     def draw_transformation(self, examples: Any) -> Any:
-        """The draws of `augment` for a batch: tensors, the batch first.
+        """Draws for a batch what `augment` draws: tensors, the batch first.
 
         Only the shape of `examples` matters.
         """
@@ -34,7 +34,7 @@ class ExampleLayer(DataLayer):
         raise NotImplementedError
 
     def transform(self, examples: Any, transformation: Any) -> Any:
-        """A call with `training=True` that uses the given draws.
+        """Like a call with `training=True`, but with the given draws.
 
         Args:
             examples: A batch, or rows of one.
@@ -102,14 +102,14 @@ class Draws(ExampleLayer):
         self.generator = RandomState(seed)
 
     def draw(self, examples: Any, count: int, seed: Any = None) -> Any:
-        """Uniform draws in [0, 1), independent: shape `(batch, count)`."""
+        """Independent uniform draws in [0, 1), shape `(batch, count)`."""
         batch = self.backend.shape(examples)[0]
         return self.backend.random.uniform(
             (batch, count), dtype="float32", seed=self._seed(seed)
         )
 
     def draw_normal(self, shape: Any, seed: Any = None) -> Any:
-        """Draws of mean 0 and standard deviation 1, independent."""
+        """Independent draws of mean 0 and standard deviation 1."""
         return self.backend.random.normal(
             shape, dtype="float32", seed=self._seed(seed)
         )

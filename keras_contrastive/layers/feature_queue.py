@@ -33,8 +33,8 @@ class FeatureQueue(keras.layers.Layer):
         The features of the queue before the call, shape `(size, dim)`.
 
     Raises:
-        ValueError: If `size` or `dim` is not a positive integer, or the
-            features have another shape than `(batch, dim)`.
+        ValueError: If `size` or `dim` is not a positive integer, or the shape
+            of the features is not `(batch, dim)`.
 
     Example:
 
@@ -74,7 +74,7 @@ class FeatureQueue(keras.layers.Layer):
         return ops.stop_gradient(ops.convert_to_tensor(self._queue))
 
     def enqueue(self, features: Any) -> None:
-        """Adds the features of a batch and drops as many old ones."""
+        """Adds the features of a batch and drops as many of the oldest."""
         shape = tuple(features.shape)
         if len(shape) != 2 or shape[1] != self.dim:
             raise ValueError(

@@ -45,7 +45,7 @@ def interpolate(before, now, share):
 def _tensorflow(inputs, gamma, beta, epsilon):
     import tensorflow as tf
 
-    # TensorFlow takes these as float32 only, whatever the inputs are.
+    # TensorFlow takes these only as float32, for inputs of any dtype.
     gamma, beta = tf.cast(gamma, "float32"), tf.cast(beta, "float32")
     # TensorFlow divides by one less than the number of values.
     count = tf.cast(tf.size(inputs) // inputs.shape[-1], "float32")

@@ -6,7 +6,7 @@ class LayerScale(keras.layers.Layer):
     """Multiplies each channel by a learned number that starts small.
 
     Args:
-        initial_scale: Float, where the numbers start.
+        initial_scale: Float, initial value of the numbers. Defaults to 1e-6.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:

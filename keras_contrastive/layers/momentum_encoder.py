@@ -23,10 +23,11 @@ class MomentumEncoder(keras.layers.Layer):
 
     `m_k = 1 - (1 - momentum) (cos(pi k / K) + 1) / 2`
 
-    The moving statistics of a BatchNormalization are not averaged: the copy
-    has its own statistics of its own inputs, and normalizes a training batch
-    by that batch. Its weights are not among a model's `trainable_variables`,
-    but they are saved with the model, and are equal on all devices.
+    The moving statistics of a BatchNormalization are not averaged: the copy has
+    its own statistics of its own inputs, and normalizes a training batch by
+    that batch. The weights of the copy are not among a model's
+    `trainable_variables`, but they are saved with the model, and are equal on
+    all devices.
 
     Args:
         source: Keras model or layer to copy, by its config and weights. If it
@@ -45,9 +46,9 @@ class MomentumEncoder(keras.layers.Layer):
 
     Raises:
         ValueError: If `momentum` is not in [0, 1], `total_steps` is not a
-            positive integer, or the source has no config to copy it by; in
-            `update` and `copy_weights`, if the weights of the two differ in
-            number or shape.
+            positive integer, or the source has no config, which is needed to
+            copy it; in `update` and `copy_weights`, if the weights of source
+            and copy differ in number or shape.
 
     Example:
 
@@ -107,8 +108,8 @@ class MomentumEncoder(keras.layers.Layer):
 
         Args:
             source: The layer that was copied.
-            is_due: Whether to do so, a boolean or a boolean scalar tensor:
-                false in the steps that only accumulate gradients.
+            is_due: Boolean or boolean scalar tensor, whether to move them. It
+                is false in steps that only accumulate gradients.
         """
         momentum = self.current_momentum()
         variables, values = [], []
@@ -197,6 +198,6 @@ def _copy(source):
         return keras.saving.deserialize_keras_object(config)
     except (TypeError, NotImplementedError) as error:
         raise ValueError(
-            "`source` must have a `get_config` to be copied by. Received: "
+            "`source` must have a `get_config`, to be copied. Received: "
             f"source={source!r}: {error}"
         ) from error

@@ -11,16 +11,16 @@ from keras_contrastive.validation import check_positive_int
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class MultiCrop(keras.layers.Layer):
-    """Makes two global views of each image and several small local ones.
+    """Makes global views of each image and several small local views.
 
     A local view is a crop of a small part of the image at a low resolution,
-    which costs little to encode. Losses compare all views with the global ones
-    only. `dino_augmentation` and `swav_augmentation` build this layer with the
+    which costs little to encode. Losses compare all views only with the global
+    ones. `dino_augmentation` and `swav_augmentation` build this layer with the
     papers' settings.
 
     Args:
-        global_augmenter: Keras layer that makes both global views, or a list of
-            one layer for each.
+        global_augmenter: Keras layer that makes two global views, or a list
+            with one layer for each global view.
         local_augmenter: Keras layer that makes all local views.
         num_local: Int, number of local views. Defaults to 6.
 
@@ -87,7 +87,7 @@ class MultiCrop(keras.layers.Layer):
 
     @property
     def augmenters(self) -> list:
-        """The augmenters of the global views, and that of the local ones."""
+        """The augmenters of the global views, then that of the local views."""
         return self.global_views.augmenters + self.local_views.augmenters
 
     def prepare(self, examples: Any) -> Any:
@@ -114,7 +114,7 @@ class MultiCrop(keras.layers.Layer):
         ]
 
     def transform(self, examples: Any, transformations: Any) -> Any:
-        """A call on rows of a batch, with the same rows of its draws."""
+        """Like a call on rows of a batch, with the same rows of its draws."""
         count = self.num_global
         return [
             *self.global_views.transform(examples, transformations[:count]),

@@ -15,18 +15,18 @@ from keras_contrastive.validation import check_positive_int
 class MultiView(keras.layers.Layer):
     """Makes several views of each example, each with its own draws.
 
-    An augmenter of this package sees all views as one batch,
-    `[images, images, ...]` concatenated: one trace, and random draws that are
-    independent between the images and between the views. Any other augmenter
-    is called once per view. With a list, each view has its own augmenter, and
+    An augmenter of this package sees all views as one batch, the concatenation
+    of `[images, images, ...]`. It is traced once, and its random draws are
+    independent between the images and between the views. Any other augmenter is
+    called once per view. With a list, each view has its own augmenter, and
     views may differ in size.
 
     Args:
-        augmenter: Keras layer that maps images to images, or whatever else
-            the examples are, such as a `keras.layers.Pipeline`; or a list of
-            them, one per view.
+        augmenter: Keras layer that maps images or other examples to examples,
+            such as a `keras.layers.Pipeline`; or a list of layers, one per
+            view.
         num_views: Integer, number of views. `None` means 2 for one augmenter,
-            and one per augmenter for a list, which allows no other number.
+            and the length of a list, for which no other number is allowed.
 
     Call arguments:
         examples: The inputs of the augmenter: a batch or one example, a tensor
@@ -82,8 +82,8 @@ class MultiView(keras.layers.Layer):
         num_views = check_positive_int("num_views", num_views)
         if is_list and num_views != len(augmenters):
             raise ValueError(
-                "`num_views` must be the number of augmenters where they are "
-                "a list. Received: "
+                "`num_views` must be the number of augmenters if `augmenter` "
+                "is a list. Received: "
                 f"num_views={num_views}, augmenter={augmenter}"
             )
         # A layer for all views, or a list of one for each view.
@@ -95,8 +95,8 @@ class MultiView(keras.layers.Layer):
     def prepare(self, examples: Any) -> Any:
         """The examples after the first augmenter with `training=False`.
 
-        It also builds the other augmenters: no later call of a model that only
-        predicts would do so.
+        It also builds the other augmenters, since a model that only predicts
+        never calls them.
         """
         first, *others = self.augmenters
         for augmenter in others:
@@ -156,7 +156,7 @@ class MultiView(keras.layers.Layer):
                 augmenter.draw_transformation(examples)
                 for augmenter in self.augmenter
             ]
-        # Draws as for one batch of all views, which is what a call uses.
+        # Draws for all views as one batch, as a call does.
         views = ops.broadcast_to(
             examples[None], (self.num_views, *ops.shape(examples))
         )
@@ -172,7 +172,7 @@ class MultiView(keras.layers.Layer):
         ]
 
     def transform(self, examples: Any, transformations: Any) -> Any:
-        """A call on rows of a batch, with the same rows of its draws.
+        """Like a call on rows of a batch, with the same rows of its draws.
 
         Args:
             examples: Rows of the batch, a tensor.
@@ -223,7 +223,7 @@ class MultiView(keras.layers.Layer):
 def as_multi_view(
     augmenter: Any, num_views: int, argument: str = "augmenter"
 ) -> MultiView:
-    """The augmenter of a model as a `MultiView` that makes its number of views.
+    """Returns a model's augmenter as a `MultiView` of `num_views` views.
 
     Args:
         augmenter: As in `MultiView`, or a `MultiView`.
@@ -231,7 +231,7 @@ def as_multi_view(
         argument: Name of the argument, for errors.
 
     Raises:
-        ValueError: If it is a `MultiView` of another number.
+        ValueError: If it is a `MultiView` with another number of views.
     """
     if not isinstance(augmenter, MultiView):
         augmenter = MultiView(augmenter, num_views)
@@ -266,6 +266,6 @@ def _numpy_of(tensor):
     if isinstance(tensor, np.ndarray):
         # The augmenter must see the dtype, which not all backends support.
         return np
-    # Inside tf.data that is TensorFlow, whatever the backend.
+    # Inside tf.data, this is TensorFlow on every backend.
     is_tensorflow = type(tensor).__module__.split(".")[0] == "tensorflow"
     return DynamicBackend("tensorflow" if is_tensorflow else None).numpy

@@ -30,7 +30,8 @@ def one_pass_moments(x: Any, axis: int) -> tuple[Any, Any]:
     first = tuple(
         slice(None) if i == axis else slice(0, 1) for i in range(len(x.shape))
     )
-    # A constant: its contributions to the mean and to `E[d]` cancel.
+    # It is a constant, since its contributions to the mean and to `E[d]`
+    # cancel.
     shift = ops.stop_gradient(x[first])
     distance = x - shift
     mean = ops.mean(distance, axis=others)

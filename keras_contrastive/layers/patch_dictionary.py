@@ -1,11 +1,12 @@
-"""What `PatchFeatures` learns from patches and features, in NumPy."""
+"""Learns the dictionary and components of `PatchFeatures`, in NumPy."""
 
 import numpy as np
 
 # Added to the variances along the axes that are whitened.
 WHITENING = 0.1
 ROUNDS = 12  # of k-means
-# Components of a standard deviation below this are not scaled up to 1.
+# Added to the standard deviations that components are divided by, so that small
+# components are not amplified to 1.
 LEAST_DEVIATION = 0.5
 
 
@@ -39,7 +40,7 @@ def dictionary(patches, size, rng):
         centers = _unit_rows(sums)
     kernel = whitening @ centers.T
     offset = -mean @ kernel
-    # Instead of the mean of each patch.
+    # Centering the kernel replaces subtracting the mean of each patch.
     return kernel - kernel.mean(axis=0), offset
 
 
@@ -48,9 +49,10 @@ def _unit_rows(x):
 
 
 def principal_components(rows, count, rng):
-    """Principal components of standardized columns, scaled to their deviation.
+    """Principal components of standardized columns, in reduced scale.
 
-    By random projections and two power iterations (Halko et al., 2011,
+    Each is divided by its standard deviation plus `LEAST_DEVIATION`. They are
+    computed by random projections and two power iterations (Halko et al., 2011,
     algorithm 4.4).
 
     Args:

@@ -13,11 +13,11 @@ from keras_contrastive.validation import check_rate
 class PatchDropout(keras.layers.Layer):
     """Keeps a random part of the tokens of each example, in training.
 
-    It keeps `max(1, round((1 - rate) * n))` of `n` tokens, different ones in
-    each example, in their order, and rescales nothing. The blocks after it
+    It keeps `max(1, round((1 - rate) * n))` of `n` tokens in their order,
+    different ones in each example, without rescaling. The blocks after it
     process fewer tokens: half the patches of an image take less than half the
     time, for a small loss of accuracy. It must follow the position embedding,
-    since the tokens it keeps lose their positions.
+    since the kept tokens lose their positions.
 
     Args:
         rate: Float in [0, 1), the fraction of the tokens that is dropped.
@@ -74,7 +74,7 @@ class PatchDropout(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
-        # An encoder of images of any size is built without the number.
+        # An encoder of images of any size is built without a number of tokens.
         if len(input_shape) == 3 and input_shape[1] is None:
             return
         self._check_tokens(input_shape)

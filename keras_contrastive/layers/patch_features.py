@@ -13,7 +13,7 @@ from keras_contrastive.validation import check_positive_int
 
 # Added to the variance of a patch of images in [0, 1].
 _LEAST_VARIANCE = 1e-3
-# How far a patch must resemble one of the dictionary.
+# The similarity above which a patch activates an entry of the dictionary.
 _THRESHOLD = 0.5
 # How many patches the dictionary is learned from.
 _NUM_SAMPLES = 40_000
@@ -23,18 +23,18 @@ _NUM_SAMPLES = 40_000
 class PatchFeatures(keras.layers.Layer):
     """Features of images by a dictionary of their patches, without gradients.
 
-    Every patch of an image is brought to mean 0 and variance 1, whitened, and
-    compared with a dictionary of patches `d_k` of norm 1. With the similarities
-    `r_k`, the features of a patch are `max(0, r_k - 1/2)` and
-    `max(0, -r_k - 1/2)`. They are averaged over the fields of a grid, and the
-    square roots of these averages, with the mean colors of a grid twice as
-    fine, are reduced to their principal components, each divided by its
-    standard deviation plus 1/2.
+    Every patch of an image is standardized to mean 0 and variance 1, whitened,
+    and compared with a dictionary of patches `d_k` of norm 1. With the
+    similarities `r_k`, the features of a patch are `max(0, r_k - 1/2)` and
+    `max(0, -r_k - 1/2)`. They are averaged over the cells of a grid. The square
+    roots of these averages, together with the mean colors of a grid twice as
+    fine, are reduced to their principal components. Each component is divided
+    by its standard deviation plus 1/2.
 
     `adapt` learns the dictionary by spherical k-means, in seconds. A small
     network on these features learns from a few thousand images within a
-    minute, and makes other mistakes than a convolutional network that is
-    trained as a whole: their `models.clip_ensemble` is better than either.
+    minute, and makes different mistakes than a convolutional network that is
+    trained as a whole. A `models.clip_ensemble` of both is better than either.
 
     Args:
         output_dim: Int, dimension of the features, at most the number of
@@ -42,8 +42,9 @@ class PatchFeatures(keras.layers.Layer):
         num_patches: Int, size of the dictionary. Defaults to 320.
         patch_size: Int, side of a patch in pixels. Defaults to 6, an eighth
             of images of 48 pixels, for which the defaults were chosen.
-        strides: Int, distance of neighboring patches. Defaults to 2.
-        grid_size: Int, fields of the grid along each side. Defaults to 3.
+        strides: Int, distance between neighboring patches in pixels. Defaults
+            to 2.
+        grid_size: Int, cells of the grid along each side. Defaults to 3.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -164,7 +165,7 @@ class PatchFeatures(keras.layers.Layer):
             "valid",
             data_format="channels_last",
         ) / self._deviations(images)
-        # One sign after the other: the maps are the largest tensors here.
+        # One sign after the other, since the maps are the largest tensors here.
         signs = [
             self._of_grid(ops.relu(signed - _THRESHOLD), self._fields, 1)
             for signed in (similarities, -similarities)
@@ -190,7 +191,7 @@ class PatchFeatures(keras.layers.Layer):
         return ops.sqrt(ops.relu(variance) + _LEAST_VARIANCE)
 
     def _of_grid(self, maps, field, finer):
-        """Means over the fields of a grid, as rows."""
+        """Means over the cells of a grid, as rows."""
         means = ops.average_pool(
             maps,
             tuple(field),
@@ -209,9 +210,9 @@ class PatchFeatures(keras.layers.Layer):
 
         Args:
             images: Array of shape `(n, height, width, channels)`, uint8,
-                uint16 or floats in [0, 1]: some thousand of the images to train
-                on, as the layer will see them.
-            seed: Int, of the patches that are drawn.
+                uint16 or floats in [0, 1]: a few thousand training images, in
+                the form that the layer will receive.
+            seed: Int, the seed for drawing patches.
 
         Raises:
             ValueError: If there are fewer images than `output_dim`.

@@ -11,14 +11,15 @@ from keras_contrastive.validation import check_positive_int
 class ProjectionHead(keras.layers.Layer):
     """The MLP between the representation h and the contrastive loss.
 
-    It is used in pre-training only. It discards information such as color, so
-    the representation h before it is better than its output z, by more than
+    It is used only in pre-training. It discards information such as color, so
+    its input, the representation h, is better than its output z: by more than
     ten points of linear evaluation in the paper.
 
     With `num_layers=2` it is SimCLR's head, `Dense -> (BatchNorm) -> ReLU ->
-    Dense`. With three or more it is SimCLRv2's, in which every layer ends in a
-    BatchNorm, the last one without offset. A Dense layer followed by a
-    BatchNorm has no bias, since the BatchNorm would cancel it.
+    Dense`. With three or more layers it is SimCLRv2's head, in which a
+    BatchNorm follows every Dense layer, the last one without offset. A Dense
+    layer followed by a BatchNorm has no bias, since the BatchNorm would cancel
+    it.
 
     Args:
         hidden_dim: Int, width of the hidden layers.
@@ -26,8 +27,9 @@ class ProjectionHead(keras.layers.Layer):
         num_layers: Int, number of Dense layers; 1 is a linear head. Defaults
             to 2.
         use_batch_norm: Whether the hidden layers have a BatchNorm.
-        output_batch_norm: Whether the last layer has one. `None`, the default,
-            follows the papers: with `use_batch_norm` and three or more layers.
+        output_batch_norm: Whether the last layer has a BatchNorm. `None`, the
+            default, follows the papers: it has one with `use_batch_norm` and
+            three or more layers.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:

@@ -26,16 +26,16 @@ class Prototypes(keras.layers.Layer):
     is rounded.
 
     Args:
-        num_prototypes: Int, number of prototypes. The papers have 3,000 (SwAV)
-            and 65,536 (DINO) for ImageNet; a few times the number of classes
-            one expects is enough.
+        num_prototypes: Int, number of prototypes. The papers use 3,000 (SwAV)
+            and 65,536 (DINO) for ImageNet; a few times the expected number of
+            classes is enough.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Float tensor of shape `(batch, dim)`: embeddings.
-        frozen: Bool or bool scalar tensor, whether the prototypes get no
-            gradient. Both papers freeze them at the start of training.
-            Defaults to `False`.
+        frozen: Bool or bool scalar tensor, whether the prototypes receive no
+            gradient. Both papers freeze them at the start of training. Defaults
+            to `False`.
 
     Returns:
         Float tensor of shape `(batch, num_prototypes)`, scores in [-1, 1].
@@ -72,7 +72,8 @@ class Prototypes(keras.layers.Layer):
                 "`inputs` of Prototypes must be embeddings of shape "
                 f"(batch, dim). Received: inputs.shape={tuple(input_shape)}"
             )
-        # Columns of a norm near 1: the gradient is divided by the norm.
+        # The columns have a norm near 1, since the gradient is divided by the
+        # norm.
         self.kernel = self.add_weight(
             name="kernel",
             shape=(input_shape[-1], self.num_prototypes),

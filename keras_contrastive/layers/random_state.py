@@ -22,7 +22,7 @@ class RandomState(keras.random.SeedGenerator):
     `(s_0 + r * REPLICA_STRIDE, s_1)`
 
     where `(s_0, s_1)` is the state. The state is the same on all replicas. On
-    one device, or in JAX's global view, so is the seed.
+    one device, or in JAX's global view, the seed is the state.
 
     Args:
         seed: Integer, or `None` for one drawn from Python's random module.
@@ -88,7 +88,7 @@ class RandomState(keras.random.SeedGenerator):
     def save_to(self, store):
         """Writes the state into the store of its layer's own variables.
 
-        Keras leaves seed states out of its files; a resumed run would repeat
+        Keras leaves seed states out of its files, so a resumed run would repeat
         its first draws.
         """
         store["random_state"] = self.state_to_numpy()

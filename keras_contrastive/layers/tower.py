@@ -7,15 +7,15 @@ from keras_contrastive.normalization import l2_normalize
 
 
 class Tower(keras.layers.Layer):
-    """An encoder, usually a projection without bias, and L2 normalization.
+    """An encoder, an optional projection without bias, and L2 normalization.
 
     If the encoder is not trainable it is locked: it runs in inference mode, so
     that its batch statistics do not change and no units are dropped.
 
     Args:
         encoder: Keras model or layer, inputs to vectors `(batch, dim)`.
-        projection_dim: Int, dimension of the embeddings, or `None`: the
-            features are normalized as they are, without a projection.
+        projection_dim: Int, dimension of the embeddings, or `None` to normalize
+            the features without a projection.
         example_dtype: Dtype of the inputs that build the encoder.
         dtype: Dtype or policy of the projection.
         name: Name of the layer; errors call the encoder
@@ -55,7 +55,7 @@ class Tower(keras.layers.Layer):
 
     @property
     def encoder_output_shape(self):
-        """Shape of the features, None before the encoder knows it."""
+        """Shape of the features, `None` if the encoder does not know it yet."""
         return known_shape(self.encoder, "output_shape")
 
     @property

@@ -6,7 +6,8 @@ from keras import ops
 from keras_contrastive.losses.batch_loss import BatchLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
 
-# Of the authors' BatchNorm: a constant dimension becomes zero, without NaN.
+# The epsilon of the authors' BatchNorm: a constant dimension becomes zero
+# instead of NaN.
 EPSILON = 1e-5
 
 

@@ -10,12 +10,13 @@ from keras_contrastive.matmul import matmul
 
 
 class BatchLoss(EmbeddingLoss):
-    """Base of losses of statistics of the batch, such as covariances.
+    """Base of losses that use batch statistics, such as covariances.
 
     A subclass computes in float32, and returns the loss of the batch once for
     each example, shape `(batch,)`. The statistics are means over the examples
-    of all replicas: each replica computes those of its own, and they are
-    averaged, which sends a matrix of `(dim, dim)` instead of all embeddings.
+    of all replicas. Each replica computes the means of its own examples, and
+    these are averaged, which sends a matrix of `(dim, dim)` instead of all
+    embeddings.
 
     Args:
         gather: Whether the statistics are those of all replicas (`True`) or
@@ -35,7 +36,7 @@ class BatchLoss(EmbeddingLoss):
         if sample_weight is not None:
             raise ValueError(
                 f"`sample_weight` must be None for {type(self).__name__}, a "
-                "loss of the whole batch, which is no sum over examples. "
+                "loss of the whole batch, which is not a sum over examples. "
                 f"Received: sample_weight of type {type(sample_weight)}"
             )
         return super()._reduced(embeddings, sample_weight, kwargs)
@@ -63,7 +64,8 @@ class BatchLoss(EmbeddingLoss):
 def _mean_outer_product(a, b):
     """`a^T b / n` of matrices with `n` rows, in full float32 precision.
 
-    Also its gradient: that of `matmul` would be in the backend's precision.
+    Its gradient has this precision too. The gradient of `matmul` would have the
+    backend's precision.
     """
     n = ops.cast(ops.shape(a)[0], "float32")
 

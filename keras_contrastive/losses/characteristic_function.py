@@ -13,14 +13,14 @@ def characteristic_function(z, directions, spacing, count):
 
     `1/N sum_n exp(i t_k <z_n, a_m>)` at `t_k = k spacing`, `k < count`.
 
-    The values at the next frequency follow from the last by a rotation, in the
-    forward pass and again in the backward pass. Memory is that of one
-    projection, `N m`, whatever the number of frequencies.
+    A rotation computes the values at each frequency from those at the previous
+    one, in the forward pass and again in the backward pass. Memory is that of
+    one projection, `V N m`, for any number of frequencies.
 
     Args:
         z: Float32 tensor of shape `(V, N, dim)`.
         directions: Float32 tensor of shape `(dim, m)`, without gradient.
-        spacing: Float, the distance of two frequencies.
+        spacing: Float, the distance between two frequencies.
         count: Int, the number of frequencies.
 
     Returns:

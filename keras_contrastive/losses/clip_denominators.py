@@ -1,4 +1,4 @@
-"""The denominators of images and texts that look for each other."""
+"""The denominators of the symmetric loss of images and texts."""
 
 from keras import ops
 
@@ -31,7 +31,8 @@ def clip_denominators(
                 (texts, distribution.all_gather(images)),
             )
         )
-    # Both from one set of logits. Negatives, the last columns, look for none.
+    # One set of logits gives both. Negatives, the last columns, are not
+    # queries.
     n = ops.shape(images)[0]
     both = logsumexp_blocks(
         images,

@@ -15,26 +15,26 @@ from keras_contrastive.validation import check_positive
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class CLIPDistillationLoss(ContrastiveLoss):
-    """A student's similarities of images and texts should be its teacher's.
+    """Distills a teacher's similarities of images and texts into a student.
 
-    Of each image, a teacher and a student have a distribution over the texts
-    of the batch, and of each text one over its images. The loss is the
-    divergence of the student's from the teacher's. With the cosine
-    similarities `sim`, the student's embeddings `x`, `y` and scale `s`, and the
-    teacher's `u`, `v` and temperature `T`:
+    For each image, the teacher and the student define a distribution over the
+    texts of the batch, and for each text one over the images. The loss is the
+    divergence of the student's distributions from the teacher's. With the
+    cosine similarities `sim`, the student's embeddings `x`, `y` and scale `s`,
+    and the teacher's `u`, `v` and temperature `T`:
 
     `l_i = 1/2 KL(softmax_j(sim(u_i, v_j) / T) || softmax_j(s sim(x_i, y_j)))
          + 1/2 KL(softmax_j(sim(u_j, v_i) / T) || softmax_j(s sim(x_j, y_i)))`
 
-    It is 0 for a student that agrees with its teacher, whose embeddings may
-    have another dimension. The teacher has no gradient. No matrix of
-    similarities is ever held: memory is linear in the batch size.
+    It is 0 if the student agrees with the teacher. Their embeddings may have
+    different dimensions. The teacher has no gradient. No matrix of similarities
+    is stored: memory is linear in the batch size.
 
     Embeddings need not be normalized. The computation is in float32.
 
     Args:
         temperature: As in `CLIPLoss`, the student's.
-        teacher_temperature: Positive number `T`, if a call gives no
+        teacher_temperature: Positive number `T`, used if a call has no
             `teacher_logit_scale`. Defaults to 0.01, that of most published
             CLIPs.
         block_size: As in `CLIPLoss`.
@@ -60,8 +60,9 @@ class CLIPDistillationLoss(ContrastiveLoss):
 
     Raises:
         ValueError: If a temperature or `block_size` is not positive, the
-            embeddings of student or teacher are not of rank 2 and of one
-            shape, they are not of as many pairs, or a scale is not a scalar.
+            embeddings of student or teacher are not of rank 2 and of one shape,
+            student and teacher have different numbers of pairs, or a scale is
+            not a scalar.
 
     Example:
 
@@ -149,7 +150,7 @@ class CLIPDistillationLoss(ContrastiveLoss):
             images, texts, logit_scale, self.block_size, self.gather
         )
         scale = ops.convert_to_tensor(logit_scale, dtype="float32")
-        # KL(t || p) = -sum_j t_ij log p_ij, less the entropy of t.
+        # KL(t || p) = -sum_j t_ij log p_ij - entropy(t).
         for queries, keys, teacher_queries, teacher_keys in (
             (images, texts, of_images, of_texts),
             (texts, images, of_texts, of_images),

@@ -27,21 +27,21 @@ class CLIPLoss(ContrastiveLoss):
 
     With `image_ids`, pairs with equal ids belong to one image. Its texts are
     then not each other's negatives: the target of an image is uniform over all
-    of its texts in the batch, and that of a text over all copies of its image.
-    They may also be sets of labels, rows of 0 and 1: pairs that share a label
-    then belong together in the same way (UniCL, with several labels). A pair
-    without any label belongs to itself.
+    of its texts in the batch, and the target of a text is uniform over all
+    copies of its image. The ids may also be sets of labels, rows of 0 and 1:
+    pairs that share a label then belong together in the same way (UniCL, with
+    several labels). A pair without labels belongs only to itself.
 
-    With `negative_text_embeddings`, such as those of captions whose words are
-    swapped (NegCLIP), each image must also tell its text from all of these,
-    also from those of the other images: the first sum over `j` runs over them
-    too. They look for no image.
+    With `negative_text_embeddings`, such as those of captions with swapped
+    words (NegCLIP), each image is also contrasted with all of these, including
+    those of the other images: the first sum over `j` runs over them too. They
+    are not queries themselves.
 
     Embeddings need not be normalized. The computation is in float32.
 
     Args:
         temperature: Positive number; the scale is `1 / temperature` if a call
-            gives none. Defaults to 0.07, the initial value of CLIP.
+            has no `logit_scale`. Defaults to 0.07, the initial value of CLIP.
         block_size: Int, how many keys are compared at once, or `None`, the
             default, to choose it automatically. Memory is linear in it and in
             the batch size; the value of the loss does not depend on it.
@@ -58,8 +58,8 @@ class CLIPLoss(ContrastiveLoss):
         logit_scale: Optional positive scalar `s`, already exponentiated, such
             as the `scale` of a `layers.LogitScale`. Gradients flow into it.
         image_ids: Optional int tensor of shape `(batch,)`: equal for equal
-            images; or sets of labels, 0 and 1 of shape `(batch, labels)`, with
-            at least two labels.
+            images. Or sets of labels, a tensor of 0 and 1 of shape
+            `(batch, labels)`, with at least two labels.
         negative_text_embeddings: Optional float tensor of shape
             `(batch, negatives, dim)`: texts that describe none of the images.
         sample_weight: Optional float tensor of shape `(batch,)`.
@@ -163,7 +163,7 @@ class CLIPLoss(ContrastiveLoss):
     def target_similarity(
         self, partners: CLIPPartners, logit_scale: Any, image_ids: Any
     ) -> Any:
-        """The mean similarity of each pair to its targets, both directions.
+        """The mean similarity of each pair to its targets, in both directions.
 
         Args:
             partners: The `CLIPPartners` of the batch.

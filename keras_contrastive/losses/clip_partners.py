@@ -1,4 +1,4 @@
-"""What images look for among the texts, and texts among the images."""
+"""The positives of images among the texts, and of texts among the images."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from keras_contrastive.losses.group_sums import sum_of_partners
 
 
 class CLIPPartners:
-    """Pairs as queries and keys of both directions at once.
+    """Image-text pairs as queries and keys for both directions at once.
 
     The query of a pair is its image and its text, one after the other, and its
     key is the text and the image: their inner product is twice the similarity
@@ -28,7 +28,7 @@ class CLIPPartners:
         self.gather = gather
         self.block_size = block_size
 
-    # Not attributes: without ids and soft targets nothing needs them.
+    # These are properties, since only ids and soft targets need them.
 
     @property
     def queries(self) -> Any:
@@ -46,15 +46,15 @@ class CLIPPartners:
         return self.gathered(self.own_keys)
 
     def gathered(self, x: Any) -> Any:
-        """The rows of all replicas, if the keys are."""
+        """The rows of all replicas with `gather`, otherwise `x`."""
         return distribution.all_gather(x) if self.gather else x
 
     def of_image(self, image_ids: Any) -> Any:
         """The mean key of the pairs of each image, shape `(n, 2 d)`.
 
         Args:
-            image_ids: Ints of shape `(n,)`, or sets of labels, 0 and 1 of
-                shape `(n, labels)`; `None` if each pair has its own.
+            image_ids: Ints of shape `(n,)`, or sets of labels, 0 and 1 of shape
+                `(n, labels)`; `None` if each pair has its own image.
         """
         if image_ids is None:
             return self.own_keys

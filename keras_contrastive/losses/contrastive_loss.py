@@ -11,10 +11,10 @@ from keras_contrastive.validation import check_positive_int
 class ContrastiveLoss(EmbeddingLoss):
     """Base of losses with a temperature and blocks of similarities.
 
-    A subclass implements one formula in `call`, as one loss per example, shape
-    `(batch,)`: only then does Keras scale it correctly under `tf.distribute`.
-    It computes in float32 under every dtype policy: a float16 logit at
-    temperature 0.07 has three digits, and exp(sim / t) overflows below
+    A subclass implements one formula in `call` and returns one loss per
+    example, shape `(batch,)`, since only then Keras scales it correctly under
+    `tf.distribute`. It computes in float32 under every dtype policy: a float16
+    logit at temperature 0.07 has three digits, and exp(sim / t) overflows below
     t = 0.09.
 
     Args:

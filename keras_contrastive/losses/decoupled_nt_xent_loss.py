@@ -14,13 +14,13 @@ from keras_contrastive.validation import check_positive
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class DecoupledNTXentLoss(ContrastiveLoss):
-    """Decoupled contrastive loss, DCL: NT-Xent without the positive below.
+    """Decoupled contrastive loss: NT-Xent, denominator without the positive.
 
-    The denominator of NT-Xent holds the positive. If a pair is easy, this
-    scales the gradient of its negatives down, the more so the smaller the
-    batch. Here the denominator is the sum over the `2N - 2` embeddings of the
-    other images alone. For an embedding `i`, its other view `j` and the cosine
-    similarity `sim`:
+    The denominator of NT-Xent contains the positive. If a pair is easy, this
+    reduces the gradient of its negatives, most of all in small batches. In the
+    decoupled loss (DCL), the denominator is the sum over only the `2N - 2`
+    embeddings of the other images. For an embedding `i`, its other view `j` and
+    the cosine similarity `sim`:
 
     `l(i, j) = -w sim(i, j) / t
                + log sum_{k of other images} exp(sim(i, k) / t)`
@@ -31,8 +31,8 @@ class DecoupledNTXentLoss(ContrastiveLoss):
 
     `w = 2 - exp(sim(i, j) / sigma) / mean_n exp(sim(i_n, j_n) / sigma)`
 
-    with the mean over the pairs of the batch. No gradient flows through `w`. An
-    image alone in its batch has no negatives: its loss is 0.
+    with the mean over the pairs of the batch. No gradient flows through `w`. A
+    single image in a batch has no negatives, so its loss is 0.
 
     Embeddings need not be normalized. The computation is in float32.
 

@@ -24,9 +24,9 @@ class DINOLoss(EmbeddingLoss):
     `loss = -mean_{t, v != t} sum_k p_tk log q_vk`
 
     The center is the moving average of the teacher's outputs. It keeps one
-    dimension from dominating, the low temperature of the teacher keeps its
-    outputs from becoming uniform: together they prevent collapse. The loss has
-    no state: the center is that of a `layers.Center`, which a model updates
+    dimension from dominating. The low temperature of the teacher keeps its
+    outputs from becoming uniform. Together they prevent collapse. The loss has
+    no state: the model passes the center of a `layers.Center`, which it updates
     after the step. No gradient flows to the teacher. A loss of `ln(dim)` means
     that the outputs are uniform.
 
@@ -36,10 +36,10 @@ class DINOLoss(EmbeddingLoss):
         student_temperature: Positive number. Defaults to 0.1.
         teacher_temperature: Positive number, or a pair of its first and last
             value. Defaults to 0.04. The paper raises it from 0.04 to 0.07 in
-            the first 30 epochs; from the start, values above 0.06 collapsed.
+            the first 30 epochs; without warm-up, values above 0.06 collapsed.
         warmup_steps: Int, the number of steps in which the teacher's
             temperature moves linearly from the first value of the pair to the
-            last. `None`, the default, is for a constant temperature.
+            last. `None`, the default, keeps the temperature constant.
         name: Name of the loss.
         reduction: Keras reduction of the losses per example.
 
@@ -50,7 +50,7 @@ class DINOLoss(EmbeddingLoss):
         sample_weight: Optional float tensor of shape `(batch,)`.
         center: Optional float tensor of shape `(dim,)`. Defaults to zero.
         step: Int or int scalar tensor, the number of steps trained so far,
-            such as `optimizer.iterations`; needed with `warmup_steps`.
+            such as `optimizer.iterations`. Required with `warmup_steps`.
 
     Returns:
         A scalar; with `reduction=None` one loss per image, shape `(batch,)`.
@@ -58,7 +58,7 @@ class DINOLoss(EmbeddingLoss):
     Raises:
         ValueError: If a temperature is not positive, only one of a pair of
             temperatures and `warmup_steps` is given, `step` is missing, or the
-            outputs are not of rank 3, differ in batch or dim, or are of less
+            outputs are not of rank 3, differ in batch or dim, or have fewer
             than two views.
 
     Example:

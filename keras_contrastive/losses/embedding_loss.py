@@ -8,9 +8,9 @@ from keras_contrastive.data_validation import check_ids
 class EmbeddingLoss(keras.losses.Loss):
     """Base of losses of embeddings: passes arguments unchanged and reduces.
 
-    A subclass implements one formula in `call`, as one loss per example, shape
-    `(batch,)`: only then does Keras scale it correctly under `tf.distribute`.
-    The result is float32 under every dtype policy.
+    A subclass implements one formula in `call` and returns one loss per
+    example, shape `(batch,)`, since only then Keras scales it correctly under
+    `tf.distribute`. The result is float32 under every dtype policy.
 
     Args:
         name: Name of the loss.
@@ -138,8 +138,8 @@ def pair_ids(name, ids, batch_size):
     """Ids of pairs as a tensor `(batch,)`, sets as floats `(batch, labels)`.
 
     Raises:
-        ValueError: If they are not as `check_ids` wants them, or not one for
-            each of `batch_size` pairs, as far as that is known.
+        ValueError: If `check_ids` rejects them, or their number is known to
+            differ from `batch_size`.
     """
     check_ids(name, ids)
     ids = ops.convert_to_tensor(ids)
@@ -158,5 +158,5 @@ def check_scalar(name, value):
     if shape != ():
         raise ValueError(
             f"`{name}` must be a scalar. Received: {name}.shape={shape}; "
-            "weights of examples are given by keyword, sample_weight=..."
+            "pass weights of examples by keyword, sample_weight=..."
         )

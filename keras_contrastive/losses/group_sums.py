@@ -8,7 +8,7 @@ from keras_contrastive.losses.weighted_sums import weighted_sum
 
 
 def sum_of_group(keys, key_groups, query_groups, block_size=None):
-    """For each query, the sum of the keys of its group, and their number.
+    """For each query, the sum and the number of the keys of its group.
 
     Args:
         keys: Float32 tensor of shape `(m, d)`.
@@ -32,9 +32,9 @@ def sum_of_group(keys, key_groups, query_groups, block_size=None):
 
 
 def sum_of_partners(keys, own_keys, key_ids, ids, block_size=None):
-    """For each pair, the sum of the keys of its partners, and their number.
+    """For each pair, the sum and the number of the keys of its partners.
 
-    As `sum_of_group`, but the partner of a pair without any label is itself.
+    As `sum_of_group`, but a pair without labels is its own partner.
 
     Args:
         keys: Float32 tensor of shape `(m, d)`.

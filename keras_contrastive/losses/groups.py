@@ -1,23 +1,23 @@
 """Which queries and keys belong together, by groups or by sets of labels.
 
-The groups of rows are either an int tensor of shape `(rows,)`, one group for
-each, or a float tensor of 0 and 1 of shape `(rows, labels)`, a set of labels
-for each: then two rows belong together if they share a label.
+The groups of rows are either an int tensor of shape `(rows,)`, one group per
+row, or a float tensor of 0 and 1 of shape `(rows, labels)`, a set of labels per
+row. With sets, two rows belong together if they share a label.
 """
 
 from keras import ops
 
 
 def belong_together(query_groups, key_groups):
-    """Whether each query belongs to each key, a bool tensor `(n, m)`."""
+    """Whether each query and key belong together, a bool tensor `(n, m)`."""
     if len(query_groups.shape) == 1:
         return query_groups[:, None] == key_groups
-    # Sums of ones: exact in any precision, as far as zero is concerned.
+    # These are sums of ones, which are zero in any precision only if empty.
     return ops.matmul(query_groups, ops.transpose(key_groups)) > 0
 
 
 def belong_to_themselves(groups):
-    """Whether each row has a group: an empty set of labels shares none."""
+    """Whether each row has a group, which an empty set of labels has not."""
     if len(groups.shape) == 1:
         return groups == groups
     return ops.any(groups > 0, axis=1)

@@ -35,17 +35,17 @@ class LeJEPALoss(BatchLoss):
     `SIGReg = N/M sum_m integral |1/N sum_n exp(i t <a_m, z_n>)
               - exp(-t^2 / 2)|^2 exp(-t^2 / 2) dt`
 
-    The integral from `-max_frequency` to `max_frequency` is that of the
-    trapezoidal rule. Embeddings are not normalized: the loss itself brings them
+    The trapezoidal rule approximates the integral from `-max_frequency` to
+    `max_frequency`. Embeddings are not normalized: the loss itself drives them
     to mean 0 and variance 1.
 
-    The directions of a step are a function of its number alone. They are
-    equal on all devices, and a resumed run draws what an uninterrupted one
-    would have drawn. `SimCLRModel` passes the number, `optimizer.iterations`.
-    Without it, each call has the same directions.
+    The directions depend only on the number of the step. They are equal on all
+    devices, and a resumed run draws the same directions as an uninterrupted
+    one. `SimCLRModel` passes the number, `optimizer.iterations`. Without it,
+    each call has the same directions.
 
-    The computation is in float32. Memory is linear in `V N M`, whatever the
-    number of points.
+    The computation is in float32. Memory is linear in `V N M` for any number of
+    points.
 
     Args:
         regularization_weight: Number `w` in [0, 1]. Defaults to 0.05, the
@@ -56,9 +56,9 @@ class LeJEPALoss(BatchLoss):
             `max_frequency`; its other half is the same. Defaults to 17.
         max_frequency: Positive number, the limit of the integral. Defaults to
             3.
-        num_global_views: Int, how many views, the first ones, the mean `c_n`
-            is taken over; or `None`, the default, for all. The paper takes
-            those of large crops.
+        num_global_views: Int, the number of first views that the mean `c_n` is
+            taken over. `None`, the default, uses all views. The paper uses the
+            views of large crops.
         gather: Whether the characteristic functions are those of all replicas,
             so that the loss over many devices equals that of one device on the
             whole batch. Defaults to `True`.
@@ -75,9 +75,9 @@ class LeJEPALoss(BatchLoss):
         its own distances, and the SIGReg of the batch.
 
     Raises:
-        ValueError: If an argument is out of its range, if there are fewer than
-            2 views or `num_global_views`, if they are not of rank 2 and of the
-            same shape, or if there is a `sample_weight`.
+        ValueError: If an argument is out of its range, if there are fewer views
+            than 2 or than `num_global_views`, if they are not of rank 2 and of
+            the same shape, or if there is a `sample_weight`.
 
     Example:
 
@@ -93,7 +93,7 @@ class LeJEPALoss(BatchLoss):
     Reference:
         Balestriero and LeCun, 2025, LeJEPA: Provable and Scalable
         Self-Supervised Learning Without the Heuristics, sections 4 and 5. The
-        mean over the `d` dimensions is that of the authors' code.
+        mean over the `d` dimensions follows the authors' code.
     """
 
     def __init__(

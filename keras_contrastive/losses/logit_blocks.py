@@ -4,7 +4,7 @@ The logits of 65,536 pairs take 17 GB. This module computes them one block of
 keys at a time: once in the forward pass to sum each row, and again in the
 backward pass for the gradient. Memory is then `O((n + m) d + n block)` for `n`
 queries and `m` keys of width `d`. The recomputation is a quarter of the
-multiplications; blocks that stay in the processor's cache make up for it.
+multiplications. Blocks that stay in the processor's cache compensate for it.
 """
 
 from typing import Any
@@ -44,16 +44,16 @@ def logsumexp_blocks(
         block_size: Int, keys per block, or `None` to choose it automatically.
         excluded: Optional int tensor of shape `(n,)`: index of a key that is
             left out of the query's sum; or `(n, e)` for `e` such keys.
-        groups: Optional pair of int tensors of shape `(n,)` and `(m,)`: the
-            sum is then over the keys of the query's own group. Or two float
-            tensors of 0 and 1, `(n, labels)` and `(m, labels)`: over the keys
-            that share a label with the query.
+        groups: Optional pair of int tensors of shape `(n,)` and `(m,)`: the sum
+            is then over the keys of the query's own group. Or a pair of float
+            tensors of 0 and 1, `(n, labels)` and `(m, labels)`: the sum is then
+            over the keys that share a label with the query.
         of_columns: Whether to append the log-sum-exp of each column, `log sum_i
             exp(s q_i . k_j)`, from the same blocks of logits.
 
     Returns:
-        Float32 tensor of shape `(n,)`, or `(n + m,)` with the columns. Below
-        -1e29 for an empty sum.
+        Float32 tensor of shape `(n,)`, or `(n + m,)` with the columns. Empty
+        sums are below -1e29.
 
     Example:
 
@@ -78,7 +78,7 @@ def logsumexp_blocks(
 
 
 def is_empty_sum(values):
-    """Whether values of `logsumexp_blocks` are those of sums of no terms."""
+    """Whether values of `logsumexp_blocks` belong to empty sums."""
     return values < HIDDEN / 10
 
 
@@ -116,7 +116,7 @@ def _sum_rows(
     columns = _columns(excluded)
 
     def logits_of(i, queries, keys, scale, bias):
-        # Keras would give the number the dtype `floatx`: -inf in float16.
+        # Keras would convert the number to `floatx`: -inf in float16.
         hidden = ops.convert_to_tensor(HIDDEN, dtype="float32")
         logits = matmul(queries, ops.transpose(blocks.of(keys, i)))
         logits = blocks.hide(i, logits * scale + bias, hidden)
@@ -161,7 +161,7 @@ def _sum_rows(
 
         return values, gradient
 
-    # The value of a variable: TensorFlow can differentiate only that.
+    # TensorFlow can differentiate by a tensor here, but not by a variable.
     scale, bias = (
         1.0 * ops.convert_to_tensor(x, dtype="float32")
         for x in (logit_scale, logit_bias)
@@ -185,7 +185,7 @@ class _LogSumExp:
         self.of_columns = of_columns
 
     def start(self, n, m):
-        # Not `ops.full`, which makes PyTorch wait for the device.
+        # Not `ops.full`, since it makes PyTorch wait for the device.
         total = ops.zeros((n,), dtype="float32")
         hidden = ops.convert_to_tensor(HIDDEN, dtype="float32")
         columns = ops.zeros((m if self.of_columns else 1,), dtype="float32")

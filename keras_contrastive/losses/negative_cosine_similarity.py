@@ -17,8 +17,8 @@ class NegativeCosineSimilarity(EmbeddingLoss):
     No gradient flows into the targets `t`. The loss lies between -1, if each
     prediction points to its target, and 1. BYOL's loss `||p - t||^2` of
     normalized vectors is `2 + 2 l`. There are no negatives, so a constant
-    embedding also reaches -1: what prevents it is the predictor, together with
-    targets without gradient.
+    embedding also reaches -1. The predictor, together with targets without
+    gradient, prevents this.
 
     A zero vector has the loss 0. Each loss depends on one example alone, so
     nothing is gathered over devices. The computation is in float32.

@@ -22,8 +22,8 @@ class NTXentLoss(ContrastiveLoss):
     with the cosine similarity `sim`. The loss is the mean of `l` over all `2N`
     rows, as in the paper. (The authors' code, tensorflow-similarity and
     keras-cv return the sum of the two directions' means, twice this value.)
-    For random embeddings it is near `ln(2N - 1)`; if all embeddings are
-    equal it is exactly that.
+    For random embeddings it is near `ln(2N - 1)`; if all embeddings are equal,
+    it has exactly this value.
 
     Embeddings need not be normalized. The computation is in float32.
 

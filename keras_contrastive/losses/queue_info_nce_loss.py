@@ -29,13 +29,13 @@ class QueueInfoNCELoss(ContrastiveLoss):
     For random embeddings it is near `ln(M + 1)`, without a queue near the
     logarithm of the batch size.
 
-    Gradients flow into the queries and the keys (a teacher's keys have none
-    of their own), but not into the queue. Embeddings need not be normalized.
-    The computation is in float32.
+    Gradients flow into the queries and the keys (a teacher computes its keys
+    without gradient), but not into the queue. Embeddings need not be
+    normalized. The computation is in float32.
 
     Args:
-        temperature: Positive number `t`. Defaults to 0.07, MoCo's; MoCo v2
-            has 0.2, NNCLR 0.1.
+        temperature: Positive number `t`. Defaults to 0.07, MoCo's; MoCo v2 uses
+            0.2, NNCLR 0.1.
         block_size: Int, how many negatives are compared at once, or `None`, the
             default, to choose it automatically. Memory is linear in it, in the
             batch size and in the size of the queue; the value of the loss does

@@ -1,9 +1,9 @@
-"""Random directions that depend on nothing but the number of the step.
+"""Random directions that depend only on the number of the step.
 
 A loss has no variables that Keras would save, and its draws must be equal on
-all devices. So the random bits are a hash of their position and the step: the
-same on every device and backend, and the same again in a resumed run. On
-PyTorch a seed for a generator would have to be read from the device.
+all devices. Therefore the random bits are a hash of their position and the
+step. They are the same on every device and backend, and in a resumed run. On
+PyTorch, a seed for a generator would have to be read from the device.
 """
 
 import math
@@ -17,7 +17,7 @@ def random_directions(dim, count, step):
     Args:
         dim: Int, the dimension.
         count: Int, the number of directions.
-        step: Int or int tensor: each step has other directions.
+        step: Int or int tensor: each step has different directions.
 
     Returns:
         Float32 tensor of shape `(dim, count)`, whose columns have norm 1.
@@ -40,7 +40,7 @@ def _uniform(position, key):
 
 
 def _hash(x):
-    """A permutation of the int32 numbers, in which each bit changes all bits.
+    """A permutation of the int32 numbers that mixes each bit into all bits.
 
     Its constants are those of `lowbias32` (Wellons, 2018).
     """
@@ -52,13 +52,13 @@ def _hash(x):
 
 
 def _shifted(x, bits):
-    """Shifts to the right; the sign bit moves like any other."""
+    """Shifts to the right, and the sign bit like any other bit."""
     shifted = ops.right_shift(x, _int32(bits))
     return ops.bitwise_and(shifted, _int32(2 ** (32 - bits) - 1))
 
 
 def _int32(bits):
-    """32 bits, given as a number that is not negative."""
+    """Converts a number of 32 unsigned bits to int32."""
     return ops.convert_to_tensor(
         bits - 2**32 if bits >= 2**31 else bits, dtype="int32"
     )

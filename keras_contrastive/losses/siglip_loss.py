@@ -17,7 +17,7 @@ from keras_contrastive.normalization import l2_normalize
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class SigLIPLoss(ContrastiveLoss):
-    """Sigmoid loss of images and texts: a yes or no for every pair.
+    """Sigmoid loss of images and texts: a binary decision for each pair.
 
     Each pair of an image and a text of the batch is one binary question: do
     they belong together? With the cosine similarities `sim`, the scale `s`,
@@ -26,19 +26,19 @@ class SigLIPLoss(ContrastiveLoss):
     `l_i = -sum_j log(sigmoid(z_ij (s sim(x_i, y_j) + b)))`
 
     and the loss is the mean of `l_i` over the images. There are many more
-    negatives than positives; a bias that starts at -10 keeps them from
+    negatives than positives. A bias that starts at -10 keeps the negatives from
     dominating the first steps.
 
-    With `image_ids`, the texts of all pairs with equal ids, or that share a
-    label, belong to the image.
-    Each of `negative_text_embeddings` is one more `y_j` that belongs to none.
+    With `image_ids`, all texts of pairs that have the same id, or share a
+    label, belong to the image. Each of `negative_text_embeddings` is one more
+    `y_j`, which belongs to no image.
 
     Embeddings need not be normalized. The computation is in float32.
 
     Args:
         temperature: Positive number; the scale is `1 / temperature` if a call
-            gives none. Defaults to 0.1, the initial value of SigLIP.
-        bias: Number; the bias if a call gives none. Defaults to -10.
+            has no `logit_scale`. Defaults to 0.1, the initial value of SigLIP.
+        bias: Number; the bias if a call has no `logit_bias`. Defaults to -10.
         block_size: Int, how many keys are compared at once, or `None`, the
             default, to choose it automatically. Memory is linear in it and in
             the batch size; the value of the loss does not depend on it.
@@ -56,7 +56,8 @@ class SigLIPLoss(ContrastiveLoss):
             as the `scale` of a `layers.LogitScale`. Gradients flow into it.
         logit_bias: Optional scalar `b`. Gradients flow into it.
         image_ids: Optional int tensor of shape `(batch,)`: equal for equal
-            images; or sets of labels, 0 and 1 of shape `(batch, labels)`.
+            images. Or sets of labels, a tensor of 0 and 1 of shape
+            `(batch, labels)`.
         negative_text_embeddings: Optional float tensor of shape
             `(batch, negatives, dim)`: texts that describe none of the images.
         sample_weight: Optional float tensor of shape `(batch,)`.

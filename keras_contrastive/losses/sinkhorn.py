@@ -15,22 +15,23 @@ def sinkhorn(
     queue_scores=None,
     queue_is_used=True,
 ):
-    """Assigns examples to prototypes, each prototype equally often.
+    """Assigns examples to prototypes so that all are used about equally.
 
     It scales `exp(scores / epsilon)`, first per prototype, then per example,
-    `iterations` times. In logarithms, since the exponential overflows for
-    scores that are not cosines.
+    `iterations` times. It computes logarithms, since the exponential overflows
+    for scores that are not cosines.
 
     Args:
         scores: Float32 tensor of shape `(batch, views, prototypes)`. Each view
             is assigned separately.
         epsilon: Float, the temperature.
-        iterations: Int.
-        gather: Whether a prototype's sum is that over all replicas.
+        iterations: Int, the number of iterations.
+        gather: Whether a prototype's sum includes all replicas.
         queue_scores: Float32 tensor of shape `(size, views, prototypes)`, of
             earlier examples, the same on all replicas; or `None`. They are
             assigned together with the batch.
-        queue_is_used: Bool or bool scalar tensor, whether they count.
+        queue_is_used: Bool or bool scalar tensor, whether to use
+            `queue_scores`.
 
     Returns:
         Float32 tensor of the shape of `scores`; each example sums to 1.

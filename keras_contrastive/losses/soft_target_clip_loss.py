@@ -15,26 +15,25 @@ class SoftTargetCLIPLoss(CLIPLoss):
 
     In a batch of similar pairs, the caption of one image may fit another one
     too, and CLIP's loss counts that as a mistake. Here the target of a pair is
-    partly a distribution over all pairs of the batch: those whose images are
-    similar and whose texts are similar get more of it. With the cosine
-    similarities `sim`, the scale `s`, the temperature `T` of the targets and
-    their weight `w`:
+    partly a distribution over all pairs of the batch, which favors pairs with
+    similar images and similar texts. With the cosine similarities `sim`, the
+    scale `s`, the temperature `T` of the targets and their weight `w`:
 
     `t_ij = softmax_j((sim(x_i, x_j) + sim(y_i, y_j)) / (2 T))`
     `q_ij = w t_ij + (1 - w) [i = j]`
     `l_i = -1/2 sum_j q_ij log softmax_j(s sim(x_i, y_j))
            -1/2 sum_j q_ij log softmax_j(s sim(x_j, y_i))`
 
-    The targets have no gradient. Neither they nor the logits are ever held as a
-    matrix: as in the other losses, memory is linear in the batch size.
+    The targets have no gradient. Neither the targets nor the logits are stored
+    as a matrix: as in the other losses, memory is linear in the batch size.
 
-    keras.io's example is `soft_target_weight=1`, with a gradient through its
-    targets, and embeddings without a norm. The norm is 1 here, so that a pair
-    is not much more similar to itself than others are to it, and targets that
-    come from nothing else may train nothing: part of the target stays on the
-    pair.
+    The example on keras.io uses `soft_target_weight=1`, a gradient through the
+    targets, and embeddings that are not normalized. Here the embeddings have
+    norm 1, so a pair is not much more similar to itself than to other pairs.
+    Soft targets alone may then train nothing. Therefore part of the target
+    stays on the pair itself.
 
-    With `image_ids`, that part is uniform over the pairs of the image. Negative
+    With `image_ids`, this part is uniform over the pairs of the image. Negative
     texts are never targets.
 
     Embeddings need not be normalized. The computation is in float32.
@@ -120,7 +119,7 @@ class SoftTargetCLIPLoss(CLIPLoss):
         return ops.sum(partners.queries * target, axis=1)
 
     def _soft_targets(self, partners, logit_scale):
-        """The mean of the keys of all pairs, by the pairs' similarity.
+        """The mean of all keys, weighted by the similarity of the pairs.
 
         Both directions have the same targets.
         """

@@ -25,10 +25,10 @@ class SupConLoss(ContrastiveLoss):
     `L_out_i = -1/|P(i)| sum_{p in P(i)} log p_ip`
     `L_in_i  = -log(1/|P(i)| sum_{p in P(i)} p_ip)`
 
-    The loss is their mean over the batch. An example that is alone in its
-    class has no positive: its loss is 0, but it is still a negative of all
-    others. (The factor `temperature / base_temperature` is left out, as in the
-    paper's equations.)
+    The loss is their mean over the batch. An example that is alone in its class
+    has no positive. Its loss is 0, but it is still a negative for all others.
+    (The factor `temperature / base_temperature` is left out, as in the paper's
+    equations.)
 
     It has the signature of a Keras loss of labels and predictions, so any
     Keras model that outputs embeddings can be compiled with it. For two views
@@ -100,13 +100,13 @@ class SupConLoss(ContrastiveLoss):
         self.form = form
 
     def __call__(self, y_true, y_pred, sample_weight=None, **kwargs):
-        # Before the conversion to tensors, which would round the labels.
+        # Converted here, since the conversion to tensors would round them.
         y_true = class_labels(y_true)
         return super().__call__(y_true, y_pred, sample_weight, **kwargs)
 
     def call(self, labels: Any, embeddings: Any) -> Any:
         check_embeddings("embeddings", embeddings.shape)
-        # Keras turns labels from arrays into a column.
+        # Keras turns arrays of labels into a column.
         if len(labels.shape) == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
         _check_shape(labels, embeddings.shape[0])
@@ -176,7 +176,7 @@ def class_labels(labels):
     if labels.dtype.kind in "iu":
         check_ids("labels", labels.reshape(-1))
         return labels
-    with np.errstate(invalid="ignore"):  # NaN and what is too large
+    with np.errstate(invalid="ignore"):  # NaN and numbers that are too large
         whole = labels.astype("int32")
     if not (whole == labels).all():
         raise ValueError(

@@ -31,16 +31,16 @@ class SwAVLoss(EmbeddingLoss):
     scores of earlier images are given: they are assigned together with those of
     the batch.
 
-    The computation is in float32, that of the codes in logarithms.
+    The computation is in float32. The codes are computed as logarithms.
 
     Args:
-        temperature: Positive number, divides the scores that predict. Defaults
-            to 0.1.
+        temperature: Positive number that the predicting scores are divided by.
+            Defaults to 0.1.
         epsilon: Positive number, the smoothness of the codes. Defaults to 0.05.
         iterations: Int, the number of Sinkhorn iterations. Defaults to 3.
-        gather: Whether the codes are those of the batch of all replicas, so
-            that the loss over many devices equals that of one device on the
-            whole batch. Defaults to `True`.
+        gather: Whether the codes use the batches of all replicas, so that the
+            loss over many devices equals that of one device on the whole batch.
+            Defaults to `True`.
         name: Name of the loss.
         reduction: Keras reduction of the losses per example.
 
@@ -52,8 +52,8 @@ class SwAVLoss(EmbeddingLoss):
         queue_scores: Optional float tensor of shape `(size, global_views,
             prototypes)`: the scores of images of earlier batches, the same on
             all replicas.
-        queue_is_used: Bool or bool scalar tensor, whether `queue_scores` count.
-            Defaults to `True`.
+        queue_is_used: Bool or bool scalar tensor, whether `queue_scores` are
+            used. Defaults to `True`.
         sample_weight: Optional float tensor of shape `(batch,)`.
 
     Returns:
@@ -62,7 +62,7 @@ class SwAVLoss(EmbeddingLoss):
     Raises:
         ValueError: If `temperature` or `epsilon` is not positive, `iterations`
             is not a positive integer, or the scores are not of rank 3, differ
-            in batch or prototypes, or are of less than two views.
+            in batch or prototypes, or have fewer than two views.
 
     Example:
 

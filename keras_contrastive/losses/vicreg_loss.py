@@ -6,7 +6,7 @@ from keras import ops
 from keras_contrastive.losses.batch_loss import BatchLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
 
-# Keeps the gradient of the square root finite where a dimension is constant.
+# Keeps the gradient of the square root finite if a dimension is constant.
 EPSILON = 1e-4
 
 
@@ -25,8 +25,8 @@ class VICRegLoss(BatchLoss):
     dimensions are uncorrelated: `c(Z) = 1/d sum_{i != j} Cov(Z)_ij^2`. Variance
     and covariance are unbiased: they divide by `N - 1`.
 
-    This is the authors' code, for which the weights 25, 25, 1 were chosen. The
-    paper's text has no `1/d` in `s` and no `1/2` before `v`.
+    This follows the authors' code, for which the weights 25, 25, 1 were chosen.
+    The paper's text has no `1/d` in `s` and no `1/2` before `v`.
 
     Args:
         invariance: Number that is not negative, the weight of `s`. Defaults to
@@ -129,7 +129,8 @@ class VICRegLoss(BatchLoss):
                 f"variance. Received: z_a.shape={tuple(z.shape)}"
             )
         n = ops.cast(n, "float32")
-        # In a graph, the model reports a batch of one after the step.
+        # If a graph does not know the size, the model reports a batch of one
+        # after the step.
         return n / ops.maximum(n - 1, 1.0)
 
     def get_config(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def cross_entropy_of_other_views(targets, logits):
     count, views = targets.shape[1], logits.shape[1]
     log_p = ops.log_softmax(logits, axis=-1)
     own = [targets[:, i] for i in range(count)]
-    # H is linear in the target: the targets of a view are summed first.
+    # H is linear in the target, so the targets of a view are summed first.
     others = [sum(own[:i] + own[i + 1 :]) for i in range(count)]
     total = -sum(
         ops.sum(other * log_p[:, i], axis=-1)

@@ -14,7 +14,7 @@ from keras_contrastive.matmul import matmul
 def weighted_sum(keys, n, weights, block_size=None):
     """`out_i = sum_j w_ij k_j`, without the matrix of the weights.
 
-    The gradient reaches the keys only.
+    Only the keys have a gradient.
 
     Args:
         keys: Float32 tensor of shape `(m, d)`.
@@ -62,7 +62,7 @@ def softmax_sum(keys, queries, query_keys, logit_scale, block_size=None):
 
     `out_i = sum_j t_ij k_j` with
     `t_ij = exp(s q_i . r_j) / sum_j' exp(s q_i . r_j')`, and their entropies
-    `-sum_j t_ij log t_ij`. The gradient reaches the keys `k` only.
+    `-sum_j t_ij log t_ij`. Only the keys `k` have a gradient.
 
     Args:
         keys: Float32 tensor of shape `(m, d)`, the `k_j`.
@@ -84,8 +84,9 @@ def softmax_sum(keys, queries, query_keys, logit_scale, block_size=None):
         logits = matmul(queries, ops.transpose(blocks.of(query_keys, i)))
         return ops.exp(scale * logits - total[:, None])
 
-    # One pass for all: the entropy needs the mean of the query keys, and the
-    # rounding of large logits takes the sum of the weights away from 1.
+    # One pass sums all columns. The entropy needs the mean of the query keys.
+    # The sum of the weights is needed because the rounding of large logits
+    # makes it differ from 1.
     width = keys.shape[1]
     columns = [keys, query_keys, ops.ones_like(keys[:, :1])]
     sums = weighted_sum(

@@ -14,7 +14,7 @@ from keras_contrastive.normalization import l2_normalize
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class ContrastiveAccuracy(keras.metrics.Mean):
-    """Fraction of embeddings whose positive is the most similar of all others.
+    """Fraction of embeddings whose positive is more similar than all others.
 
     This is the top-1 accuracy of the classification task that NT-Xent poses:
     each of the `2B` embeddings of a batch must find the other view of its

@@ -43,8 +43,8 @@ class EffectiveRank(keras.metrics.Metric):
 
     Args:
         dim: Dimension of the embeddings. `None` takes it from the first update;
-            set it if the state must exist before (`stateless_update_state`
-            on JAX).
+            set it if the state must exist before the first update
+            (`stateless_update_state` on JAX).
         name: Name of the metric.
         dtype: Dtype of the result; `None` is `keras.config.floatx()`. The
             moments are float32.

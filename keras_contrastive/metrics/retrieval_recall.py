@@ -1,4 +1,4 @@
-"""How often one of two kinds of data finds its partner in the batch."""
+"""The recall of retrieval between two kinds of data in a batch."""
 
 import math
 from typing import Any
@@ -25,8 +25,8 @@ class RetrievalRecall(keras.metrics.Mean):
 
     Row i of the image embeddings and row i of the text embeddings belong
     together. Each image is compared with all texts of the batch by cosine
-    similarity, or each text with all images. Chance is `k / B`. With
-    `modalities`, the two kinds of data are other ones than images and texts.
+    similarity, or each text with all images. Chance is `k / B`. `modalities`
+    replaces images and texts by two other kinds of data.
 
     Ties count against the model: a partner that is not more similar than
     another candidate, up to rounding, is ranked after it. Collapsed
@@ -42,9 +42,10 @@ class RetrievalRecall(keras.metrics.Mean):
     Args:
         k: Positive int, number of candidates that may be returned.
         direction: `"image_to_text"`, the default: images are queries, texts
-            candidates; or `"text_to_image"`. With `modalities`, these names.
-        modalities: Pair of strings, the names of the two kinds of data, those
-            of the first and of the second embeddings of a call.
+            candidates; or `"text_to_image"`. With `modalities`, their names
+            replace `image` and `text`.
+        modalities: Pair of strings, the names of the kinds of data of the first
+            and of the second embeddings of a call.
         name: Name of the metric. Defaults to, for example,
             `"image_to_text_recall@1"`.
         dtype: Dtype of the accumulators; `None` is `keras.config.floatx()`.
@@ -52,7 +53,8 @@ class RetrievalRecall(keras.metrics.Mean):
     Call arguments:
         image_embeddings: Shape `(B, dim)`, embeddings of images, or of the
             first of `modalities`. They need not be normalized.
-        text_embeddings: Shape `(B, dim)`, likewise of texts.
+        text_embeddings: Shape `(B, dim)`, embeddings of texts, or of the second
+            of `modalities`.
         sample_weight: Optional weights of the examples, shape `(B,)`.
 
     Raises:

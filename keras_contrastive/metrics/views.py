@@ -57,8 +57,8 @@ def fold_similarities(function, initial, queries, keys, excluded=None):
 
     Args:
         function: `function(state, similarities, key_index) -> state`.
-            `similarities` is `(n, block)`, `key_index` `(block,)`. The
-            similarity to a key of an earlier block is `-inf`.
+            `similarities` is `(n, block)`, `key_index` `(block,)`. If blocks
+            overlap, the similarity to a key of an earlier block is `-inf`.
         initial: The state before the first block, as for `ops.fori_loop`.
         queries: Float32 tensor of shape `(n, dim)`.
         keys: Float32 tensor of shape `(m, dim)`.

@@ -20,38 +20,38 @@ class BYOLModel(TeacherModel):
 
     `1/2 D(p_1, t_2) + 1/2 D(p_2, t_1)`
 
-    with `D` minus the cosine similarity. The paper's loss is `4 + 4` times
-    this. There are no negatives. What keeps the embeddings from collapsing is
-    the predictor together with the slow teacher, and in practice the BatchNorms
-    of the heads: keep them in heads of your own. The loss does not tell whether
-    they collapse; `fit` watches the spread of z and warns.
+    with `D` minus the cosine similarity. If this loss is `l`, the paper's is
+    `4 + 4 l`. There are no negatives. The predictor together with the slow
+    teacher keeps the embeddings from collapsing, and in practice the BatchNorms
+    of the heads do, so use BatchNorm in your own heads too. The loss does not
+    reveal a collapse; `fit` watches the spread of z and warns.
 
-    The teacher moves once a step, after the optimizer, toward the weights that
-    the optimizer has left: `t = m t + (1 - m) s`. It starts as a copy; after
-    new weights for `encoder`, call
+    Once per step, after the optimizer, the teacher moves toward the updated
+    weights: `t = m t + (1 - m) s`. It starts as a copy. If you load new weights
+    into `encoder`, call
     `model.teacher.copy_weights(model.encoder, model.projector)`. With
     `total_steps`, the momentum `m` rises to 1 along half a cosine. The
-    teacher's BatchNorms normalize by their own batch and keep moving statistics
-    of their own.
+    teacher's BatchNorms normalize by the batch that they receive, and have
+    their own moving statistics.
 
     With `microbatch_size`, the gradient is that of the whole batch, but the
     batch statistics are those of a microbatch: keep it large enough for a
     BatchNorm, 32 or more.
 
     Args:
-        encoder: Keras model or layer, as in `SimCLRModel`, whose output shape
-            is known and that has a `get_config` to be copied by.
+        encoder: Keras model or layer, as in `SimCLRModel`, with a known output
+            shape and a `get_config`, which the teacher is copied with.
         projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
             to `ProjectionHead(2 * dim, 256)`, the paper's for a ResNet-50.
         augmenter: As in `SimCLRModel`. The paper's views are not symmetric: one
-            is always blurred, the other sometimes solarized:
+            is always blurred, the other sometimes solarized.
             `layers.byol_augmentation` makes them.
         probe: As in `SimCLRModel`.
         num_classes: As in `SimCLRModel`.
         predictor: Layer from z to p, of the same width. Defaults to
             `ProjectionHead(2 * dim, projection_dim)`.
         momentum: Float in [0, 1], the teacher's momentum or its first value.
-            Defaults to 0.99, for some hundred epochs; the paper has 0.996 for
+            Defaults to 0.99, for some hundred epochs; the paper uses 0.996 for
             1000.
         total_steps: Int, the number of steps until the momentum is 1, usually
             those of the whole training, as in the paper. `None`, the default,
@@ -67,8 +67,8 @@ class BYOLModel(TeacherModel):
 
     `fit` and `evaluate` take the data that those of `SimCLRModel` take. The
     logs hold `loss`, `contrastive_accuracy` (how often the z of the other view
-    is the most similar in the batch, which the loss does not ask for), and with
-    a probe `probe_loss` and `probe_accuracy`. `compile` takes
+    is the most similar in the batch, which the loss does not optimize), and
+    with a probe `probe_loss` and `probe_accuracy`. `compile` takes
     `loss="negative_cosine"` or a loss that is called as
     `loss(predictions, targets)`.
 

@@ -17,8 +17,8 @@ def num_captions(texts: Any) -> int | None:
             `(batch, length)` or `(batch, captions, length)`.
 
     Returns:
-        Int, or `None` for one caption an image, without an axis for them, and
-        for texts that are not token ids.
+        Int; `None` if there is one caption per image, without a captions axis,
+        or if the texts are not token ids.
     """
     if isinstance(texts, dict):
         texts = texts.get("token_ids")
@@ -34,10 +34,10 @@ def over_captions(function: Callable, texts: Any) -> Any:
     Args:
         function: Function of texts whose first axis is the batch. It returns a
             tensor or a dict of tensors with this axis.
-        texts: Its argument, or several captions of each image.
+        texts: Its argument, or a batch of several captions of each image.
 
     Returns:
-        What the function returns, for several captions with the first axes
+        The result of the function. For several captions, its first axes are
         `(batch, captions)`.
     """
     count = num_captions(texts)
@@ -53,8 +53,8 @@ def shape_of_captions(shape: Any) -> Any:
     """The shape in which captions reach their encoder.
 
     Args:
-        shape: Shape of token ids, or a dict of shapes. Those of rank 3 are of
-            several captions of each image.
+        shape: Shape of token ids, or a dict of shapes. Rank 3 means several
+            captions of each image.
 
     Returns:
         The shapes, without the axis of the captions.
@@ -67,7 +67,7 @@ def shape_of_captions(shape: Any) -> Any:
 def pairs_of_captions(
     images: Any, texts: Any, image_ids: Any, sample_weight: Any
 ) -> tuple:
-    """One pair of embeddings for each caption, and which share an image.
+    """Makes one pair of embeddings for each caption of a batch.
 
     Args:
         images: Embeddings, shape `(batch, dim)`.
@@ -77,7 +77,8 @@ def pairs_of_captions(
         sample_weight: Tensor of shape `(batch,)`, or `None`.
 
     Returns:
-        The arguments with a first axis of `batch * captions`.
+        The arguments with a first axis of `batch * captions`. The `image_ids`
+        are never `None`: they tell which pairs share an image.
 
     Raises:
         ValueError: If `image_ids` are sets of labels.
@@ -86,8 +87,8 @@ def pairs_of_captions(
     if image_ids is not None and len(image_ids.shape) > 1:
         raise ValueError(
             "`image_ids` must be integers of shape (batch,) for several "
-            "captions of each image: an image without a label would repel its "
-            "own. Pass one caption of each. Received: "
+            "captions of each image: an image without labels would repel its "
+            "own captions. Pass one caption of each image. Received: "
             f"image_ids.shape={tuple(image_ids.shape)}"
         )
     if image_ids is None:

@@ -18,23 +18,24 @@ _TARGETS = ("teacher_image_embeddings", "teacher_text_embeddings")
 class CLIPDistillationModel(CLIPModel):
     """A small CLIP that learns from a larger one, on images with texts.
 
-    The student is a `CLIPModel` that is trained by the sum
+    The student is a `CLIPModel` that is trained with the sum
 
     `(1 - w) CLIP(images, texts) + w KL(teacher || student)`
 
-    whose second term is `losses.CLIPDistillationLoss`: of each image, the
-    student's distribution over the texts of the batch should be the teacher's,
-    and of each text that over its images. Student and teacher may have
-    embeddings of different dimensions. Everything else is as in `CLIPModel`:
-    data, `predict`, zero-shot classification, retrieval and checkpoints.
+    whose second term is `losses.CLIPDistillationLoss`: for each image, the
+    student's distribution over the texts of the batch should match the
+    teacher's, and for each text its distribution over the images. Student and
+    teacher may have embeddings of different dimensions. Everything else is as
+    in `CLIPModel`: data, `predict`, zero-shot classification, retrieval and
+    checkpoints.
 
     The teacher sees the same augmented images as the student, resized by its
     own augmenter, and reads the same tokens. It is frozen (its `trainable`
-    becomes `False`), runs in inference mode, once a step, and stays in the
+    becomes `False`), runs once per step in inference mode, and is saved in the
     model's files; `clip_model()` is the student alone.
 
-    A teacher with another tokenizer, or one that should run only once, is left
-    out: `teacher=None`, and its embeddings come with the data, as
+    If the teacher has another tokenizer, or should run only once, pass
+    `teacher=None` and add its embeddings to the data, as
     `"teacher_image_embeddings"` and `"teacher_text_embeddings"` of shape
     `(batch, teacher_dim)`, the latter `(batch, captions, teacher_dim)` for
     several captions of an image.
@@ -59,16 +60,16 @@ class CLIPDistillationModel(CLIPModel):
         training: Whether the encoders run in training mode.
 
     Returns:
-        As `CLIPModel`, of the student.
+        The student's outputs, as in `CLIPModel`.
 
-    The logs hold those of `CLIPModel`, `loss` being the sum, and its two terms,
-    `clip_loss` and `distillation_loss`.
+    The logs are those of `CLIPModel`, where `loss` is the sum, and its two
+    weighted terms, `clip_loss` and `distillation_loss`.
 
     Raises:
-        ValueError: As `CLIPModel`; if `teacher` is not a `CLIPModel` that is
-            built, or whose images are in another range than the student's; if
-            `distillation_weight` is not in [0, 1]; if the data has a teacher's
-            embeddings and the model a teacher, or neither.
+        ValueError: As `CLIPModel`; if `teacher` is not a built `CLIPModel`, or
+            takes images in another range than the student; if
+            `distillation_weight` is not in [0, 1]; if both the data and the
+            model have a teacher, or neither has.
 
     Example:
 
@@ -145,7 +146,7 @@ class CLIPDistillationModel(CLIPModel):
         self.teacher: Any = None
         if teacher is not None:
             _check_teacher(teacher, self.value_range)
-            # Without the optimizer of its training.
+            # A copy without the optimizer of the teacher's training.
             self.teacher = shared_clip(teacher)
             self.teacher.trainable = False
 
@@ -240,10 +241,10 @@ def _check_teacher(teacher, value_range):
         for tower in (teacher.image_tower, teacher.text_tower)
     ):
         raise ValueError(
-            "`teacher` must be a CLIPModel that is built (trained, loaded, or "
-            "after its `build_from_encoders()`), of encoders that know their "
-            "output shape. For another teacher give its embeddings with the "
-            f"data. Received: teacher={teacher!r}"
+            "`teacher` must be a built CLIPModel (trained, loaded, or after "
+            "its `build_from_encoders()`) whose encoders know their output "
+            "shape. For another teacher, pass its embeddings with the data. "
+            f"Received: teacher={teacher!r}"
         )
     found = value_range_of(teacher.augmenter)
     if None not in (found, value_range) and found != value_range:

@@ -1,4 +1,4 @@
-"""Several CLIPs as one."""
+"""Combines several CLIP models into one."""
 
 import math
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ def clip_ensemble(
 ) -> CLIPModel:
     """One `CLIPModel` whose similarities are the mean of several models'.
 
-    Its embeddings are those of the models, one after the other, each times the
-    square root of its share of the weights. Models of different architectures,
-    or trained from different initial weights, make different mistakes, and
-    their mean is usually better than each. It costs as much as all of them.
-    Everything that takes a `CLIPModel` takes it: search, zero-shot
-    classification, `save`, further training. It shares its variables with the
-    models.
+    Its embeddings are the concatenated embeddings of the models, each
+    multiplied by the square root of the model's normalized weight. Models with
+    different architectures or initial weights make different mistakes, and
+    their mean is usually better than each of them. The ensemble costs as much
+    as all models together. It supports everything that a `CLIPModel` does:
+    search, zero-shot classification, `save` and further training. It shares its
+    variables with the models.
 
     Args:
         models: Two or more `CLIPModel`s whose encoders are functional models
             that take the same inputs: images of one size, and tokens of one
             tokenizer.
-        weights: Positive numbers, how much each model counts. Defaults to the
-            same for all.
+        weights: Positive numbers, the weight of each model in the mean.
+            Defaults to equal weights.
 
     Returns:
         A `CLIPModel`, not compiled, with the augmenter and the tokenizer of the
@@ -37,8 +37,8 @@ def clip_ensemble(
 
     Raises:
         ValueError: If there are fewer than two models, they are not built,
-            their encoders take different inputs, or `weights` are not as many
-            positive numbers.
+            their encoders take different inputs, or `weights` does not hold a
+            positive number for each model.
 
     Example:
 
@@ -98,7 +98,7 @@ def clip_ensemble(
 
 
 def _shares(weights, count):
-    """The weights as numbers whose sum is 1."""
+    """The weights, divided by their sum."""
     weights = [1.0] * count if weights is None else list(weights)
     weights = [check_positive("weights", weight) for weight in weights]
     if len(weights) != count:
@@ -110,7 +110,7 @@ def _shares(weights, count):
 
 
 def _joined(towers, shares, kind):
-    """An encoder that puts the embeddings of towers beside each other."""
+    """An encoder that concatenates the embeddings of several towers."""
     given = [_inputs_of(tower.encoder, kind) for tower in towers]
     if any(_shapes(each) != _shapes(given[0]) for each in given):
         raise ValueError(
@@ -120,7 +120,7 @@ def _joined(towers, shares, kind):
     inputs = _like(given[0])
     outputs = []
     for i, (tower, share) in enumerate(zip(towers, shares, strict=True), 1):
-        # A model of its own: layers of two towers may have the same names.
+        # A separate model, since layers of two towers may have the same names.
         own = _like(given[0])
         x = tower.encoder(own)
         if tower.projection is not None:

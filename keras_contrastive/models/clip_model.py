@@ -41,7 +41,7 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
 
     A tower whose `trainable` is `False` before `compile` is locked: neither
     its weights nor its batch statistics change, and it runs in inference mode.
-    With a pretrained image tower that is LiT.
+    With a pretrained image tower, this is LiT.
 
     Args:
         image_encoder: Keras model or layer, images to vectors `(batch, dim)`:
@@ -58,9 +58,9 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
             Defaults to CLIP's, a `RandomResizedCrop` of 90 to 100 % of the
             area.
         logit_scale: A `layers.LogitScale`. Defaults to one that `compile`
-            adapts to the loss: it starts at the loss's temperature, and has a
-            bias if the loss has one. Once trained, the scale keeps its value
-            when the model is compiled with another loss.
+            adapts to the loss: it starts at one over the loss's temperature,
+            and has a bias if the loss has one. Once trained, the scale keeps
+            its value when the model is compiled with another loss.
         tokenizer: Callable that turns a list of strings into what the text
             encoder takes, such as a `text.CaptionTokenizer`. With one, the
             model takes strings wherever it takes arrays of texts:
@@ -68,8 +68,8 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
             tokens in any case. It is also an attribute, which can be set
             later, for instance to `text.clip_tokenizer(path)`. The model's
             file holds a `CaptionTokenizer`, or any object with a `get_config`
-            that is registered with Keras. Of others a warning says that they
-            are not saved.
+            that is registered with Keras. Other tokenizers are not saved, and a
+            warning says so.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -89,38 +89,37 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
     `fit` and `evaluate` take dicts `{"images": ..., "texts": ...}`, or pairs
     `(images, texts)`, as arrays, `tf.data.Dataset`, `PyDataset` or torch
     `DataLoader`. A dict may hold `"image_ids"`, integers of shape `(batch,)`:
-    captions with the same image id are then not each other's negatives. Or it
-    holds sets of labels, 0 and 1 of shape `(batch, labels)`: pairs that share a
-    label then belong together. An
-    encoder that does not know its output shape before its first call needs
-    the dict.
+    captions with the same image id are then not each other's negatives. Instead
+    of ids it may hold sets of labels, rows of 0 and 1 of shape
+    `(batch, labels)`: pairs that share a label are then positives. An encoder
+    that does not know its output shape before its first call needs the dict.
 
-    Token ids of shape `(batch, captions, length)`, or rows of as many strings,
-    are several captions of each image. The image encoder then runs once for all
-    of them. The loss is that of a batch in which each image comes with each of
-    its captions, under one image id. The recalls in the logs are those of the
-    first captions.
+    Token ids of shape `(batch, captions, length)`, or rows of strings of equal
+    length, are several captions of each image. The image encoder then runs once
+    for all of them. The loss is that of a batch in which each image comes with
+    each of its captions, under one image id. The recalls in the logs use the
+    first caption of each image.
 
     A dict may also hold `"negative_texts"`, captions that do not fit the image,
-    such as its own with two words swapped, `(batch, negatives, length)`, or
-    `(batch, length)` for one each. The images must tell their texts from all of
-    them, as in NegCLIP. The recalls in the logs leave them out.
+    such as its own caption with two words swapped. Their shape is
+    `(batch, negatives, length)`, or `(batch, length)` for one per image. Each
+    image is contrasted with all of them, as in NegCLIP. The recalls in the logs
+    leave them out.
 
-    The logs hold `loss`, the in-batch recalls at 1 of both directions, and the
-    `logit_scale`, which should rise from 14.3 and rarely reach 100, CLIP's
-    bound; with a bias also `logit_bias`.
+    The logs hold `loss`, the in-batch recalls at 1 in both directions, and the
+    `logit_scale`. With CLIP's loss it should rise from 14.3 and rarely reach
+    its bound of 100. With a bias there is also `logit_bias`.
 
     `CLIPModel.from_checkpoint` loads pretrained weights of OpenAI, open_clip
     or transformers, `CLIPModel.from_preset` those of keras-hub, and
     `save_checkpoint` saves a checkpoint.
 
     Raises:
-        ValueError: If an encoder's output is not of rank 2, the images are not
-            images that the encoder takes, texts are missing, there is no
-            augmenter and the image encoder does not say what image size it
-            takes, there are no projections and the encoders' outputs have
-            different dimensions, or the data has `"negative_texts"` and the
-            loss does not take them.
+        ValueError: If an encoder's output is not of rank 2, the encoder does
+            not accept the images, texts are missing, there is no augmenter and
+            the image encoder does not say what image size it takes, there are
+            no projections and the encoders' outputs have different dimensions,
+            or the data has `"negative_texts"` and the loss does not take them.
 
     Example:
 
@@ -265,7 +264,7 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         return self._embed_texts(texts, training)
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        # Before Keras refuses strings.
+        # Keras would reject strings.
         inputs, _ = self.prepare_arrays(inputs, None)
         if not self.text_tower.built:
             self._note_dtype(self.named_parts(inputs).get("texts"))
@@ -277,7 +276,7 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         super().build_from_batch(x)
 
     def _note_dtype(self, texts):
-        """What `build`, which receives shapes, needs to know of texts.
+        """Stores the dtype of texts for `build`, which receives only shapes.
 
         Ids of rank 3 are several captions of each image; floats of rank 3 are
         sequences of vectors.
@@ -361,7 +360,7 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         return {"loss": loss}
 
     def _negatives_of(self, embeddings):
-        """The argument of the loss for texts that are negatives."""
+        """The negative texts, if any, as a keyword argument of the loss."""
         if "negative_texts" not in embeddings:
             return {}
         argument = "negative_text_embeddings"
@@ -405,7 +404,7 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         return config
 
     def build_from_config(self, config: dict) -> None:
-        # Files of earlier versions lack it.
+        # Files of earlier versions lack `text_dtype`.
         self.text_tower.example_dtype = config.get("text_dtype", "int32")
         super().build_from_config(config)
 

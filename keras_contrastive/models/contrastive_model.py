@@ -42,9 +42,9 @@ class ContrastiveModel(Trainer):
       as a momentum teacher, in any structure. By default there is none.
     * `compute_losses(embeddings, targets, y, sample_weight, training)`: a dict
       of named scalars for the whole batch. Their sum is differentiated, and
-      each is logged. By default the compiled loss of `embeddings["pair"]`, two
-      float tensors of shape `(batch, dim)`, row i of one being the positive of
-      row i of the other.
+      each is logged. By default, it applies the compiled loss to
+      `embeddings["pair"]`, two float tensors of shape `(batch, dim)`. Row i of
+      one is the positive of row i of the other.
     * `after_update(embeddings, targets)`: runs once per step, after the
       optimizer, to update moving averages, queues or centers. By default it
       does nothing.
@@ -61,9 +61,9 @@ class ContrastiveModel(Trainer):
     The class also detects silent failures of contrastive learning. NaN inputs
     and images out of range (those that `make_views` passes to `watch`), unknown
     token ids (`watch_tokens`), a NaN loss and a batch of one stop training with
-    a `ValueError`, see `callbacks.TrainingHealth`; `evaluate` and `predict`
-    warn of such inputs. Collapsed embeddings are reported at the end of the
-    epoch.
+    a `ValueError`, see `callbacks.TrainingHealth`. `evaluate` and `predict`
+    raise for unknown token ids, and warn of NaN inputs and images out of range.
+    Collapsed embeddings are reported at the end of the epoch.
 
     A subclass may also override `metric_inputs(embeddings, targets)`,
     `default_loss()`, `check_loss(loss)`, `adapt_to_loss(loss)`,
@@ -119,12 +119,12 @@ class ContrastiveModel(Trainer):
     named_losses: dict[str, type[keras.losses.Loss]] = {}
     # Arguments of the constructor that are Keras objects.
     parts: tuple[str, ...] = ()
-    # What most often collapses the embeddings, for a warning.
+    # The most frequent causes of collapsed embeddings, for a warning.
     collapse_causes = (
-        "a learning rate too high, views that differ in nothing, a loss "
-        "without negatives, weights that became NaN"
+        "a learning rate too high, views without differences, a loss without "
+        "negatives, weights that became NaN"
     )
-    # What to export of the model, for an error.
+    # The part of the model to export, for an error.
     exportable = "its encoder: `model.encoder.export(path)`"
     # Set by `compile`.
     step_metrics: Any = None
@@ -167,15 +167,15 @@ class ContrastiveModel(Trainer):
         Returns:
             Dict of scalars with the keys `loss_names`. An entry `"loss"` is
             logged as the loss; without one, the sum of all losses is logged.
-            Each is a scalar as a `keras.losses.Loss` returns it: under
-            `tf.distribute` Keras divides it by the number of replicas, so a
-            constant must not be added.
+            Each is a scalar that a `keras.losses.Loss` returned: under
+            `tf.distribute` Keras divides it by the number of replicas, so do
+            not add a constant.
         """
         loss = self.loss(*embeddings["pair"], sample_weight=sample_weight)
         return {"loss": loss}
 
     def after_update(self, embeddings: Any, targets: Any) -> None:
-        """Updates state that gradients do not, once per training step."""
+        """Updates state without gradients, once per training step."""
 
     # Other functions that a method may define.
 
@@ -210,7 +210,7 @@ class ContrastiveModel(Trainer):
 
         Returns:
             Any structure of tensors with the batch as first axis. By default
-            the views.
+            these are the views.
         """
         return self.make_views(x, training=True)
 
@@ -232,7 +232,7 @@ class ContrastiveModel(Trainer):
     def default_loss(self) -> keras.losses.Loss | None:
         """The loss of `compile(loss=None)`.
 
-        By default `None`: the first of `named_losses`, with its defaults.
+        By default `None`, for the first of `named_losses` with its defaults.
         """
         return None
 
@@ -248,7 +248,7 @@ class ContrastiveModel(Trainer):
         return {"step": self.optimizer.iterations} if takes_step else {}
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
-        """The metrics of the embeddings, if `compile` names none."""
+        """The metrics of the embeddings for `compile(metrics=None)`."""
         return [ContrastiveAccuracy()]
 
     def undecayed_variables(self) -> list:
@@ -258,7 +258,7 @@ class ContrastiveModel(Trainer):
     def build_from_encoders(self) -> None:
         """Builds the model, if its encoders know their input and output.
 
-        By default it is built if all of its layers are.
+        By default, the model is built if all of its layers are built.
         """
         _, *layers = all_layers(self)
         if layers and all(layer.built for layer in layers):
@@ -275,12 +275,12 @@ class ContrastiveModel(Trainer):
 
         Args:
             inputs: Any structure of tensors. If `value_range` is known, the
-                first of them are images.
+                first tensor holds images.
             training: Whether the inputs are trained on.
 
         Returns:
-            The inputs. In training, NaN is replaced by zeros to protect the
-            weights; the error is raised after the step.
+            The inputs. In training, NaN and infinity are replaced by zeros to
+            protect the weights; the error is raised after the step.
         """
         return watch_inputs(self.health, inputs, self.value_range, training)
 
@@ -291,7 +291,8 @@ class ContrastiveModel(Trainer):
             texts: A tensor of token ids, or a dict with `"token_ids"`. Other
                 inputs are returned unchanged.
             encoder: The text encoder. Its `vocabulary_size` is the number of
-                ids it knows, its `end_id` the id that each text must contain.
+                ids that it knows. Its `end_id` is the id that each text must
+                contain.
 
         Returns:
             The texts, with unknown ids replaced by 0.
@@ -368,12 +369,12 @@ class ContrastiveModel(Trainer):
         metrics = super().metrics
         if self.step_metrics is None:
             return metrics
-        # The first metric of Keras is that of the loss.
+        # The first metric of Keras tracks the loss.
         return [*self.step_metrics.all(), *metrics[1:]]
 
     @property
     def metrics_names(self) -> list[str]:
-        # Those of the numbers in the list that `evaluate` returns.
+        # The names of the numbers in the list that `evaluate` returns.
         return [m.name for m in self.metrics if m is not self.health]
 
     # The interface of Keras models.
@@ -381,7 +382,7 @@ class ContrastiveModel(Trainer):
     def export(self, *args: Any, **kwargs: Any) -> None:
         """Raises a `ValueError` that says which part to export.
 
-        The model augments, and its call takes data in several forms; other
+        The model augments data and accepts several forms of it, but other
         programs need one function of one input.
         """
         raise ValueError(
@@ -405,7 +406,7 @@ class ContrastiveModel(Trainer):
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Configures training; the defaults of all arguments can train.
+        """Configures training. The defaults of all arguments work.
 
         Args:
             optimizer: A Keras optimizer or its name. Defaults to `"adam"`.
@@ -417,12 +418,12 @@ class ContrastiveModel(Trainer):
                 with the same two tensors. Defaults to the metrics of the
                 method; pass an empty list for none.
             microbatch_size: Int, how many examples are embedded at a time in
-                training, a divisor of the batch size (of each replica's, under
-                a distribution). The loss and its gradient are those of the
+                training. It must divide the batch size, with several replicas
+                that of each replica. The loss and its gradient are those of the
                 whole batch. Only the activations of one microbatch are in
                 memory, at the cost of one more forward pass (Gao et al., 2021,
                 Scaling Deep Contrastive Learning Batch Size under Memory
-                Limited Setup). Dropout draws the same units in both passes.
+                Limited Setup). Dropout drops the same units in both passes.
                 Batch statistics are those of a microbatch. `None`, the default,
                 embeds the batch at once.
             weighted_metrics: As `metrics`, for metrics that also take
@@ -430,15 +431,15 @@ class ContrastiveModel(Trainer):
             run_eagerly: As in `keras.Model.compile`.
             steps_per_execution: As in `keras.Model.compile`.
             jit_compile: As in `keras.Model.compile`. With `"auto"`, TensorFlow
-                also uses XLA on a CPU where `fit` trains transformers of this
-                package for 200 steps or more. On PyTorch, `True` warns
-                and acts as `False`: torch.compile would trace the step for
-                minutes and gain nothing.
+                also uses XLA on a CPU if `fit` trains transformers of this
+                package for 200 steps or more. On PyTorch, `True` warns and acts
+                as `False`: torch.compile would trace the step for minutes and
+                gain nothing.
             auto_scale_loss: As in `keras.Model.compile`.
 
         Raises:
-            ValueError: If an argument is not of the right kind: a loss of
-                labels, a metric by its name, or a size that is not an integer.
+            ValueError: If an argument is invalid, such as a loss of labels, the
+                name of a metric, or a size that is not a positive integer.
         """
         has_loss = loss is not None or self.uses_compiled_loss
         if has_loss:
@@ -482,7 +483,7 @@ class ContrastiveModel(Trainer):
 
     def exclude_from_weight_decay(self) -> None:
         """Excludes `undecayed_variables` from the optimizer's weight decay."""
-        # Takes effect once both the variables and the optimizer exist.
+        # `compile` and `build` both call this. The later call takes effect.
         if self.built and self.compiled and not self.optimizer.built:
             leave_undecayed(self.optimizer, self.undecayed_variables())
 

@@ -24,39 +24,39 @@ class DINOModel(PrototypeModel):
     The student turns a view into `h = encoder(x)`, `z = projector(h)` and `s`,
     the cosine similarities of z with learned prototypes (the weight-normalized
     last layer of DINO's head). The teacher, a momentum copy of all three, sees
-    the two global views only. For each of them, the student's output of every
-    other view, global or local, must match the teacher's, which is centered and
-    sharpened: `losses.DINOLoss` has the formula.
+    only the two global views. For each of them, the student's output for every
+    other view, global or local, must match the teacher's output, which is
+    centered and sharpened: `losses.DINOLoss` has the formula.
 
-    After the optimizer, once a step, the teacher moves toward the student,
+    Once per step, after the optimizer, the teacher moves toward the student,
     `t = m t + (1 - m) s`, and the center toward the mean of the teacher's
     outputs over the global batch. With `total_steps`, the momentum `m` rises to
-    1 along half a cosine. The teacher's BatchNorms normalize by their own
-    batch. The teacher starts as a copy; after new weights for `encoder`, call
-    `model.teacher.copy_weights(model.student)`.
+    1 along half a cosine. The teacher's BatchNorms normalize by the batch that
+    they receive. The teacher starts as a copy. If you load new weights into
+    `encoder`, call `model.teacher.copy_weights(model.student)`.
 
-    With a `layers.MultiCrop` there are local views beside the two global ones,
-    from which DINO gains much. Views of one size are encoded as one batch. With
+    A `layers.MultiCrop` makes local views in addition to the two global views,
+    which improves DINO much. Views of one size are encoded as one batch. With
     `microbatch_size`, batch statistics are those of a microbatch.
 
     Args:
-        encoder: Keras model or layer, as in `SimCLRModel`, whose input and
-            output shapes are known and that has a `get_config` to be copied by.
+        encoder: Keras model or layer, as in `SimCLRModel`, with known input and
+            output shapes and a `get_config`, which the teacher is copied with.
             For local views of another size, it must take images of any size,
             such as a `models.ResNet18` of `input_shape=(None, None, 3)`.
         projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
             to three layers, `2 dim` wide, with an output of 256. The paper's
-            are 2048 wide, with GELU for ReLU.
+            layers are 2048 wide, with GELU instead of ReLU.
         augmenter: A `layers.MultiCrop` with two global views, such as that of
             `dino_augmentation`, or as in `SimCLRModel`. Defaults to the global
             views of `dino_augmentation` for the size that the encoder takes.
         probe: As in `SimCLRModel`. It learns from the global views.
         num_classes: As in `SimCLRModel`.
         num_prototypes: Int, dimension of the outputs. Defaults to 2,048; the
-            paper has 65,536 for ImageNet.
-        frozen_steps: Int, the number of first steps in which the prototypes
-            are not trained. Defaults to 0; the paper has one epoch, and more
-            where the loss does not fall.
+            paper uses 65,536 for ImageNet.
+        frozen_steps: Int, the number of steps at the start in which the
+            prototypes are not trained. Defaults to 0; the paper uses one epoch,
+            and more if the loss does not fall.
         momentum: Float in [0, 1], the teacher's momentum or its first value.
             Defaults to 0.996, the paper's; use 0.99 for short runs.
         total_steps: Int, the number of steps until the momentum is 1, usually
@@ -72,16 +72,16 @@ class DINOModel(PrototypeModel):
 
     Returns:
         The representation h of the student, float tensor of shape
-        `(batch, dim)`. (The teacher's is `model.teacher.encoder.layers[0]`; it
-        is often the better one in long runs.)
+        `(batch, dim)`. (The teacher's encoder,
+        `model.teacher.encoder.layers[0]`, is often better in long runs.)
 
     `fit` and `evaluate` take the data that those of `SimCLRModel` take. The
     logs hold `loss`, `contrastive_accuracy` (how often the z of the other
-    global view is the most similar in the batch, which the loss does not ask
-    for), and with a probe `probe_loss` and `probe_accuracy`. A loss that stays
-    at `ln(num_prototypes)` means that all outputs are uniform. `compile` takes
-    `loss="dino"`, a `losses.DINOLoss` with other temperatures, or a loss that
-    is called as `loss(teacher, student, center=..., step=...)`.
+    global view is the most similar in the batch, which the loss does not
+    optimize), and with a probe `probe_loss` and `probe_accuracy`. A loss that
+    stays at `ln(num_prototypes)` means that all outputs are uniform. `compile`
+    takes `loss="dino"`, a `losses.DINOLoss` with other temperatures, or a loss
+    that is called as `loss(teacher, student, center=..., step=...)`.
 
     Raises:
         ValueError: As `SimCLRModel`, or if the encoder does not know its shapes

@@ -18,30 +18,31 @@ _KEYS = {"inputs", "targets"}
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class DistillationModel(JointEmbeddingModel):
-    """Trains an encoder to give the embeddings of a frozen teacher.
+    """Trains an encoder to reproduce the embeddings of a frozen teacher.
 
     The student, `z = projector(encoder(x))`, and the teacher, `t = teacher(x)`,
-    see the same augmented view of each image, without labels, and the loss
+    see the same augmented view of each image. No labels are needed. The loss
     draws `z` to `t`:
 
     | `compile(loss=...)` | loss |
     |---|---|
     | `"negative_cosine"` | minus the cosine of z and t, the default |
     | `"mse"` | the mean of `(z - t) ** 2`, for teachers whose norms matter |
-    | `"clip"` | each z finds its own t among those of the batch, and t its z |
+    | `"clip"` | each z finds its own t among those of the batch, and each t its
+        z |
 
-    The teacher may be any Keras model of images that gives vectors: a pooled
-    backbone of keras-hub or `keras.applications`, an encoder trained by another
-    method, or the image tower of a CLIP. A student of that tower works with the
-    text embeddings of the same CLIP: `embedding_model` is then its smaller
+    The teacher may be any Keras model from images to vectors: a pooled backbone
+    of keras-hub or `keras.applications`, an encoder trained by another method,
+    or the image tower of a CLIP. A student of that tower works with the text
+    embeddings of the same CLIP, and `embedding_model` returns it as a smaller
     image tower.
 
-    The teacher is frozen (its `trainable` becomes `False`), runs in inference
-    mode, once a step, and stays in the model's files. Without augmentation
+    The teacher is frozen (its `trainable` becomes `False`), runs once per step
+    in inference mode, and is saved in the model's files. Without augmentation
     (`augmenter=keras.layers.Identity()`) its embeddings never change: compute
-    them once and pass them as data, with `teacher=None`. With augmentation, the
-    same view for both teaches more than a cached target of the whole image
-    (Beyer et al.).
+    them once and pass them as data, with `teacher=None`. With augmentation,
+    student and teacher see the same view, which works better than a cached
+    target of the whole image (Beyer et al.).
 
     Args:
         encoder: The student, a Keras model or layer, as in `SimCLRModel`.
@@ -51,11 +52,11 @@ class DistillationModel(JointEmbeddingModel):
         probe: As in `SimCLRModel`.
         num_classes: As in `SimCLRModel`.
         teacher: Keras model or layer, from the augmenter's outputs to vectors
-            `(batch, teacher_dim)`. For another size or range of the images, put
-            `keras.layers.Resizing` and `keras.layers.Rescaling` in front of it.
-            `None` for embeddings that come with the data.
-        teacher_dim: Int, width of the teacher's vectors; needed where the
-            teacher does not say it.
+            `(batch, teacher_dim)`. If it needs another image size or range, put
+            `keras.layers.Resizing` and `keras.layers.Rescaling` before it.
+            `None` if the data holds the teacher's embeddings.
+        teacher_dim: Int, width of the teacher's vectors. Required if the
+            teacher's output shape is not known.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -66,16 +67,15 @@ class DistillationModel(JointEmbeddingModel):
         The representation h of the student, float tensor of shape
         `(batch, dim)`.
 
-    `fit` and `evaluate` take images, or images and labels, with a teacher, and
-    `{"inputs": images, "targets": embeddings}`, or that and labels, without.
-    The logs hold `loss`, `contrastive_accuracy` of z and t, as of the two views
-    in `SimCLRModel`, and with a probe `probe_loss` and
-    `probe_accuracy`.
+    With a teacher, `fit` and `evaluate` take images, or images and labels.
+    Without one, they take `{"inputs": images, "targets": embeddings}`, or this
+    dict and labels. The logs hold `loss`, `contrastive_accuracy` of z and t,
+    and with a probe `probe_loss` and `probe_accuracy`.
 
     Raises:
-        ValueError: As `SimCLRModel`; if neither the teacher nor `teacher_dim`
-            says how wide its vectors are; if the data has targets and the model
-            a teacher, or neither.
+        ValueError: As `SimCLRModel`; if the width of the teacher's vectors is
+            neither known nor given as `teacher_dim`; if the data has targets
+            and the model has a teacher, or if both are missing.
 
     Example:
 
@@ -141,10 +141,10 @@ class DistillationModel(JointEmbeddingModel):
         return as_multi_view(augmenter, 1)
 
     def embedding_model(self) -> keras.Model:
-        """The student as a model of the teacher's vectors.
+        """The student as a model from images to vectors like the teacher's.
 
         Returns:
-            A `keras.Sequential` model: what the augmenter returns, to vectors
+            A `keras.Sequential` model from the augmenter's outputs to vectors
             as wide as the teacher's. It shares the weights.
         """
         return keras.Sequential(
@@ -172,14 +172,14 @@ class DistillationModel(JointEmbeddingModel):
         return x, None
 
     def _is_views(self, x):
-        return False  # one view cannot be made elsewhere
+        return False  # a tuple is not a pair of views: the model makes one
 
     def make_views(self, x: Any, training: bool) -> Any:
         x, targets = self._split(x)
         if training:
             (view,) = super().make_views(x, training)
         else:
-            # What the teacher says of the images themselves.
+            # Evaluation compares the embeddings of images without augmentation.
             view = self._prepare(self._watch(x, training))
             self._check_channels([view])
         return _with_targets(view, targets)

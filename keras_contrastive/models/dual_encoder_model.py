@@ -17,49 +17,51 @@ from keras_contrastive.validation import check_positive_int
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class DualEncoderModel(MultimodalModel):
-    """CLIP's idea for any kinds of data: audio and text, two sensors, a table.
+    """CLIP for any kinds of data, such as audio and text or two sensors.
 
     Each kind of data, a *modality*, has a name and an encoder, followed by a
-    linear projection without bias and L2 normalization. For two modalities,
-    row i of one and row i of the other belong together, and are trained to be
-    more similar than either and any other row of the batch.
+    linear projection without bias and L2 normalization. For two modalities, row
+    i of one and row i of the other belong together. Training makes them more
+    similar than either of them and any other row of the batch.
 
-    With three or more modalities, one of them is the `anchor` that each other
-    one is paired with, as images are in ImageBind. The loss is the sum
+    With three or more modalities, one of them is the `anchor`, which is paired
+    with each other modality, as images are in ImageBind. The loss is the sum
 
     `sum over others m of loss(anchor embeddings, embeddings of m)`
 
-    Two others that were never compared still meet in the space of the anchor.
+    Two other modalities are never paired in training, but they can be compared,
+    because both are aligned with the anchor.
 
-    The scale of the similarities, one over the temperature, is learned, one
-    for all pairs. A tower whose encoder's `trainable` is `False` before
-    `compile` is locked, as in `CLIPModel`.
+    All pairs share one learned scale of the similarities, one over the
+    temperature. A tower whose encoder's `trainable` is `False` before `compile`
+    is locked, as in `CLIPModel`.
 
-    `CLIPModel` is the case of images and texts: with their data names, a
-    default augmenter, pretrained weights and zero-shot classification.
+    For images and texts use `CLIPModel`, which adds a default augmenter,
+    pretrained weights and zero-shot classification.
 
     Args:
-        encoders: Dict of two or more names to encoders: Keras models or
-            layers, inputs to vectors `(batch, dim)`. Names are Python
-            identifiers, such as `"audio"`. One encoder may have two names, and
-            is then shared.
+        encoders: Dict of two or more names to encoders: Keras models or layers
+            from inputs to vectors `(batch, dim)`. Names are Python identifiers,
+            such as `"audio"`. If two names have the same encoder, they share
+            it.
         projection_dim: Int, dimension of the common space.
         augmenters: Dict of some of the names to layers that change a batch at
-            random and return what the encoder takes. With `training=False`
-            they must not change it, except for its size. Inputs whose
+            random and return inputs of the encoder. With `training=False` they
+            must not change the batch, except for resizing. Inputs whose
             augmenter has a `value_range` are images, which are checked as in
-            `CLIPModel`. A modality without an augmenter reaches its encoder
-            as it is.
-        anchor: Name of the modality that each other one is paired with.
-            Required for three or more; for two, it defaults to the first.
+            `CLIPModel`. Without an augmenter, inputs reach the encoder
+            unchanged.
+        anchor: Name of the modality that is paired with each other modality.
+            Required for three or more modalities; for two, it defaults to the
+            first.
         logit_scale: A `layers.LogitScale`. Defaults to one that `compile`
             adapts to the loss, as in `CLIPModel`.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
         inputs: A dict with one or more of the names; for two modalities also
-            a pair in their order. Each value is what the augmenter, or else
-            the encoder, takes.
+            a pair in their order. Each value is an input of the augmenter or,
+            without one, of the encoder.
         training: Whether the encoders run in training mode.
 
     Returns:
@@ -69,16 +71,17 @@ class DualEncoderModel(MultimodalModel):
     `fit` and `evaluate` take dicts with all of the names, or pairs for two, as
     arrays, `tf.data.Dataset`, `PyDataset` or torch `DataLoader`. A dict may
     hold `"ids"`, integers of shape `(batch,)`: examples with the same id, such
-    as several captions of one sound, are then not each other's negatives; or
-    sets of labels, rows of 0 and 1, for those that share one.
-    `predict` takes any of the names: `predict({"audio": audio})`.
+    as several captions of one sound, are then not each other's negatives.
+    Instead of ids it may hold sets of labels, rows of 0 and 1: examples that
+    share a label are positives. `predict` takes any of the names:
+    `predict({"audio": audio})`.
 
     The losses are `"clip"`, `"siglip"` and any loss of two sets of embeddings.
     The logs hold `loss`, the recalls at 1 of each pair in both directions,
     such as `audio_to_text_recall@1`, and the `logit_scale`; with three or more
-    modalities also the loss of each pair, `<anchor>_<other>_loss`. A metric
-    of `compile` is updated with each pair of embeddings, the anchor's first; a
-    `RetrievalRecall` with its own `modalities` only.
+    modalities also the loss of each pair, `<anchor>_<other>_loss`. A metric of
+    `compile` is updated with each pair of embeddings, the anchor's first. A
+    `RetrievalRecall` is updated only with the pair of its `modalities`.
 
     Attributes:
         anchor: The name of the modality that the others are paired with.
@@ -142,8 +145,8 @@ class DualEncoderModel(MultimodalModel):
         )
         self._names = names
         self.health.add_parts(names)
-        # An attribute each, the names of which do not depend on the others:
-        # files hold the weights by them.
+        # Each layer is an attribute. Files store the weights under its name,
+        # which does not depend on the other layers.
         for name, augmenter in augmenters.items():
             setattr(self, f"{name}_augmenter", augmenter)
         for name, encoder in encoders.items():
@@ -253,7 +256,7 @@ class DualEncoderModel(MultimodalModel):
             return ("loss",)
         return tuple(f"{first}_{second}_loss" for first, second in self.pairs)
 
-    # Metrics: of each pair.
+    # Metrics of each pair.
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
         return [
@@ -366,7 +369,7 @@ def _check_anchor(anchor, names):
     if anchor not in names:
         raise ValueError(
             f"`anchor` must be one of the names of the encoders, "
-            f"{_listed(names)}: with more than two, each other one is paired "
-            f"with it. Received: anchor={anchor!r}"
+            f"{_listed(names)}: with more than two, it is paired with each "
+            f"other one. Received: anchor={anchor!r}"
         )
     return anchor

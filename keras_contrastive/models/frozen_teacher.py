@@ -24,7 +24,7 @@ trainable_but_the_teacher = property(_is_trainable, _set_trainable)
 
 
 def shared_clip(model: CLIPModel) -> Any:
-    """A plain `CLIPModel` of another one's towers, augmenter and scale.
+    """A plain `CLIPModel` with the towers, augmenter and scale of `model`.
 
     It is not compiled, and shares the weights.
     """

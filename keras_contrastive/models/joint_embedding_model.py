@@ -34,16 +34,16 @@ class JointEmbeddingModel(ProbedModel):
       `dim`.
     * `make_multi_view(augmenter)` makes the layer of views.
     * `embed(views, training)` returns a dict: by default `"pair"`, the z of the
-      two views, and `"representations"`, a list of the h of each view. Use
-      `encode_views` for an h and z of all views, encoded as one batch, so that
-      a BatchNorm cannot tell the views apart.
+      two views, and `"representations"`, a list of the h of each view.
+      `encode_views` encodes all views as one batch, so that a BatchNorm cannot
+      distinguish them.
     * `compute_embedding_loss` returns the loss of the method, by default the
       compiled loss of the pair. The loss of the probe is added to it.
-    * `build_heads(h)` builds what the method adds, and `get_config` describes
-      it.
+    * `build_heads(h)` builds the layers that the method adds, and `get_config`
+      returns their config.
 
     Args:
-        encoder: Keras model or layer, outputs of the augmenter to vectors
+        encoder: Keras model or layer from the augmenter's outputs to vectors
             `(batch, dim)`.
         projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
             to `default_projector(dim)`, here `ProjectionHead(dim, 128)`.
@@ -58,7 +58,7 @@ class JointEmbeddingModel(ProbedModel):
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
-        x: Images, or what else the augmenter takes. As in `SimCLRModel`.
+        x: Images or other inputs of the augmenter, as in `SimCLRModel`.
         training: Whether the encoder runs in training mode.
 
     Returns:
@@ -238,7 +238,7 @@ class JointEmbeddingModel(ProbedModel):
         return self.encoder(prepared, training=training)
 
     def representation_model(self) -> keras.Model:
-        """The encoder as a model of pixels, for models of your own.
+        """The encoder as a model from pixels, for use in other models.
 
         `encoder` takes the augmenter's outputs, floats in its `value_range`.
         This model takes pixels from 0 to 255 and converts them to that range
@@ -246,11 +246,12 @@ class JointEmbeddingModel(ProbedModel):
         resizes.
 
         Returns:
-            A `keras.Sequential` model: images in [0, 255], uint8 or floats, of
-            the shape `(batch, height, width, 3)` that the encoder takes, to h.
+            A `keras.Sequential` model from images to h. The images are uint8 or
+            floats in [0, 255], in the input shape of the encoder, such as
+            `(batch, height, width, 3)`.
 
         Raises:
-            ValueError: If the augmenter is not one of images.
+            ValueError: If the augmenter has no `value_range`.
         """
         if self.value_range is None:
             raise ValueError(
@@ -259,7 +260,7 @@ class JointEmbeddingModel(ProbedModel):
             )
         low, high = self.value_range
         shape = known_shape(self.encoder, "input_shape") or (None,) * 3 + (3,)
-        # As precise as the augmenter, under every dtype policy.
+        # In float32 like the augmenter, under every dtype policy.
         rescale = keras.layers.Rescaling(
             (high - low) / 255, low, name="rescale", dtype="float32"
         )

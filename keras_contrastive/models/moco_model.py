@@ -13,7 +13,7 @@ from keras_contrastive.trainer.compile_arguments import check_takes_queue
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class MoCoModel(TeacherModel):
-    """MoCo: a momentum teacher makes the keys, a queue keeps the negatives.
+    """MoCo: a momentum teacher makes the keys, a queue keeps negatives.
 
     The student turns a view into `h = encoder(x)` and the query
     `q = projector(h)`. The teacher, a momentum copy of both, turns the other
@@ -23,31 +23,31 @@ class MoCoModel(TeacherModel):
     `l_i = -log(exp(q_i . k_i / t)
                 / (exp(q_i . k_i / t) + sum_j exp(q_i . n_j / t)))`
 
-    This is MoCo v2, with `queue_size` negatives whatever the batch size. The
-    queries are those of the first view, the keys those of the second.
+    This is MoCo v2, with `queue_size` negatives for every batch size. The first
+    view makes the queries and the second view the keys.
 
     With `queue_size=None` it is MoCo v3: the negatives are the other keys of
     the batch, `q = predictor(projector(h))`, and the loss is the mean over both
-    ways, the first view's queries with the second's keys and back. (The authors
-    multiply it by `4 t`.) It wants a large batch; see `microbatch_size` in
-    `compile`.
+    directions: the queries of the first view with the keys of the second, and
+    the reverse. (The authors multiply it by `4 t`.) It needs a large batch; see
+    `microbatch_size` in `compile`.
 
-    The teacher moves once a step, after the optimizer, toward the weights that
-    the optimizer has left: `t = m t + (1 - m) s`. Then the keys enter the
-    queue. The teacher starts as a copy; after new weights for `encoder`, call
+    Once per step, after the optimizer, the teacher moves toward the updated
+    weights: `t = m t + (1 - m) s`. Then the keys enter the queue. The teacher
+    starts as a copy. If you load new weights into `encoder`, call
     `model.teacher.copy_weights(model.encoder, model.projector)`. With
     `total_steps`, the momentum `m` rises to 1 along half a cosine, as in v3.
 
     The paper shuffles the examples between devices, so that the batch
-    statistics of a device cannot tell a query which key is its own. Here the
-    statistics are those of the whole batch (`layers.BatchNormalization`) and
-    nothing needs to be shuffled. With `microbatch_size` they are those of a
-    microbatch, which also holds the keys of its queries: prefer encoders
-    without BatchNorm then, or large microbatches.
+    statistics of a device do not reveal which key belongs to a query. Here the
+    statistics are those of the whole batch (`layers.BatchNormalization`), so
+    shuffling is not necessary. With `microbatch_size` they are those of a
+    microbatch, which also holds the keys of its queries. In this case, prefer
+    encoders without BatchNorm or large microbatches.
 
     Args:
-        encoder: Keras model or layer, as in `SimCLRModel`, whose output shape
-            is known and that has a `get_config` to be copied by.
+        encoder: Keras model or layer, as in `SimCLRModel`, with a known output
+            shape and a `get_config`, which the teacher is copied with.
         projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
             to v2's, `ProjectionHead(dim, 128, use_batch_norm=False)`. For v3's
             pass `ProjectionHead(4096, 256, output_batch_norm=True)`.
@@ -57,11 +57,11 @@ class MoCoModel(TeacherModel):
         predictor: Layer from z to q, of the same width. Defaults to none with a
             queue, and to v3's `ProjectionHead(2 * dim, projection_dim)`
             without.
-        queue_size: Int, the number of negatives, or `None` for none but those
-            of the batch. Defaults to 4096, for small datasets; the paper has
-            65,536 for ImageNet.
+        queue_size: Int, the number of negatives in the queue, or `None` for the
+            negatives of the batch alone. Defaults to 4096, for small datasets;
+            the paper uses 65,536 for ImageNet.
         momentum: Float in [0, 1], the teacher's momentum or its first value.
-            Defaults to 0.99, for small datasets and v3; v2 has 0.999 for
+            Defaults to 0.99, for small datasets and v3; v2 uses 0.999 for
             ImageNet.
         total_steps: Int, the number of steps until the momentum is 1, usually
             those of the whole training. `None`, the default, keeps it constant.
@@ -109,8 +109,8 @@ class MoCoModel(TeacherModel):
 
     named_losses = {"queue_info_nce": QueueInfoNCELoss}
     collapse_causes = (
-        "a learning rate too high, a teacher momentum too low, views that "
-        "differ in nothing, weights that became NaN"
+        "a learning rate too high, a teacher momentum too low, views without "
+        "differences, weights that became NaN"
     )
 
     def __init__(
@@ -152,8 +152,8 @@ class MoCoModel(TeacherModel):
         return QueueInfoNCELoss(temperature=0.2)
 
     def default_metrics(self) -> list[keras.metrics.Metric]:
-        # Queries and keys are not of one network: a query may be closer to
-        # another query than to its key.
+        # Queries and keys come from different networks, so a query may be
+        # closer to another query than to its key.
         name = "contrastive_accuracy"
         return [RetrievalRecall(1, "image_to_text", name=name)]
 

@@ -29,14 +29,15 @@ class MultimodalModel(ContrastiveModel):
     """
 
     named_losses = {"clip": CLIPLoss, "siglip": SigLIPLoss}
-    # The key of a batch under which examples have ids.
+    # The key of the examples' ids in a batch.
     ids_name = "ids"
     exportable = (
         "a tower as a model of its own: "
         "`keras.Model(inputs, model.encode(name, inputs)).export(path)`"
     )
 
-    # Not dicts of layers: Keras would save the layers under both names.
+    # These are not dicts of layers, since Keras would save the layers under
+    # both names.
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -60,8 +61,8 @@ class MultimodalModel(ContrastiveModel):
         """Checks inputs and records bad values in them.
 
         Args:
-            inputs: Dict of one or more named inputs, and of what else a batch
-                holds but the ids.
+            inputs: Dict of one or more named inputs, and the optional entries
+                of the batch except the ids.
             training: As in `ContrastiveModel.watch`.
 
         Returns:
@@ -72,7 +73,7 @@ class MultimodalModel(ContrastiveModel):
     # The scale of the similarities.
 
     def add_logit_scale(self, logit_scale: LogitScale | None) -> None:
-        """Sets `logit_scale`; `None` is a scale that `compile` may replace."""
+        """Sets `logit_scale`; with `None`, `compile` may replace it."""
         self._has_default_scale = logit_scale is None
         self.logit_scale = LogitScale() if logit_scale is None else logit_scale
 
@@ -106,10 +107,10 @@ class MultimodalModel(ContrastiveModel):
             if not has_default_scale:
                 raise
             raise ValueError(
-                "The weights do not fit the model. It was not compiled: where "
-                'they are of another loss than "clip", compile a new model '
-                "with that loss before `load_weights`, since the loss says "
-                f"whether there is a logit bias. Received: {error}"
+                "The weights do not fit the model, which was not compiled. If "
+                'they belong to a loss other than "clip", compile a new model '
+                "with that loss before `load_weights`, since the loss "
+                f"determines if there is a logit bias. Received: {error}"
             ) from error
 
     load_weights.__doc__ = ContrastiveModel.load_weights.__doc__
@@ -120,7 +121,7 @@ class MultimodalModel(ContrastiveModel):
         return self.augment(self._watched(x, training), training)
 
     def augment(self, views: Any, training: bool) -> Any:
-        """The dict of inputs, already checked, each by its augmenter."""
+        """Augments each input in a dict of checked inputs."""
         augmented = {
             name: augmenter(views[name], training=training)
             for name, augmenter in self._augmenters().items()
@@ -175,7 +176,7 @@ class MultimodalModel(ContrastiveModel):
     ) -> Any:
         """The compiled loss of two sets of embeddings, a scalar.
 
-        It receives the scale, the bias, the ids and `offers`, those of them
+        Of the scale, the bias, the ids and `offers`, the loss receives those
         that its `call` has as arguments.
         """
         offers |= {
@@ -259,7 +260,7 @@ class MultimodalModel(ContrastiveModel):
         self.exclude_from_weight_decay()
 
     def _augmented_shape(self, name, shape):
-        """The shape after the augmenter, which is built by this."""
+        """The shape of the augmenter's outputs. Builds the augmenter."""
         augmenter, tower = self.augmenter_of(name), self.tower_of(name)
         if augmenter is None:
             return shape

@@ -18,10 +18,10 @@ class NNCLRModel(PredictorModel):
 
     Encoder, projector and predictor turn each of two views into
     `h = encoder(x)`, `z = projector(h)` and `p = predictor(z)`. A queue `Q`
-    holds the z of earlier batches. Instead of the z of the other view, each p
-    is compared with its nearest neighbor there, `NN(z, Q)`: another image,
-    which differs in more than an augmentation can. With the cosine similarity
-    and the temperature t:
+    holds the z of earlier batches. Each p is compared not with the z of the
+    other view, but with the nearest neighbor of that z in the queue,
+    `NN(z, Q)`. It is another image, which differs more than augmentation can.
+    With the cosine similarity and the temperature t:
 
     `l(1, 2)_i = -log(exp(NN(z_1i, Q) . p_2i / t)
                       / sum_k exp(NN(z_1i, Q) . p_2k / t))`
@@ -29,12 +29,12 @@ class NNCLRModel(PredictorModel):
     The loss is the mean of `l(1, 2)` and `l(2, 1)` over the batch. No gradient
     flows into the neighbors.
 
-    The z of the first view enter the queue after the step, so no row can be
-    its own neighbor in the step that it comes from. A queue that is longer than
-    the dataset, however, still holds the same image of an epoch ago: choose
-    `queue_size` well below the number of images. The queue starts with random
-    directions, which are no useful neighbors: the loss first falls once
-    `queue_size / batch_size` steps have filled it.
+    The z of the first view enter the queue after the step, so no row is its own
+    neighbor in the same step. However, a queue longer than the dataset still
+    holds the same image from the previous epoch, so choose a `queue_size` well
+    below the number of images. The queue starts with random directions, which
+    are not useful neighbors: the loss starts to fall when the queue is full,
+    after `queue_size / batch_size` steps.
 
     Args:
         encoder: Keras model or layer, as in `SimCLRModel`, whose output shape
@@ -47,7 +47,7 @@ class NNCLRModel(PredictorModel):
         predictor: Layer from z to p, of the same width. Defaults to the
             paper's, `ProjectionHead(4096, projection_dim)`.
         queue_size: Int, the number of z in the queue. Defaults to 4096; the
-            paper has 98,304 for ImageNet.
+            paper uses 98,304 for ImageNet.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -93,7 +93,7 @@ class NNCLRModel(PredictorModel):
 
     named_losses = {"queue_info_nce": QueueInfoNCELoss}
     collapse_causes = (
-        "a learning rate too high, views that differ in nothing, weights that "
+        "a learning rate too high, views without differences, weights that "
         "became NaN"
     )
 
@@ -146,7 +146,7 @@ class NNCLRModel(PredictorModel):
 
 
 def nearest(queries, keys):
-    """The key of the highest cosine similarity to each query, no gradient.
+    """The key most similar to each query by cosine, without gradient.
 
     Args:
         queries: Float tensor of shape `(n, dim)`.
@@ -167,7 +167,7 @@ def nearest(queries, keys):
             ops.where(is_higher, ops.take(key_index, best), index),
         )
 
-    # Of the queries: under tf.function their number may not be known.
+    # Made from the queries, whose number may be unknown in a tf.function.
     lowest = ops.zeros_like(queries[:, 0]) - math.inf
     initial = lowest, ops.zeros_like(lowest, dtype="int32")
     _, index = fold_similarities(track, initial, queries, keys)

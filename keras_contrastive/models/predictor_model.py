@@ -45,7 +45,7 @@ class PredictorModel(JointEmbeddingModel):
         self.predictor = predictor
 
     def default_predictor(self, dim: int, projection_dim: int) -> keras.Layer:
-        """The predictor for an h of width `dim`, a z of `projection_dim`."""
+        """The predictor for h of width `dim` and z of `projection_dim`."""
         return ProjectionHead(2 * dim, projection_dim, dtype=self.dtype_policy)
 
     def embed(self, views: Any, training: bool) -> Any:

@@ -11,11 +11,11 @@ from keras_contrastive.validation import check_positive_int
 
 
 class ProbedModel(ContrastiveModel):
-    """Base of the methods whose representations an online probe classifies.
+    """Base of the methods with an online probe of their representations.
 
     The probe is a linear classifier that learns the labels from the
-    representations h, without a gradient to the encoder. Its accuracy shows
-    during training what h is good for.
+    representations h, without a gradient to the encoder. During training, its
+    accuracy measures the quality of h.
 
     A subclass calls `add_probe` in its constructor, after it has set its other
     layers, and `probe(h)` when it is built. Its `embed` returns a dict with
@@ -26,7 +26,7 @@ class ProbedModel(ContrastiveModel):
     def add_probe(
         self, probe: keras.Layer | None, num_classes: int | None
     ) -> None:
-        """Sets `probe`.
+        """Sets `probe` and, if there is one, its loss and accuracy.
 
         Args:
             probe: Layer `(batch, dim)` to `(batch, num_classes)` logits.

@@ -10,27 +10,26 @@ from keras_contrastive.layers.prototypes import Prototypes
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
 from keras_contrastive.validation import check_int
 
-# The views that all views are compared with; they come first.
+# The number of global views, which come first.
 NUM_GLOBAL = 2
 
 
 class PrototypeModel(JointEmbeddingModel):
     """Base of the methods that compare many crops by scores of prototypes.
 
-    Prototypes follow the projector: `s = prototypes(z)`. All views, global and
-    local, go through one encoder, those of one size as one batch. A method adds
+    Prototypes follow the projector: `s = prototypes(z)`. One encoder encodes
+    all views, global and local; views of one size form one batch. A method adds
     its losses.
 
     Args:
-        encoder: As in `JointEmbeddingModel`. It takes images of all sizes of
-            the views.
+        encoder: As in `JointEmbeddingModel`. It must take all sizes of views.
         projector: As in `JointEmbeddingModel`.
         augmenter: A `MultiCrop`, or as in `JointEmbeddingModel`.
         probe: As in `JointEmbeddingModel`.
         num_classes: As in `JointEmbeddingModel`.
         num_prototypes: Int, number of prototypes.
-        frozen_steps: Int, the number of first steps in which the prototypes
-            are not trained.
+        frozen_steps: Int, the number of steps at the start in which the
+            prototypes are not trained.
         **kwargs: Arguments of `keras.Model`.
     """
 
@@ -48,7 +47,7 @@ class PrototypeModel(JointEmbeddingModel):
         super().__init__(
             encoder, projector, augmenter, probe, num_classes, **kwargs
         )
-        # Not in half precision: the scores are divided by 0.1 and less.
+        # Not in half precision, since the scores are divided by 0.1 or less.
         self.prototypes = Prototypes(num_prototypes, dtype="float32")
         self.frozen_steps = check_int("frozen_steps", frozen_steps, 0)
         self._check_sizes()
@@ -78,7 +77,7 @@ class PrototypeModel(JointEmbeddingModel):
                 raise ValueError(
                     "`encoder` must take views of all sizes: build it for "
                     "images of any size, input_shape=(None, None, 3), or "
-                    "let the local views be as large as the global ones. "
+                    "make the local views as large as the global ones. "
                     f"Received: an encoder of inputs of shape {shape}, and "
                     f"views of shape {size}"
                 )

@@ -19,7 +19,7 @@ from keras_contrastive.trainer.compile_arguments import parameters
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class SimCLRModel(JointEmbeddingModel):
-    """SimCLR: representations of images from unlabeled images.
+    """SimCLR: learns representations from unlabeled images.
 
     The examples are images by default. With a suitable encoder and augmenter
     they may be signals, sentences or rows of a table.
@@ -28,7 +28,7 @@ class SimCLRModel(JointEmbeddingModel):
     into the representation `h = encoder(x)` and the projection
     `z = projector(h)`. For the z of one view, the loss must find the z of the
     other view among the whole batch. Both views are encoded in one pass, so
-    that a BatchNorm cannot tell them apart. After training, use h, which
+    that a BatchNorm cannot distinguish them. After training, use h, which
     `predict` returns.
 
     `compile(loss=...)` takes a loss object or one of these names:
@@ -41,19 +41,19 @@ class SimCLRModel(JointEmbeddingModel):
       `MultiView(augmenter, num_views)` makes more views; the metrics see the
       first two.
     * `"supcon"`: the views of all images of a class find each other. It needs
-      the labels: integers, or rows of 0 and 1 where an image has several, and
+      the labels, integers or, for several labels per image, rows of 0 and 1. It
       takes two or more views.
 
     Optionally, a linear probe learns the labels from h while the encoder
     trains. Its gradient does not reach the encoder, which learns from labels
-    with `"supcon"` only. The probe is a cheap measure of the quality of h in
+    only with `"supcon"`. The probe is a cheap measure of the quality of h in
     every epoch.
 
     Args:
-        encoder: Keras model or layer, images `(batch, height, width,
-            channels)`, or other outputs of the augmenter, to vectors
-            `(batch, dim)`: `models.ResNet18`, a `keras.applications` model
-            with `pooling="avg"` or your own.
+        encoder: Keras model or layer from images
+            `(batch, height, width, channels)`, or other outputs of the
+            augmenter, to vectors `(batch, dim)`: `models.ResNet18`, a
+            `keras.applications` model with `pooling="avg"` or your own.
         projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
             to `ProjectionHead(dim, 128)`.
         augmenter: Layer that turns a batch of images into a batch of randomly
@@ -74,8 +74,8 @@ class SimCLRModel(JointEmbeddingModel):
             channels as the encoder takes: uint8 in [0, 255], uint16 in
             [0, 65535] (not on PyTorch), or floats in the augmenter's
             `value_range`, [0, 1] by default. They are resized to the
-            augmenter's size. With an augmenter of other data: whatever it
-            takes, a tensor or a dict of tensors.
+            augmenter's size. With an augmenter of other data: its inputs, a
+            tensor or a dict of tensors.
         training: Whether the encoder runs in training mode.
 
     Returns:
@@ -86,7 +86,7 @@ class SimCLRModel(JointEmbeddingModel):
     `tf.data.Dataset`, `PyDataset` or torch `DataLoader`. Instead of the images
     they also take a tuple of two batches of views that were made elsewhere,
     `((view_a, view_b), labels)`, which the augmenter leaves unchanged, or more
-    than two if the loss takes them. Inputs of several parts must therefore be
+    than two if the loss takes them. Therefore inputs with several parts must be
     a dict, not a tuple. `evaluate` returns the loss and metrics on two freshly
     augmented views, with the encoder in inference mode.
 
@@ -94,11 +94,11 @@ class SimCLRModel(JointEmbeddingModel):
     `contrastive_accuracy`, and with a probe `probe_loss` and `probe_accuracy`.
 
     Raises:
-        ValueError: If the encoder's output is not of rank 2, the augmenter is
-            one of images but the inputs are not images that the encoder takes,
-            there is a probe or a loss of labels but no labels, there are more
-            than two views but a loss of two, or there is no augmenter and the
-            encoder does not say what image size it takes.
+        ValueError: If the encoder's output is not of rank 2, the augmenter
+            takes images but the inputs are not images that the encoder takes, a
+            probe or a loss of labels has no labels, a loss of two views
+            receives more, or there is no augmenter and the encoder's image size
+            is not known.
 
     Example:
 
@@ -195,9 +195,9 @@ def _check_number_of_views(loss, count):
     """Raises for more than two views, unless the loss takes any number."""
     if count > 2 and not parameters(loss) & {"views", "labels"}:
         raise ValueError(
-            f'`loss` must be one of {count} views, such as "lejepa", or the '
-            "`augmenter` make 2 views. Received: "
-            f"loss={loss!r}, a loss of two, with {count} views"
+            f'`loss` must be a loss of {count} views, such as "lejepa", or '
+            "`augmenter` must make 2 views. Received: "
+            f"loss={loss!r}, a loss of 2 views, with {count} views"
         )
 
 

@@ -19,11 +19,11 @@ class SimSiamModel(PredictorModel):
     `1/2 D(p_1, z_2) + 1/2 D(p_2, z_1)`
 
     with `D` minus the cosine similarity, without gradient to z. There are no
-    negatives, no teacher and no queue, so it needs no large batch. What keeps
-    the embeddings from collapsing is the predictor together with the stopped
-    gradient, and in practice the BatchNorms of the heads: keep them in heads of
-    your own. The loss does not tell whether they collapse (a constant z has the
-    lowest loss, -1); `fit` watches the spread of z and warns.
+    negatives, no teacher and no queue, so a large batch is not necessary. The
+    predictor together with the stopped gradient keeps the embeddings from
+    collapsing, and in practice the BatchNorms of the heads do, so use BatchNorm
+    in your own heads too. The loss does not reveal a collapse (a constant z has
+    the lowest loss, -1); `fit` watches the spread of z and warns.
 
     Both views are encoded in one pass. With `microbatch_size`, the gradient is
     that of the whole batch, but the batch statistics are those of a microbatch:
@@ -39,7 +39,7 @@ class SimSiamModel(PredictorModel):
         num_classes: As in `SimCLRModel`.
         predictor: Layer from z to p, of the same width. Defaults to the
             paper's, `ProjectionHead(projection_dim // 4, projection_dim)`: a
-            bottleneck with a BatchNorm in its hidden layer alone.
+            bottleneck with BatchNorm only in its hidden layer.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -51,8 +51,8 @@ class SimSiamModel(PredictorModel):
 
     `fit` and `evaluate` take the data that those of `SimCLRModel` take. The
     logs hold `loss`, `contrastive_accuracy` (how often the z of the other view
-    is the most similar in the batch, which the loss does not ask for), and with
-    a probe `probe_loss` and `probe_accuracy`. `compile` takes
+    is the most similar in the batch, which the loss does not optimize), and
+    with a probe `probe_loss` and `probe_accuracy`. `compile` takes
     `loss="negative_cosine"` or a loss that is called as
     `loss(predictions, targets)`.
 

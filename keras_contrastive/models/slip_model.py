@@ -20,20 +20,20 @@ from keras_contrastive.validation import check_positive
 class SLIPModel(CLIPModel):
     """SLIP: CLIP whose image encoder also learns from the images alone.
 
-    Beside CLIP's loss of images and texts, two strongly augmented views of each
-    image go through the image encoder and a projector of their own, and a
+    In addition to CLIP's loss of images and texts, two strongly augmented views
+    of each image pass through the image encoder and a separate projector. A
     self-supervised loss, SimCLR's by default, compares them:
 
     `CLIP(images, texts) + image_loss_weight * image_loss(view 1, view 2)`
 
-    The paper reports 5.2 points more of zero-shot accuracy on ImageNet than
-    CLIP, trained on 15 million pairs. The image
-    encoder passes over three images instead of one. Everything else is as in
-    `CLIPModel`: data, `predict`, zero-shot classification, retrieval and
-    checkpoints.
+    The paper reports 5.2 points more zero-shot accuracy on ImageNet than CLIP,
+    trained on 15 million pairs. The image encoder processes three images
+    instead of one. Everything else is as in `CLIPModel`: data, `predict`,
+    zero-shot classification, retrieval and checkpoints.
 
-    The captions of one image are not each other's negatives if the data has
-    `"image_ids"`, but its views are: an image should be once in a batch.
+    If the data has `"image_ids"`, captions of one image are not each other's
+    negatives. But if an image occurs twice in a batch, its views are negatives,
+    so each image should occur only once.
 
     Args:
         image_encoder: As in `CLIPModel`, and trainable.
@@ -42,8 +42,9 @@ class SLIPModel(CLIPModel):
         augmenter: As in `CLIPModel`: makes the images that are compared with
             texts.
         logit_scale: As in `CLIPModel`.
-        projector: Layer `(batch, dim)` to `(batch, any)` for the views.
-            Defaults to the paper's, `ProjectionHead(4096, 256, num_layers=3)`.
+        projector: Layer `(batch, dim)` to `(batch, width)` of any width, for
+            the views. Defaults to the paper's,
+            `ProjectionHead(4096, 256, num_layers=3)`.
         view_augmenter: Layer that makes the views, as `augmenter` in
             `SimCLRModel`. Defaults to `simclr_augmentation` for the size of
             images that the image encoder takes.
@@ -60,7 +61,7 @@ class SLIPModel(CLIPModel):
     Returns:
         As `CLIPModel`.
 
-    The logs hold those of `CLIPModel`, `loss` being CLIP's alone, and
+    The logs are those of `CLIPModel`, where `loss` is CLIP's loss alone, and
     `image_loss`, the weighted loss of the views.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Strings as the texts of a model that has a tokenizer."""
+"""Converts strings to the inputs of a text encoder."""
 
 import warnings
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def check_tokenizer(tokenizer: Any) -> Callable | None:
 def to_tokens(
     texts: Any, tokenizer: Callable | None, name: str = "texts"
 ) -> Any:
-    """Strings as the inputs of the text encoder, others unchanged.
+    """Strings as the inputs of the text encoder, other texts unchanged.
 
     Args:
         texts: A string, a list or an array of them; or rows of strings, as an
@@ -43,7 +43,7 @@ def to_tokens(
     if _holds_rows(texts):
         texts = _rows_of_strings(texts, name)
     if tokenizer and isinstance(texts, (list, tuple)) and not texts:
-        # Of no text: only its tokens have the shape.
+        # An empty list: the tokens of one text have the shape of a row.
         return keras.tree.map_structure(lambda x: x[:0], tokenizer([""]))
     if not holds_strings(texts):
         return texts
@@ -72,7 +72,7 @@ def _holds_rows(texts):
 
 
 def _rows_of_strings(texts, name):
-    """Lists of strings, all of one length, as an array."""
+    """Converts lists of strings with equal lengths to an array."""
     lengths = {len(row) for row in texts}
     if len(lengths) > 1:
         raise ValueError(
@@ -83,7 +83,7 @@ def _rows_of_strings(texts, name):
 
 
 def saved_tokenizer(tokenizer: Callable | None) -> Callable | None:
-    """The tokenizer for a model's file, `None` if none can be in one."""
+    """The tokenizer to save in a model's file, `None` if it cannot be saved."""
     if tokenizer is None or hasattr(tokenizer, "get_config"):
         return tokenizer
     warnings.warn(

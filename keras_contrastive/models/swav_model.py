@@ -23,19 +23,19 @@ class SwAVModel(PrototypeModel):
 
     A view becomes `h = encoder(x)`, `z = projector(h)` and `s`, the cosine
     similarities of z with learned prototypes. The scores of the two global
-    views, over the batch, are turned into balanced cluster assignments, and all
-    other views of the same image, global or local, must predict them:
+    views are converted to cluster assignments that are balanced over the batch.
+    All other views of the same image, global or local, must predict them:
     `losses.SwAVLoss` has the formula. No pairs of images are compared, so
     memory grows with the number of prototypes instead of the batch. But the
     batch should not be much smaller than the number of prototypes. If it is,
-    `queue_size` keeps the z of earlier batches, which are assigned together
-    with those of the batch: memory and one matrix product a step, no pass
-    through the encoder.
+    use `queue_size`: a queue keeps the z of earlier batches, which are assigned
+    together with those of the batch. This costs memory and one matrix product
+    per step, but no pass through the encoder.
 
-    With a `layers.MultiCrop` there are local views beside the two global ones.
+    A `layers.MultiCrop` makes local views in addition to the two global views.
     Views of one size are encoded as one batch. With `microbatch_size`, the
-    assignments are still those of the whole batch, and batch statistics those
-    of a microbatch.
+    assignments still use the whole batch, but batch statistics are those of a
+    microbatch.
 
     Args:
         encoder: As in `SimCLRModel`. For local views of another size, it must
@@ -49,15 +49,15 @@ class SwAVModel(PrototypeModel):
         probe: As in `SimCLRModel`. It learns from the global views.
         num_classes: As in `SimCLRModel`.
         num_prototypes: Int, number of prototypes. Defaults to 512; the paper
-            has 3,000 for ImageNet.
-        frozen_steps: Int, the number of first steps in which the prototypes
-            are not trained. Defaults to 0; the paper has one epoch.
+            uses 3,000 for ImageNet.
+        frozen_steps: Int, the number of steps at the start in which the
+            prototypes are not trained. Defaults to 0; the paper uses one epoch.
         queue_size: Int, the number of earlier images whose z are kept for each
-            global view, or `None`, the default, for none. The paper has 3,840
+            global view, or `None`, the default, for none. The paper uses 3,840
             for batches of 256 and 3,000 prototypes.
-        queue_start: Int, the number of first steps that do not use the queue,
-            while the z still change fast. Defaults to 0; the paper has 15
-            epochs. Before it is full it is never used.
+        queue_start: Int, the number of steps at the start that do not use the
+            queue, because the z still change fast. Defaults to 0; the paper
+            uses 15 epochs. The queue is never used before it is full.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -69,11 +69,12 @@ class SwAVModel(PrototypeModel):
 
     `fit` and `evaluate` take the data that those of `SimCLRModel` take. The
     logs hold `loss`, `contrastive_accuracy` (how often the z of the other
-    global view is the most similar in the batch, which the loss does not ask
-    for), and with a probe `probe_loss` and `probe_accuracy`. `compile` takes
-    `loss="swav"` or a loss that is called as `loss(global_scores, scores)`, of
-    shape `(batch, views, prototypes)`, with a queue also with the arguments
-    `queue_scores` and `queue_is_used` of `losses.SwAVLoss`.
+    global view is the most similar in the batch, which the loss does not
+    optimize), and with a probe `probe_loss` and `probe_accuracy`. `compile`
+    takes `loss="swav"` or a loss that is called as
+    `loss(global_scores, scores)`, of shape `(batch, views, prototypes)`, with a
+    queue also with the arguments `queue_scores` and `queue_is_used` of
+    `losses.SwAVLoss`.
 
     Raises:
         ValueError: As `SimCLRModel`, or if the encoder does not take the local
@@ -153,7 +154,7 @@ class SwAVModel(PrototypeModel):
         check_takes_queue(self.loss, "queue_scores", "SwAVLoss")
         steps = ops.convert_to_tensor(self.optimizer.iterations)
         batch = ops.shape(scores)[0] * distribution.num_replicas()
-        # Not by the number of images so far, which 32 bits need not hold.
+        # Compares steps, since the number of images can overflow 32 bits.
         steps_to_fill = -(-self.queue.size // batch)
         is_full = steps >= ops.cast(steps_to_fill, steps.dtype)
         views = ops.split(self.queue.features, NUM_GLOBAL, axis=1)

@@ -13,8 +13,8 @@ class TeacherModel(PredictorModel):
     """Base of the methods that predict the embeddings of a momentum teacher.
 
     Args:
-        encoder: As in `PredictorModel`, and with a `get_config` to be copied
-            by.
+        encoder: As in `PredictorModel`, and with a `get_config`, which the
+            teacher is copied with.
         projector: As in `PredictorModel`.
         augmenter: As in `PredictorModel`.
         probe: As in `PredictorModel`.
@@ -63,7 +63,7 @@ class TeacherModel(PredictorModel):
     def build_heads(self, h: Any) -> None:
         super().build_heads(h)
         self.teacher.projector(h)
-        # As `summary` asks: both copies are.
+        # `summary` reads this. Both copies are built.
         self.teacher.built = True
         self.teacher.copy_weights(self.encoder, self.projector)
 
@@ -104,7 +104,7 @@ class Teacher(keras.layers.Layer):
         return self.projector(h, training=training)
 
     def update(self, encoder, projector, is_due=True):
-        """Moves the copies toward their sources, once an update of those."""
+        """Moves the copies toward their sources, if `is_due`."""
         self.encoder.update(encoder, is_due)
         self.projector.update(projector, is_due)
 

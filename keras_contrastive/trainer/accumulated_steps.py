@@ -15,7 +15,7 @@ def steps_per_update(optimizer: keras.optimizers.Optimizer) -> int:
 
 
 def has_updated(optimizer: keras.optimizers.Optimizer) -> Any:
-    """Whether the step that ends updated the weights.
+    """Whether the step that just ended updated the weights.
 
     Returns:
         `True`, or with `gradient_accumulation_steps` a boolean scalar tensor.

@@ -134,12 +134,12 @@ def outside_range(images, value_range):
 def all_dark(images, highest):
     """Whether the batch uses less than 1/255 of its range, but not zero.
 
-    Such images were most likely meant to be of another range: integers of 8
-    bits in an array of 16, or floats of [0, 1] where [0, 255] is expected.
+    Such images most likely have another range: 8-bit integers in a 16-bit
+    array, or floats in [0, 1] where [0, 255] is expected.
 
     Returns:
-        As the other functions, but of shape `(1,)`: a few dark images are
-        normal.
+        As the other functions, but the bool tensor has the shape `(1,)`: a few
+        dark images are normal.
     """
     maximum = ops.cast(ops.max(images), "float32")
     dark = ops.logical_and(maximum > 0, maximum <= highest / 255)
@@ -151,7 +151,7 @@ def all_dark(images, highest):
 
 
 def not_ids(ids, count):
-    """Marks elements that are not integers in [0, `count`); the ids' range."""
+    """Marks, in the shape of `ids`, those not integers in [0, `count`)."""
     good = ops.logical_and(ops.greater_equal(ids, 0), ops.less(ids, count))
     low, high = ids, ids
     if keras.backend.is_float_dtype(dtype_of(ids)):

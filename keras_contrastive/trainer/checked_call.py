@@ -28,7 +28,7 @@ _SIGNATURES = {
 def checked_call(
     model: keras.Model, method: str, args: tuple, kwargs: dict[str, Any]
 ) -> inspect.BoundArguments:
-    """The arguments of an entry point, with data that the steps can take.
+    """Binds and checks the arguments of an entry point, and converts its data.
 
     Args:
         model: The `Trainer`.
@@ -37,8 +37,8 @@ def checked_call(
         kwargs: Keyword arguments of the method.
 
     Returns:
-        The bound arguments, the model first. Arrays are as the model's
-        `prepare_arrays` returns them.
+        The bound arguments, starting with the model. Arrays are converted by
+        the model's `prepare_arrays`.
 
     Raises:
         ValueError: For data that the model cannot use, and for `class_weight`.
@@ -53,8 +53,8 @@ def checked_call(
         check_holds_numbers(get(name))
     if get("class_weight") is not None:
         raise ValueError(
-            "`class_weight` must be None: Keras would weight the "
-            "contrastive loss by it, not the probe alone. Received: "
+            "`class_weight` must be None: Keras would apply it to the "
+            "contrastive loss too, not only to the probe. Received: "
             f"class_weight={get('class_weight')!r}. To weight examples in "
             "all losses, give `sample_weight`."
         )
@@ -96,9 +96,9 @@ def _check(model, x, y=None, sample_weight=None, has_losses=True):
     if sample_weight is not None and y is None:
         raise ValueError(
             "`sample_weight` must come with `y`: Keras drops the weights "
-            "of data without targets. Received: y=None. Give the texts as "
-            "`y` to a model of images and texts, zeros to one that needs "
-            "no labels."
+            "of data without targets. Received: y=None. Pass the texts as "
+            "`y` to a model of images and texts, or zeros to a model that "
+            "needs no labels."
         )
     if is_arrays(x):
         parts = model.named_parts(x, y)

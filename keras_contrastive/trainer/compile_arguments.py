@@ -25,7 +25,7 @@ def loss_object(loss, named_losses, argument="loss"):
         problem = _problem_of_reduction(loss)
     elif loss is None:
         raise ValueError(
-            "`loss` must be given for a method that names no losses: pass a "
+            "`loss` must be given for a method without `named_losses`: pass a "
             "keras.losses.Loss object of two embeddings to `compile`, or set "
             "`named_losses` or override `compute_losses` in the class. "
             "Received: loss=None"
@@ -46,7 +46,7 @@ def loss_object(loss, named_losses, argument="loss"):
 def _problem_of(loss):
     """Why an object is not a loss of two embeddings, "" if it is one."""
     if not isinstance(loss, keras.losses.Loss):
-        return ", which is no such object"
+        return ", which is not a loss object"
     name = type(loss).__name__
     if name != "CosineSimilarity" and (
         getattr(keras.losses, name, None) is type(loss)
@@ -68,7 +68,7 @@ def _problem_of(loss):
 
 def _problem_of_reduction(loss):
     if loss.reduction in (None, "none"):
-        return f", which gives no scalar: its reduction is {loss.reduction!r}"
+        return f", which is not a scalar: its reduction is {loss.reduction!r}"
     return ""
 
 
@@ -78,12 +78,12 @@ def parameters(loss):
 
 
 def check_takes_queue(loss, argument, example):
-    """Raises unless a loss of a model with a queue takes what it holds.
+    """Raises unless a loss takes the contents of the model's queue.
 
     Args:
         loss: The compiled loss.
-        argument: Name of the argument.
-        example: Name of a loss that takes it.
+        argument: Name of the argument of the loss that receives them.
+        example: Name of a loss with this argument.
     """
     if argument not in parameters(loss):
         raise ValueError(
@@ -157,7 +157,7 @@ def portable_config(model, config):
     # fails on the other backends.
     if is_private_module(config["optimizer"]["module"]):
         config["optimizer"]["module"] = "keras.optimizers"
-    # Not all that is frozen is so in the config of its layer.
+    # The config of a layer does not record every frozen variable.
     config["trainable"] = [bool(v.trainable) for v in model.weights]
     # Keras does not store the variables excluded from weight decay.
     config["undecayed"] = [
@@ -179,7 +179,8 @@ def compile_from(model, config):
     weights = model.weights
     if trainable is None:  # a file of an earlier version
         trainable = [v.trainable for v in weights]
-    # Other weights had LoRA adapters, which no file holds.
+    # The number of weights differs if the model had LoRA adapters, which files
+    # do not hold.
     if len(trainable) == len(weights):
         for variable, was_trainable in zip(weights, trainable, strict=True):
             if not was_trainable:

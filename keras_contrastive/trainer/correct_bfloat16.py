@@ -76,7 +76,7 @@ def _sum_of_maxima(x, y):
     return jnp.sum(maxima.astype("float32"), 0)
 
 
-# At run time no base: it is mixed into models of different bases.
+# It has no base at run time, since it is mixed into models of different bases.
 _Model: Any = object
 
 

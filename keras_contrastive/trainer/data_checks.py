@@ -11,9 +11,9 @@ from keras_contrastive.data_validation import is_text
 from keras_contrastive.datasets.pipeline.epoch_dataset import EpochDataset
 
 _CAPTIONS = (
-    " With several captions an image, repeat each image once for each of them "
-    "(np.repeat(images, captions_per_image, axis=0)) and give `image_ids`, or "
-    "choose one caption an image."
+    " With several captions per image, repeat each image for each caption "
+    "(np.repeat(images, captions_per_image, axis=0)) and pass `image_ids`, or "
+    "choose one caption per image."
 )
 
 
@@ -97,7 +97,7 @@ def no_numbers(name: str, part: Any) -> str:
 def check_holds_numbers(dataset: Any) -> None:
     """Raises for a `tf.data.Dataset` of strings.
 
-    Of others only a batch tells: see `errors_of_strings`.
+    Other datasets reveal it only in a batch, see `errors_of_strings`.
     """
     spec = getattr(dataset, "element_spec", None)
     leaves = [] if spec is None else keras.tree.flatten(spec)
@@ -107,7 +107,7 @@ def check_holds_numbers(dataset: Any) -> None:
 
 @contextlib.contextmanager
 def errors_of_strings(arguments: dict):
-    """Says so if Keras failed because the batches of a dataset hold strings.
+    """Explains an error of Keras that strings in the batches have caused.
 
     Args:
         arguments: Dict of the arguments of an entry point.
@@ -128,7 +128,8 @@ def errors_of_strings(arguments: dict):
 def _first_batch(data):
     """A batch of a `PyDataset` or of a torch `DataLoader`, else `None`.
 
-    This package's data sets hold numbers, and reading them moves them on.
+    This package's datasets are skipped: they hold numbers, and reading a batch
+    would advance them.
     """
     if isinstance(data, EpochDataset):
         return None
@@ -143,7 +144,7 @@ def _no_strings(received):
     return ValueError(
         "A dataset must hold numbers, token ids and integer labels. Received: "
         f"a dataset with strings, {received!s:.300}. Give arrays of strings to "
-        "a CLIPModel with a `tokenizer`, or tokenize before: "
+        "a CLIPModel with a `tokenizer`, or tokenize first, as "
         "kc.datasets.ImageTextDataset does."
     )
 
@@ -171,7 +172,7 @@ def check_microbatches(arguments: dict, microbatch_size: int | None) -> None:
         ValueError: If it does not divide the batch size or the size of the
             last batch.
     """
-    # With several replicas, only the step knows the batch of each replica.
+    # With several replicas, only the step knows the batch size of each replica.
     if microbatch_size is None or distribution.num_replicas() > 1:
         return
     for size in _batch_sizes(arguments):

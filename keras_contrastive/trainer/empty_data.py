@@ -5,12 +5,12 @@ import warnings
 from typing import Any
 
 NO_BATCH = (
-    "The data must hold at least one batch. Received: none. A smaller last "
-    "batch is left out with drop_last=True, and with drop_remainder=True in "
-    "tf.data: use a batch size of at most the number of examples."
+    "The data must hold at least one batch. Received: none. With "
+    "drop_last=True, or drop_remainder=True in tf.data, the batch size must "
+    "not exceed the number of examples."
 )
-# Parts of the errors of Keras, whose loops read what no batch has set, and of
-# TensorFlow.
+# Parts of the error messages of TensorFlow and of Keras, whose loops read
+# variables that only a batch sets.
 _SAID = {
     UnboundLocalError: ("'batch_outputs'", "'logs'"),
     ValueError: (
@@ -23,7 +23,7 @@ _SAID = {
 
 @contextlib.contextmanager
 def errors_of_empty_data():
-    """Says so if Keras failed because its data set held no batch.
+    """Explains an error of Keras that a dataset without batches has caused.
 
     Raises:
         ValueError: In place of the error of Keras.

@@ -47,9 +47,9 @@ def _warn_of_local_batch_norm(model):
     if local:
         warnings.warn(
             f"{len(local)} layers, {local[0]!r} among them, normalize by "
-            "the examples of one replica only: training differs from that "
-            "on one device, and embeddings show which replica they are "
-            "of. Use keras_contrastive.layers.BatchNormalization, or "
-            "synchronized=True on TensorFlow.",
+            "the examples of one replica only: training differs from "
+            "training on one device, and embeddings reveal which replica "
+            "computed them. Use keras_contrastive.layers.BatchNormalization, "
+            "or synchronized=True on TensorFlow.",
             stacklevel=2,
         )

@@ -168,7 +168,7 @@ def predict_step(model, step, state, data):
 
 
 def complete_function(model, name, make):
-    """Keras' function of a state and batches, which prepares the batches."""
+    """Wraps Keras' function of a state and batches, to prepare the batches."""
     function = getattr(model, name)
     batches_of = {
         "train_function": lambda batches: _checked(model, batches),
@@ -198,7 +198,7 @@ def _with_iterations(model, batches):
 
 
 def _inspected(model):
-    """A function of batches that also passes them to `model.inspect`.
+    """Returns a generator function that also passes batches to `model.inspect`.
 
     Keras' state of `predict` holds no metrics, so `predict_step` cannot record
     anything: the batches are recorded outside the step.

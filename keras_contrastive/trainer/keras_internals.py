@@ -52,7 +52,8 @@ class HookedModel(keras.Model):
     def _get_jax_state(self, purge_model_variables=False, **groups):
         # Keras removes the values from the variables before the first step
         # and restores those that the last step returned. If the first step
-        # fails there are none, and `jax_state_sync` restores these instead.
+        # fails, it has returned none, and `jax_state_sync` restores the values
+        # that are kept here.
         state = super()._get_jax_state(
             purge_model_variables=purge_model_variables, **groups
         )
@@ -70,8 +71,8 @@ class HookedModel(keras.Model):
         super()._maybe_symbolic_build(iterator, data_batch)
 
     def _symbolic_build(self, iterator=None, data_batch=None):
-        # Keras builds the metrics that it was given itself, but it does not
-        # know those of `compile` here, see `ContrastiveModel.compile`.
+        # Keras builds only the metrics that its own `compile` received. It does
+        # not receive those of `ContrastiveModel.compile`.
         needs_metrics = self.needs_metrics_built()
         if needs_metrics and data_batch is None:
             data_batch = _first_batch(iterator)
@@ -120,14 +121,14 @@ def symbolic_build(model: keras.Model, data_batch: Any) -> None:
 def step_counter(optimizer: keras.optimizers.Optimizer) -> Any:
     """The variable that counts the steps of an optimizer.
 
-    `optimizer.iterations` counts updates, and is no variable with
-    `gradient_accumulation_steps`.
+    `optimizer.iterations` counts updates. With `gradient_accumulation_steps` it
+    is not a variable.
     """
     return getattr(optimizer, "inner_optimizer", optimizer)._iterations
 
 
 def set_initial_epoch(model: keras.Model, epoch: int | None) -> None:
-    """Sets the epoch that `fit` starts with; `None` for its argument."""
+    """Sets the first epoch of `fit`; `None` uses its `initial_epoch`."""
     model._initial_epoch = epoch
 
 
@@ -152,12 +153,12 @@ def all_layers(model: keras.Model) -> list[Any]:
 
 
 def own_trainable(layer: keras.Layer) -> list[Any]:
-    """The weights that a layer created to be trained, even if now frozen."""
+    """The weights that a layer created as trainable, even if now frozen."""
     return layer._trainable_variables
 
 
 def is_of_keras(layer: Any) -> bool:
-    """Whether Keras defines a layer or model, and not to prepare data."""
+    """Whether Keras defines the layer, other than for preprocessing."""
     module = type(layer).__module__
     return module.startswith(
         ("keras.src.layers.", "keras.src.models.")
@@ -165,7 +166,7 @@ def is_of_keras(layer: Any) -> bool:
 
 
 def has_all_weights(model: keras.Model) -> bool:
-    """Whether no layer is left whose `build` could create weights."""
+    """Whether each layer is built, or its `build` cannot create weights."""
     return all(
         layer.built or type(layer).build is keras.Layer.build
         for layer in all_layers(model)
@@ -180,8 +181,8 @@ def layers_with_losses(model: keras.Model) -> list[Any]:
 def replace_layer(parent: keras.Layer, name: str, layer: keras.Layer) -> None:
     """Replaces a layer attribute, even if the parent is already built.
 
-    The new layer has the place of the old one among the parent's layers. Files
-    hold the optimizer's variables in the order of the layers.
+    The new layer takes the position of the old one among the parent's layers,
+    because files hold the optimizer's variables in the order of the layers.
     """
     tracker = parent._tracker
     is_locked, message = tracker.locked, tracker._lock_violation_msg
@@ -207,7 +208,7 @@ def remove_adapter(layer: keras.Layer) -> None:
     layer._tracker.unlock()
     for part in (f"lora_{name}_a", f"lora_{name}_b"):
         variable = getattr(layer, part)
-        # A function that TensorFlow traced before still adds their product.
+        # A function that TensorFlow traced earlier still adds their product.
         variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
         layer._untrack_variable(variable)
         delattr(layer, part)
@@ -216,7 +217,7 @@ def remove_adapter(layer: keras.Layer) -> None:
 
 
 def clear_functions(model: keras.Layer) -> None:
-    """Has a model and those in it trace their steps again."""
+    """Makes a model and its nested models trace their steps again."""
     for layer in all_layers(model):
         if isinstance(layer, keras.Model):
             layer.train_function = None

@@ -15,7 +15,7 @@ from keras_contrastive.trainer.keras_internals import layers_with_losses
 
 
 def draw_views(model, x):
-    """Draws all random numbers of the views; the input of `finish_views`."""
+    """Draws the random numbers of all views, as the input of `finish_views`."""
     if _draws_first(model):
         return model.draw_views(x)
     return model.make_views(x, training=True)
@@ -27,8 +27,8 @@ def finish_views(model, part):
 
 
 def _draws_first(model):
-    # A subclass may override `make_views` alone, which then defines the views;
-    # the inherited `draw_views` belongs to another class.
+    # If a subclass overrides `make_views` alone, that method defines the views,
+    # and the inherited `draw_views` does not fit it.
     for cls in type(model).__mro__:
         if "draw_views" in vars(cls):
             return True
@@ -63,7 +63,7 @@ def embed(model, part):
         raise ValueError(
             "`microbatch_size` must be None for a model with an activity "
             "regularizer or `add_loss`, since such a loss need not be the sum "
-            "of those of microbatches. Received: microbatch_size="
+            "of the losses of microbatches. Received: microbatch_size="
             f"{model.microbatch_size} with a loss of the layer {layer.path!r}"
         )
     return embeddings
@@ -91,7 +91,7 @@ def as_whole(tree):
 
 
 def floats_of(tree):
-    """The tensors that gradients flow into, as a list."""
+    """The float tensors, which are those with gradients, as a list."""
     return [x for x in keras.tree.flatten(tree) if is_float(x)]
 
 

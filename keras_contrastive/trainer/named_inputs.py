@@ -5,7 +5,7 @@ from keras_contrastive.data_validation import is_several
 
 
 def named_inputs(x, y, names, optional_names):
-    """The inputs of several encoders as a dict, in whatever form they came.
+    """Returns the inputs of several encoders as a dict, from any valid form.
 
     Args:
         x: A dict with some of `names` and `optional_names` as keys; for two
@@ -49,5 +49,5 @@ def named_inputs(x, y, names, optional_names):
 
 
 def form_of(names):
-    """How to write a batch as a dict, for errors."""
+    """Shows how to write a batch as a dict, for error messages."""
     return "{" + ", ".join(f'"{name}": ...' for name in names) + "}"

@@ -9,8 +9,7 @@ from keras_contrastive.trainer.keras_internals import symbolic_build
 def skip_steps(model, steps, logs, then):
     """Makes the next steps of `fit` read their data without training.
 
-    Most kinds of data have no position that can be set, but all of them can be
-    read again.
+    Most kinds of data cannot seek to a position, but all can be read again.
 
     Args:
         model: Keras model, in `fit`, before the first step of an epoch.
@@ -20,8 +19,8 @@ def skip_steps(model, steps, logs, then):
             when all variables of the model are built.
     """
     train = model.train_function
-    # Keras calls it once for `steps_per_execution` steps, or for as many as
-    # the data has left.
+    # Keras calls it once for `steps_per_execution` steps, or for the remaining
+    # steps of the data.
     left = -(-steps // model.steps_per_execution)
 
     def take(data):

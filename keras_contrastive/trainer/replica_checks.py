@@ -32,8 +32,8 @@ def check_batches_divide(arguments):
     """Raises if the devices cannot share the batches of arrays evenly.
 
     Args:
-        arguments: Dict of the arguments of `fit` or `evaluate`. Data that does
-            not consist of arrays is checked step by step.
+        arguments: Dict of the arguments of `fit` or `evaluate`. The steps check
+            data that does not consist of arrays.
     """
     divisor = distribution.batch_divisor()
     if divisor == 1:

@@ -57,12 +57,12 @@ def report_inference(findings, where, is_step=False):
 
 
 def report_call(inputs, value_range, part=None):
-    """`report_inference` of a call of the model with concrete values.
+    """Applies `report_inference` to a direct call with concrete values.
 
     Args:
         inputs: Any structure of tensors.
         value_range: Range of float images, `None` if it is not known.
-        part: Name of the part of the data that they are.
+        part: Name of the part of the data that holds the inputs.
     """
     findings = {
         statistics.kind_of_part(kind, part): statistics.Finding.of_batch(*each)
@@ -73,7 +73,7 @@ def report_call(inputs, value_range, part=None):
 
 
 def _messages(findings, where, is_step, training):
-    """The kinds of findings in the data, and a message for each."""
+    """Yields the kind of each finding and a message."""
     for name, finding in findings.items():
         kind, part = statistics.split_kind(name)
         if kind in _MESSAGES:
@@ -88,7 +88,7 @@ def _not_finite(finding, where, is_step, training):
     ) + (
         "They were trained on as zeros, so the weights are still usable."
         if training
-        else "Results that depend on them are NaN, or mean nothing."
+        else "Results that depend on them are NaN or meaningless."
     )
 
 
@@ -99,19 +99,20 @@ def _images(finding, where, is_step, training):
         f"{finding.expected}. Received: images that span "
         f"[{finding.low:g}, {finding.high:g}], in "
         f"{_amount(finding, 'images', where, is_step)}. "
-        "Images normalized by mean and standard deviation belong behind the "
-        "augmenter, not before it: make the normalization the first layer of "
-        "the encoder. Divide other integers by their highest value."
+        "Normalize by mean and standard deviation after the augmenter, not "
+        "before it: make the normalization the first layer of the encoder. "
+        "Divide other integers by their highest value."
     )
 
 
 def _dark_images(finding, where, is_step, training):
     return (
-        f"The images look as if they were of another range than [0, "
-        f"{finding.expected}]: none in {finding.bad_batches} of "
-        f"{finding.batches} batches of {where} is above {finding.high:g}, "
-        "so they are nearly black. Cast integers of 8 bits to uint8, and give "
-        "floats in the `value_range` of the augmenter."
+        f"The images look as if their range were not [0, "
+        f"{finding.expected}]: in {finding.bad_batches} of "
+        f"{finding.batches} batches of {where} no value is above "
+        f"{finding.high:g}, so the images are nearly black. Cast 8-bit "
+        "integers to uint8, and pass floats in the `value_range` of the "
+        "augmenter."
     )
 
 
@@ -172,13 +173,13 @@ _MESSAGES = {
 
 
 REMEDY = (
-    "The weights are lost, most often by a learning rate too high: go back to "
-    "a checkpoint, and lower it or clip the gradients."
+    "The weights are lost, most often because the learning rate is too high: "
+    "restore a checkpoint, and lower the learning rate or clip the gradients."
 )
 
 
 def check_step(model, seen):
-    """Raises for findings that a single training step must not have."""
+    """Raises for the findings of a single training step, or warns of them."""
     report_training(seen["findings"], "this step", is_step=True)
     check_batch_size(seen)
     finding = seen["findings"].get(statistics.LOSS)
@@ -193,7 +194,7 @@ def check_step(model, seen):
 
 
 def check_batch_size(seen):
-    """Raises if batches held one example, or there were none."""
+    """Raises if batches held a single example or none."""
     if seen["batches"] and not seen["examples"]:
         raise ValueError(NO_BATCH)
     replicas = distribution.num_replicas()
@@ -210,7 +211,7 @@ def weights_are_finite(model):
     """Whether all trainable weights are finite numbers."""
     # In NumPy: JAX would compile a check for each shape.
     weights = (concrete(v.value) for v in model.trainable_variables)
-    # A weight that is sharded over several hosts has no values here.
+    # A weight that is sharded over several hosts has no concrete value.
     return all(w is None or np.isfinite(w).all() for w in weights)
 
 
@@ -220,7 +221,7 @@ def skipped_message(finding, where):
         f"The loss was NaN or infinite in {finding.bad_batches} of "
         f"{finding.batches} steps of {where}. The weights are finite: the "
         "optimizer skipped these steps. The `loss` in the logs, a mean over "
-        "the steps, is not."
+        "the steps, is not finite."
     )
 
 

@@ -9,8 +9,8 @@ from keras_contrastive import distribution
 class StepMetrics:
     """The losses and metrics that a compiled model logs.
 
-    It is not a layer, list or dict: a model tracks those, and Keras does not
-    let a built model gain any, although it may be compiled again.
+    It is not a layer, list or dict, because a model tracks those. A built model
+    may be compiled again, but Keras does not let it track anything new.
 
     Args:
         loss: Mean metric behind `logs["loss"]`.
@@ -36,8 +36,8 @@ class StepMetrics:
         """Whether a metric may create variables when it is first updated.
 
         On JAX and on several replicas all variables must exist before the
-        first step. Elsewhere only a checkpoint needs them, and building costs
-        time: a metric that has variables is taken to have all of them.
+        first step. Elsewhere only a checkpoint needs them. Building costs time,
+        so a metric with variables is assumed to have all of them.
         """
         if self.built:
             return False
@@ -47,7 +47,7 @@ class StepMetrics:
         return not all(metric.variables for metric in given)
 
     def all(self) -> list[keras.metrics.Metric]:
-        """All of them, in the order of the logs."""
+        """All metrics, in the order of the logs."""
         return [
             self.loss,
             *self.metrics,

@@ -173,7 +173,7 @@ def test_step(model, data):
 def _per_worker(logs):
     """The logs in the form that Keras expects from several workers.
 
-    Keras averages their logs over the first axis, which a scalar lacks.
+    Keras averages the workers' logs over the first axis. A scalar has none.
     """
     strategy = tf.distribute.get_strategy()
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -187,10 +187,10 @@ def predict_step(model, step, data):
 
 
 def complete_function(model, name, make):
-    """Keras' function of batches, another one for inputs of other ranks.
+    """Wraps Keras' function of batches, with one function for each input rank.
 
-    A `tf.function` that was traced for one rank is traced again for an unknown
-    rank, with which no step can be computed.
+    If a `tf.function` was traced for one rank and receives another, TensorFlow
+    traces it again for an unknown rank. No step works with an unknown rank.
     """
     function = getattr(model, name)
     functions = {}

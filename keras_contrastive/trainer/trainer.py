@@ -30,7 +30,7 @@ from keras_contrastive.trainer.training_statistics import TrainingStatistics
 from keras_contrastive.trainer.xla_on_cpu import repays_xla
 from keras_contrastive.trainer.xla_on_cpu import with_xla
 
-# Of each thread: several may call `predict` of one model.
+# One value per thread, since several threads may call `predict`.
 _is_in_step = contextvars.ContextVar("is_in_step", default=False)
 
 
@@ -81,7 +81,7 @@ class Trainer(HookedModel):
         return {"x": x, "y": y}
 
     def prepare_arrays(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """The arrays of `fit` and the other entries as the steps take them."""
+        """Converts the arrays of an entry point to the form that steps take."""
         return x, y
 
     def check_values(self, x: Any, y: Any, sample_weight: Any) -> None:
@@ -160,7 +160,7 @@ class Trainer(HookedModel):
     def _inference(self, method, args, kwargs, where):
         """Runs checks before and after an entry point that does not train.
 
-        Its value are the bound arguments of the entry point.
+        It yields the bound arguments of the entry point.
         """
         predicts = method.startswith("predict")
         with distribution.scope_of(self):
@@ -193,7 +193,7 @@ class Trainer(HookedModel):
         return steps.test_step(self, *args)
 
     def start_equal(self) -> None:
-        """Makes the replicas start from equal weights, unless they have."""
+        """Makes the replicas start from equal weights, once."""
         if not self.started_equal:
             start_equal(self)
 
@@ -203,8 +203,9 @@ class Trainer(HookedModel):
 
     def make_train_function(self, force: bool = False) -> None:
         if not self.optimizer.built and has_all_weights(self):
-            # On TensorFlow Keras leaves it to the first trace of a step, which
-            # is traced again if a trace has created variables.
+            # On TensorFlow, Keras builds it in the first trace of a step, and
+            # traces the step a second time if the first trace created
+            # variables.
             self.optimizer.build(self.trainable_variables)
         make = super().make_train_function
         if self._uses_xla:
@@ -294,7 +295,7 @@ class Trainer(HookedModel):
         Args:
             inputs: Any structure of tensors.
             value_range: Range of float images, by default the model's.
-            part: Name of the part of the data that they are.
+            part: Name of the part of the data that holds the inputs.
         """
         if self.is_direct:
             value_range = value_range or self.value_range
@@ -307,16 +308,16 @@ class Trainer(HookedModel):
         super().save(*args, **kwargs)
 
     def get_build_config(self) -> dict[str, Any] | None:
-        # Whatever else writes the model as a whole calls this.
+        # Every other way to save the whole model calls this.
         self._check_is_not_quantized()
         return super().get_build_config()
 
     def _check_is_not_quantized(self):
         if any(getattr(x, "quantization_mode", None) for x in all_layers(self)):
             raise ValueError(
-                "A quantized model cannot be saved: a file does not tell which "
-                "layers are quantized, and could not be loaded. Save it before "
-                "`quantize`, and quantize it again after loading."
+                "A quantized model cannot be saved: a file does not record "
+                "which layers are quantized, so it could not be loaded. Save "
+                "the model before `quantize`, and quantize it after loading."
             )
 
     def save_own_variables(self, store: Any) -> None:

@@ -99,7 +99,7 @@ class TrainingStatistics(keras.metrics.Metric):
                 self._findings.append(self._sum(kind, (_NUM_SUMS,)))
 
     def _sum(self, name, shape=()):
-        # Not `floatx`: float16 cannot count beyond 2048.
+        # Not `floatx`, since float16 cannot count beyond 2048.
         return self.add_weight(
             name=name, shape=shape, initializer="zeros", dtype="float32"
         )
@@ -146,8 +146,8 @@ class TrainingStatistics(keras.metrics.Metric):
 
         The spread is the mean over dimensions of the standard deviation of the
         normalized embeddings, times sqrt(dim): 1 if they fill the sphere, 0 if
-        they all are one point. Embeddings that are not finite have no spread:
-        the loss shows them.
+        they all are one point. Embeddings that are not finite are left out: the
+        loss reveals them.
         """
         self.batches.assign_add(1.0)
         self.examples.assign_add(
@@ -161,7 +161,7 @@ class TrainingStatistics(keras.metrics.Metric):
             self.spread_batches.assign_add(ops.cast(has_spread, "float32"))
 
     def result(self):
-        """An empty dict: nothing for the logs."""
+        """An empty dict, since the statistics are not logged."""
         return {}
 
     def summary(self, of_process=False):

@@ -1,4 +1,4 @@
-"""Names the line that reads data which `fit` cannot take."""
+"""Suggests the line of code that turns unread data into batches."""
 
 import os
 import sys
@@ -32,7 +32,7 @@ _WITH_CAPTIONS = {
 def check_is_read(argument: str, data: Any) -> None:
     """Raises for paths, tables and data sets of single examples.
 
-    Keras takes arrays and batches. What holds files, rows or examples has to be
+    Keras takes arrays and batches. Files, rows and single examples have to be
     read first.
 
     Args:
@@ -40,7 +40,7 @@ def check_is_read(argument: str, data: Any) -> None:
         data: Its value.
 
     Raises:
-        ValueError: With the line to write.
+        ValueError: With the line of code to write.
     """
     kind = _kind_of(data)
     if kind is None:
@@ -59,7 +59,7 @@ def check_is_read(argument: str, data: Any) -> None:
 
 
 def _kind_of(data):
-    """What has to be read, `None` for what Keras takes or refuses itself."""
+    """The kind of unread data, `None` if Keras takes or rejects the data."""
     if isinstance(data, str | os.PathLike):
         suffix = Path(data).suffix.lower()
         if suffix == ".tar":
@@ -76,7 +76,7 @@ def _kind_of(data):
 
 
 def _holds_images(data):
-    """Whether it is a list of paths, rows or Pillow images."""
+    """Whether the data is a list of paths, rows or Pillow images."""
     if not isinstance(data, list) or not data:
         return False
     first = data[0]
@@ -96,7 +96,7 @@ def _is_table(data):
 
 
 def _has_objects(frame):
-    """Whether columns are no numbers. Keras takes those of numbers."""
+    """Whether any column is not numeric. Keras takes numeric columns."""
     dtypes = frame.dtypes
     several = list(dtypes) if hasattr(dtypes, "__iter__") else [dtypes]
     return any(getattr(each, "kind", "O") not in "biuf" for each in several)

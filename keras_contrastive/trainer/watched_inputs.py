@@ -11,18 +11,18 @@ from keras_contrastive.trainer.training_statistics import kind_of_part
 
 
 def watch_inputs(health, inputs, value_range, training, part=None):
-    """Records NaN inputs and images out of range.
+    """Records NaN, infinity, images out of range and images that are all dark.
 
     Args:
         health: `TrainingStatistics`.
         inputs: Any structure of tensors.
         value_range: As in `bad_values.input_findings`.
         training: Whether the inputs are trained on.
-        part: Name of the part of the data that they are, for errors.
+        part: Name of the part of the data that holds the inputs, for errors.
 
     Returns:
-        The inputs. In training, NaN is replaced by zeros to protect the
-        weights.
+        The inputs. In training, NaN and infinity are replaced by zeros to
+        protect the weights.
     """
     for kind, *values in bad_values.input_findings(inputs, value_range):
         health.record(kind_of_part(kind, part), *values)
@@ -37,7 +37,7 @@ def watch_tokens(health, texts, encoder, part=None):
         texts: A tensor of token ids, or a dict with `"token_ids"`. Other inputs
             are returned unchanged.
         encoder: The text encoder.
-        part: Name of the part of the data that they are, for errors.
+        part: Name of the part of the data that holds the texts, for errors.
 
     Returns:
         The texts, with unknown ids replaced by 0.
@@ -59,7 +59,7 @@ def watch_tokens(health, texts, encoder, part=None):
 
 
 def watch_labels(health, labels, count, num_classes):
-    """Records labels that are no classes.
+    """Records labels that are not valid classes.
 
     Args:
         health: `TrainingStatistics`.
@@ -76,7 +76,7 @@ def watch_labels(health, labels, count, num_classes):
     given = ops.shape(labels)[0]
     bad, low, high = bad_values.not_ids(labels[:count], num_classes)
     if not isinstance(given, int):
-        # One-hot labels; in a graph, labels of any shape.
+        # These are one-hot labels or, in a graph, labels of any shape.
         bad = ops.logical_or(bad, ops.not_equal(given, count))
         labels = labels[:count]
     health.record(LABELS, bad, low, high, num_classes)

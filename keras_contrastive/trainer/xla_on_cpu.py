@@ -30,11 +30,11 @@ def repays_xla(model: Any, arguments: dict[str, Any]) -> bool:
     """Whether `fit` with `jit_compile="auto"` is faster with XLA on a CPU.
 
     Keras' "auto" never uses XLA where TensorFlow has only CPUs. XLA fuses the
-    many small operations of a transformer, which then trains faster; but its
-    convolutions are slow. It is used for models of this package's transformers
-    that are to train for at least `FEWEST_STEPS` steps. The decision does not
-    depend on `initial_epoch`, so that a resumed run computes the same. With
-    XLA, TensorFlow draws other random numbers from the same seeds.
+    many small operations of a transformer, which then trains faster, but its
+    convolutions are slow. XLA is used if the model consists of this package's
+    transformers and trains for at least `FEWEST_STEPS` steps. The decision does
+    not depend on `initial_epoch`, so a resumed run decides the same. With XLA,
+    TensorFlow draws different random numbers from the same seeds.
 
     Args:
         model: The compiled model.
@@ -57,10 +57,10 @@ def repays_xla(model: Any, arguments: dict[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def with_xla(model: Any) -> Iterator[None]:
-    """A context in which Keras' functions of `model` are made with XLA."""
+    """A context in which Keras compiles the functions of `model` with XLA."""
     before = model.jit_compile
     with warnings.catch_warnings():
-        # Where operations must be deterministic, Keras leaves XLA off.
+        # If operations must be deterministic, Keras warns and leaves XLA off.
         warnings.simplefilter("ignore")
         model.jit_compile = True
     try:
@@ -77,7 +77,7 @@ def _consists_of_transformers(model):
         and (_is_ours(layer) or is_of_keras(layer))
         and (
             not isinstance(layer, _CONVOLUTIONS)
-            # The patches of a vision transformer are a product of matrices.
+            # The patch embedding of a vision transformer is a matrix product.
             or tuple(layer.kernel_size) == tuple(layer.strides)
         )
         for layer in layers
@@ -89,7 +89,7 @@ def _is_ours(layer):
 
 
 def _count_steps(arguments):
-    """The number of steps that all epochs have, `None` if it is not known."""
+    """The number of steps in all epochs, `None` or negative if not known."""
     x = arguments.get("x")
     steps = arguments.get("steps_per_epoch")
     rows = count_examples(x)

@@ -132,9 +132,9 @@ def test_a_loss_of_labels_needs_labels():
 
 @pytest.mark.one_backend
 def test_losses_of_two_views_get_no_more(rng):
-    with pytest.raises(ValueError, match=r"`loss` must be one of 3 views"):
+    with pytest.raises(ValueError, match=r"`loss` must be a loss of 3 views"):
         model_of("nt_xent", num_views=3)
-    with pytest.raises(ValueError, match=r"`loss` must be one of 3 views"):
+    with pytest.raises(ValueError, match=r"`loss` must be a loss of 3 views"):
         model_of("vicreg").train_on_batch(make_views(rng, 3))
     with pytest.raises(ValueError, match="at least 2 views.*num_views=1"):
         model_of("lejepa", num_views=1)

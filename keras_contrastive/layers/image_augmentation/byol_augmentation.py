@@ -46,7 +46,8 @@ def byol_augmentation(
         width: Integer, width of the views in pixels.
         strength: Float, the strength `s` of the color jitter. Defaults to 1.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images and of
-            the views. Integer images hold 0 to 255 and are converted to it.
+            the views. Integer images hold 0 to 255, or 0 to 65535 as uint16,
+            and are converted to it.
         seed: Non-negative integer from which each layer's own seed is derived,
             or `None` for random seeds.
         channels: Integer, the number of channels. Defaults to 3.

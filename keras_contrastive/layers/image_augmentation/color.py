@@ -2,7 +2,8 @@
 
 # ITU-R BT.601, as in Pillow; they sum to 1, so that gray values do not change.
 LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
-# Changes no chroma but 0, of float32 and images up to 1e-10 of their range.
+# Prevents a division by a chroma of 0. It changes no other chroma in float32,
+# not even 1e-10 of an image's range.
 TINY = 1e-20
 
 
@@ -56,7 +57,7 @@ def rotate_hue(backend, planes, turn):
         is_green * (blue - red + 2 * chroma)
         + (1 - is_green) * (red - green + 4 * chroma)
     )
-    # Gray pixels have no hue; any finite value will do.
+    # Gray pixels have no hue, so any finite value works.
     hue = sextant / (6 * chroma + TINY) + turn
 
     def channel(primary):

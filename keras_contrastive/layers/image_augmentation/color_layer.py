@@ -13,8 +13,8 @@ class ColorLayer(RandomImageLayer):
 
     Args:
         rgb_channels: Three distinct indices, those of red, green and blue in
-            the last axis. `None`, the default, stands for `(0, 1, 2)` in images
-            of three channels, and for no colors in others.
+            the last axis. `None`, the default, means `(0, 1, 2)` in images of
+            three channels, and no colors in others.
         value_range: As in `RandomImageLayer`.
         seed: As in `RandomImageLayer`.
     """
@@ -29,8 +29,8 @@ class ColorLayer(RandomImageLayer):
     def places_of(self, shape: Any) -> tuple[int, tuple[int, ...]]:
         """The number of channels, and the places of red, green and blue.
 
-        A number that is not known, as that of files read in `tf.data`, stands
-        for 3. There are no places if the images have no colors.
+        An unknown number, as for files that are read in `tf.data`, counts as 3.
+        The places are empty if the images have no colors.
         """
         channels = 3 if shape[-1] is None else shape[-1]
         if self.rgb_channels is not None:

@@ -44,8 +44,9 @@ def dino_augmentation(
     | blur, `"cifar10"` | 0 | 0 | 0 |
     | solarization | 0 | 0.2 | 0 |
 
-    `"imagenet"` is the authors', who resize bicubically instead of
-    bilinearly; `"cifar10"` leaves out the blur, as lightly's benchmark does.
+    `"imagenet"` is the authors' augmentation, apart from its bilinear instead
+    of bicubic resizing. `"cifar10"` leaves out the blur, as lightly's benchmark
+    does.
 
     Args:
         preset: `"cifar10"` or `"imagenet"`.
@@ -53,7 +54,8 @@ def dino_augmentation(
         width: Integer, width of the global views in pixels.
         strength: Float, the strength `s` of the color jitter. Defaults to 1.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images and of
-            the views. Integer images hold 0 to 255 and are converted to it.
+            the views. Integer images hold 0 to 255, or 0 to 65535 as uint16,
+            and are converted to it.
         seed: Non-negative integer from which each layer's own seed is derived,
             or `None` for random seeds.
         num_local: Integer, number of local views, or 0 for none. Defaults to

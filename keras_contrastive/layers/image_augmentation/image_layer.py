@@ -53,8 +53,8 @@ class ImageLayer(ExampleLayer):
     def __call__(self, images, **kwargs):
         if not hasattr(images, "dtype"):
             images = np.asarray(images)
-        # Here, since inside tf.data Keras casts the input before `call` could
-        # see that it was an integer.
+        # Converted here, since inside tf.data Keras casts the input before
+        # `call` could see that it was an integer.
         if not isinstance(images, keras.KerasTensor):
             images = integers_as_floats(images, self.value_range[1])
         return super().__call__(images, **kwargs)
@@ -76,13 +76,14 @@ class ImageLayer(ExampleLayer):
         return self.transform_images_at_inference(images)
 
     def transform_chosen(self, images: Any, chosen: Any, function: Any) -> Any:
-        """`function(images)` where `chosen`; leaves the others unchanged."""
+        """`function(images)` for chosen images; leaves the others unchanged."""
         if images.shape[0] == 1:
             return self.backend.cond(
                 chosen[0], lambda: function(images), lambda: images
             )
         chosen = self.backend.cast(chosen, "float32")[:, None, None, None]
-        # Exact for 0 and 1, and TensorFlow's broadcast `where` is far slower.
+        # This is exact for 0 and 1. TensorFlow's broadcast `where` is far
+        # slower.
         return chosen * function(images) + (1 - chosen) * images
 
     def check_shape(self, shape: Any) -> None:
@@ -95,11 +96,11 @@ class ImageLayer(ExampleLayer):
 
 
 def integers_as_floats(images, highest):
-    """Integer images on the scale of floats in [0, `highest`].
+    """Converts integer images to the scale of floats in [0, `highest`].
 
     Args:
-        images: Array or tensor, of NumPy or TensorFlow whatever the backend;
-            floats are left unchanged.
+        images: Array or tensor, of NumPy or TensorFlow on every backend. Floats
+            are left unchanged.
         highest: 1 or 255.
 
     Returns:

@@ -12,7 +12,8 @@ from keras_contrastive.layers.image_augmentation.image_layer import (
 )
 from keras_contrastive.layers.image_augmentation.random_apply import RandomApply
 
-# Number of values of an image from which a batch does not fit into the cache.
+# Images with at least this many values are too large for a batch to fit into
+# the cache.
 LARGE_IMAGE = 2**16
 
 
@@ -21,10 +22,10 @@ class ImagePipeline(keras.layers.Pipeline):
     """A faster `keras.layers.Pipeline` of augmentation layers.
 
     The result is that of the layers applied one after the other. All layers
-    draw first, for the whole batch; then the images are transformed. On
+    first draw for the whole batch; then the images are transformed. On
     TensorFlow, one program compiled by XLA transforms them. On a CPU, large
-    images are transformed one by one, since a batch of them would be written
-    to memory and read back in each operation.
+    images are transformed one by one, since a batch of them would be written to
+    memory and read back in each operation.
 
     Args:
         layers: List of this package's augmentation layers with one
@@ -74,11 +75,11 @@ class ImagePipeline(keras.layers.Pipeline):
         return self.chain(images, training=training)
 
     def draw_transformation(self, images: Any) -> Any:
-        """The draws of a call for a batch; only its shape matters."""
+        """Draws for a batch what a call draws; only its shape matters."""
         return self.chain.draw_transformation(images)
 
     def transform(self, images: Any, transformation: Any) -> Any:
-        """A call on rows of a batch, with the same rows of its draws."""
+        """Like a call on rows of a batch, with the same rows of its draws."""
         return self.chain.transform(images, transformation)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -100,11 +101,12 @@ class _Chain(ImageLayer):
         self.built = all(layer.built for layer in layers)
 
     def build(self, input_shape):
-        # The layers are never called, and calling is what would build them.
+        # The layers are never called, so Keras does not build them.
         for layer in self.layers:
             if not layer.built:
                 layer.build(input_shape)
-            # Keras has no shape for TensorFlow's tensors on another backend.
+            # On other backends, Keras does not know the shape of TensorFlow's
+            # tensors.
             if input_shape is not None:
                 input_shape = layer.compute_output_shape(input_shape)
 

@@ -18,19 +18,20 @@ class RandomApply(RandomImageLayer):
     images that were drawn.
 
     Args:
-        layer: Keras layer that keeps the shape of its input. To run inside
-            `tf.data` it must be able to do so itself.
+        layer: Keras layer that keeps the shape of its input. Inside `tf.data`,
+            this layer works only if `layer` does.
         probability: Float, the probability that an image goes through `layer`.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images.
-            Integer images hold 0 to 255 and are converted to it. `None` takes
-            the range of `layer`, or `(0, 1)` if it has none.
+            Integer images hold 0 to 255, or 0 to 65535 as uint16, and are
+            converted to it. `None` takes the range of `layer`, or `(0, 1)` if
+            it has none.
         seed: Integer, or `None` for a random one. It decides which images go
             through `layer`; `layer` has its own random state.
 
     Call arguments:
         images: Tensor of shape `(batch, height, width, channels)` or
             `(height, width, channels)`.
-        training: Boolean, whether to do anything. Default `True`.
+        training: Boolean, whether to augment. Default `True`.
 
     Returns:
         Float tensor of the shape of `images`.
@@ -73,8 +74,8 @@ class RandomApply(RandomImageLayer):
         self.probability = check_probability("probability", probability)
 
     def build(self, input_shape: Any) -> None:
-        # Keras has no shape for TensorFlow's tensors on another backend. The
-        # layer then builds itself when it is called.
+        # On other backends, Keras does not know the shape of TensorFlow's
+        # tensors. The layer then builds itself when it is called.
         if input_shape is not None and not self.layer.built:
             self.layer.build((None, *input_shape[-3:]))
 

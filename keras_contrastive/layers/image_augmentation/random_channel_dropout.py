@@ -16,9 +16,9 @@ class RandomChannelDropout(RandomImageLayer):
     """Fills random channels of each image with a constant.
 
     Each channel of an image is dropped with probability `rate`, independently.
-    If that were all of them, one that is chosen at random is kept. It teaches
-    an encoder of many bands not to rely on a single one, and to cope with
-    images that lack some.
+    If all of them would be dropped, one random channel is kept. An encoder of
+    many bands thus learns not to rely on a single band, and to handle images
+    without some bands.
 
     The other channels keep their values: unlike `keras.layers.Dropout`, the
     layer does not scale them, since images have a range.
@@ -26,18 +26,19 @@ class RandomChannelDropout(RandomImageLayer):
     Args:
         rate: Float in [0, 1), the probability that a channel is dropped.
         fill_value: Float in [0, 1], the value of dropped channels as a
-            fraction of the range of values. Use what your data has where a
-            band is missing, or the mean of the channels.
+            fraction of the range of values. Use the value that your data has
+            for missing bands, or the mean of the channels.
         probability: Float, the probability that channels of an image are
             dropped at all.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images.
-            Integer images hold 0 to 255 and are converted to it.
+            Integer images hold 0 to 255, or 0 to 65535 as uint16, and are
+            converted to it.
         seed: Integer, or `None` for a random one.
 
     Call arguments:
         images: Tensor of shape `(batch, height, width, channels)` or
             `(height, width, channels)`, with two channels or more.
-        training: Boolean, whether to do anything. Default `True`.
+        training: Boolean, whether to augment. Default `True`.
 
     Returns:
         Float tensor of the shape of `images`.
@@ -103,7 +104,7 @@ class RandomChannelDropout(RandomImageLayer):
         if shape[-1] == 1:
             raise ValueError(
                 f"{type(self).__name__} expects images of two channels or "
-                "more, of which it always keeps one. "
+                "more, since it always keeps one. "
                 f"Received: shape={tuple(shape)}"
             )
 

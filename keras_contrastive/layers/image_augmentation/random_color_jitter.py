@@ -26,11 +26,12 @@ class RandomColorJitter(ColorLayer):
     The reference is black for brightness, the mean of the gray image for
     contrast, and the gray image, `0.299 R + 0.587 G + 0.114 B`, for
     saturation. Hue shifts by a fraction of the hue circle. Values are clipped
-    to `value_range` after each. The order of the four is also drawn per image.
+    to `value_range` after each operation. The order of the four is also drawn
+    per image.
 
-    Channels beside red, green and blue, such as the infrared of a satellite,
-    change in brightness and contrast only, by the same factors; the reference
-    of their contrast is each channel's own mean.
+    For other channels than red, green and blue, such as a satellite's infrared,
+    only brightness and contrast change, by the same factors. The reference of
+    their contrast is each channel's own mean.
 
     Args:
         brightness: Non-negative float, or a pair of them. A float `b` means
@@ -41,7 +42,8 @@ class RandomColorJitter(ColorLayer):
             means shifts from U(-h, h), a pair their range.
         probability: Float, the probability that an image is changed.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images.
-            Integer images hold 0 to 255 and are converted to it.
+            Integer images hold 0 to 255, or 0 to 65535 as uint16, and are
+            converted to it.
         seed: Integer, or `None` for a random one.
         rgb_channels: Three distinct indices, the places of red, green and blue
             in the last axis. Needed unless there are three channels, or
@@ -50,7 +52,7 @@ class RandomColorJitter(ColorLayer):
     Call arguments:
         images: Tensor of shape `(batch, height, width, channels)` or
             `(height, width, channels)`.
-        training: Boolean, whether to do anything. Default `True`.
+        training: Boolean, whether to augment. Default `True`.
 
     Returns:
         Float tensor of the shape of `images`.
@@ -195,11 +197,11 @@ class RandomColorJitter(ColorLayer):
         return self.backend.numpy.stack(chosen, axis=1)
 
     def _changes(self, transformation):
-        """A function from chosen operations to how they change an image.
+        """Returns a function from chosen operations to their factors minus 1.
 
         It takes `(batch, 3)` booleans, at most one of them true per row, and
-        returns a list of three tensors of shape `(batch, 1, 1)`: of each
-        operation, its factor less 1, or 0 where it is not chosen.
+        returns a list of three tensors of shape `(batch, 1, 1)`: for each
+        operation its factor minus 1, or 0 if it is not chosen.
         """
         ops = self.backend.numpy
         names = ("brightness", "contrast", "saturation")
@@ -213,7 +215,7 @@ class RandomColorJitter(ColorLayer):
         return changes
 
     def _blend_colors(self, planes, brightness, contrast, saturation):
-        """One blend as a product with a 3x3 matrix per image."""
+        """Computes one blend as a product with a 3x3 matrix per image."""
         ops = self.backend.numpy
         # (1, 1, 3): the weight of each channel in the gray image.
         weights = ops.reshape(np.float32(LUMINANCE_WEIGHTS), (1, 1, 3))
@@ -225,7 +227,7 @@ class RandomColorJitter(ColorLayer):
         return clip(self.backend, planes, *self.value_range)
 
     def _blend_others(self, planes, brightness, contrast, saturation):
-        """The same of channels without color."""
+        """Computes the same blend for channels without color."""
         ops = self.backend.numpy
         mean = ops.mean(planes, axis=2, keepdims=True)
         planes = (1 + brightness + contrast) * planes - contrast * mean

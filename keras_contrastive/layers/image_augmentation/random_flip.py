@@ -17,7 +17,8 @@ class RandomFlip(RandomImageLayer):
     Args:
         probability: Float, the probability that an image is flipped.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images.
-            Integer images hold 0 to 255 and are converted to it.
+            Integer images hold 0 to 255, or 0 to 65535 as uint16, and are
+            converted to it.
         seed: Integer, or `None` for a random one.
 
     Call arguments:

@@ -31,7 +31,8 @@ class RandomGaussianBlur(RandomImageLayer):
             pixels.
         probability: Float, the probability that an image is blurred.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images.
-            Integer images hold 0 to 255 and are converted to it.
+            Integer images hold 0 to 255, or 0 to 65535 as uint16, and are
+            converted to it.
         seed: Integer, or `None` for a random one.
 
     Call arguments:
@@ -126,8 +127,9 @@ class RandomGaussianBlur(RandomImageLayer):
 
         def matrix(weights, step):
             """`matrix[b, i, j] = weights[b, (j + step i) mod 2 size]`."""
-            # Repeated, and cut into rows that are one longer or shorter. On
-            # CPUs, looking up each number takes several times as long.
+            # The weights are repeated and cut into rows that are longer or
+            # shorter by one. On CPUs, looking up each number takes several
+            # times as long.
             length = 2 * size + step
             rows = ops.tile(weights, (1, size + 1))[:, : size * length]
             return ops.reshape(rows, (-1, size, length))[:, :, :size]

@@ -19,16 +19,16 @@ class RandomGaussianNoise(RandomImageLayer):
     """Adds noise of a random strength to each image, with a probability.
 
     `x` becomes `clip(x + stddev high n)`, with `n` drawn from N(0, 1) for each
-    pixel and channel, `high` the upper end of `value_range`, to which the
-    result is clipped. One `stddev` per image is drawn from U(`stddev`).
+    pixel and channel, and `high` the upper end of `value_range`. The result is
+    clipped to `value_range`. One `stddev` per image is drawn from U(`stddev`).
 
     Integer images become floats first, so the noise is not rounded to whole
-    gray levels. Clipping brightens what is nearly black and darkens what is
-    nearly white, as a sensor does that cannot count below zero.
+    gray levels. Clipping brightens nearly black values and darkens nearly white
+    ones, like a sensor that cannot measure below zero.
 
-    An image's noise is a function of two integers drawn for it, its key. So
-    the views of a training step in microbatches equal those of the whole batch
-    although no noise is stored.
+    An image's noise is a function of its key, two integers drawn for it.
+    Therefore the views of a training step in microbatches equal those of the
+    whole batch, although no noise is stored.
 
     Args:
         stddev: Pair of floats in [0, 1], the range of the noise's standard
@@ -36,13 +36,14 @@ class RandomGaussianNoise(RandomImageLayer):
             to 25.5 of 255 gray levels.
         probability: Float, the probability that an image gets noise.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images.
-            Integer images hold 0 to 255 and are converted to it.
+            Integer images hold 0 to 255, or 0 to 65535 as uint16, and are
+            converted to it.
         seed: Integer, or `None` for a random one.
 
     Call arguments:
         images: Tensor of shape `(batch, height, width, channels)` or
             `(height, width, channels)`, with any number of channels.
-        training: Boolean, whether to do anything. Default `True`.
+        training: Boolean, whether to augment. Default `True`.
 
     Returns:
         Float tensor of the shape of `images`.
@@ -75,7 +76,7 @@ class RandomGaussianNoise(RandomImageLayer):
         self.probability = check_probability("probability", probability)
 
     def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
-        """Draws which images get noise, how much, and which.
+        """Draws which images get noise, its strength and its key.
 
         Returns:
             Dict of tensors: `"apply"`, boolean of shape `(batch,)`;

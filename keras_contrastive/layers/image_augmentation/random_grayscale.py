@@ -13,13 +13,14 @@ from keras_contrastive.validation import check_probability
 class RandomGrayscale(ColorLayer):
     """Converts each image to gray with a probability.
 
-    The three channels become `0.299 R + 0.587 G + 0.114 B`. Channels beside
-    red, green and blue stay as they are.
+    The three channels become `0.299 R + 0.587 G + 0.114 B`. Other channels than
+    red, green and blue stay unchanged.
 
     Args:
         probability: Float, the probability that an image becomes gray.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images.
-            Integer images hold 0 to 255 and are converted to it.
+            Integer images hold 0 to 255, or 0 to 65535 as uint16, and are
+            converted to it.
         seed: Integer, or `None` for a random one.
         rgb_channels: Three distinct indices, the places of red, green and blue
             in the last axis. Needed unless there are three channels.
@@ -27,7 +28,7 @@ class RandomGrayscale(ColorLayer):
     Call arguments:
         images: Tensor of shape `(batch, height, width, channels)` or
             `(height, width, channels)`.
-        training: Boolean, whether to do anything. Default `True`.
+        training: Boolean, whether to augment. Default `True`.
 
     Returns:
         Float tensor of the shape of `images`.

@@ -20,10 +20,10 @@ ATTEMPTS = 10
 class RandomResizedCrop(RandomImageLayer):
     """Crops a random part of each image and resizes it to one size.
 
-    The crop's area is a fraction of the image's drawn from U(`scale`), its
-    aspect ratio (width / height) is drawn log-uniformly from `ratio`, and its
-    position is uniform. The first of ten candidates per image that fits is
-    taken; if none fits, the largest central crop with an allowed ratio.
+    The crop's area is a fraction, drawn from U(`scale`), of the image's area.
+    Its aspect ratio (width / height) is drawn log-uniformly from `ratio`, and
+    its position is uniform. The first of ten candidates per image that fits is
+    used. If none fits, it is the largest central crop with an allowed ratio.
 
     The crop is resized with an antialiasing filter, as Pillow's
     `image.crop(box).resize((width, height))` does: output pixel `i` is
@@ -47,9 +47,10 @@ class RandomResizedCrop(RandomImageLayer):
         ratio: Pair of positive floats, the range of the crop's aspect ratio.
         interpolation: `"bilinear"` or `"bicubic"`.
         center_crop: Boolean, whether `training=False` keeps the proportions
-            and crops the longer side, instead of squeezing it.
+            and crops the longer side, instead of distorting the image.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images.
-            Integer images hold 0 to 255 and are converted to it.
+            Integer images hold 0 to 255, or 0 to 65535 as uint16, and are
+            converted to it.
         seed: Integer, or `None` for a random one.
 
     Call arguments:
@@ -194,8 +195,8 @@ class RandomResizedCrop(RandomImageLayer):
             for size in (height, width)
         )
         if self.center_crop:
-            # Keep the proportions, rounded down to whole pixels, as the peers
-            # do.
+            # Keep the proportions, rounded down to whole pixels as in other
+            # libraries.
             is_tall = height * self.width >= width * self.height
             tall = self.width * height // width
             wide = self.height * width // height

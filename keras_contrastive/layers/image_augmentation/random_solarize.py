@@ -21,13 +21,14 @@ class RandomSolarize(RandomImageLayer):
         threshold: Float in [0, 1], as a fraction of the range of values.
         probability: Float, the probability that an image is solarized.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images.
-            Integer images hold 0 to 255 and are converted to it.
+            Integer images hold 0 to 255, or 0 to 65535 as uint16, and are
+            converted to it.
         seed: Integer, or `None` for a random one.
 
     Call arguments:
         images: Tensor of shape `(batch, height, width, channels)` or
             `(height, width, channels)`.
-        training: Boolean, whether to do anything. Default `True`.
+        training: Boolean, whether to augment. Default `True`.
 
     Returns:
         Float tensor of the shape of `images`.

@@ -47,7 +47,8 @@ def simclr_augmentation(
         strength: Float, the strength `s` of the color jitter. `None` takes
             the preset's.
         value_range: `(0, 1)` or `(0, 255)`, the range of float images and of
-            the views. Integer images hold 0 to 255 and are converted to it.
+            the views. Integer images hold 0 to 255, or 0 to 65535 as uint16,
+            and are converted to it.
         seed: Non-negative integer from which each layer's own seed is derived,
             or `None` for random seeds.
         channels: Integer, the number of channels. Defaults to 3.

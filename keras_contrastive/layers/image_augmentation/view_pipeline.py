@@ -89,7 +89,7 @@ def view_pipeline(
 
 
 def with_local_views(global_views, local_view, num_local, sizes, local_sizes):
-    """The layer of all views: a `MultiCrop`, or a `MultiView` of global ones.
+    """Makes the layer of all views, a `MultiCrop` or a global `MultiView`.
 
     Args:
         global_views: The augmenter of the global views, or a list of them.
@@ -110,7 +110,7 @@ def with_local_views(global_views, local_view, num_local, sizes, local_sizes):
 
 
 def has_colors_of(channels, rgb_channels):
-    """Whether images have colors; warns if those of many channels have none.
+    """Whether images have colors; warns if more than 3 channels have none.
 
     Args:
         channels: Integer, the number of channels.

@@ -16,11 +16,11 @@ from keras_contrastive.validation import check_positive_int
 class RandomSignalCrop(RandomSignalLayer):
     """Crops a random part of each signal and resizes it to one length.
 
-    The part's length is a fraction of the signal's drawn from U(`scale`); its
-    position is uniform. It is stretched or compressed to `length` by linear
-    interpolation, with antialiasing if it is compressed. It is a
-    one-dimensional `RandomResizedCrop`. With `training=False` the whole signal
-    is resized.
+    The part's length is a fraction, drawn from U(`scale`), of the signal's
+    length; its position is uniform. The part is stretched or compressed to
+    `length` by linear interpolation, with antialiasing if it is compressed. The
+    layer is a one-dimensional `RandomResizedCrop`. With `training=False` the
+    whole signal is resized.
 
     Args:
         length: Integer, length of the output.

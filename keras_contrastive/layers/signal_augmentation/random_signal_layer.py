@@ -36,13 +36,13 @@ class RandomSignalLayer(Draws, ExampleLayer):
     def draw_stretch(
         self, signals: Any, scale: Any, smallest: float, seed: Any
     ) -> dict[str, Any]:
-        """Draws a stretch of each signal, anywhere in it.
+        """Draws a stretch of each signal, at a uniform position.
 
         Args:
             signals: The signals.
             scale: Pair of floats, the range of the stretch's length as a
                 fraction of the signal's.
-            smallest: Float, the fewest samples of a stretch.
+            smallest: Float, the minimum number of samples of a stretch.
             seed: A seed for the draws, or `None` for the layer's own.
 
         Returns:
@@ -56,7 +56,7 @@ class RandomSignalLayer(Draws, ExampleLayer):
     def stretch_of(
         self, draws: Any, length: Any, scale: Any, smallest: float = 0.0
     ) -> dict[str, Any]:
-        """The stretches of one axis that uniform draws stand for.
+        """Converts uniform draws to stretches along one axis.
 
         Args:
             draws: Tensor of shape `(..., 2)` of draws in [0, 1).

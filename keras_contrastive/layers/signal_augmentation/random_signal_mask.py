@@ -14,8 +14,8 @@ from keras_contrastive.validation import check_interval
 class RandomSignalMask(RandomSignalLayer):
     """Sets a random stretch of each signal to a constant, in all channels.
 
-    The stretch's length is a fraction of the signal's drawn from U(`scale`);
-    its position is uniform.
+    The stretch's length is a fraction, drawn from U(`scale`), of the signal's
+    length; its position is uniform.
 
     Args:
         scale: Pair of floats in [0, 1], the range of the stretch's length as a
@@ -27,7 +27,7 @@ class RandomSignalMask(RandomSignalLayer):
     Call arguments:
         signals: Tensor of shape `(batch, length, channels)` or
             `(length, channels)`.
-        training: Boolean, whether to do anything. Default `True`.
+        training: Boolean, whether to augment. Default `True`.
 
     Returns:
         Float tensor of the shape of `signals`.

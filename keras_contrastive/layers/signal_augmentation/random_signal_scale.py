@@ -23,7 +23,7 @@ class RandomSignalScale(RandomSignalLayer):
     Call arguments:
         signals: Tensor of shape `(batch, length, channels)` or
             `(length, channels)`.
-        training: Boolean, whether to do anything. Default `True`.
+        training: Boolean, whether to augment. Default `True`.
 
     Returns:
         Float tensor of the shape of `signals`.

@@ -17,9 +17,10 @@ class RandomSpectrogramMask(RandomSignalLayer):
 
     Each spectrogram gets `num_time_masks` stretches of time, in all
     frequencies, and `num_frequency_masks` bands of frequencies, at all times.
-    A mask's width is a fraction of the spectrogram's drawn from U(`time_scale`)
-    or U(`frequency_scale`); its position is uniform. Masks may overlap. The
-    paper's time warping, which it found to matter least, is left out.
+    A mask's width is a fraction, drawn from U(`time_scale`) or
+    U(`frequency_scale`), of the spectrogram's; its position is uniform. Masks
+    may overlap. The paper's time warping, which it found to matter least, is
+    left out.
 
     Args:
         time_scale: Pair of floats in [0, 1], the range of a time mask's width
@@ -29,7 +30,7 @@ class RandomSpectrogramMask(RandomSignalLayer):
             27 of 80 mel channels.
         num_time_masks: Integer, 0 or more.
         num_frequency_masks: Integer, 0 or more.
-        fill_value: Float, the value of what is masked. Use the mean of the
+        fill_value: Float, the value of masked entries. Use the mean of the
             spectrograms, which is 0 for standardized ones.
         seed: Integer, or `None` for a random one.
 
@@ -39,7 +40,7 @@ class RandomSpectrogramMask(RandomSignalLayer):
             `(time, frequency)`. `keras.layers.MelSpectrogram` puts the
             frequencies first: swap its last two axes by
             `keras.layers.Permute((2, 1))`.
-        training: Boolean, whether to do anything. Default `True`.
+        training: Boolean, whether to augment. Default `True`.
 
     Returns:
         Float tensor of the shape of `spectrograms`.

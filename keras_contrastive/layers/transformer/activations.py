@@ -6,14 +6,14 @@ from keras import ops
 def quick_gelu(x):
     """`x sigmoid(1.702 x)`: close to GELU, used to train OpenAI's CLIP.
 
-    Weights trained with one of the two are wrong with the other.
+    Weights trained with one of the two give wrong results with the other.
     """
     return x * ops.sigmoid(1.702 * x)
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 def gelu_tanh(x):
-    """GELU by its approximation with tanh, as JAX computes it for SigLIP."""
+    """The tanh approximation of GELU, which JAX computes for SigLIP."""
     return ops.gelu(x, approximate=True)
 
 

@@ -5,7 +5,7 @@ from keras import ops
 
 
 def attend(query, key, value, num_heads, dtype, causal=False):
-    """Attention of several heads, in a dtype that has gradients.
+    """Multi-head attention, in a dtype for which the backend has gradients.
 
     Args:
         query: Float tensor of shape `(batch, queries, width)`.
@@ -13,7 +13,7 @@ def attend(query, key, value, num_heads, dtype, causal=False):
         value: Float tensor of shape `(batch, tokens, width)`.
         num_heads: Int, divides `width`.
         dtype: Dtype of the result.
-        causal: Whether a query sees only tokens up to its own place.
+        causal: Whether a query sees only tokens up to its own position.
 
     Returns:
         Float tensor of shape `(batch, queries, width)`.

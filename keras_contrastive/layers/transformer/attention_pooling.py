@@ -9,9 +9,10 @@ from keras_contrastive.layers.transformer.attention import attend
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class AttentionPooling(layers.Layer):
-    """One vector per example: what a learned query finds in its tokens.
+    """Pools the tokens of each example to one vector with a learned query.
 
-    With the learned `probe` p and tokens x, of heads as in a transformer block,
+    With the learned `probe` p and tokens x, and multi-head attention as in a
+    transformer block, it computes
 
     `a = output(attention(query(p), key(x), value(x)))`, then
     `a + mlp(norm(a))`,

@@ -10,25 +10,26 @@ class EndTokenPooling(keras.layers.Layer):
     """The features at the first end token of each row.
 
     Under a causal mask this is the only position that has seen the whole text
-    and no padding. The layer finds it by its id: the rule "where the id is
-    highest", as in CLIP's first code, breaks with added tokens. It takes the
+    and no padding. The layer finds it by its id. The rule of CLIP's first code,
+    the position of the highest id, fails with added tokens. The layer takes the
     first end token, since some tokenizers pad with the same id.
 
     Checkpoints of CLIP's first code with added tokens do not name an end token:
-    for those, `end_id=None` pools where the id is highest.
+    for those, `end_id=None` pools at the position of the highest id.
 
-    A row without an end token is an error, which can only be raised if the ids
-    are concrete: not in training, where a step may be compiled. In training,
+    A row without an end token is an error. It can only be raised if the ids are
+    concrete, and not in training, where a step may be compiled. In training,
     such a row is pooled at its last position.
 
     Args:
-        end_id: Int, id of the end token, or `None` for the highest of each row.
+        end_id: Int, id of the end token, or `None` for the highest id of each
+            row.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Float tensor of shape `(batch, tokens, width)`.
         tokens: Int tensor of shape `(batch, tokens)`.
-        training: Whether this is training, where nothing is checked.
+        training: Whether the model trains; the check then is skipped.
 
     Returns:
         Float tensor of shape `(batch, width)`.

@@ -9,10 +9,10 @@ from keras_contrastive.normal_initializer import NormalInitializer
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class MeanQueryPooling(layers.Layer):
-    """One vector per image: what its mean finds in its feature map.
+    """Pools a feature map to one vector by attention with its mean as query.
 
-    The mean of the map's tokens is put before them, each gets a learned
-    position embedding, and the result is multi-head attention with the mean
+    The mean of the map's tokens is prepended to them, and each token gets a
+    learned position embedding. The result is multi-head attention with the mean
     as the only query.
 
     Args:

@@ -46,8 +46,8 @@ class PositionEmbedding(keras.layers.Layer):
     def _check_length(self, shape):
         if shape[1] is not None and shape[1] > self.max_length:
             raise ValueError(
-                f"The tokens must be at most {self.max_length} a row, as many "
-                f"as there are positions. Received: {shape[1]} tokens a row"
+                f"Each row must have at most {self.max_length} tokens, the "
+                f"number of positions. Received: {shape[1]} tokens per row"
             )
 
     def get_config(self):

@@ -11,9 +11,9 @@ from keras_contrastive.layers.transformer.position_embedding import (
 class ResizedPositions(PositionEmbedding):
     """Adds the position embeddings of a grid of patches of any size.
 
-    The embeddings are those of one grid. For another one they are resized along
-    both axes by Keys' cubic (a = -1/2), whose samples lie at the centers of the
-    patches. Tokens before the patches keep their own positions.
+    The learned embeddings belong to one grid. For another grid they are resized
+    along both axes by Keys' cubic (a = -1/2), with samples at the centers of
+    the patches. Tokens before the patches keep their own positions.
 
     Args:
         grid: Pair of ints, rows and columns of the grid that has embeddings.
@@ -22,11 +22,14 @@ class ResizedPositions(PositionEmbedding):
 
     Call arguments:
         inputs: Float tensor of shape `(batch, tokens, width)`.
-        patches: Tensor of shape `(batch, rows, columns, any)`, whose shape says
-            in which grid the tokens after the first are, row by row.
+        patches: Tensor of shape `(batch, rows, columns, any)`. Only its shape
+            is used: the grid of the tokens after the prefix, row by row.
 
     Returns:
         Float tensor of the shape of `inputs`.
+
+    Raises:
+        ValueError: If the height or the width of the grid is not known.
 
     Reference:
         Dosovitskiy et al., 2021, An Image is Worth 16x16 Words, section 3.2.
@@ -45,8 +48,8 @@ class ResizedPositions(PositionEmbedding):
         grid = tuple(patches.shape[1:3])
         if None in grid:
             raise ValueError(
-                "The images must have a known height and width where the step "
-                f"is compiled. Received: patches.shape={patches.shape}"
+                "The images must have a known height and width in a compiled "
+                f"step. Received: patches.shape={patches.shape}"
             )
         return inputs + ops.cast(self._positions(grid), inputs.dtype)
 
@@ -84,7 +87,7 @@ class ResizedPositions(PositionEmbedding):
 def resizing_matrix(old: int, new: int) -> np.ndarray:
     """The matrix `(new, old)` that resizes a line of samples by Keys' cubic.
 
-    Weights beyond the ends are those of the last sample.
+    Weights beyond the ends are added to the last sample.
     """
     centers = (np.arange(new) + 0.5) * old / new - 0.5
     matrix = np.zeros((new, old))

@@ -12,9 +12,9 @@ class TokenEmbedding(keras.layers.Embedding):
     For an id outside the vocabulary, backends raise an error, return NaN or
     return the vector of another token. This layer raises if the ids are
     concrete. Otherwise, in compiled code, the vector of such an id is NaN, and
-    never that of another token. In training, where NaN would destroy the
-    weights, a backend that raises an error itself does so; `models.CLIPModel`
-    and `models.SimCLRModel` find such ids earlier.
+    never that of another token. In training, NaN would destroy the weights, so
+    the ids are passed on to the backend, which may raise an error.
+    `models.CLIPModel` and `models.SimCLRModel` find such ids earlier.
 
     Args:
         input_dim: Int, size of the vocabulary.
@@ -23,8 +23,8 @@ class TokenEmbedding(keras.layers.Embedding):
 
     Call arguments:
         inputs: Int tensor of shape `(batch, tokens)`.
-        training: Whether this is training, where ids on an accelerator are not
-            checked: each step would wait for the check.
+        training: Whether the model trains. Ids on an accelerator are then not
+            checked, since each step would wait for the check.
 
     Returns:
         Float tensor of shape `(batch, tokens, output_dim)`.

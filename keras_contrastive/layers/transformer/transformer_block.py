@@ -25,8 +25,7 @@ class TransformerBlock(layers.Layer):
     Args:
         num_heads: Int, attention heads; divides the width.
         depth: Int, the number of blocks in the stack.
-        mlp_ratio: Float, width of the MLP's hidden layer over that of the
-            stream.
+        mlp_ratio: Float, width of the MLP's hidden layer relative to the width.
         activation: Name of the activation of the MLP, as in a
             `VisionTransformer`.
         layer_norm_epsilon: Float, added to the variances.

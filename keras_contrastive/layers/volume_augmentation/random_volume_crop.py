@@ -17,10 +17,10 @@ class RandomVolumeCrop(RandomVolumeLayer):
     """Crops a random box of each volume and resizes it to one size.
 
     The box has a fraction `f` of the volume's voxels, drawn from U(`scale`).
-    Each of its sides is `f ** (1 / 3)` of the volume's, rounded, so that it
-    keeps the proportions; its position is uniform. It is resized by trilinear
-    interpolation, with antialiasing where it shrinks. It is a
-    three-dimensional `RandomResizedCrop`. With `training=False` the whole
+    Each of its sides is `f ** (1 / 3)` of the volume's, rounded, so that the
+    box keeps the proportions; its position is uniform. The box is resized by
+    trilinear interpolation, with antialiasing along axes that shrink. The layer
+    is a three-dimensional `RandomResizedCrop`. With `training=False` the whole
     volume is resized.
 
     Args:
@@ -117,7 +117,7 @@ class RandomVolumeCrop(RandomVolumeLayer):
             )
 
         _, depth, height, width, channels = self.backend.shape(volumes)
-        # Each axis in turn, as an axis of images.
+        # Resizes each axis in turn, as an axis of images.
         x = ops.reshape(volumes, (-1, depth, height, width * channels))
         x = resize(x, 1, 0, self.depth)
         x = resize(x, 2, 1, self.height)

@@ -21,8 +21,8 @@ class RandomVolumeIntensity(RandomVolumeLayer):
     standard deviation of the volume's channel, and one `c` from U(`contrast`)
     and one `b` from U(`brightness`) per volume. Nothing is clipped.
 
-    Leave it out where the values themselves have a meaning, such as Hounsfield
-    units that tell bone from tissue.
+    Leave it out if the values themselves have a meaning, such as Hounsfield
+    units, which distinguish bone from soft tissue.
 
     Args:
         contrast: Pair of floats, not negative, the range of the factor.
@@ -33,7 +33,7 @@ class RandomVolumeIntensity(RandomVolumeLayer):
     Call arguments:
         volumes: Tensor of shape `(batch, depth, height, width, channels)` or
             `(depth, height, width, channels)`.
-        training: Boolean, whether to do anything. Default `True`.
+        training: Boolean, whether to augment. Default `True`.
 
     Returns:
         Float tensor of the shape of `volumes`.

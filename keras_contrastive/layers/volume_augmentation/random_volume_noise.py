@@ -32,7 +32,7 @@ class RandomVolumeNoise(RandomVolumeLayer):
     Call arguments:
         volumes: Tensor of shape `(batch, depth, height, width, channels)` or
             `(depth, height, width, channels)`.
-        training: Boolean, whether to do anything. Default `True`.
+        training: Boolean, whether to augment. Default `True`.
 
     Returns:
         Float tensor of the shape of `volumes`.
@@ -62,7 +62,7 @@ class RandomVolumeNoise(RandomVolumeLayer):
         self.stddev = check_interval("stddev", stddev, 0)
 
     def get_random_transformation(self, volumes: Any, seed: Any = None) -> Any:
-        """Draws how much noise each volume gets, and which.
+        """Draws the strength and the key of each volume's noise.
 
         Returns:
             Dict with `"stddev"`, float32 of shape `(batch,)`, and `"key"`,
