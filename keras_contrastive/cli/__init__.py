@@ -1,5 +1,5 @@
 """The command line: `keras-contrastive --help`.
 
-Each command is a parser in `parsers` and a module with `run`, a thin layer over
-the public API.
+Each command has a parser in `parsers` and a module with a function `run`, a
+thin layer over the public API.
 """

@@ -1,4 +1,4 @@
-"""The channels of a run's images: of which files, and as which numbers."""
+"""The channel options of a run: which channels to read, and their range."""
 
 from typing import Any
 from typing import NamedTuple
@@ -10,15 +10,15 @@ OPTIONS = ("channels", "rgb_channels", "value_range")
 
 
 class Channels(NamedTuple):
-    """The arguments of the command line, which `run.json` holds, too.
+    """The channel options of the command line, which `run.json` stores.
 
     Attributes:
-        channels: Int, the number of channels; or list of the indices of those
-            that are read.
-        rgb_channels: List of three indices among the channels that are read,
-            those of red, green and blue, or `None`.
-        value_range: List of two floats, the values that become 0 and 1, or
-            `None` for images of uint8.
+        channels: Int, the number of channels; or list of the indices of the
+            channels to read.
+        rgb_channels: List of the indices of red, green and blue among the
+            channels that are read, or `None`.
+        value_range: List of two floats, the values that are mapped to 0 and 1,
+            or `None` for uint8 images.
     """
 
     channels: int | list[int] = 3
@@ -27,7 +27,7 @@ class Channels(NamedTuple):
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> "Channels":
-        """Those of a run, or of the arguments of the command line."""
+        """The options in a run's settings or in parsed arguments."""
         given = {name: settings.get(name) for name in OPTIONS}
         return cls(**{n: v for n, v in given.items() if v is not None})
 
@@ -42,12 +42,12 @@ class Channels(NamedTuple):
             )
         if rgb is not None and self.reads_rgb:
             raise ValueError(
-                "--rgb-channels is for images that are read as they are "
-                "stored, with --channels or --value-range."
+                "--rgb-channels requires --channels or --value-range: without "
+                "them, all images are converted to RGB."
             )
 
     def settings(self) -> dict[str, Any]:
-        """What the arguments add to the settings of a run."""
+        """The options that differ from the defaults, for `run.json`."""
         return {
             name: value
             for name, value in self._asdict().items()
@@ -65,5 +65,5 @@ class Channels(NamedTuple):
 
     @property
     def reads_rgb(self) -> bool:
-        """Whether all images become RGB of 8 bits."""
+        """Whether all images are converted to 8-bit RGB."""
         return reads_rgb(self.channels, self.value_range)

@@ -1,4 +1,4 @@
-"""Images of classes: which belong to a run, and which of them are held out."""
+"""Splits labeled images into training and held-out images, and loads them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from keras_contrastive.cli.sources import FoundImages
 from keras_contrastive.cli.sources import take
 from keras_contrastive.datasets.captioned_image import CaptionedImage
 
-PART = 5  # one of so many images of a class is held out
+PART = 5  # one in this many images of a class is held out
 FEWEST_OF_A_CLASS = 2
 
 
@@ -24,7 +24,7 @@ class LabeledImages(NamedTuple):
     Attributes:
         images: Array, shape `(n, height, width, channels)`.
         labels: Int array, shape `(n,)`, indices of the names.
-        names: List of n strings, of the images.
+        names: List of n strings, the names of the images.
     """
 
     images: np.ndarray
@@ -35,10 +35,10 @@ class LabeledImages(NamedTuple):
 def split_classes(found: FoundImages) -> Split:
     """Holds out a fifth of the images of each class, at least one.
 
-    Images of a folder get the name of their class as a caption.
+    Each image of a folder gets the name of its class as its caption.
 
     Raises:
-        ValueError: If there are no classes, fewer than two, or one with a
+        ValueError: If there are fewer than two classes, or a class has a
             single image.
     """
     names = found.class_names
@@ -54,7 +54,7 @@ def split_classes(found: FoundImages) -> Split:
     if len(names) < 2 or few:
         raise ValueError(
             "SOURCE must have two or more classes of two or more images, since "
-            "of each one or more are held out. Received: "
+            "at least one image of each class is held out. Received: "
             + (f"too few images of {', '.join(few)}" if few else f"{names}")
         )
     rng = np.random.default_rng(0)
@@ -80,14 +80,14 @@ def split_classes(found: FoundImages) -> Split:
 def load_classes(
     records: Sequence, names: Sequence[str], size: int, channels: Channels
 ) -> LabeledImages:
-    """The images of a part of a split that can be read."""
+    """Loads the readable images of one part of a split."""
     labels = class_indices(records, names)
     loaded = load_images(records, size, channels)
     return LabeledImages(loaded.images, labels[loaded.places], loaded.names)
 
 
 def class_indices(records: Any, names: Sequence[str]) -> np.ndarray:
-    """The class of each record, as its place in `names`."""
+    """The class of each record, as an index into `names`."""
     if isinstance(records, datasets.ImageRecords):
         own_names = records.class_names or []
         own = [own_names[label] for label in np.asarray(records.labels)]

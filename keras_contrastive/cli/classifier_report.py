@@ -1,4 +1,4 @@
-"""The page of a classifier: how many it gets right, and which it mixes up."""
+"""The HTML report of a classifier: its accuracy, confusions and mistakes."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ from keras_contrastive.visualization.plot_history import plot_history
 from keras_contrastive.visualization.svg_figure import themed
 from keras_contrastive.visualization.svg_figure import to_svg
 
-SHOWN = 24  # mistakes that the page shows, and confusions that it lists
+SHOWN = 24  # maximum number of mistakes and of confusions on the page
 
 
 def write_classifier_report(
@@ -32,7 +32,7 @@ def write_classifier_report(
     Args:
         run_folder: Folder of the run.
         settings: Settings of the run.
-        held_out: Its held-out images, if they are in memory.
+        held_out: Held-out images of the run. They are loaded if `None`.
     """
     names, channels = settings["class_names"], Channels.of(settings)
     if held_out is None:
@@ -54,14 +54,14 @@ def write_classifier_report(
             "Classes",
             rows(
                 class_rows(held_out.labels, predicted, names),
-                ["class", "held out", "found", "of those named so, right"],
+                ["class", "held out", "recall", "precision"],
             ),
         ),
         section(
-            "Mixed up",
+            "Confusions",
             rows(
                 confusion_rows(held_out.labels, predicted, names),
-                ["class", "taken for", "images"],
+                ["class", "predicted class", "images"],
             ),
         )
         if right < len(predicted)
@@ -87,7 +87,7 @@ def write_classifier_report(
 def class_rows(
     labels: np.ndarray, predicted: np.ndarray, names: Sequence[str]
 ) -> list[list]:
-    """Of each class its name, number, recall and precision."""
+    """The name, number of images, recall and precision of each class."""
     right = labels == predicted
     return [
         [
@@ -103,7 +103,7 @@ def class_rows(
 def confusion_rows(
     labels: np.ndarray, predicted: np.ndarray, names: Sequence[str]
 ) -> list[list]:
-    """The most frequent pairs of a class and the wrong one."""
+    """The most frequent pairs of true class and wrongly predicted class."""
     wrong = labels != predicted
     pairs, counts = np.unique(
         np.stack([labels[wrong], predicted[wrong]]), axis=1, return_counts=True
@@ -120,11 +120,11 @@ def mistakes(
     names: Sequence[str],
     rgb_channels: Sequence[int] | None,
 ) -> str:
-    """The images in the wrong class, the surest first, as HTML."""
+    """The misclassified images as HTML, the most confident first."""
     predicted = probabilities.argmax(axis=1)
-    sureness = probabilities.max(axis=1)
+    confidence = probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != of.labels)
-    wrong = wrong[np.argsort(-sureness[wrong], kind="stable")][:SHOWN]
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:SHOWN]
     if not len(wrong):
         return ""
     chosen, _ = select_shown(of.images[wrong], rgb_channels)
@@ -132,12 +132,12 @@ def mistakes(
     pictures = [
         Picture(
             pixels,
-            f"{names[of.labels[i]]}, taken for {names[predicted[i]]}, "
-            f"{sureness[i]:.0%} sure: {of.names[i]}",
+            f"{names[of.labels[i]]}, predicted as {names[predicted[i]]} "
+            f"({confidence[i]:.0%}): {of.names[i]}",
         )
         for i, pixels in zip(wrong, pictures, strict=True)
     ]
-    note = "The surest first: some may be labeled wrongly."
+    note = "The most confident first. Some of the labels may be wrong."
     return section("Mistakes", row(pictures), note)
 
 

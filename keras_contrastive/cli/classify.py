@@ -1,4 +1,4 @@
-"""`classify`: the class of each image, in a .csv file."""
+"""`classify`: writes the class of each image into a .csv file."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -24,13 +24,13 @@ TEMPLATES = ["photographs"]
 
 
 class Classifier(NamedTuple):
-    """What gives images their classes.
+    """A model, and a function from its outputs to class scores.
 
     Attributes:
-        model: Model whose vectors of images `scores_of` takes.
+        model: Model that computes a vector for each image.
         class_names: List of strings.
-        scores_of: Function of an array of vectors, one an image, to the scores
-            of the classes, whose softmax are the probabilities.
+        scores_of: Function from an array of these vectors, one per image, to
+            the logits of the classes.
     """
 
     model: keras.Model
@@ -75,7 +75,7 @@ def run(args):
 
 
 def classifier_of(args, run_folder, settings):
-    """The classifier of a run, or one made of the names of classes."""
+    """The classifier of a run, or a zero-shot classifier by class names."""
     if settings["model"] == CLASSIFIER:
         if args.classes or args.templates:
             raise ValueError(
@@ -93,7 +93,7 @@ def classifier_of(args, run_folder, settings):
     if not args.classes.is_file():
         raise FileNotFoundError(
             "--classes must be a file with the names of the classes, one on "
-            f"each line. Received: {args.classes}, which is no file"
+            f"each line. Received: {args.classes}, which is not a file"
         )
     names = evaluation.read_class_names(args.classes)
     templates = args.templates or TEMPLATES
@@ -111,7 +111,7 @@ def classifier_of(args, run_folder, settings):
 
 
 def print_accuracy(scores, names, found, places):
-    """Prints how many images got their own class, if that is known."""
+    """Prints the accuracy, if the classes of the images are known."""
     if found.labels is None:
         return
     labels = np.asarray(found.labels)[places]
@@ -143,7 +143,7 @@ def print_accuracy(scores, names, found, places):
 
 
 def check_replaceable(output):
-    """Raises if there is a file that this command has not written."""
+    """Raises if the file exists and was not written by this command."""
     if not output.exists():
         return
     with output.open(encoding="utf-8", errors="replace") as file:

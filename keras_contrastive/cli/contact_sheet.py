@@ -1,4 +1,4 @@
-"""Pages of search results: names and scores under the images' own files."""
+"""Pages of search results: images with their names and scores."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from keras_contrastive.visualization.figure import one_line
 from keras_contrastive.visualization.figure import wrap
 
 COLUMNS = 5
-ROWS = 3  # of a page, at most: a screenful
+ROWS = 3  # maximum number on a page, so that it fits on a screen
 PAGES = 10
 PIXELS = 288  # per side of a picture
-INCHES = 1.92  # so that a pixel of a picture is one of the page
+INCHES = 1.92  # draws each pixel of a picture as one pixel of the page
 DPI = 150
 GAP = 0.08
 HEADING = 0.45  # height of a sentence
@@ -32,7 +32,7 @@ class Row(NamedTuple):
     Attributes:
         sentence: String, or `None` if the row before has the same one.
         hits: List of indices of images.
-        scores: List of their floats.
+        scores: List of floats, the similarity of each image.
     """
 
     sentence: str | None
@@ -43,12 +43,12 @@ class Row(NamedTuple):
 def make_pages(
     sentences: Sequence[str], similarity: np.ndarray, k: int
 ) -> list[list[Row]]:
-    """The rows of each page, of the `k` most similar images of a sentence.
+    """Arranges the `k` most similar images of each sentence in rows and pages.
 
     Args:
         sentences: List of m strings.
         similarity: Array, shape `(m, num_images)`.
-        k: Int, images of each sentence.
+        k: Int, number of images per sentence.
 
     Returns:
         List of at most `PAGES` lists of at most `ROWS` rows. Each page begins
@@ -71,12 +71,12 @@ def make_pages(
 def plot_page(
     rows: Sequence[Row], names: Sequence[str], read: Callable[[int], np.ndarray]
 ) -> Any:
-    """A `matplotlib.figure.Figure` of a page.
+    """Draws a page as a `matplotlib.figure.Figure`.
 
     Args:
         rows: Rows of `make_pages`.
         names: The name of each image.
-        read: Function of an image's index, that returns a picture.
+        read: Function from the index of an image to a picture.
     """
     headings = sum(row.sentence is not None for row in rows)
     columns = max(2, *(len(row.hits) for row in rows))
@@ -103,7 +103,7 @@ def plot_page(
 
 
 def shorten(name: str) -> str:
-    """A name that fits below a picture, with its end."""
+    """Shortens a name to fit below a picture, but keeps its end."""
     name = one_line(name)
     if len(name) <= NAME_LENGTH:
         return name

@@ -1,4 +1,4 @@
-"""`curate`: a table and sheets of what to look at in a set of images."""
+"""`curate`: writes a table and sheets of images to review."""
 
 import shlex
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from keras_contrastive.visualization.figure import select_shown
 from keras_contrastive.visualization.plot_examples import plot_examples
 
 PIXELS = 192  # per side of a picture on a sheet
-ALIKE = 0.95  # a cosine that is counted in the summary
+ALIKE = 0.95  # minimum cosine similarity of the pairs that are counted
 
 
 def run(args):
@@ -43,7 +43,7 @@ def run(args):
     )
     if len(rows) < 2:
         raise ValueError(
-            f"SOURCE must have two images or more that can be read. Received: "
+            f"SOURCE must have at least two readable images. Received: "
             f"{args.source}, with {len(rows)}"
         )
     names = [relative_name(name, found.folder) for name in names]
@@ -68,11 +68,11 @@ def run(args):
 
 
 class Finding(NamedTuple):
-    """What one of the functions below has found.
+    """The result of one of the functions below.
 
     Attributes:
         name: String, the name of the sheet.
-        columns: Dict of the columns of the table, each of a value an image.
+        columns: Dict of columns of the table, with one value per image.
         images: The images on the sheet.
         titles: Their titles.
     """
@@ -86,12 +86,12 @@ class Finding(NamedTuple):
 def find_all(
     rows: np.ndarray, names: Sequence[str], labels: Any, shown: int
 ) -> list[Finding]:
-    """What there is to look at.
+    """Finds duplicates, outliers, subsets and label errors.
 
     Args:
         rows: Array, shape `(n, dim)`, the embeddings.
         names: List of n strings.
-        labels: Array of n strings, `""` for none; or `None`.
+        labels: Array of n strings, `""` for a missing label; or `None`.
         shown: Int, images on a sheet.
     """
     titles = [shorten(Path(name).name) for name in names]
@@ -109,7 +109,7 @@ def find_all(
 
 
 def find_duplicates(rows, names, titles, shown):
-    """The nearest image of each, and the most similar pairs."""
+    """Finds each image's nearest neighbor, and the most similar pairs."""
     similarity, nearest = neighbors(unit_rows(rows), 1)
     similarity, nearest = similarity[:, 0], nearest[:, 0]
     order = np.argsort(-similarity, kind="stable")
@@ -138,7 +138,7 @@ def find_outliers(rows, titles, shown):
 
 
 def find_subset(name, choose, rows, titles, shown):
-    """Some images; the column has their order, from 1."""
+    """Chooses images; the column holds their rank, from 1."""
     chosen = choose(rows, min(shown, len(rows)))
     column = np.full(len(rows), "", dtype=object)
     column[chosen] = np.arange(1, len(chosen) + 1)
@@ -158,8 +158,8 @@ def find_label_errors(rows, labels, shown):
     print(f"{count:,} of {len(image):,} labels have neighbors of another class")
     if count > len(image) // 4:
         print(
-            "  That is many: this model hardly distinguishes the classes, and "
-            "most\n  of these labels are right."
+            "  So many suggest that this model hardly distinguishes the "
+            "classes, and\n  that most of these labels are right."
         )
     images = image[: min(count, shown)]
     return Finding(
@@ -171,5 +171,5 @@ def find_label_errors(rows, labels, shown):
 
 
 def written(numbers: np.ndarray) -> np.ndarray:
-    """Numbers as text of four decimals."""
+    """Formats numbers with four decimals."""
     return np.char.mod("%.4f", numbers)

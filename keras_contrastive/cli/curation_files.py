@@ -27,7 +27,7 @@ class CurationFiles:
         self._sheets = {name: folder / f"{name}.png" for name in SHEETS}
 
     def check(self, force: bool) -> None:
-        """Raises unless the files are not there, or may be replaced."""
+        """Raises if a file exists that must not be replaced."""
         check_writable(self.table, "--output")
         there = [path for path in self._paths() if path.exists()]
         if there and not force:
@@ -38,12 +38,13 @@ class CurationFiles:
         for path in there:
             if not self._is_ours(path):
                 raise ValueError(
-                    "--force replaces only what curate has written. Received: "
-                    f"{path}, which is another file. Give another --output."
+                    "--force replaces only files that curate has written. "
+                    f"Received: {path}, which it has not. Give another "
+                    "--output."
                 )
 
     def start(self) -> None:
-        """Makes the folder, and removes an earlier curation."""
+        """Creates the folder, and deletes an earlier curation."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self._paths():
             path.unlink(missing_ok=True)
@@ -55,7 +56,7 @@ class CurationFiles:
         print(path)
 
     def write_table(self, columns: Mapping[str, Sequence]) -> None:
-        """Writes the columns, whole or not at all."""
+        """Writes the columns atomically."""
         rows = zip(*columns.values(), strict=True)
         write_csv(self.table, columns, rows)
 

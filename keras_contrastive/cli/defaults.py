@@ -1,4 +1,4 @@
-"""Defaults of the training commands: which model to train, and how long."""
+"""Defaults of the training commands: encoder, image size, batch, epochs."""
 
 from typing import NamedTuple
 
@@ -10,12 +10,12 @@ from keras_contrastive.encoders.conv_net import ConvNet
 from keras_contrastive.encoders.resnet import ResNet18
 from keras_contrastive.encoders.resnet import ResNet50
 
-CACHE_BYTES = 2**31  # of images kept in memory
-SMALL = 96  # pixels up to which a network keeps the initial resolution
+CACHE_BYTES = 2**31  # maximum size of the images kept in memory
+SMALL = 96  # largest image size for the CIFAR stem, which does not downsample
 
 
 class Settings(NamedTuple):
-    """The choices of a run."""
+    """The hyperparameters of a run."""
 
     image_size: int
     batch_size: int
@@ -31,10 +31,11 @@ class Settings(NamedTuple):
 
 
 def choose_settings(args, num_images: int, accelerator: bool) -> Settings:
-    """The user's arguments, and suitable values for the rest.
+    """Takes the user's arguments, and chooses suitable values for the rest.
 
-    Two CPU cores train a small network on small images for about 2,000 steps,
-    minutes to an hour. An accelerator trains a ResNet for ten times as many.
+    On CPUs, a small network trains on small images for about 2,000 steps. With
+    two cores, this takes minutes to an hour. On an accelerator, a ResNet trains
+    for ten times as many steps.
     """
     if num_images < FEWEST:
         raise ValueError(
@@ -45,7 +46,7 @@ def choose_settings(args, num_images: int, accelerator: bool) -> Settings:
             f"--batch-size must be at most {num_images}, the number of images "
             f"to train on. Received: {args.batch_size}"
         )
-    # At most half of the images: an epoch of one batch has no order.
+    # At most half of the images: with one batch, shuffling has no effect.
     largest = min(512 if accelerator else 128, num_images // 2)
     batch_size = args.batch_size or 2 ** (largest.bit_length() - 1)
     steps = 20_000 if accelerator else 2_000
@@ -66,7 +67,7 @@ def choose_settings(args, num_images: int, accelerator: bool) -> Settings:
 def build_encoder(name: str, image_size: int, channels: int = 3) -> keras.Model:
     shape = (image_size, image_size, channels)
     if name == "convnet":
-        # Down to 4 pixels per side or slightly more.
+        # The last feature map has 4 pixels per side or slightly more.
         stages = max(1, min(5, (image_size // 4).bit_length() - 1))
         return ConvNet(width=16, num_stages=stages, input_shape=shape)
     stem = "cifar" if image_size <= SMALL else "imagenet"
@@ -75,13 +76,13 @@ def build_encoder(name: str, image_size: int, channels: int = 3) -> keras.Model:
 
 
 def loaded_size(image_size: int) -> int:
-    """The size of loaded images: an eighth larger, to allow for crops."""
+    """The size of loaded images: an eighth larger, for random crops."""
     return image_size * 9 // 8
 
 
 def fits_in_memory(
     num_images: int, image_size: int, channels: Channels
 ) -> bool:
-    size = 1 if channels.value_range is None else 4  # of uint8 and float32
+    size = 1 if channels.value_range is None else 4  # bytes: uint8, float32
     pixels = num_images * loaded_size(image_size) ** 2
     return pixels * channels.number * size <= CACHE_BYTES

@@ -1,4 +1,4 @@
-"""`embed`: images to vectors."""
+"""`embed`: writes the embeddings of images."""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
 """Embeddings in a folder of Parquet files, written by any number of processes.
 
-Which images a part holds depends on the images alone, not on who writes it, and
-a part is written whole or not at all. So processes need not know of each other,
-and a part that is there is not computed again.
+The division into parts depends only on the images, and each part is written
+atomically. So processes need no coordination, and existing parts are not
+computed again.
 """
 
 import argparse
@@ -26,11 +26,11 @@ from keras_contrastive.cli.vectors_file import key_of_table
 from keras_contrastive.cli.vectors_file import write_vectors
 from keras_contrastive.datasets.tables.parquet_table import import_parquet
 
-IMAGES = CHUNK  # of a part, at most
+IMAGES = CHUNK  # maximum number in a part
 
 
 class Part(NamedTuple):
-    """A file, and the range of its images: `stop` is not among them."""
+    """A file, and the range of its images, without `stop`."""
 
     path: Path
     start: int
@@ -44,7 +44,7 @@ def embed_parts(
     settings: dict,
     found: FoundImages,
 ) -> None:
-    """Writes the parts of a shard that are not there yet.
+    """Writes the missing parts of a shard.
 
     Raises:
         ValueError: If the folder holds other Parquet files, or no image of a
@@ -58,7 +58,7 @@ def embed_parts(
     missing = [part for part in own if not part.path.exists()]
     print(
         f"Shard {shard} of {num_shards}: {len(own):,} of {len(parts):,} parts, "
-        f"{len(own) - len(missing):,} of them there.",
+        f"{len(own) - len(missing):,} already written.",
         flush=True,
     )
     model = run_folder.load_model() if missing else None
@@ -91,17 +91,17 @@ def embed_parts(
 
 
 def check_folder(folder: Path) -> None:
-    """Raises if parts cannot be written there, or pyarrow is missing."""
+    """Raises if the folder cannot hold parts, or pyarrow is missing."""
     import_parquet()
     if folder.suffix in (PARQUET, ".npz"):
         raise ValueError(
-            f"--output must be a folder with --shard. Received: {folder}"
+            f"With --shard, --output must be a folder. Received: {folder}"
         )
     check_writable(folder / f"part{PARQUET}", "--output")
 
 
 def divide(folder: Path, num_images: int) -> list[Part]:
-    """Parts of equal sizes, up to one image."""
+    """Divides images into parts whose sizes differ by at most one."""
     count = -(-num_images // IMAGES)
     bounds = [num_images * i // count for i in range(count + 1)]
     return [
@@ -113,19 +113,19 @@ def divide(folder: Path, num_images: int) -> list[Part]:
 
 
 def check_parts(folder: Path, parts: list[Part], key: str) -> None:
-    """Raises if the folder has another Parquet file than these parts."""
+    """Raises if the folder has Parquet files other than these parts."""
     expected = {part.path for part in parts}
     for path in sorted(folder.glob(f"*{PARQUET}")):
         if path not in expected or key_of_table(path) != key:
             raise ValueError(
                 "--output must be a new folder, or one with parts of the same "
-                f"images by the same model. Received: {folder}, where "
-                f"{path.name} is none of them"
+                f"images by the same model. Received: {folder}, with the other "
+                f"file {path.name}"
             )
 
 
 def _key(source, run_folder, settings, found):
-    """A string that tells the images and the model from others."""
+    """A hash that identifies the images and the model."""
     digest = hashlib.sha256(run_folder.model.read_bytes())
     read = {"size": settings["image_size"], **Channels.of(settings).settings()}
     digest.update(json.dumps(read).encode())

@@ -1,4 +1,4 @@
-"""Vectors of the images of a folder or table, a part at a time."""
+"""Embeds the images of a folder or table, chunk by chunk."""
 
 import sys
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.images import load_images
 
 CHUNK = 8192  # images in memory at a time
-# Images and pixels of a batch: on PyTorch, Keras keeps the activations of all
-# layers until the batch is through, 90 MB an image of ResNet-50 at 224 pixels.
+# Limits of a batch: on PyTorch, Keras keeps the activations of all layers until
+# the forward pass ends, 90 MB per image for ResNet-50 at 224 pixels.
 BATCH = 128
 LEAST_BATCH = 32
 BATCH_PIXELS = 128 * 112**2
@@ -24,7 +24,7 @@ class Vectors(NamedTuple):
 
     Attributes:
         rows: Array, shape `(n, dim)`.
-        places: Int array, shape `(n,)`, the index of each in the records.
+        places: Int array, shape `(n,)`, the index of each image in the records.
         names: List of n strings.
     """
 
@@ -40,17 +40,17 @@ def embed_records(
     channels: Channels,
     verbose: bool = True,
 ) -> Vectors:
-    """Reads images and turns them into vectors.
+    """Reads and embeds images.
 
     Args:
         model: Model of a run.
         records: Sequence of paths, or `ImageRecords`.
-        image_size: Int, the size to read them in.
+        image_size: Int, height and width to read the images in, in pixels.
         channels: Channels of the images.
-        verbose: Whether to show how far it is.
+        verbose: Whether to show the progress.
 
     Raises:
-        ValueError: If none can be read.
+        ValueError: If no image can be read.
     """
     # Logs and pipes need no progress bar, which moves the cursor.
     verbose_bar = int(verbose and sys.stdout.isatty())
@@ -66,7 +66,7 @@ def embed_records(
                 verbose=bool(verbose_bar),
             )
         except ValueError as error:
-            unreadable = error  # of all images of this part
+            unreadable = error  # no image of this chunk can be read
             continue
         bar = 0 if several else verbose_bar
         parts.append(embed_images(model, loaded.images, bar))
@@ -83,7 +83,7 @@ def embed_records(
 def embed_images(
     model: Any, images: np.ndarray, verbose: int | str = "auto"
 ) -> np.ndarray:
-    """Embeddings of images, one per row, by a model of any run."""
+    """Embeds images with the model of any run, one row per image."""
     fitting = BATCH_PIXELS // (images.shape[1] * images.shape[2])
     batch_size = min(BATCH, max(LEAST_BATCH, fitting))
     if hasattr(model, "encode_image"):
@@ -95,7 +95,7 @@ def embed_images(
 def embed_texts(
     model: Any, tokenizer: Callable, texts: Sequence[str]
 ) -> np.ndarray:
-    """Embeddings of sentences, one per row, by a model of images and texts."""
+    """Embeds sentences with an image-text model, one row per sentence."""
     return model.predict({"texts": tokenizer(texts)}, verbose=0)[
         "text_embeddings"
     ]

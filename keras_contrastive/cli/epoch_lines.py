@@ -7,9 +7,9 @@ import time
 import keras
 
 WIDTH = 80
-RECENT = 5  # epochs whose times predict those to come
-STEP_SECONDS = 0.5  # from one display of the step to the next, in a terminal
-# The logs that are shown, as far as a line holds them, in this order.
+RECENT = 5  # epochs that the remaining time is estimated from
+STEP_SECONDS = 0.5  # between two displays of the step, in a terminal
+# The logs that are shown, in this order, as many as fit into a line.
 COLUMNS = (
     ("loss", "loss", "{:.4g}"),
     ("val_text_to_image_recall@1", "held-out recall@1", "{:.1%}"),
@@ -22,10 +22,10 @@ COLUMNS = (
 
 
 class EpochLines(keras.callbacks.Callback):
-    """Prints an epoch's number, its most telling logs and the time left.
+    """Prints an epoch's number, its main logs and the time left.
 
-    In a terminal it also shows the step within an epoch. A resumed run begins
-    with a line that says where. All logs are in `history.csv`.
+    In a terminal it also shows the step within an epoch. A resumed run first
+    prints which epoch it resumes after. All logs are in `history.csv`.
     """
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -76,7 +76,7 @@ class EpochLines(keras.callbacks.Callback):
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: 2.5 s, 40 s, 12 min, 3 h 5 min."""
+    """Formats a duration: 2.5 s, 40 s, 12 min, 3 h 5 min."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 99.5:

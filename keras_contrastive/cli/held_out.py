@@ -24,7 +24,7 @@ class Split(NamedTuple):
     Attributes:
         train: `CaptionedImage`s to train on: a list, or `ImageRecords` of a
             table.
-        held_out: Those to measure retrieval on.
+        held_out: Records to measure retrieval on, in the same form.
         num_train: int, number of training images when the run began.
     """
 
@@ -36,13 +36,13 @@ class Split(NamedTuple):
 def hold_out(records: Sequence[CaptionedImage]) -> Split:
     """Holds out a random tenth, at most 1,000 images.
 
-    It holds out at least two, since a search among one image always finds it,
-    unless training would be left with too few.
+    It holds out at least two, because retrieval from a single image always
+    succeeds. It holds out one if otherwise too few are left for training.
     """
     if len(records) <= FEWEST:
         raise ValueError(
-            f"Training needs at least {FEWEST + 1} images with captions, of "
-            f"which one is held out. Received: {len(records)}"
+            f"Training needs at least {FEWEST + 1} images with captions. One "
+            f"of them is held out. Received: {len(records)}"
         )
     least = min(2, len(records) - FEWEST)
     count = max(least, min(1000, len(records) // 10))
@@ -64,10 +64,10 @@ def every_record(records: ImageRecords) -> Split:
 
 
 def to_json(split: Split, source: Path) -> dict:
-    """What `from_json` makes a split of.
+    """Converts a split to a dict for `from_json`.
 
-    Of a folder, paths relative to it, and captions. Of a table, the places of
-    records, and what tells whether it has changed.
+    For a folder, it holds captions and paths relative to the folder. For a
+    table, it holds indices of records and a fingerprint of the table.
     """
     parts: dict[str, Any] = {"train": split.train, "held_out": split.held_out}
     if isinstance(split.train, ImageRecords):
@@ -86,13 +86,13 @@ def to_json(split: Split, source: Path) -> dict:
 
 
 def from_json(content: dict, settings: dict) -> Split:
-    """The split that `to_json` wrote.
+    """Restores a split from the result of `to_json`.
 
     Images of a folder that no longer exist are left out, with a warning.
 
     Args:
         content: What `to_json` returned.
-        settings: The settings of the run, which say where its images lie.
+        settings: The settings of the run, with the location of its images.
 
     Raises:
         ValueError: If the table has changed.
@@ -102,12 +102,13 @@ def from_json(content: dict, settings: dict) -> Split:
         return _of_folder(content, source)
     if not source.exists():
         raise FileNotFoundError(
-            f"The table of this run is gone: {source}, which holds its images."
+            f"The table of this run is gone: {source}. It holds the images."
         )
     if fingerprint(source) != content["fingerprint"]:
         raise ValueError(
-            f"{source} has changed since the run began, which knows its images "
-            "by their places in it. Restore the table, or train another run."
+            f"{source} has changed since the run began. The run stores only "
+            "the indices of its images in this table. Restore the table, or "
+            "train another run."
         )
     records = open_records(source, columns_of_run(settings))
     train, held_out = (

@@ -8,7 +8,7 @@ import keras
 
 
 class HistoryFile(keras.callbacks.Callback):
-    """Writes `history.csv`, one row per epoch, complete at any moment.
+    """Writes `history.csv` atomically, one row per epoch.
 
     A resumed run may repeat an epoch for which `keras.callbacks.CSVLogger` has
     already written a row. This callback replaces the row.

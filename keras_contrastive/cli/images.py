@@ -13,8 +13,8 @@ from keras_contrastive import datasets
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.datasets.files.pixel_reader import PixelReader
 
-MARK = ":"  # between the place of an image and its caption
-FEW = 5  # damaged files that do not stop training
+MARK = ":"  # between the index of an image and its caption
+FEW = 5  # damaged files that training tolerates in small data sets
 
 
 def max_bad_fraction(num_images: int) -> float:
@@ -32,9 +32,10 @@ def load_records(
     channels: Channels,
     verbose: bool = True,
 ):
-    """`datasets.load_image_text` of all readable records.
+    """Loads all readable records with `datasets.load_image_text`.
 
-    Unreadable ones are left out, with a warning; it raises if none are left.
+    Unreadable records are left out with a warning. If all are unreadable, it
+    raises an error.
     """
     return datasets.load_image_text(
         records,
@@ -50,10 +51,10 @@ class LoadedImages(NamedTuple):
 
     Attributes:
         images: Array, shape `(n, height, width, channels)`.
-        places: List of n ints, the index of each in the records.
-        names: List of n strings: the path, or `row 7` for an image that lies
-            in a table without one.
-        captions: List of m strings, empty unless they are asked for.
+        places: List of n ints, the index of each image in the records.
+        names: List of n strings: the path, or `row 7` for an image that is
+            stored in a table without a path.
+        captions: List of m strings, empty unless requested.
         image_index: Ints, shape `(m,)`, the image of each caption.
     """
 
@@ -71,7 +72,7 @@ def load_images(
     with_captions: bool = False,
     verbose: bool = True,
 ) -> LoadedImages:
-    """The images that can be read, of paths or of records."""
+    """Loads the readable images of a sequence of paths or records."""
     numbered = NumberedImages(records, with_captions)
     images, marked, image_index = load_records(
         numbered, image_size, channels, verbose
@@ -86,14 +87,14 @@ def load_images(
 
 
 class NumberedImages(Sequence):
-    """Records whose captions begin with their place, read when asked for.
+    """Records whose captions begin with their index, read on access.
 
     Args:
         records: Sequence of paths, or of records.
-        with_captions: Whether their captions follow.
+        with_captions: Whether the caption follows the index.
 
     Attributes:
-        names: Dict from places to the names of the images read so far.
+        names: Dict from indices to the names of the images read so far.
     """
 
     def __init__(self, records: Sequence, with_captions: bool = False):
@@ -112,7 +113,7 @@ class NumberedImages(Sequence):
         self.names[place] = name_of(image) or f"row {row}"
         captions = [str(place)]
         if self._with_captions:
-            # Others are left as they are, for the reader to refuse.
+            # Invalid captions are passed on, so that the reader reports them.
             captions = [
                 f"{place}{MARK}{text}"
                 if isinstance(text, str) and text.strip()
@@ -133,9 +134,10 @@ def name_of(image: Any) -> str | None:
 def picture_reader(
     records: Sequence, channels: Channels, image_size: int
 ) -> Callable[[int], np.ndarray]:
-    """A function of an image's place in the records that reads it in this size.
+    """Returns a function that reads the image of an index at this size.
 
-    From its file or table: for pictures larger than what a model reads.
+    It reads the file or table again, because pictures for display are larger
+    than the input of a model.
     """
     reader = PixelReader(image_size, **channels.reading())
 

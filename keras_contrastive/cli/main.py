@@ -29,9 +29,9 @@ Contrastive learning on images in a folder or a table.
   2. embed SOURCE             write the vectors of images into one file
      search SOURCE "..."      find images by a sentence (after train clip)
      serve SOURCE             search in a browser, by an image or a sentence
-     curate SOURCE            find copies, strange images and wrong labels
-     report RUN               write pictures and numbers of a run again
-  3. train classifier SOURCE  learn classes from few labels, with such a run
+     curate SOURCE            find duplicates, outliers and wrong labels
+     report RUN               write the report of a run again
+  3. train classifier SOURCE  train a classifier on few labels, on such a run
      classify SOURCE          write the class of each image
 
 SOURCE is a folder of images, a table of paths (.csv, .tsv, .jsonl, .parquet),

@@ -1,4 +1,4 @@
-"""The output files of commands: checked before the work, written whole."""
+"""Checks output files before the work, and writes them atomically."""
 
 import csv
 import os
@@ -27,13 +27,13 @@ def check_writable(path: Path, argument: str) -> None:
     for each in (*there, folder):
         if not os.access(each, os.W_OK):
             raise PermissionError(
-                f"{argument} must be where you can write. Received: {path}, "
-                f"but {each} is read-only"
+                f"{argument} must be writable. Received: {path}, but {each} is "
+                "read-only"
             )
 
 
 def check_outside(path: Path, source: Path, argument: str) -> None:
-    """Raises if a picture at `path` would later be an image of the source.
+    """Raises if a picture at `path` would become an image of the source.
 
     Args:
         path: path of the picture, or of a folder of pictures.
@@ -42,15 +42,15 @@ def check_outside(path: Path, source: Path, argument: str) -> None:
     """
     if source.is_dir() and path.resolve().is_relative_to(source.resolve()):
         raise ValueError(
-            f"{argument} must be outside of SOURCE, or its pictures would be "
-            f"read as images of yours. Received: {path}, in {source}"
+            f"{argument} must be outside of SOURCE. Otherwise its pictures "
+            f"would be read as your images. Received: {path}, in {source}"
         )
 
 
 def write_csv(path: Path, header: Iterable[str], rows: Iterable) -> None:
-    """Writes a table, whole or not at all, in a folder that may not exist.
+    """Writes a table atomically, and creates its folder if needed.
 
-    Names of files that are not UTF-8 keep their bytes.
+    File names that are not UTF-8 keep their bytes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")

@@ -1,4 +1,4 @@
-"""`report`: pictures and numbers of a run, in one .html file."""
+"""`report`: writes the report of a run into one .html file."""
 
 import datetime
 from pathlib import Path
@@ -45,7 +45,7 @@ def load_sample(run_folder: RunFolder, settings: dict) -> dict[str, Any]:
 def write_report(
     run_folder: RunFolder, sample: dict[str, Any] | None = None
 ) -> None:
-    """Writes the report, of a sample that has been loaded or not."""
+    """Writes the report. Loads the sample if it is not given."""
     settings = run_folder.settings()
     if sample is None:
         sample = load_sample(run_folder, settings)
@@ -65,7 +65,7 @@ def write_report(
 
 
 def describe(run_folder: RunFolder, settings: dict, num_shown: int) -> str:
-    """The line below the title: what was trained on what, and when."""
+    """The line below the title: the model, its training images and the date."""
     finished = datetime.date.fromtimestamp(run_folder.model.stat().st_mtime)
     num_images = settings.get("num_images", num_shown)
     epochs = settings.get("epochs")
@@ -76,9 +76,9 @@ def describe(run_folder: RunFolder, settings: dict, num_shown: int) -> str:
         f"finished on {finished:%Y-%m-%d}",
     ]
     if settings["model"] in WITH_CAPTIONS:
-        shown = f"This page is on {num_shown:,} held-out images"
+        shown = f"This page shows {num_shown:,} held-out images"
     else:
-        shown = f"This page is on {num_shown:,} of them"
+        shown = f"This page shows {num_shown:,} of them"
     return f"{', '.join(filter(None, parts))}. {shown}."
 
 
@@ -106,7 +106,7 @@ def _images(run_folder, settings):
 
 def _images_of_table(records, settings, channels):
     labels = records.labels
-    # Images without a label have no place in a map of classes.
+    # The map of classes only shows images with a label.
     places = np.flatnonzero(
         np.ones(len(records), bool) if labels is None else labels >= 0
     )
@@ -147,15 +147,15 @@ def _shown(loaded, records, settings, channels):
 
 
 def _split_again(settings):
-    """The split of a run of an earlier version, which did not write it."""
+    """Repeats the split of a run whose version did not save it."""
     split = hold_out(
         datasets.captioned_folder(settings["folder"], settings["captions"])
     )
     if split.num_train != settings["num_images"]:
         raise ValueError(
-            f"{settings['folder']} has changed since the run, which does not "
-            "say what was held out: the report would be on images that the "
-            "model was trained on."
+            f"{settings['folder']} has changed since the run, which did not "
+            "record the held-out images. The report would include images that "
+            "the model was trained on."
         )
     return split
 
@@ -163,6 +163,6 @@ def _split_again(settings):
 def _check_any(records, settings):
     if not len(records):
         raise ValueError(
-            f"No image for the report of this run is in {settings['folder']} "
-            "any more."
+            f"No image for the report of this run is left in "
+            f"{settings['folder']}."
         )

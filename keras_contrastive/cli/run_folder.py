@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 
-# Keras finds the classes of a saved model once these are imported.
+# These imports register the classes of saved models in Keras.
 from keras_contrastive import layers as _layers  # noqa: F401
 from keras_contrastive import losses as _losses  # noqa: F401
 from keras_contrastive import metrics as _metrics  # noqa: F401
@@ -28,9 +28,9 @@ from keras_contrastive.command import program
 from keras_contrastive.json_files import read_json
 from keras_contrastive.json_files import write_json
 
-# Of the state before training.
+# The checkpoint of the state before training.
 FIRST_CHECKPOINT = "epoch-000000-step-000000000.npz"
-# What is added to the settings of a run that is trained further.
+# Settings that are added when a run is trained for more epochs.
 OF_LONGER_RUNS = ("first_epochs", "trained_epochs")
 WITH_CAPTIONS = ("clip", "slip")
 MODELS = (
@@ -66,7 +66,7 @@ class RunFolder:
         self._checkpoints = path / "checkpoints"
 
     def check_output(self) -> None:
-        """Raises if no run can begin or go on in this folder."""
+        """Raises if no run can start or resume in this folder."""
         check_writable(self.report, "--output")
         if self._settings.exists():
             return
@@ -75,19 +75,19 @@ class RunFolder:
         foreign += self._checkpoints.glob("*.npz")
         if foreign:
             raise ValueError(
-                f"{foreign[0]} is there, but no run.json of its run. Give "
-                "another --output: the file could be overwritten."
+                f"{foreign[0]} exists without the run.json of its run. Give "
+                "another --output, so that the file is not overwritten."
             )
 
     def split(self) -> Split | None:
-        """The images of a run that has begun, if they still exist."""
+        """The existing images of the run; `None` if no run has started."""
         settings, content = self._read(self._settings), self._read(self._split)
         if settings is None or content is None:
             return None
         return from_json(content, settings)
 
     def untrained(self) -> dict[str, float] | None:
-        """The scores of the model before training, by their keys."""
+        """The scores of the model before training, by key."""
         return self._read(self._untrained)
 
     def save_untrained(self, scores: dict[str, float]) -> None:
@@ -95,22 +95,22 @@ class RunFolder:
         write_json(scores, self._untrained)
 
     def check_settings(self, settings: dict) -> None:
-        """Raises unless a run that has begun here can go on.
+        """Raises if the run in this folder cannot continue.
 
-        It can go on, interrupted or finished, with the same settings or with
-        more epochs.
+        An interrupted run can continue with the same settings. Any run can
+        continue with more epochs.
         """
         begun = self._read(self._settings)
         if begun is None:
             return
         epochs = begun.get("epochs", 0)
-        goes_on = settings.get("epochs", 0) > epochs
+        has_more_epochs = settings.get("epochs", 0) > epochs
         is_finished = self._is_finished()
         changed = [
             f"{name}={begun.get(name)!r}"
             for name in sorted({*begun, *settings} - set(OF_LONGER_RUNS))
             if begun.get(name) != settings.get(name)
-            and not (name == "epochs" and (goes_on or is_finished))
+            and not (name == "epochs" and (has_more_epochs or is_finished))
         ]
         state = "a finished run" if is_finished else "an interrupted run"
         if changed:
@@ -121,11 +121,11 @@ class RunFolder:
             )
         if not is_finished:
             return
-        if not goes_on:
+        if not has_more_epochs:
             raise ValueError(
-                f"{self.path} holds a finished run of {epochs} epochs. Train "
-                f"it further by --epochs, more than {epochs}; or give another "
-                "--output, or start over with --force."
+                f"{self.path} holds a finished run of {epochs} epochs. To "
+                f"train it further, set --epochs to more than {epochs}; or "
+                "give another --output, or start over with --force."
             )
         if not CheckpointFiles(self._checkpoints).paths():
             raise ValueError(
@@ -135,19 +135,19 @@ class RunFolder:
             )
 
     def first_epochs(self, epochs: int, is_new: bool) -> int:
-        """The epochs that the run was begun with: `epochs` if it is new."""
+        """The epochs that the run started with: `epochs` if it is new."""
         begun = {} if is_new else self._read(self._settings) or {}
         return begun.get("first_epochs", begun.get("epochs", epochs))
 
     def start_anew(self) -> None:
-        """Removes the files of a run, and leaves all others."""
+        """Deletes the files of the run, and no others."""
         begun = self._read(self._settings)
         if begun is None:
             return
         if begun.get("model") not in (*MODELS, CLASSIFIER):
             raise ValueError(
-                f"{self._settings} must be of a run of this package. Received: "
-                f"model={begun.get('model')!r}"
+                f"{self._settings} must belong to a run of this package. "
+                f"Received: model={begun.get('model')!r}"
             )
         for file in CheckpointFiles(self._checkpoints).paths():
             file.unlink()
@@ -156,7 +156,7 @@ class RunFolder:
         self._remove_start()
 
     def forget_start(self) -> None:
-        """Removes the files of a run that ended before its first epoch."""
+        """Deletes the files of a run that stopped in its first epoch."""
         checkpoints = {path.name for path in self._checkpoints.glob("*.npz")}
         if (
             checkpoints == {FIRST_CHECKPOINT}
@@ -169,9 +169,9 @@ class RunFolder:
     def training(self, settings: dict, split: Split) -> Iterator[None]:
         """A context that writes settings and split before its body trains.
 
-        If the body fails before the first epoch is finished, the written files
-        are removed, so that the corrected command can start. After that, the
-        traceback is appended to errors.log.
+        If the body fails before the first epoch ends, these files are deleted,
+        so that the corrected command can start. A later failure appends its
+        traceback to errors.log.
         """
         is_new = not self._settings.exists()
         if is_new:
@@ -188,12 +188,12 @@ class RunFolder:
             if is_new and not self.history.exists():
                 self._remove_start()
                 if isinstance(error, KeyboardInterrupt):
-                    error.add_note("Stopped before the first epoch was over.")
+                    error.add_note("Stopped before the first epoch ended.")
             elif isinstance(error, Exception):
                 self._log(error)
             elif isinstance(error, KeyboardInterrupt):
                 error.add_note(
-                    f"Stopped after epoch {len(read_rows(self.history))}, run "
+                    f"Stopped after epoch {len(read_rows(self.history))}. Run "
                     "the same command again to resume."
                 )
             raise
@@ -203,7 +203,7 @@ class RunFolder:
         return [Checkpoint(self._checkpoints), HistoryFile(self.history)]
 
     def save(self, model: keras.Model) -> None:
-        """Saves the model atomically: an existing file is complete."""
+        """Saves the model atomically, and deletes older checkpoints."""
         temporary = self.path / ".model.keras"
         model.save(temporary)
         os.replace(temporary, self.model)
@@ -211,7 +211,7 @@ class RunFolder:
         if settings and "trained_epochs" in settings:
             trained = {"trained_epochs": settings["epochs"]}
             write_json({**settings, **trained}, self._settings)
-        # Training further needs the newest alone.
+        # Further training only needs the newest checkpoint.
         for file in CheckpointFiles(self._checkpoints).paths()[1:]:
             file.unlink()
         print(f"Model: {self.model}")
@@ -219,14 +219,14 @@ class RunFolder:
     def load_model(self) -> keras.Model:
         """The model of a finished run."""
         settings = self._read(self._settings) or {}
-        # The file of a classifier does not say which layers are frozen, so the
-        # saved state of its optimizer no longer fits. Nothing here needs it.
+        # The file of a classifier does not store which layers are frozen, so
+        # the saved optimizer state does not fit. It is not needed here.
         return keras.models.load_model(
             self.model, compile=settings.get("model") != CLASSIFIER
         )
 
     def settings(self, models: Sequence[str] = MODELS) -> dict:
-        """The settings of a finished run, of one of these models."""
+        """The settings of the finished run. Raises for any other model."""
         settings = self._read(self._settings)
         if settings is None or not self.model.is_file():
             raise FileNotFoundError(
@@ -237,8 +237,8 @@ class RunFolder:
         model = settings.get("model")
         if missing or model not in (*MODELS, CLASSIFIER):
             raise ValueError(
-                f"{self._settings} must be of a run of this package. Received: "
-                f"model={model!r}, without {sorted(missing)}"
+                f"{self._settings} must belong to a run of this package. "
+                f"Received: model={model!r}, without {sorted(missing)}"
             )
         if model not in models:
             raise ValueError(
@@ -254,15 +254,15 @@ class RunFolder:
         return self.model.exists() and trained == epochs
 
     def _prolong(self, begun, epochs):
-        """Writes that the run, which may be finished, has more epochs."""
+        """Writes the larger number of epochs to the settings of the run."""
         longer = {"first_epochs": begun["epochs"], **begun, "epochs": epochs}
         if self.model.exists():
             longer.setdefault("trained_epochs", begun["epochs"])
         write_json(longer, self._settings)
         print(
-            f"{epochs} epochs instead of {begun['epochs']}: from here on, the "
-            "learning rate is that of a run\nof this length. It jumps up, and "
-            "falls to 0 again."
+            f"{epochs} epochs instead of {begun['epochs']}: the learning rate "
+            "now follows the schedule\nof the longer run. It jumps up, and "
+            "decays to 0 again."
         )
 
     def _begun(self):

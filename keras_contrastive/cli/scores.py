@@ -1,4 +1,4 @@
-"""What a model has learned, against what needs no learning."""
+"""Scores of a model, and of baselines that need no training."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from keras_contrastive.visualization.scores import Score
 from keras_contrastive.visualization.scores import class_score
 from keras_contrastive.visualization.scores import recall_scores
 
-# Of captions, the scores that are printed.
+# The retrieval scores that are printed.
 PRINTED = ("text_to_image_recall@1", "text_to_image_recall@10")
 
 
@@ -25,9 +25,9 @@ def measure(model: Any, sample: Mapping[str, Any]) -> list[Score]:
             their labels, or their captions and a tokenizer.
 
     Returns:
-        List of `Score`: of captions, how often they find their image among
-        all, and images one of their captions; of classes, the kNN accuracy of
-        every second image among the others; none of other images.
+        List of `Score`. With captions, the recall of text-to-image and
+        image-to-text retrieval. With labels, the kNN accuracy of every second
+        image, classified by the others. Otherwise empty.
     """
     images = sample["images"]
     if len(images) < 2:
@@ -46,7 +46,7 @@ def measure(model: Any, sample: Mapping[str, Any]) -> list[Score]:
 def print_scores(
     trained: Sequence[Score], untrained: Mapping[str, float]
 ) -> None:
-    """Prints each score beside chance, the untrained model and the majority."""
+    """Prints each score and its baselines: untrained, chance, majority."""
     for score in trained:
         of_captions = "recall" in score.key
         if of_captions and score.key not in PRINTED:

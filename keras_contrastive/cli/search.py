@@ -26,7 +26,7 @@ from keras_contrastive.visualization.figure import to_pictures
 
 SIGNATURE = "keras_contrastive search"  # in the sheet's metadata
 WORD = re.compile(r"\w+")
-PIECE = 3  # bytes that the pieces of a known word have, on average
+PIECE = 3  # average bytes per token of a known word, at least
 
 
 def run(args):
@@ -35,7 +35,7 @@ def run(args):
     if settings["model"] not in WITH_CAPTIONS:
         raise ValueError(
             f"{args.model} must be a run of `train clip` or `train slip`: "
-            "only these models know sentences. Received: a "
+            "only these models embed sentences. Received: a "
             f"{settings['model']} model"
         )
     for sheet in (page_path(args.output, page) for page in range(PAGES)):
@@ -55,7 +55,7 @@ def run(args):
         print(f"\n{sentence}")
         unknown = unknown_words(sentence, tokenizer)
         if len(unknown) == len({*WORD.findall(sentence)}):
-            print("  (None of the words is frequent in the captions: a guess.)")
+            print("  (None of the words is frequent in the captions: guessed.)")
         elif unknown:
             print(f"  (Not frequent in the captions: {', '.join(unknown)}.)")
         for i in np.argsort(-similarity)[: args.k]:
@@ -78,19 +78,19 @@ def run(args):
         save_sheet(plot_page(rows, names, read), sheet)
         print(f"Contact sheet: {sheet}" + f" ({shown})" * bool(shown))
     for index in range(len(pages), PAGES):
-        # Of an earlier search: `check_sheet` knows that search wrote it.
+        # Written by an earlier search, as `check_sheet` has verified.
         page_path(args.output, index).unlink(missing_ok=True)
     num_shown = sum(len(row.hits) for rows in pages for row in rows)
     num_found = len(args.sentences) * min(args.k, len(names))
     if num_shown < num_found:
-        print(f"They show the first {num_shown} of {num_found} results.")
+        print(f"The sheets show the first {num_shown} of {num_found} results.")
 
 
 def unknown_words(sentence, tokenizer):
-    """The words that the tokenizer cuts into short pieces.
+    """The words that the tokenizer splits into short tokens.
 
-    Its vocabulary holds the words that the captions have often, and parts of
-    rarer ones.
+    Its vocabulary holds the frequent words of the captions, and parts of rarer
+    words.
     """
     special = [tokenizer.pad_id, tokenizer.start_id, tokenizer.end_id]
     unknown = []
@@ -102,7 +102,7 @@ def unknown_words(sentence, tokenizer):
 
 
 def check_sheet(output):
-    """Raises unless a figure can be saved there without replacing a file."""
+    """Raises if the format is unknown or another file would be replaced."""
     formats = new_figure(1, 1).canvas.get_supported_filetypes()
     if output.suffix[1:].lower() not in formats:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The pages of `serve`: a search by a sentence, by a click, by an upload."""
+"""The pages of `serve`: search by sentence, by click or by upload."""
 
 import importlib
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from keras_contrastive.visualization.html_page import section
 from keras_contrastive.visualization.html_pictures import Picture
 from keras_contrastive.visualization.html_pictures import picture
 
-SHOWN = 24  # images of a page
+SHOWN = 24  # maximum number of images on a page
 LARGEST_UPLOAD = 20 * 2**20  # bytes
 TOO_LARGE = "The file is larger than 20 MB."
 LONGEST = 1000  # characters of a sentence
@@ -45,11 +45,11 @@ class Collection(NamedTuple):
 
 
 class BadRequest(Exception):
-    """A request that the user can mend; the message says how."""
+    """An invalid request. The message tells the user how to correct it."""
 
 
 def import_web(name: str) -> Any:
-    """A module of the extra `serve`, or an error that says what to install."""
+    """Imports a module of the extra `serve`, or raises what to install."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -76,10 +76,10 @@ def make_app(collection: Collection, title: str) -> Any:
             {"Content-Security-Policy": POLICY},
         )
 
-    # Not `async`: Starlette runs it in a thread, and the model takes a while.
+    # Not `async`, so that Starlette runs the slow model in a thread.
     def search(request):
         try:
-            return answer(*asked(collection, request.query_params))
+            return answer(*parse_query(collection, request.query_params))
         except BadRequest as error:
             return answer(str(error), status=400)
 
@@ -89,14 +89,14 @@ def make_app(collection: Collection, title: str) -> Any:
         async with request.form(max_files=1, max_fields=1) as form:
             file = form.get("image")
             content = await file.read() if hasattr(file, "read") else b""
-        if len(content) > LARGEST_UPLOAD:  # sent without a length
+        if len(content) > LARGEST_UPLOAD:  # sent without a content length
             return answer(TOO_LARGE, status=413)
         try:
             vector = await threads.run_in_threadpool(
                 collection.encode_image, content
             )
         except Exception:  # Pillow raises one of several errors.
-            return answer("The file is no image that can be read.", status=400)
+            return answer("The file is not a readable image.", status=400)
         return answer("Nearest to the uploaded image", vector)
 
     return applications.Starlette(
@@ -105,8 +105,8 @@ def make_app(collection: Collection, title: str) -> Any:
             routing.Route("/", upload, methods=["POST"]),
         ],
         middleware=[
-            # A page of another site could otherwise read this one, by a name
-            # that resolves to this computer.
+            # Prevents DNS rebinding: a page of another site could read this
+            # one under a host name that resolves to this computer.
             middleware.Middleware(
                 hosts.TrustedHostMiddleware, allowed_hosts=HOSTS
             )
@@ -114,8 +114,8 @@ def make_app(collection: Collection, title: str) -> Any:
     )
 
 
-def asked(collection: Collection, query: Any) -> tuple:
-    """What to say, the vector to search by, and an image to leave out."""
+def parse_query(collection: Collection, query: Any) -> tuple:
+    """The heading, the query vector, and the index of the query image."""
     if "like" in query:
         text = query["like"]
         count = len(collection.names)
@@ -131,7 +131,7 @@ def asked(collection: Collection, query: Any) -> tuple:
     if "q" not in query:
         return (f"{len(collection.names):,} images. Click one.",)
     if collection.encode_text is None:
-        raise BadRequest("This model knows no sentences: train clip or slip.")
+        raise BadRequest("This model has no text encoder: train clip or slip.")
     if not any(map(str.isalnum, sentence)) or len(sentence) > LONGEST:
         raise BadRequest(f"Write a sentence of up to {LONGEST:,} characters.")
     return f"“{sentence}”", collection.encode_text(sentence)
@@ -144,14 +144,14 @@ def page(
     vector: np.ndarray | None = None,
     left_out: int | None = None,
 ) -> str:
-    """The page of a search, or of images in equal distances.
+    """The page of a search, or of evenly spaced images.
 
     Args:
         collection: The images.
         title: Title of the page.
-        note: What was searched for, or what is wrong.
-        vector: Array, shape `(dim,)`, to search by.
-        left_out: Index of the image that was searched by, shown first.
+        note: Heading: the query, or an error.
+        vector: Array, shape `(dim,)`, the query.
+        left_out: Index of the query image, which is shown first.
     """
     count = len(collection.names)
     if vector is None:

@@ -37,7 +37,7 @@ def run(args):
 
 
 def read_collection(args) -> Collection:
-    """The images of the source, and what finds them."""
+    """Embeds the images of the source for the search."""
     run_folder = RunFolder(args.model)
     settings = run_folder.settings()
     channels = Channels.of(settings)
@@ -47,7 +47,7 @@ def read_collection(args) -> Collection:
         model, found.records, settings["image_size"], channels
     )
     read_original = picture_reader(found.records, channels, PIXELS)
-    one_at_a_time = threading.Lock()  # `predict` is not for several threads.
+    one_at_a_time = threading.Lock()  # `predict` is not thread-safe.
     read_input = PixelReader(settings["image_size"], **channels.reading()).read
 
     def read(index):

@@ -1,4 +1,4 @@
-"""Where the images of a command lie: in a folder, or in a table."""
+"""Finds the images of a command in a folder or a table."""
 
 import argparse
 import hashlib
@@ -14,13 +14,13 @@ from keras_contrastive.cli.parsers.source import IMAGE
 from keras_contrastive.datasets.tables.open_table import TABLE_SUFFIXES
 from keras_contrastive.datasets.tables.open_table import parquet_files_of
 
-# Bytes at either end of a file that tell whether it has changed. The end of a
-# Parquet file describes all of it.
+# Bytes at each end of a file that are hashed to detect changes. A Parquet file
+# ends with metadata that describe all of it.
 ENDS = 2**16
 
 
 class Columns(NamedTuple):
-    """The columns of a table, by the names of the settings of a run.
+    """The columns of a table, under their names in the settings of a run.
 
     Attributes:
         image_column: Name of the column of images.
@@ -34,7 +34,7 @@ class Columns(NamedTuple):
 
 
 def is_table(source: Path) -> bool:
-    """Whether it is a table, and not a folder of images."""
+    """Whether the source is a table, not a folder of images."""
     return source.is_file() or bool(parquet_files_of(source))
 
 
@@ -75,10 +75,10 @@ def columns_of_run(settings: dict) -> Columns:
 
 
 def settings_of_source(source: Path, columns: Columns) -> dict[str, Any]:
-    """What the settings of a run say of where its images lie."""
+    """The settings of a run that locate its images."""
     settings = {"folder": str(source)}
     if not is_table(source):
-        return settings  # as runs of earlier versions
+        return settings  # compatible with runs of earlier versions
     named = {k: v for k, v in columns._asdict().items() if v is not None}
     return {**settings, **named}
 
@@ -100,7 +100,7 @@ class FoundImages(NamedTuple):
         records: Sequence of paths, or `ImageRecords`.
         labels: Int array, or `None`.
         class_names: List of strings, or `None`.
-        folder: The folder that names of images start from.
+        folder: The folder that names of images are relative to.
     """
 
     records: Sequence
@@ -112,12 +112,12 @@ class FoundImages(NamedTuple):
 def find_images(
     args: argparse.Namespace, settings: dict, channels: Channels
 ) -> FoundImages:
-    """The images of the source of a command.
+    """Finds the images of the source of a command.
 
     Args:
         args: Arguments of the command.
-        settings: Of the run whose model reads the images: the columns of the
-            table that it was trained on, unless the arguments name others.
+        settings: Settings of the run whose model reads the images. They give
+            the default column of images.
         channels: Channels of the images.
     """
     columns = columns_of(args)
@@ -134,14 +134,14 @@ def find_images(
 
 
 def relative_name(name: str, folder: Path) -> str:
-    """The name of an image from the folder, as it is if it lies elsewhere."""
+    """The path of an image relative to the folder, if it lies inside."""
     image = Path(name)
     inside = image.is_relative_to(folder)
     return str(image.relative_to(folder)) if inside else name
 
 
 def fingerprint(source: Path) -> str:
-    """A string that changes when a table does, in all likelihood."""
+    """A hash that almost certainly changes when the table does."""
     digest = hashlib.sha256()
     for file in parquet_files_of(source) or [source]:
         with file.open("rb") as stream:
@@ -154,7 +154,7 @@ def fingerprint(source: Path) -> str:
 
 
 def captions_of(records: Sequence) -> list[tuple[str, ...]]:
-    """The captions of records, without those that are no text."""
+    """The captions of records, without values that are not strings."""
     captions = (
         records.captions
         if isinstance(records, datasets.ImageRecords)
@@ -167,7 +167,7 @@ def captions_of(records: Sequence) -> list[tuple[str, ...]]:
 
 
 def take(records: Sequence, indices: Sequence[int]) -> Any:
-    """Some of the records: a list, or `ImageRecords` if they are."""
+    """Selects records: returns a list, or `ImageRecords` if given them."""
     if isinstance(records, datasets.ImageRecords):
         return records[indices]
     return [records[index] for index in indices]

@@ -1,4 +1,4 @@
-"""`train classifier`: few labels, with the encoder of a run."""
+"""`train classifier`: fine-tunes the encoder of a run on few labels."""
 
 import shlex
 from typing import Any
@@ -124,25 +124,26 @@ def check_fits(num_images: int, settings: dict, channels: Channels) -> None:
         raise ValueError(
             f"SOURCE must have images that fit into {CACHE_BYTES / 1e9:.0f} GB "
             f"of memory. Received: {num_images:,} of {settings['image_size']} "
-            "pixels. For more, see docs/few_labels.md, Python."
+            "pixels. For more images, use the Python code in "
+            "docs/few_labels.md."
         )
 
 
 def classifier_of(
     model: keras.Model, train: LabeledImages, names: list, channels: Channels
 ) -> keras.Sequential:
-    """A classifier of the encoder of a run, for images as they are loaded."""
+    """A classifier on the encoder of a run. Its inputs are loaded images."""
     is_clip = hasattr(model, "image_encoder")
     encoder = model.image_encoder if is_clip else model.encoder
     unfreeze(encoder)
     for layer in all_layers(encoder):
-        # Their statistics are those of many images, a batch of few labels has
-        # others, for which the head was not solved.
+        # Keeps the moving statistics of the pretraining, which the head was
+        # fitted to. Batches of few labeled images have other statistics.
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
     size, in_pixels = train.images.shape[1], channels.value_range is None
     value_range = (0, 255) if in_pixels else (0, 1)
-    # The augmenter's `value_range` is that of the encoder, by default [0, 1].
+    # `model.value_range` is the encoder's input range, by default [0, 1].
     low, high = model.value_range or (0.0, 1.0)
     scale = (high - low) / (255 if in_pixels else 1)
     rescaled = keras.Sequential(
@@ -179,7 +180,7 @@ def untrained_accuracy(
     names: list,
     channels: Channels,
 ) -> float:
-    """The accuracy of a linear layer on an encoder with new weights."""
+    """The accuracy of a linear layer on a randomly initialized encoder."""
     part = "image_encoder" if hasattr(model, "image_encoder") else "encoder"
     trained = getattr(model, part)
     fresh = type(trained).from_config(trained.get_config())

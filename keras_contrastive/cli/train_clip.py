@@ -1,4 +1,4 @@
-"""`train clip` and `train slip`: images and captions in one space."""
+"""`train clip` and `train slip`: joint embeddings of images and captions."""
 
 import keras
 
@@ -32,7 +32,7 @@ from keras_contrastive.models.slip_model import SLIPModel
 from keras_contrastive.optimizers.learning_rate import warmup_cosine
 from keras_contrastive.optimizers.weight_decay import exclude_from_weight_decay
 
-# Number of captions up to which a transformer memorizes them.
+# A transformer would memorize up to this number of captions.
 FEW_CAPTIONS = 100_000
 
 
@@ -44,7 +44,7 @@ def make_slip(image_encoder, text_encoder, rgb_channels, **arguments):
     return SLIPModel(
         image_encoder,
         text_encoder,
-        # The paper's is 4,096 wide, for larger encoders.
+        # The paper's projector has width 4,096, for larger encoders.
         projector=layers.ProjectionHead(1024, 256, num_layers=3),
         view_augmenter=simclr_augmenter(image_encoder, rgb_channels),
         **arguments,
@@ -68,7 +68,7 @@ def build_text_encoder(tokenizer, num_captions):
 
 
 def color_jitter(channels):
-    """Of brightness and contrast alone, where there is no color."""
+    """Jitters saturation and hue only if the images have colors."""
     has_colors = channels.number == 3 or channels.rgb_channels is not None
     return layers.RandomColorJitter(
         *((0.2, 0.2, 0.2, 0.05) if has_colors else (0.2, 0.2, 0, 0)),
@@ -138,7 +138,7 @@ def run(args):
         build_text_encoder(tokenizer, sum(map(len, captions))),
         channels.rgb_channels,
         projection_dim=256,
-        # Stronger than CLIP's own, since CLIP saw each image only a few times.
+        # Stronger than CLIP's augmentation: CLIP saw each image a few times.
         augmenter=keras.layers.Pipeline(
             [
                 layers.RandomResizedCrop(size, size, scale=(0.3, 1.0)),

@@ -48,10 +48,10 @@ class Method(NamedTuple):
 
     Attributes:
         model: The class of its model.
-        arguments: Function of the batch size and the number of steps of the
-            whole run, that returns a dict of the model's arguments.
-        augmenter: Function of the encoder and the places of red, green and
-            blue, or `None`, that makes the augmenter.
+        arguments: Function from the batch size and the number of steps of the
+            whole run to a dict of the model's arguments.
+        augmenter: Function from the encoder and the indices of red, green and
+            blue, or `None`, to the augmenter.
     """
 
     model: type[keras.Model]
@@ -92,7 +92,7 @@ WITH_TEMPERATURE = {"nt_xent": NTXentLoss, "decoupled": DecoupledNTXentLoss}
 
 
 def queue_size(batch_size, steps):
-    """Embeddings in a queue: 4,096, or those of half the run's steps."""
+    """The queue size: 4,096, or the batches of half the steps if smaller."""
     return min(4096, batch_size * max(1, steps // 2))
 
 
@@ -107,7 +107,7 @@ def choose_loss(args):
         return args.loss, {"loss": args.loss} if args.loss else {}
     temperature = 0.2 if args.temperature is None else args.temperature
     settings = {"temperature": temperature}
-    if args.loss != "nt_xent":  # runs of earlier versions do not name theirs
+    if args.loss != "nt_xent":  # runs of earlier versions did not store it
         settings["loss"] = args.loss
     return WITH_TEMPERATURE[args.loss](temperature), settings
 

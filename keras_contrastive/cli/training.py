@@ -1,4 +1,4 @@
-"""Trains a model in its run folder, and says what came of it."""
+"""Trains a model in its run folder, and reports the scores."""
 
 import shlex
 from collections.abc import Sequence
@@ -25,12 +25,11 @@ def train(
     """Fits the model, saves it, writes the report and prints the scores.
 
     Args:
-        model: Compiled model, new: its weights are those of the untrained model
-            that the scores are compared with.
+        model: Compiled, untrained model. Its initial scores are the baseline.
         dataset: `ImageDataset` or `ImageTextDataset`.
-        settings: Settings of the run, whose folder has been begun.
+        settings: Settings of the run, as stored in its folder.
         folder: Folder of the run.
-        callbacks: Callbacks beside those of every run.
+        callbacks: Callbacks in addition to those of every run.
     """
     sample = load_sample(folder, settings)
     untrained = folder.untrained()
@@ -56,7 +55,7 @@ def train(
 
 
 def next_command(settings: dict, folder: RunFolder) -> str:
-    """What the user may type after training."""
+    """A command that uses the trained model."""
     command = "search" if settings["model"] in WITH_CAPTIONS else "embed"
     words = [command, settings["folder"]]
     if command == "search":

@@ -16,10 +16,10 @@ ARRAYS, PARQUET = ".npz", ".parquet"
 
 
 def check_replaceable(output: Path) -> None:
-    """Raises if there is a file that this command has not written.
+    """Raises if the file exists and was not written by this command.
 
-    Also raises if it can write no file of that name, or if the package for
-    such a file is missing.
+    Also raises if the suffix is not supported, or if the package that writes
+    the format is missing.
     """
     if output.suffix not in (ARRAYS, PARQUET):
         raise ValueError(
@@ -31,8 +31,7 @@ def check_replaceable(output: Path) -> None:
         is_ours = _is_our_table
     if not output.exists():
         return
-    # For other files, the readers return something else or raise one of
-    # several errors.
+    # On other files, the readers return other data or raise various errors.
     try:
         ours = is_ours(output)
     except Exception:
@@ -52,18 +51,18 @@ def write_vectors(
     class_names: Sequence[str] | None = None,
     key: str = "",
 ) -> None:
-    """Writes embeddings. If interrupted, an existing file is kept.
+    """Writes embeddings atomically.
 
     Args:
         output: Path of the file: Parquet if it ends in .parquet, else .npz.
         paths: List of n strings.
         embeddings: Float array, shape `(n, dim)`.
-        labels: Int array, shape `(n,)`, -1 for none, or `None`.
-        class_names: List of strings, with labels.
-        key: String that `key_of_table` returns, in Parquet.
+        labels: Int array, shape `(n,)`, -1 for a missing label; or `None`.
+        class_names: List of strings, required with labels.
+        key: String that is stored in Parquet files, for `key_of_table`.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
-    # Of a name that another process does not choose. Readers skip hidden files.
+    # The name is unique to this process. Readers skip hidden files.
     temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -84,7 +83,7 @@ def write_vectors(
 
 
 def key_of_table(path: Path) -> str | None:
-    """The key of a Parquet file of ours; `None` if it is not."""
+    """The key of a Parquet file by `embed`; `None` for other files."""
     try:
         metadata = import_parquet().read_schema(path).metadata or {}
     except (OSError, ValueError):
@@ -98,7 +97,7 @@ def _write_table(file, paths, embeddings, labels, class_names, key):
     import pyarrow
 
     rows = np.ascontiguousarray(embeddings, dtype="float32")
-    # Parquet has no strings but UTF-8, which names of files need not be.
+    # Strings in Parquet are UTF-8, which file names may not be.
     names = [
         path.encode("utf-8", "backslashreplace").decode() for path in paths
     ]
@@ -113,7 +112,8 @@ def _write_table(file, paths, embeddings, labels, class_names, key):
         columns["label"] = pyarrow.array(classes, pyarrow.string())
     metadata = {MARK: b"embed", KEY: key.encode()}
     table = pyarrow.table(columns).replace_schema_metadata(metadata)
-    # A dictionary of numbers that hardly ever repeat would add half of them.
+    # Embeddings hardly ever repeat: dictionary encoding would add half of
+    # their size.
     parquet.write_table(table, file, use_dictionary=["label"])
 
 

@@ -1,4 +1,4 @@
-"""Shows warnings in one line, and those of damaged files once, at the end."""
+"""Shows each warning in one line, and those of bad records at the end."""
 
 import contextlib
 import warnings
@@ -10,7 +10,7 @@ def summarized_warnings() -> Iterator[None]:
     """A context that warns of all bad records once, when it ends.
 
     A command reads the same files several times, for training and for the
-    report. Other warnings are shown at once, and the same text only once.
+    report. Other warnings are shown immediately, each text only once.
     """
     of_records, texts = [], set()
     showwarning, formatwarning = warnings.showwarning, warnings.formatwarning
@@ -35,11 +35,11 @@ def summarized_warnings() -> Iterator[None]:
 
 
 def _summary(of_records):
-    """A paragraph for each of the `BadRecords` that names another file."""
+    """A paragraph for each of the `BadRecords` that names a new file."""
     newest = {id(each.bad_records): each for each in of_records}
     named, paragraphs = set(), []
     for warning in newest.values():
-        # The place of a file differs between two passes: "records[3], a.png".
+        # The index in "records[3], a.png" may differ between two passes.
         files = {
             name.partition("], ")[2] or name
             for name in warning.bad_records.reasons

@@ -82,9 +82,9 @@ def test_arguments_are_not_abbreviated(capsys):
 @pytest.mark.parametrize(
     ("command", "meaning"),
     [
-        ("train simclr", "training does not see them"),
+        ("train simclr", "training does not use them"),
         ("train classifier", "which the classifier learns"),
-        ("curate", "which the neighbors of an image may contradict"),
+        ("curate", "which are compared with those of the neighbors"),
     ],
 )
 def test_help_says_what_classes_are_for(command, meaning, capsys):

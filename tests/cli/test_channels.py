@@ -162,7 +162,7 @@ def test_arguments(model, option, wrong, expected, capsys):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ("--rgb-channels 2,1,0", "--rgb-channels is for images that are read"),
+        ("--rgb-channels 2,1,0", "--rgb-channels requires --channels or"),
         ("--channels 4 --rgb-channels 4,1,0", "--rgb-channels must be less"),
         ("--channels 7,5 --rgb-channels 2,1,0", "must be less than 2"),
     ],

@@ -104,6 +104,6 @@ def test_refuses_what_it_cannot_do(photos, tmp_path):
     single = tmp_path / "single"
     single.mkdir()
     shutil.copy(photos / "red" / "1.png", single)
-    with pytest.raises(SystemExit, match="two images or more"):
+    with pytest.raises(SystemExit, match="at least two readable images"):
         curate(single)
     assert not (tmp_path / "run" / "curation").exists()

@@ -85,7 +85,7 @@ def test_two_processes_and_a_kill_give_the_rows_of_one(
     written = tmp_path / "two" / "part-00001-of-00007.parquet"
     before = written.stat().st_mtime_ns
     embed(photos, "two", "2/2")
-    assert "3 of 7 parts, 1 of them there" in capsys.readouterr().out
+    assert "3 of 7 parts, 1 already written" in capsys.readouterr().out
     assert written.stat().st_mtime_ns == before
 
     embed(photos, "one", "1/1")
@@ -110,7 +110,7 @@ def test_parts_of_others_are_not_mixed(photos, capsys, tmp_path):
     embed(photos, "parts", "2/3")
     assert "parts: 2 of 7 parts" in capsys.readouterr().out
     embed(photos, "parts", "1/1")
-    assert "2 of them there" in capsys.readouterr().out
+    assert "2 already written" in capsys.readouterr().out
 
     image = next(tmp_path.glob("pictures/*/*.png"))
     broken = image.with_name("broken.png")
@@ -141,5 +141,7 @@ def test_shards_that_are_none(shard, capsys):
 
 
 def test_a_file_is_no_folder(photos):
-    with pytest.raises(SystemExit, match="must be a folder with --shard"):
+    with pytest.raises(
+        SystemExit, match="With --shard, --output must be a folder"
+    ):
         embed(photos, "vectors.parquet", "1/2")

@@ -169,7 +169,7 @@ def test_clip_search_and_report(pictures, tmp_path, capsys, monkeypatch):
     main(["search", str(pictures), *["red zqzq"] * 39, "red", "-k", "6"])
     out = capsys.readouterr().out
     assert out.count("(Not frequent in the captions: zqzq.)") == 39
-    assert "search-10.png\nThey show the first 90 of 240 results." in out
+    assert "search-10.png\nThe sheets show the first 90 of 240 results." in out
     pages = sorted(tmp_path.glob("search*.png"))
     assert len(pages) == 10
     assert read_image(pages[0], 400).std() > 10
@@ -246,7 +246,7 @@ def test_interrupted_run_goes_on(pictures, tmp_path, monkeypatch, capsys):
         )
         with pytest.raises(SystemExit, match="130"):
             main(command)
-    assert "Stopped after epoch 1, run the same" in capsys.readouterr().err
+    assert "Stopped after epoch 1. Run the same" in capsys.readouterr().err
     # It goes on with the images that it began with, as far as they are there.
     first = next(pictures.rglob("*.png"))
     first.rename(first.with_name("new.png"))

@@ -80,7 +80,7 @@ def test_files_of_the_user_stay(run, settings):
 def test_files_of_the_user_are_not_overwritten(run, name):
     (run.path / name).parent.mkdir(parents=True)
     (run.path / name).write_text("mine")
-    with pytest.raises(ValueError, match=f"{name} is there, but no run.json"):
+    with pytest.raises(ValueError, match=f"{name} exists without the run.json"):
         run.check_output()
 
 
@@ -234,7 +234,9 @@ def test_a_finished_run_is_trained_further(run, settings, capsys):
         "epoch-000001-step-000000000.npz"
     ]
     for epochs in (1, 2):
-        with pytest.raises(ValueError, match="of 2 epochs. Train it further"):
+        with pytest.raises(
+            ValueError, match="of 2 epochs. To train it further"
+        ):
             train_to(run, settings, epochs)
     with pytest.raises(ValueError, match="finished run with .* image_size=8"):
         train_to(run, {**settings, "image_size": 16}, 3)
@@ -243,7 +245,7 @@ def test_a_finished_run_is_trained_further(run, settings, capsys):
     with pytest.raises(KeyboardInterrupt):
         train_to(run, settings, 4, interruption)
     assert interruption.__notes__ == [
-        "Stopped after epoch 4, run the same command again to resume."
+        "Stopped after epoch 4. Run the same command again to resume."
     ]
     assert "4 epochs instead of 2" in capsys.readouterr().out
     assert run.settings()["trained_epochs"] == 2  # the model of before
@@ -251,7 +253,7 @@ def test_a_finished_run_is_trained_further(run, settings, capsys):
     assert run.first_epochs(9, is_new=True) == 9
     train_to(run, settings, 4)
     assert run.settings()["trained_epochs"] == 4
-    with pytest.raises(ValueError, match="of 4 epochs. Train it further"):
+    with pytest.raises(ValueError, match="of 4 epochs. To train it further"):
         train_to(run, settings, 4)
     for file in checkpoints.iterdir():
         file.unlink()
@@ -268,6 +270,8 @@ def test_starting_anew_leaves_other_files(run, settings):
     assert sorted(file for file in run.path.rglob("*.*")) == sorted(mine)
     (run.path / "run.json").write_text('{"model": "another program"}')
     run.history.write_text("mine")
-    with pytest.raises(ValueError, match="must be of a run of this package"):
+    with pytest.raises(
+        ValueError, match="must belong to a run of this package"
+    ):
         run.start_anew()
     assert run.history.read_text() == "mine"

@@ -1,5 +1,6 @@
-"""The parsers of the commands, without Keras or a backend.
+"""The parsers of the commands, which import neither Keras nor a backend.
 
-Each is a module with `add_parser`, whose docstring is its help. It names the
-module of `keras_contrastive.cli` that runs the command.
+Each module has a function `add_parser`, and its docstring is the help of the
+command. `add_parser` sets `command`, the module of `keras_contrastive.cli` that
+runs the command.
 """

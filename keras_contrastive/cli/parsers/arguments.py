@@ -8,13 +8,13 @@ from keras_contrastive.cli.parsers.channels import add_channels
 from keras_contrastive.command import NAME
 from keras_contrastive.command import program
 
-# Numbers that float32, the dtype of training, can hold.
+# Range of positive numbers in float32, the dtype of training.
 SMALLEST = 1e-37
 LARGEST = 1e37
 
 
 def add_command(commands, name, module_docstring, **kwargs):
-    """A parser whose help is the docstring of the command's module."""
+    """Adds a parser whose help is the docstring of the command's module."""
     example = f"\n    {NAME} "
     module_docstring = module_docstring.replace(example, f"\n    {program()} ")
     parser = commands.add_parser(
@@ -93,8 +93,8 @@ def add_seed(parser):
         type=integer(0, 2**32 - 1),
         default=0,
         metavar="N",
-        help="of the initial weights, the order and the augmentation (default: "
-        "%(default)s)",
+        help="seed of the initial weights, the order and the augmentation "
+        "(default: %(default)s)",
     )
 
 
@@ -102,7 +102,7 @@ def add_force(parser):
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace the run in RUN, finished or interrupted, by a new one",
+        help="replace a finished or interrupted run in RUN",
     )
 
 
@@ -130,8 +130,8 @@ def add_training(parser, output):
         type=positive_number,
         default=1e-3,
         metavar="X",
-        help="its highest value: it rises in a warm-up, then falls to 0 by a "
-        "cosine (default: %(default)s)",
+        help="peak learning rate, after a warm-up and before a cosine decay to "
+        "0 (default: %(default)s)",
     )
     add_seed(parser)
     add_channels(parser)
@@ -144,5 +144,5 @@ def add_model(parser, default):
         type=path,
         default=Path(default),
         metavar="RUN",
-        help="folder that a train command has made (default: %(default)s)",
+        help="folder that a train command has written (default: %(default)s)",
     )

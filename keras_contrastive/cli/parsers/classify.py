@@ -1,15 +1,15 @@
 """Write the class of each image into a .csv file.
 
 SOURCE is a folder of images, or a table. The file has one row per image:
-`image` (the path from SOURCE), `class` and `probability`. The probability means
-little for images that belong to none of the classes. If subfolders are classes,
-the command also prints its accuracy.
+`image` (the path relative to SOURCE), `class` and `probability`. The
+probability means little for images that belong to none of the classes. If
+subfolders are classes, the command also prints the accuracy.
 
     keras-contrastive classify ~/photographs --model runs/classifier
 
-A run of `train clip` or `train slip` needs no labels: it takes the names of the
-classes from a file, one on each line, and compares images with sentences that
-contain them.
+A run of `train clip` or `train slip` needs no labels: the command reads the
+names of the classes from a file, one on each line, and compares images with
+sentences that contain the names.
 
     keras-contrastive classify ~/photographs --model runs/clip \\
         --classes classes.txt --templates "a photo of a {}" "one {}"

@@ -1,15 +1,15 @@
-"""Find copies, strange and typical images, wrong labels.
+"""Find duplicates, outliers, typical images and wrong labels.
 
 SOURCE is a folder of images, or a table. The command embeds it, and writes into
 RUN/curation:
 
     curation.csv      one row per image, with its scores
     duplicates.png    the most similar pairs
-    outliers.png      what resembles nothing else
+    outliers.png      images that resemble no other image
     typical.png       images to label first, one per cluster
     diverse.png       images that cover all others
-    label_errors.png  where neighbors have another class than the image, if
-                      subfolders are classes or --label-column names a column
+    label_errors.png  images whose neighbors have another class, if subfolders
+                      are classes or --label-column names a column
 
 These are suggestions for you to check. How good they are depends on the model.
 
@@ -25,7 +25,7 @@ from keras_contrastive.cli.parsers.source import add_source
 
 def add_parser(commands):
     parser = add_command(commands, "curate", __doc__)
-    add_source(parser, labels="which the neighbors of an image may contradict")
+    add_source(parser, labels="which are compared with those of the neighbors")
     add_model(parser, "runs/simclr")
     parser.add_argument(
         "--output",
@@ -38,8 +38,8 @@ def add_parser(commands):
         type=integer(1, 200),
         default=32,
         metavar="N",
-        help="images on each sheet; as many are chosen as typical and as "
-        "diverse (default: %(default)s)",
+        help="images on each sheet, and number of typical and of diverse "
+        "images (default: %(default)s)",
     )
     parser.add_argument(
         "--force",

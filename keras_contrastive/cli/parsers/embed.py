@@ -1,19 +1,19 @@
 """Turn images into vectors, in one .npz or .parquet file.
 
-SOURCE is a folder of images, or a table. The file holds `paths` (from SOURCE,
-or from the folder of the table), `embeddings` (one row per image), and, where
+SOURCE is a folder of images, or a table. The file holds `paths` (relative to
+SOURCE or to the folder of the table), `embeddings` (one row per image), and, if
 subfolders are classes or --label-column names a column, `labels` and
-`class_names`. With a SimCLR model the rows are its representation, with CLIP
-its normalized image embedding. If FILE ends in .parquet, the columns are
-`image`, `embedding` and `label`, the name of the class.
+`class_names`. The rows are the representation of a SimCLR model, or the
+normalized image embedding of a CLIP model. If FILE ends in .parquet, the
+columns are `image`, `embedding` and `label`, the name of the class.
 
     keras-contrastive embed ~/photographs --output vectors.npz
     python -c 'import numpy; print(numpy.load("vectors.npz")["embeddings"])'
 
 For many images, --shard 1/8 writes an eighth of them into a folder of Parquet
-files, --shard 2/8 the next, at the same time or later, on any machine that sees
-the folder. Each skips the files that are there, so repeating an interrupted
-command writes what is missing.
+files. --shard 2/8 writes the next eighth, at the same time or later, on any
+machine with access to the folder. Each command skips existing files, so
+repeating an interrupted command writes only the missing ones.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def add_parser(commands):
 
 
 def shard(text):
-    """The type of an argument that is two ints, the first at most the other."""
+    """The type of an argument `K/N`, two ints with 1 <= K <= N."""
     try:
         number, count = map(int, text.split("/"))
     except ValueError:

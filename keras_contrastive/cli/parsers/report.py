@@ -1,8 +1,8 @@
-"""Write pictures and numbers of a run into one .html file.
+"""Write the report of a run, plots and scores, into one .html file.
 
 RUN is the folder of a train command, which wrote report.html when it ended.
-This command writes it again, from the images of that run in their folder or
-table, and warns of images that are gone. The file is self-contained and can be
+This command writes the file again, from the images of that run in their folder
+or table, and warns of missing images. The file is self-contained and can be
 sent by mail.
 
     keras-contrastive report runs/simclr
@@ -18,6 +18,6 @@ def add_parser(commands):
         "run_folder",
         type=path,
         metavar="RUN",
-        help="folder that a train command has made",
+        help="folder that a train command has written",
     )
     parser.set_defaults(command="report")

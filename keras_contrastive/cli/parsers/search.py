@@ -2,8 +2,8 @@
 
 Prints the images most similar to each sentence with their cosine similarity,
 and draws them in search.png; more than 15 images continue in search-2.png and
-so on. The model is one of `train clip` or `train slip`. SOURCE, a folder of
-images or a table, need not be the one that it was trained on.
+so on. The model must come from `train clip` or `train slip`. SOURCE is a folder
+of images, or a table. It may hold other images than the training data.
 
     keras-contrastive search ~/photographs "a dog in the snow"
 """

@@ -1,9 +1,10 @@
-"""Search a folder in a browser: by an image, or, after CLIP, by a sentence.
+"""Search a folder in a browser, by image or, with CLIP, by sentence.
 
 SOURCE is a folder of images, or a table. Its images are embedded once. Then a
 page at http://127.0.0.1:PORT shows the images most similar to a sentence, to an
-image that you click, or to one that you upload. Only this computer can open it,
-and nothing is written. Ctrl-C ends it. Needs `keras_contrastive[serve]`.
+image that you click, or to one that you upload. Only this computer can open the
+page, and no files are written. Ctrl-C stops the server. The command needs
+`keras_contrastive[serve]`.
 
     keras-contrastive serve ~/photographs --model runs/clip
 """

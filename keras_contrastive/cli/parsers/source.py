@@ -1,10 +1,10 @@
-"""Arguments that say where images lie: in a folder, or in a table."""
+"""Arguments that locate images in a folder or a table."""
 
 import argparse
 
 from keras_contrastive.cli.parsers.arguments import path
 
-IMAGE = "image"  # the columns of tables, unless they are named
+IMAGE = "image"  # default names of columns in tables
 CAPTION = "caption"
 
 
@@ -13,13 +13,13 @@ def add_source(
     captions: bool = False,
     labels: str = "",
 ) -> None:
-    """Adds the arguments that say where images lie, and what beside them.
+    """Adds the arguments that locate images, captions and labels.
 
     Args:
         parser: Parser of a command.
-        captions: Whether a table has captions.
-        labels: What the command does with the classes of a table, for the
-            help; empty if it takes none.
+        captions: Whether the command reads captions.
+        labels: Help text on how the command uses the classes of a table;
+            empty if it reads no classes.
     """
     parser.add_argument(
         "source",

@@ -1,10 +1,10 @@
 """Learn to classify images from few labels, with the encoder of a run.
 
 SOURCE is a folder whose subfolders are the classes, or a table with a column of
-them, --label-column. RUN of --model is a run of another train command, which
+classes (--label-column). --model is the run of another train command, which
 needs no labels: train it on all of your images first. A linear layer on its
 encoder learns the classes, then both are fine-tuned. A fifth of the images is
-held out, to say how many the classifier gets right.
+held out to measure the accuracy.
 
     keras-contrastive train simclr ~/photographs
     keras-contrastive train classifier ~/labeled --model runs/simclr
@@ -30,8 +30,8 @@ def add_parser(commands):
         "--epochs",
         type=integer(0),
         metavar="N",
-        help="of fine-tuning; 0 trains the linear layer alone (default: some "
-        "300 steps)",
+        help="epochs of fine-tuning; 0 trains only the linear layer (default: "
+        "about 300 steps)",
     )
     parser.add_argument(
         "--batch-size",
@@ -44,7 +44,7 @@ def add_parser(commands):
         type=positive_number,
         default=1e-3,
         metavar="X",
-        help="of fine-tuning (default: %(default)s)",
+        help="peak learning rate of fine-tuning (default: %(default)s)",
     )
     add_seed(parser)
     add_force(parser)

@@ -1,10 +1,10 @@
-"""Learn vectors of images and captions in one space{title}.
+"""Learn a joint embedding of images and captions{title}.
 
 SOURCE is a folder of images with captions: a file captions.csv with the columns
-image (the path from SOURCE) and caption, one caption per row; or dog.txt beside
+image (relative to SOURCE) and caption, one caption per row; or dog.txt beside
 dog.jpg, one caption per line. Or it is a table of paths and captions, or
-Parquet with the images themselves. A tenth of the images (two at least, 1,000
-at most) is held out, to measure how often captions find their image. The
+Parquet with the images themselves. A tenth of the images (at least two, at most
+1,000) is held out, to measure how often captions retrieve their image. The
 command writes model.keras, tokenizer.json, history.csv and report.html into the
 folder RUN. If it is interrupted, the same command resumes after the last
 finished epoch.

@@ -2,10 +2,10 @@
 
 SOURCE is a folder of images, in subfolders if you like, or a table of their
 paths, or Parquet with the images themselves. If subfolders are classes, or
---label-column names a column of them, these color the report; training does not
-see them. The command writes model.keras, history.csv and report.html into the
-folder RUN. If it is interrupted, the same command resumes after the last
-finished epoch.
+--label-column names a column of classes, the classes color the report; training
+does not use them. The command writes model.keras, history.csv and report.html
+into the folder RUN. If it is interrupted, the same command resumes after the
+last finished epoch.
 
     keras-contrastive train {name} ~/photographs
     keras-contrastive train {name} birds.csv --image-column file
@@ -17,7 +17,7 @@ from keras_contrastive.cli.parsers.arguments import add_training
 from keras_contrastive.cli.parsers.arguments import positive_number
 from keras_contrastive.cli.parsers.source import add_source
 
-# The names of the methods in their papers, and what sets them apart.
+# The names of the methods in their papers, and how they differ.
 TITLES = {
     "simclr": "SimCLR",
     "moco": "MoCo v2, with a queue of negatives",
@@ -27,7 +27,7 @@ TITLES = {
     "swav": "SwAV, by predicting clusters",
     "dino": "DINO, by predicting a teacher's output",
 }
-# Those of SimCLR that need no labels and two views.
+# Losses of `SimCLRModel` for two views without labels.
 LOSSES = ("nt_xent", "decoupled", "barlow_twins", "vicreg", "lejepa")
 
 
@@ -38,7 +38,7 @@ def add_parsers(commands):
         )
         parser = add_command(commands, name, help_text)
         add_source(
-            parser, labels="which color the report; training does not see them"
+            parser, labels="which color the report; training does not use them"
         )
         add_training(parser, f"runs/{name}")
         parser.set_defaults(
@@ -55,5 +55,6 @@ def add_parsers(commands):
                 "--temperature",
                 type=positive_number,
                 metavar="X",
-                help="of the losses nt_xent and decoupled (default: 0.2)",
+                help="temperature of the losses nt_xent and decoupled "
+                "(default: 0.2)",
             )
