@@ -25,8 +25,7 @@ class BadRecords:
     """Counts bad records, names them in one warning, and raises on too many.
 
     A few damaged files among ten thousand should not stop a training run, but
-    nobody should train on what is left of a broken download. Safe to use from
-    several threads.
+    an incomplete download should. Thread-safe.
 
     Args:
         what: Completes "2 of 11 ...", such as `"images cannot be read"`.
@@ -34,7 +33,7 @@ class BadRecords:
         max_fraction: Float in [0, 1), the largest fraction that may be bad.
 
     Attributes:
-        reasons: Dict from the names of the bad records to what is wrong.
+        reasons: Dict from the names of the bad records to their errors.
     """
 
     def __init__(self, what: str, total: int, max_fraction: float):
@@ -62,7 +61,7 @@ class BadRecords:
             )
 
     def warn(self, consequence: str, stacklevel: int = 2):
-        """Warns of the bad records that no earlier warning has counted."""
+        """Warns of the bad records that were added since the last warning."""
         with self._lock:
             start, self._warned = self._warned, len(self)
         if start < len(self):
@@ -73,7 +72,7 @@ class BadRecords:
             )
 
     def describe(self, start: int = 0) -> str:
-        """Their number, and some of them, without the first `start`."""
+        """The number of bad records, and examples from index `start` on."""
         with self._lock:
             reasons = list(self.reasons.items())
         lines = _lines(reasons[start : start + EXAMPLES])
@@ -84,7 +83,7 @@ class BadRecords:
 
 
 def _lines(named_reasons):
-    """A line for each record. What is known is not repeated."""
+    """One line per record, without repeated paths and reasons."""
     lines, previous = [], ""
     for name, reason in named_reasons:
         path = name.partition("], ")[2]

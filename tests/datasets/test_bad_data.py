@@ -381,7 +381,7 @@ def test_duplicates_in_an_archive(tmp_path):
         (("a.json", b"[" * 100_000), "malformed .json"),
         (("a.json", b'{"caption": 7}'), "no caption"),
         (("a.json", b'{"caption": NaN}'), "no caption"),
-        (("a.json", b'{"caption": "\\ud800"}'), "no caption in Unicode"),
+        (("a.json", b'{"caption": "\\ud800"}'), "invalid Unicode in a caption"),
         (("a.json", b'{"caption": "\xff"}'), "malformed .json"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Arrays in files of NumPy."""
+"""Reads arrays from NumPy files."""
 
 import io
 import threading
@@ -8,14 +8,14 @@ import numpy as np
 
 NPY_START = b"\x93NUMPY"
 NPZ_START = b"PK\x03\x04"
-NAME = "image.npy"  # of the array, where a .npz holds several
+NAME = "image.npy"  # name of the array in a .npz of several
 # NumPy parses the header as Python, which fails now and then in several threads
 # at once: "AST constructor recursion depth mismatch" (CPython 3.11).
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def decode_npy(content: bytes) -> np.ndarray:
-    """The array of a `.npy` file. Arrays of objects are refused."""
+    """The array of a `.npy` file. Raises for arrays of objects."""
     with _ONE_AT_A_TIME:
         return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
 
@@ -25,8 +25,8 @@ def decode_npz(content: bytes, max_bytes: float) -> np.ndarray:
 
     Args:
         content: The bytes of the file.
-        max_bytes: What the array may take, which the file may compress to any
-            small size.
+        max_bytes: Maximum size of the array, since a small file can
+            decompress to a huge array.
 
     Raises:
         ValueError: If there is no such array, or it is larger.

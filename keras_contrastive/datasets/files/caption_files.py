@@ -82,7 +82,7 @@ def read_table(
 
 
 def _find(name, lookup, folder, captions_folder):
-    """The image that `name` refers to; the likeliest folder comes first."""
+    """The image that `name` refers to; tries the likeliest folder first."""
     names = dict.fromkeys((name, name.strip(), name.strip().replace("\\", "/")))
     starts = (folder, captions_folder, os.curdir)
     paths = [
@@ -92,7 +92,7 @@ def _find(name, lookup, folder, captions_folder):
     ]
     image = lookup.find(paths[0]) or lookup.find(*paths)
     if image is None:
-        # `folder` and `name` may contain different symbolic links to it.
+        # `folder` and `name` may reach the image by different symbolic links.
         real = os.path.realpath(folder)
         inside = [
             os.path.relpath(os.path.realpath(path), real) for path in paths

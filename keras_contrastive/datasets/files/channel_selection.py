@@ -76,8 +76,8 @@ def select_channels(
             the channels to read.
 
     Raises:
-        ValueError: If the image has another number of channels, or too few, or
-            has them in its first axis.
+        ValueError: If the image has a different number of channels, too few,
+            or channels in its first axis.
     """
     shape = pixels.shape
     advice = (
@@ -100,12 +100,13 @@ def select_channels(
             f"last axis, for channels={channels}. Received: shape {shape} and "
             f"type {pixels.dtype}"
         )
-    # Its columns would pass for channels.
+    # The columns of the image would be read as channels.
     if shape[0] < min(shape[1:]):
         raise ValueError(
             "An image must have its channels in the last axis. Received: "
-            f"shape {shape}, whose first axis is the shortest{advice}. If it "
-            "is the height, select the channels before: image[..., channels]"
+            f"shape {shape}, whose first axis is the shortest{advice}. If that "
+            "axis is the height, select the channels first: "
+            "image[..., channels]"
         )
     return pixels[..., list(channels)]
 

@@ -5,34 +5,34 @@ import math
 
 import numpy as np
 
-_PREAMBLE = 128  # bytes before the word by which a file is known
+_PREAMBLE = 128  # bytes before the signature of the format
 _WORD = b"DICM"
 
 
 def is_dicom(content: bytes) -> bool:
-    """Whether bytes are those of a DICOM file."""
+    """Whether the bytes are a DICOM file."""
     return content[_PREAMBLE : _PREAMBLE + len(_WORD)] == _WORD
 
 
 def decode_dicom(content: bytes, max_bytes: float) -> np.ndarray:
     """Decodes the only frame of a DICOM file with pydicom.
 
-    Stored values become those of the file's modality, such as Hounsfield units:
-    by its slope and intercept, or by its table. Images whose lowest value is
-    white (MONOCHROME1) are inverted first, within the range of their bits.
-    Windows, which say how to show an image, are not applied.
+    The file's rescale slope and intercept, or its lookup table, map the stored
+    values to those of the modality, such as Hounsfield units. Before that,
+    images whose lowest value is white (MONOCHROME1) are inverted within the
+    range of their bits. Display windows are not applied.
 
     Args:
         content: The bytes of the file.
-        max_bytes: What the pixels may take.
+        max_bytes: Maximum size of the pixels.
 
     Returns:
         An array of shape `(height, width)` or `(height, width, 3)`: float32, or
-        integers if the stored values are those of the modality.
+        integers if the stored values need no mapping.
 
     Raises:
         ImportError: If pydicom is not installed.
-        ValueError: If there are several frames or none, or colors of a
+        ValueError: If the file does not hold exactly one frame, or uses a color
             palette. Damaged files raise other errors, too.
     """
     pydicom = import_pydicom()
@@ -40,11 +40,11 @@ def decode_dicom(content: bytes, max_bytes: float) -> np.ndarray:
     frames = int(_number(file, "NumberOfFrames", 1))
     if frames != 1:
         raise ValueError(
-            f"it holds {frames} frames; save those to train on as images"
+            f"it holds {frames} frames; save each frame to train on as an image"
         )
     kind = str(file.get("PhotometricInterpretation", ""))
     if kind == "PALETTE COLOR":
-        raise ValueError("its colors are those of a palette")
+        raise ValueError("it uses a color palette")
     size = math.prod(
         int(_number(file, name, 1))
         for name in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
@@ -77,7 +77,7 @@ def import_pydicom():
 
 
 def _inverted(pixels, file):
-    """Exchanges the lowest and the highest of the values that may be stored."""
+    """Inverts pixels within the range of their stored bits."""
     if pixels.dtype.kind not in "iu":
         raise ValueError(f"it is MONOCHROME1 with pixels of {pixels.dtype}")
     if pixels.dtype.kind == "i":

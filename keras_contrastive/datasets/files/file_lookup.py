@@ -10,8 +10,8 @@ class FileLookup:
     """Finds a file among others by its path.
 
     Compares paths exactly first, then with composed accents (macOS writes an
-    accent as a separate character), then without case. A path that matches two
-    files finds neither.
+    accent as a separate character), then without case. A path that matches
+    several files is treated as not found.
 
     Args:
         paths: List of `Path`s to search.
@@ -19,7 +19,7 @@ class FileLookup:
 
     def __init__(self, paths: list[Path]):
         self._paths = paths
-        # From forms of paths to files, built when needed.
+        # Dicts from normalized paths to files, built when needed.
         self._indices: dict[Callable, dict[str, Path | None]] = {}
 
     def find(self, *candidates: str | os.PathLike) -> Path | None:

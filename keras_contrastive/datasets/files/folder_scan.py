@@ -10,7 +10,7 @@ from keras_contrastive.datasets.files.image_files import HEIF_SUFFIXES
 from keras_contrastive.datasets.files.image_files import SUFFIXES
 from keras_contrastive.datasets.files.image_files import reads_heif
 
-# Common files beside images. Nobody expects them to be read as images.
+# Common files beside images, which are not counted as skipped.
 COMPANIONS = {
     *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".xml", ".yaml", ".yml"),
     *(".md", ".rst", ".html", ".log", ".py", ".ipynb", ".db", ".ini"),
@@ -19,7 +19,7 @@ COMPANIONS = {
 ARRAY_SUFFIXES = (".npy", ".npz", ".dcm")
 _HINTS = {
     **{suffix: f" ({HEIF_HINT})" for suffix in HEIF_SUFFIXES},
-    ".dcm": " (which `channels` or `value_range` reads)",
+    ".dcm": " (read with `channels` or `value_range`)",
 }
 KINDS = 5  # suffixes of skipped files that a message lists
 

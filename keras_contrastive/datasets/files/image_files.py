@@ -16,7 +16,7 @@ from keras_contrastive.datasets.files.resize_center import resize_center
 from keras_contrastive.datasets.files.resize_center import resize_center_rgb
 from keras_contrastive.datasets.files.tiff_files import STARTS as TIFF_STARTS
 
-# Formats of pixels only. EPS is a program, which Pillow runs in Ghostscript.
+# Only pixel formats. EPS is a program, which Pillow runs in Ghostscript.
 FORMATS = {
     *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM"),
     *("TIFF", "WEBP"),
@@ -26,19 +26,18 @@ SUFFIXES = (
     *(".gif", ".tif", ".tiff", ".bmp", ".dib", ".jp2", ".j2k", ".jpf", ".jpx"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 )
-HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # as telephones write them
+HEIF_SUFFIXES = (".heic", ".heif", ".hif")  # written by phones
 HEIF_HINT = "reading HEIC needs `pip install pillow-heif`"
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
-# Of files that may be intact, and not RGB.
+# Formats of files that may be intact, but not 8-bit RGB.
 _BANDS_STARTS = (*TIFF_STARTS, NPY_START, NPZ_START)
 _BANDS_HINT = (
-    "; other channels and numbers than RGB of 8 bits are read with `channels` "
-    "and `value_range`"
+    "; images that are not 8-bit RGB are read with `channels` and `value_range`"
 )
 
 _ORIENTATION = 0x0112  # EXIF tag: how the camera was held
-_TRANSPOSITIONS = {  # from EXIF orientations to what turns them upright
+_TRANSPOSITIONS = {  # from EXIF orientations to Pillow's transpositions
     2: "FLIP_LEFT_RIGHT",
     3: "ROTATE_180",
     4: "FLIP_TOP_BOTTOM",
@@ -66,14 +65,14 @@ def load_image(
     is decoded at a fraction of its resolution, which is several times faster
     and still antialiased.
 
-    Decoding needs Pillow (`pip install "keras_contrastive[datasets]"`), which
-    releases Python's lock, so that several threads can decode. Where simplejpeg
-    is installed, it decodes JPEG files of up to 128x128 pixels, because Pillow
-    takes longer to open them than to decode them; on the PyTorch backend also
-    larger ones, since there PyTorch resizes them, which takes less time.
-    Pixels differ by at most one level between versions of libjpeg-turbo. Those
-    of PyTorch and Pillow differ by a level in some values, in a few by more
-    (`resize_center`). HEIC needs `pip install pillow-heif` as well.
+    Decoding needs Pillow (`pip install "keras_contrastive[datasets]"`). Pillow
+    releases Python's global interpreter lock (GIL), so that several threads can
+    decode. If simplejpeg is installed, it decodes JPEG files of up to 128x128
+    pixels, which Pillow opens more slowly than it decodes them. On the PyTorch
+    backend it also decodes larger ones, because PyTorch resizes them faster.
+    Pixels differ by at most one level between versions of libjpeg-turbo. Some
+    values differ by one level between PyTorch and Pillow, and a few by more
+    (`resize_center`). HEIC also needs `pip install pillow-heif`.
 
     Args:
         source: Path of a file, or its bytes: JPEG, PNG, WebP, AVIF, HEIC, GIF,
@@ -86,10 +85,10 @@ def load_image(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is not an image, is damaged, has pixels of
-            floats, or more pixels than twice `PIL.Image.MAX_IMAGE_PIXELS`,
-            about 179 million. The limit protects the memory from small files
-            that decompress to a huge size.
+        ValueError: If the file is not an image, is damaged, has float pixels,
+            or more pixels than twice `PIL.Image.MAX_IMAGE_PIXELS`, about 179
+            million. The limit protects the memory from small files that
+            decompress to a huge size.
 
     Example:
 
@@ -134,7 +133,7 @@ def load_image(
 def decoding_error(
     name: str, content: bytes, error: Exception, hint: str = ""
 ) -> ValueError:
-    """The error for an image whose decoder has raised any error."""
+    """The error for an image that its decoder cannot read."""
     reason = str(error).partition("<_io")[0].strip()
     heif = content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS
     if heif and not reads_heif():
@@ -145,9 +144,9 @@ def decoding_error(
 
 
 def read_file(path: str | os.PathLike, name: str) -> bytes:
-    """The bytes of a file. `name` is that of the image in messages."""
-    # Half the system calls of `open`, which take most of the time for small
-    # files. With O_NONBLOCK, opening a pipe does not wait for a writer.
+    """The bytes of a file. Messages call the image `name`."""
+    # This needs half the system calls of `open`, which dominate the time for
+    # small files. With O_NONBLOCK, opening a pipe does not wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
     descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
     try:
@@ -191,7 +190,7 @@ def check_image_size(image_size: int | tuple[int, int]) -> tuple[int, int]:
 
 @functools.cache
 def image_formats() -> list[str]:
-    """Those of `FORMATS` that Pillow, as it is installed, can read."""
+    """The formats of `FORMATS` that the installed Pillow can read."""
     image_module = import_pillow()
     image_module.init()
     if reads_heif():
@@ -224,9 +223,9 @@ def import_pillow():
 
 
 def _decode_small(image, height, width):
-    # The decoder may halve the resolution while each side keeps twice the
+    # The decoder may reduce the resolution as long as each side keeps twice the
     # pixels of the target. Below that, its box filter would show in the result.
-    if 5 <= orientation_of(image) <= 8:  # stored on its side
+    if 5 <= orientation_of(image) <= 8:  # height and width are exchanged
         height, width = width, height
     shrink = max(2 * height / image.height, 2 * width / image.width)
     image.draft(
@@ -261,7 +260,7 @@ def orientation_of(image: Any) -> int:
     """The EXIF orientation of a Pillow image, 1 if it has none."""
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # the pixels may be intact where metadata are damaged
+    except Exception:  # the pixels may be intact although metadata are damaged
         return 1
 
 

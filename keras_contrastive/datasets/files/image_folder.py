@@ -64,8 +64,8 @@ def image_folder(
     Images are recognized by suffix, in upper or lower case: .jpg, .png, .webp,
     .avif, .gif, .tif, .bmp, .jp2, .ppm and their variants, and .heic if
     pillow-heif is installed. A warning counts other files by suffix, except
-    texts, tables and the like. Hidden files and folders are ignored, links to
-    folders are followed.
+    common ones such as texts and tables. Hidden files and folders are ignored.
+    Links to folders are followed.
 
     Args:
         folder: Path of a folder.
@@ -114,8 +114,8 @@ def captioned_folder(
     `caption`, named in the first row: the path of an image and one caption. An
     image with several captions has several rows. Paths are absolute, or
     relative to `folder`, to the folder of the captions file or to the current
-    folder. Slashes, accents and case may be those of another system. Without
-    such a file, the lines of `dog.txt` are the captions of `dog.jpg`.
+    folder. Slashes, accents and case may follow another operating system.
+    Without such a file, the lines of `dog.txt` are the captions of `dog.jpg`.
 
     Text is UTF-8. In a `.csv` file, put captions with commas in quotation
     marks; without other columns, unquoted commas are read as part of the
@@ -212,8 +212,8 @@ def _scan(folder, arrays):
         beside = f" (but {skipped})" if skipped else ""
         if not arrays and scan_folder(folder, arrays=True).images:
             beside = (
-                " (but .npy, .npz or .dcm files, which `channels` or "
-                "`value_range` reads)"
+                " (but .npy, .npz or .dcm files, which are read with "
+                "`channels` or `value_range`)"
             )
         raise FileNotFoundError(
             f"`folder` must hold images ({', '.join(suffixes)}). "

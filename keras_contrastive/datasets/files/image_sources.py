@@ -13,7 +13,7 @@ from keras_contrastive.datasets.files.image_files import load_image
 from keras_contrastive.datasets.files.image_files import resize_image
 from keras_contrastive.datasets.short_repr import short_repr
 
-# Pillow decodes an opened image in place, when it is first used.
+# Pillow decodes an opened image in place on first use.
 _pillow_lock = threading.Lock()
 
 
@@ -49,11 +49,10 @@ def read_image(image: Any, image_size: int | tuple[int, int]) -> np.ndarray:
     pillow = import_pillow()
     if isinstance(image, pillow.Image):
         if image.mode == "I" and image.format is None:
-            # Images of this mode that come from a file are known to have 16
-            # bits.
+            # Images of this mode from files have 16 bits.
             raise ValueError(
-                "A Pillow image of 32-bit integers doesn't say which one is "
-                "white. Make it an array of uint8 or uint16. "
+                "A Pillow image of 32-bit integers does not define which "
+                "value is white. Convert it to an array of uint8 or uint16. "
                 "Received: mode='I'"
             )
         image = decoded(image)
@@ -63,7 +62,7 @@ def read_image(image: Any, image_size: int | tuple[int, int]) -> np.ndarray:
 
 
 def content_of(image: Mapping) -> Any:
-    """The bytes of a dict of `"bytes"` and `"path"`, or else the path."""
+    """The bytes in a dict of `"bytes"` and `"path"`; the path if missing."""
     if not {"bytes", "path"}.issuperset(image):
         raise no_image(image)
     content = image.get("bytes")
@@ -125,7 +124,7 @@ def as_array(image: Any) -> np.ndarray:
 
 
 def no_image(image: Any) -> ValueError:
-    """The error for what is no image in any form."""
+    """The error for a value that is not an image in any form."""
     shape = tuple(getattr(image, "shape", ()))
     is_turned = len(shape) == 3 and shape[0] <= 4 < shape[2]
     hint = ". Channels come last: transpose it" if is_turned else ""

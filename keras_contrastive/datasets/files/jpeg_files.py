@@ -11,21 +11,20 @@ from keras_contrastive.datasets.files.resize_center import is_fast_in_pytorch
 _START = b"\xff\xd8\xff"
 # Parts of EXIF and XMP metadata that may hold an orientation.
 _ORIENTATION_HINTS = b"Exif", b"rientation"
-# From this ratio on, Pillow decodes at a fraction of the resolution.
+# From this size ratio on, Pillow decodes at a fraction of the resolution.
 _MUCH_LARGER = 4
 
 
 def decode_jpeg(
     content: bytes, target_height: int, target_width: int
 ) -> np.ndarray | None:
-    """Decodes a JPEG with simplejpeg, where that is faster.
+    """Decodes a JPEG with simplejpeg if that is faster.
 
     simplejpeg uses the decoder of Pillow, libjpeg-turbo, with the same
-    settings. It opens a small file in less time, and decodes a large one into
-    the array that PyTorch resizes. Where neither matters, or simplejpeg is not
-    installed, the file is left to Pillow; so are files that need more: other
-    color spaces, damaged files, files that may have an orientation, and files
-    much larger than the target size.
+    settings. It opens small files faster, and decodes large files into an array
+    that PyTorch can resize. Pillow decodes all other files: other color spaces,
+    damaged files, files that may have an orientation, and files much larger
+    than the target size. It decodes every file if simplejpeg is not installed.
 
     Args:
         content: The bytes of a file of any format.

@@ -20,19 +20,19 @@ from keras_contrastive.datasets.files.stored_pixels import read_stored
 class PixelReader:
     """Reads, resizes and scales images in any form.
 
-    With `channels=3` and no `value_range`, every image becomes RGB of 8 bits,
-    as `read_image` makes it. Otherwise images are read as they are stored,
-    without any conversion of colors (`read_stored`). Each channel is resized by
-    itself, as `load_image` does it: the center, bicubic and antialiased.
+    With `channels=3` and no `value_range`, every image is converted to 8-bit
+    RGB by `read_image`. Otherwise images are read as stored, without any
+    conversion of colors (`read_stored`). Each channel is resized separately, as
+    in `load_image`: cropped to the center, bicubic and antialiased.
 
     Args:
         image_size: Int or `(height, width)` of the result, in pixels.
         channels: Int, the number of channels that each image must have; or the
             indices of the channels to read, in this order.
-        value_range: Pair (low, high) of numbers, or of sequences of a number
-            for each channel that is read: the values that become 0 and 1. Those
-            beyond are clipped, before and after resizing. `None` for pixels of
-            uint8, which stay as they are.
+        value_range: Pair (low, high) of numbers, or of sequences of one number
+            per channel that is read: the values that are mapped to 0 and 1.
+            Values outside are clipped, before and after resizing. `None` leaves
+            uint8 pixels unchanged.
 
     Attributes:
         shape: `(height, width, channels)` of the result.
@@ -64,8 +64,8 @@ class PixelReader:
             OSError: If the file cannot be read.
             ImportError: If the package that reads the format is not installed.
             ValueError: If the image has another form, is damaged, has another
-                number of channels, NaN or infinite values; or is not of uint8
-                where there is no `value_range`.
+                number of channels, NaN or infinite values; or is not uint8
+                and there is no `value_range`.
         """
         if self.is_rgb:
             return read_image(image, self.image_size)
@@ -88,18 +88,18 @@ class PixelReader:
             plane = scale_to_unit(plane, low, high).astype("float32")
         plane = import_pillow().fromarray(np.ascontiguousarray(plane))
         plane = np.asarray(resize_center(plane, *self.image_size))
-        # Bicubic interpolation exceeds the values that it is between. Of
-        # uint8, Pillow clips it.
+        # Bicubic interpolation overshoots the values that it interpolates.
+        # Pillow clips uint8 results itself.
         return plane if plane.dtype == "uint8" else np.clip(plane, 0, 1)
 
 
 def reads_rgb(channels: Any, value_range: Any) -> bool:
-    """Whether every image becomes RGB of 8 bits, as without these arguments."""
+    """Whether every image is converted to 8-bit RGB, as by default."""
     return value_range is None and isinstance(channels, int) and channels == 3
 
 
 def scale_to_unit(pixels: np.ndarray, low: Any, high: Any) -> np.ndarray:
-    """Maps `low` to 0 and `high` to 1 in float64, and clips what is beyond."""
+    """Maps `low` to 0 and `high` to 1 in float64, and clips to [0, 1]."""
     return np.clip(
         np.subtract(pixels, low, dtype="float64") / (high - low), 0, 1
     )

@@ -1,28 +1,28 @@
-"""Decodes PNG files of 16 bits and several channels."""
+"""Decodes 16-bit PNG files with several channels."""
 
 import numpy as np
 
 _START = b"\x89PNG\r\n\x1a\n"
-# From the color type of the header to the number of channels: RGB, gray and
-# alpha, RGB and alpha. Gray of 16 bits is read by Pillow.
+# From the color type in the header to the number of channels: RGB, gray and
+# alpha, RGB and alpha. Pillow reads 16-bit gray.
 _CHANNELS = {2: 3, 4: 2, 6: 4}
 
 
 def decode_deep_png(content: bytes, max_bytes: float) -> np.ndarray | None:
-    """Decodes a PNG of 16 bits with imagecodecs, since Pillow makes it 8.
+    """Decodes a 16-bit PNG with imagecodecs, since Pillow reduces it to 8 bits.
 
     Args:
         content: The bytes of a file of any format.
-        max_bytes: What the pixels may take, which the file may compress to any
-            small size.
+        max_bytes: Maximum size of the pixels, since a small file can decompress
+            to a huge size.
 
     Returns:
         A uint16 array of shape `(height, width, channels)`, or `None` if Pillow
-        reads the file as it is stored.
+        reads the stored values of the file.
 
     Raises:
         ImportError: If imagecodecs is not installed.
-        ValueError: If the pixels are too many. Damaged files raise other
+        ValueError: If the pixels exceed `max_bytes`. Damaged files raise other
             errors, too.
     """
     header = content[12:29]
@@ -38,7 +38,7 @@ def decode_deep_png(content: bytes, max_bytes: float) -> np.ndarray | None:
         import imagecodecs
     except ImportError as error:
         raise ImportError(
-            "Reading PNG files of 16 bits and several channels needs "
+            "Reading 16-bit PNG files with several channels needs "
             'imagecodecs: `pip install "keras_contrastive[bands]"`.'
         ) from error
     return imagecodecs.png_decode(content)

@@ -6,19 +6,19 @@ from typing import Any
 import keras
 import numpy as np
 
-# Largest image that is left to Pillow in any case: calling PyTorch would take
-# longer than it saves.
+# Pillow resizes images up to this size: below it, calling PyTorch costs more
+# time than it saves.
 SMALL_IMAGE = 128 * 128
-# PyTorch resizes what lies beside the center as well. Longer images are left
-# to Pillow.
+# Pillow resizes longer images, since PyTorch also resizes the pixels outside of
+# the center.
 LONGEST_FOR_PYTORCH = 2
 
 
 def resize_center(image: Any, height: int, width: int) -> Any:
     """Resizes the largest centered region of the result's aspect ratio.
 
-    The region begins at a whole number of pixels of the result, as if the whole
-    image was resized and then cropped.
+    The region starts at a whole pixel of the result, as if the whole image were
+    resized and then cropped.
 
     Args:
         image: Pillow image of mode L, F, RGB or RGBA.
@@ -34,7 +34,7 @@ def resize_center(image: Any, height: int, width: int) -> Any:
     if image.mode == "RGB" and is_fast_in_pytorch(size, height, width):
         return Image.fromarray(resize_center_rgb(image, height, width))
     scale, top, left = _region(size, height, width)
-    # Rounding must not move the region over an edge.
+    # Rounding must not move the region beyond the image.
     bottom = min(scale * (top + height), image.height)
     right = min(scale * (left + width), image.width)
     box = (scale * left, scale * top, right, bottom)
@@ -44,10 +44,10 @@ def resize_center(image: Any, height: int, width: int) -> Any:
 def resize_center_rgb(image: Any, height: int, width: int) -> np.ndarray:
     """`resize_center` in PyTorch, for sizes that `is_fast_in_pytorch`.
 
-    On pictures with the spectrum of photographs, one value of 200 differed from
-    Pillow's, by two levels at most. Of tall pictures that are enlarged or
-    cropped wide it was every fourth, by nine at most: Pillow filters their
-    columns first, and both round between the two filters.
+    For images with the spectrum of photographs, one value in 200 differed from
+    Pillow's, by at most two levels. For tall images that are enlarged or
+    cropped wide, one value in four differed, by at most nine levels: Pillow
+    filters their columns first, and both round between the two filters.
 
     Args:
         image: uint8 array of shape `(height, width, 3)`, or a Pillow image of
@@ -76,7 +76,7 @@ def resize_center_rgb(image: Any, height: int, width: int) -> np.ndarray:
 
 
 def is_fast_in_pytorch(size: tuple[int, ...], height: int, width: int) -> bool:
-    """Whether `resize_center_rgb` resizes images of this size, and faster."""
+    """Whether `resize_center_rgb` supports this image size and is faster."""
     if size[0] * size[1] <= SMALL_IMAGE or not _pytorch_is_vectorized():
         return False
     ratios = size[0] / height, size[1] / width
@@ -85,7 +85,7 @@ def is_fast_in_pytorch(size: tuple[int, ...], height: int, width: int) -> bool:
 
 @functools.cache
 def _pytorch_is_vectorized():
-    """Whether PyTorch is the backend, on a processor that it has code for."""
+    """Whether PyTorch is the backend, with vector code for this processor."""
     if keras.backend.backend() != "torch":
         return False
     import torch
@@ -94,9 +94,9 @@ def _pytorch_is_vectorized():
 
 
 def _region(size, height, width):
-    """Scale, top and left; the latter in pixels of the result."""
+    """Scale, top and left; top and left are in pixels of the result."""
     scale = min(size[0] / height, size[1] / width)
-    # The last term: rounding must not move the region by a pixel.
+    # The last term keeps rounding from moving the region by a pixel.
     top = int((size[0] / scale - height) / 2 + 1e-9)
     left = int((size[1] / scale - width) / 2 + 1e-9)
     return scale, top, left

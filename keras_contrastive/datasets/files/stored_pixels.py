@@ -1,4 +1,4 @@
-"""Images in any form as arrays of the values that are stored."""
+"""Reads the stored values of images in any form."""
 
 import io
 import os
@@ -27,19 +27,19 @@ from keras_contrastive.datasets.files.tiff_files import STARTS as TIFF_STARTS
 from keras_contrastive.datasets.files.tiff_files import decode_tiff
 from keras_contrastive.datasets.files.upright import turn_upright
 
-# Modes of Pillow whose values are those of channels. Palettes become RGB.
+# Modes of Pillow that store channels. Palettes are converted to RGB.
 MODES = {"1", "L", "LA", "RGB", "RGBA", "F", "I", "I;16", "I;16B", "I;16L"}
 
 
 def read_stored(image: Any) -> np.ndarray:
     """Reads an image in any form, without any conversion of its values.
 
-    The format of a file is known by its first bytes: TIFF, NumPy's `.npy` and
-    `.npz`, DICOM, and all formats that `load_image` reads. What may be in each
-    is said where it is decoded: `decode_tiff`, `decode_npz`, `decode_dicom`,
-    `decode_deep_png`. Other formats are decoded by Pillow: gray, gray and
-    alpha, RGB, or RGB and alpha, which palettes become as well. Photographs are
-    turned upright by their EXIF orientation.
+    The first bytes of a file identify its format: TIFF, NumPy's `.npy` and
+    `.npz`, DICOM, or any format that `load_image` reads. `decode_tiff`,
+    `decode_npz`, `decode_dicom` and `decode_deep_png` document the contents
+    that they accept. Pillow decodes other formats: gray, gray and alpha, RGB,
+    or RGB and alpha. Palettes are converted to RGB or RGB and alpha.
+    Photographs are turned upright by their EXIF orientation.
 
     Args:
         image: An image in one of the forms that `read_image` accepts, or an
@@ -54,8 +54,8 @@ def read_stored(image: Any) -> np.ndarray:
         OSError: If the file cannot be read.
         ImportError: If the package that reads the format is not installed.
         ValueError: If the image has another form, is damaged, or takes more
-            than 8 bytes times `PIL.Image.MAX_IMAGE_PIXELS`, about 716 MB, which
-            protects the memory.
+            than 8 bytes times `PIL.Image.MAX_IMAGE_PIXELS`, about 716 MB. The
+            limit protects the memory.
     """
     if isinstance(image, Mapping):
         image = content_of(image)
@@ -79,9 +79,9 @@ def read_stored(image: Any) -> np.ndarray:
 
 
 def max_bytes() -> float:
-    """The most that the pixels of an image may take, in bytes.
+    """The maximum size of the pixels of an image, in bytes.
 
-    As much as RGB and alpha of the largest image that Pillow opens.
+    This is the size of RGB and alpha in the largest image that Pillow opens.
     """
     most = import_pillow().MAX_IMAGE_PIXELS
     return float("inf") if most is None else 4 * 2 * most
@@ -90,8 +90,8 @@ def max_bytes() -> float:
 def _check_bytes(number, name):
     if number > max_bytes():
         raise ValueError(
-            f"{name} takes {number} bytes, more than 8 times "
-            "`PIL.Image.MAX_IMAGE_PIXELS`, which protects the memory."
+            f"{name} takes {number} bytes. The limit, 8 times "
+            "`PIL.Image.MAX_IMAGE_PIXELS`, protects the memory."
         )
 
 
@@ -139,7 +139,7 @@ def _pillow_pixels(image):
         image = image.convert("L")
     elif image.mode not in MODES:
         raise ValueError(
-            "its values must be those of channels. Received: Pillow's mode "
+            "its values must be channel intensities. Received: Pillow's mode "
             f"{image.mode!r}"
         )
     return turn_upright(np.asarray(image), orientation)

@@ -30,8 +30,8 @@ def read_rows(lines: list[tuple[int, str]], delimiter: str) -> Iterator[Row]:
     """Splits lines into fields, and skips blank lines.
 
     In comma-separated values, a field in quotation marks may contain commas and
-    continue on the next lines. An unmatched quotation mark costs only its own
-    line: a field must not swallow following lines that look like rows of
+    continue on the next lines. An unmatched quotation mark invalidates only its
+    own line: a field cannot include following lines that look like rows of
     images. In tab-separated values, quotation marks are ordinary characters.
 
     Args:
@@ -49,7 +49,7 @@ def read_rows(lines: list[tuple[int, str]], delimiter: str) -> Iterator[Row]:
             try:
                 fields, count = _quoted_fields(lines, start, delimiter)
             except csv.Error as reason:
-                error = f"not to be split into columns ({reason}): {text[:80]}"
+                error = f"cannot be split into columns ({reason}): {text[:80]}"
         if any(field.strip() for field in fields):
             yield Row(number, fields, quoted, error)
         start += count
@@ -70,10 +70,10 @@ def fields_by_name(
         delimiter: What separates the fields.
         free_text: The column that takes the rest of a row if there are two
             columns and unquoted delimiters, or `None`.
-        needed: Set of the columns that a row must not lack.
+        needed: Set of required columns.
 
     Raises:
-        ValueError: If the row cannot be parsed or has not the right number of
+        ValueError: If the row cannot be parsed or has the wrong number of
             fields.
     """
     if row.error:
@@ -88,14 +88,14 @@ def fields_by_name(
         fields = [*fields[:place], text, *fields[end:]]
     elif surplus > 0 or not needed <= set(header[: len(fields)]):
         raise ValueError(
-            f"{len(fields)} columns, and not {len(header)} as in the first "
+            f"{len(fields)} columns instead of {len(header)} as in the first "
             f"row: {delimiter.join(fields)[:80]}"
         )
     return dict(zip(header, fields, strict=False))
 
 
 def _quoted_fields(lines, start, delimiter):
-    """The fields of a row, and the number of lines that it takes."""
+    """The fields of a row, and the number of lines that it spans."""
     reader = csv.reader(
         # A space after the closing quotation mark would be an error.
         (lines[i][1].rstrip(" ") + "\n" for i in range(start, len(lines))),
@@ -106,7 +106,7 @@ def _quoted_fields(lines, start, delimiter):
     fields = next(reader)
     for _, text in lines[start + 1 : start + reader.line_num]:
         if _looks_like_a_row(text, delimiter):
-            raise csv.Error("a quotation mark has no partner")
+            raise csv.Error("unmatched quotation mark")
     return fields, reader.line_num
 
 

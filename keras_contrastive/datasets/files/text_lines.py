@@ -10,7 +10,7 @@ from keras_contrastive.datasets.bad_records import BadRecords
 def read_lines(
     path: Path, bad_records: BadRecords
 ) -> Iterator[tuple[int, str]]:
-    """Yields the number, from 1, and the text of each line.
+    """Yields the number (from 1) and the text of each line.
 
     Only line feeds and carriage returns end a line: `str.splitlines` would
     split a caption at other characters too, such as U+2028. Lines that are not

@@ -1,4 +1,4 @@
-"""Decodes TIFF files of any number of channels and any type of numbers."""
+"""Decodes TIFF files with any number of channels and any dtype."""
 
 import importlib.util
 import io
@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_contrastive.datasets.files.upright import turn_upright
 
-# TIFF and BigTIFF, of either byte order.
+# TIFF and BigTIFF, in both byte orders.
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MOST_PAGES = 10_000
 _ORIENTATION = 274
@@ -20,26 +20,27 @@ _READ = {_WHITE_IS_ZERO, 1, 2, 6}  # gray, RGB, and YCbCr, which becomes RGB
 def decode_tiff(content: bytes, max_bytes: float) -> np.ndarray:
     """Decodes the first image of a TIFF file with tifffile.
 
-    The channels may be interleaved, in planes, or in pages that are named
-    channels (`axes="CYX"`, as in OME and ImageJ) or that have no name.
+    The channels may be interleaved, in planes, or in pages. The axis of the
+    pages must be named as channels (`axes="CYX"`, as in OME and ImageJ) or have
+    no name.
 
     Args:
         content: The bytes of the file.
-        max_bytes: What the pixels may take, which the file may compress to any
-            small size.
+        max_bytes: Maximum size of the pixels, since a small file can decompress
+            to a huge size.
 
     Returns:
         An array of shape `(height, width)` or `(height, width, channels)`. Gray
-        images whose white is zero are inverted.
+        images that store white as zero are inverted.
 
     Raises:
         ImportError: If tifffile is not installed.
-        ValueError: If the file is a stack, has colors of a palette or of
-            inks, or lacks pixels. Damaged files raise other errors, too.
+        ValueError: If the file is a stack, has palette or ink colors, or lacks
+            pixels. Damaged files raise other errors, too.
     """
     tifffile = import_tifffile()
     with tifffile.TiffFile(io.BytesIO(content)) as file:
-        # Asking for their number finds pages that lead back to others.
+        # Counting the pages detects cycles among them.
         if len(file.pages) > MOST_PAGES:
             raise ValueError(f"it has {len(file.pages)} pages")
         series = file.series[0]
@@ -49,7 +50,7 @@ def decode_tiff(content: bytes, max_bytes: float) -> np.ndarray:
             raise ValueError(f"its pixels take {size} bytes")
         if page.photometric not in _READ:
             raise ValueError(
-                "its values must be those of channels. Received: "
+                "its values must be channel intensities. Received: "
                 f"photometric={page.photometric!r}"
             )
         _check_complete(series, len(content))
@@ -88,10 +89,10 @@ def _has_imagecodecs():
 
 
 def _channel_axis(series):
-    """The axis of the channels, `None` if they are the last or the only one.
+    """The axis of the channels; `None` if it is the last or there is none.
 
-    S are samples of a pixel, C pages that are named channels, I pages without
-    any name. Q are axes of an array that tifffile has saved without names.
+    S are the samples of a pixel, C pages named as channels, I pages without a
+    name. Q are axes of an array that tifffile saved without names.
     """
     axes = series.axes
     channels = [axis for axis in axes if axis not in "YX"]
@@ -100,20 +101,20 @@ def _channel_axis(series):
         if not channels:
             return None
     elif "Q" in axes and len(axes) == 3:
-        return None  # as it was saved, as in a .npy
+        return None  # keeps the axes of the saved array, as for a .npy
     elif len(channels) == 1 and channels[0] in "SCI":
         return axes.index(channels[0])
     raise ValueError(
-        "it must hold one image, whose only axis beside Y and X are its "
+        "it must hold one image, with the axes Y, X and possibly one of "
         f"channels, C or S. Received: axes {axes} of the lengths "
         f"{tuple(series.shape)}"
     )
 
 
 def _check_complete(series, size):
-    """Raises if pixels lie beyond the end of the file, or nowhere.
+    """Raises if pixels are missing from the file.
 
-    tifffile would fill them with zeros.
+    tifffile would replace them with zeros.
     """
     if series.dataoffset is not None:
         end = series.dataoffset + math.prod(series.shape) * (
@@ -123,7 +124,7 @@ def _check_complete(series, size):
     else:
         complete = all(
             page is not None
-            # A damaged size makes as many strips or tiles, which takes long.
+            # A damaged size can imply a huge number of strips or tiles.
             and math.prod(page.chunked)
             == len(page.databytecounts)
             == len(page.dataoffsets)
@@ -143,5 +144,5 @@ def _inverted(pixels, bits):
     if pixels.dtype.kind == "b":
         return ~pixels
     if pixels.dtype.kind != "u":
-        raise ValueError(f"its white is 0, but its pixels are {pixels.dtype}")
+        raise ValueError(f"white is 0, but the pixels are {pixels.dtype}")
     return pixels.dtype.type(2**bits - 1) - pixels

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-# From the orientation, which says how the camera was held, to what turns the
-# picture upright.
+# From the orientation, which records how the camera was held, to the
+# transformation that turns the picture upright.
 _TURNS: dict[int, Callable] = {
     2: np.fliplr,
     3: lambda pixels: np.rot90(pixels, 2),
@@ -18,12 +18,12 @@ _TURNS: dict[int, Callable] = {
 
 
 def turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turns an array of shape `(height, width, ...)`, as a view of it.
+    """Returns an upright view of an array of shape `(height, width, ...)`.
 
     Args:
         pixels: The array as it is stored.
-        orientation: The tag of EXIF and TIFF, 1 to 8. Others are ignored, as
-            by other programs.
+        orientation: The EXIF or TIFF tag, 1 to 8. Other values are ignored, as
+            in other programs.
     """
     turn = _TURNS.get(orientation)
     return pixels if turn is None else turn(pixels)

@@ -1,1 +1,1 @@
-"""Records to batches of arrays: order, decoding, tokens, read-ahead."""
+"""Turns records into batches: order, decoding, tokens, read-ahead."""

@@ -28,15 +28,15 @@ from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_interval
 from keras_contrastive.validation import check_rate
 
-PIXELS = 64 * 64  # of each image that are taken
+PIXELS = 64 * 64  # maximum number of sampled pixels per image
 
 
 class ChannelStatistics(NamedTuple):
     """The result of `channel_statistics`.
 
     Attributes:
-        low: Float64 array, shape `(channels,)`: the values that become 0.
-        high: Float64 array, shape `(channels,)`: the values that become 1.
+        low: Float64 array, shape `(channels,)`: the values mapped to 0.
+        high: Float64 array, shape `(channels,)`: the values mapped to 1.
         mean: Float64 array, shape `(channels,)`, of the values in [0, 1].
         variance: Float64 array, shape `(channels,)`, of the values in [0, 1].
         num_images: Int, the number of images that were read.
@@ -61,7 +61,7 @@ class ChannelStatistics(NamedTuple):
 
     @property
     def value_range(self) -> tuple[np.ndarray, np.ndarray]:
-        """`(low, high)`, as `ImageDataset` and others take it."""
+        """`(low, high)`, the argument of `ImageDataset` and others."""
         return self.low, self.high
 
 
@@ -77,25 +77,24 @@ def channel_statistics(
 ) -> ChannelStatistics:
     """Finds the range of each channel, and its mean and variance.
 
-    The range is what `ImageDataset` and `load_image_text` need to read pixels
-    of other types than uint8; percentiles leave out the few that are extremely
-    bright. Mean and variance are those of the values after they are mapped to
-    [0, 1] and clipped, for a `keras.layers.Normalization` at the front of an
-    encoder.
+    `ImageDataset` and `load_image_text` need the range to read pixels that are
+    not uint8. Percentiles exclude the few extremely bright pixels. Mean and
+    variance are computed after the values are mapped to [0, 1] and clipped, for
+    a `keras.layers.Normalization` at the front of an encoder.
 
     Reads up to `max_images` images, drawn at random, in one thread per core,
-    as they are stored. Of images of more than 4,096 pixels, so many are drawn
-    at random, each with equal weight. Images that cannot be read, or have NaN
-    or infinite values, are left out and named in a warning.
+    without converting colors. From images of more than 4,096 pixels, 4,096 are
+    drawn at random, so that all images have equal weight. Images that cannot be
+    read, or have NaN or infinite values, are left out and named in a warning.
 
     Args:
         images: A folder or a sequence of images, as for `ImageDataset`.
         channels: Int, the number of channels that each image must have; or the
             indices of the channels to read, in this order.
-        value_range: Pair (low, high), if the range is known: only mean and
-            variance are then taken from the images. `(0, 255)` for uint8.
-        percentiles: Pair of floats in [0, 100], those of a channel's values
-            that become 0 and 1.
+        value_range: Pair (low, high), if the range is known: then only mean and
+            variance are computed from the images. `(0, 255)` for uint8.
+        percentiles: Pair of floats in [0, 100]: the percentiles of a channel's
+            values that are mapped to 0 and 1.
         max_images: Int, at least 1.
         seed: Int, not negative.
         max_bad_fraction: Float, the largest fraction of images that may be
@@ -142,7 +141,7 @@ def channel_statistics(
     check_rate("max_bad_fraction", max_bad_fraction)
     images = image_sequence(images, arrays=True)
     if not len(images):
-        raise ValueError("`images` must hold at least one. Received: none")
+        raise ValueError("`images` must hold at least one image. Received: 0")
     order = np.random.default_rng(seed).permutation(len(images))[:max_images]
     bad_records = BadRecords(
         "images cannot be read", len(order), max_bad_fraction
@@ -215,7 +214,7 @@ def _percentiles(values, percentiles):
         raise ValueError(
             f"The channels {flat.tolist()} of the images have the same value "
             f"at both percentiles, {low[flat].tolist()}. Widen `percentiles`, "
-            "give `value_range`, or leave them out by `channels`. Received: "
+            "set `value_range`, or exclude them with `channels`. Received: "
             f"percentiles={percentiles}"
         )
     return low, high

@@ -1,4 +1,4 @@
-"""A tokenizer with checks of what it returns."""
+"""A tokenizer whose results are checked."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class CheckedTokenizer:
-    """Converts captions to arrays of static shapes, in dtypes of all backends.
+    """Converts captions to arrays of static shapes, in portable dtypes.
 
     Args:
         tokenizer: Callable from a list of strings to an array or a dict of

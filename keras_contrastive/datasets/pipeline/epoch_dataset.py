@@ -9,9 +9,8 @@ class EpochDataset(keras.utils.PyDataset, abc.ABC):
     """A `PyDataset` whose batches depend on the epoch that it counts.
 
     Keras does not tell a data set which epoch `fit` starts with.
-    `ContrastiveModel.fit` sets `epoch` where a run starts at a later epoch
-    than 0, by `initial_epoch` or from a checkpoint. From there on the data set
-    counts by itself.
+    `ContrastiveModel.fit` sets `epoch` if a run starts after epoch 0, with
+    `initial_epoch` or from a checkpoint. Then the data set counts the epochs.
     """
 
     @property

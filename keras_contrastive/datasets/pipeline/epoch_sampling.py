@@ -13,8 +13,8 @@ class EpochSample(NamedTuple):
 
     Attributes:
         order: Int array, shape `(n,)`: the records in the epoch's order.
-        uniform: Float array, shape `(n,)`, in [0, 1): a number for each
-            record, by which a data set chooses among the record's captions.
+        uniform: Float array, shape `(n,)`, in [0, 1): a number per record that
+            selects one of its captions.
     """
 
     order: np.ndarray
@@ -35,8 +35,8 @@ def sample_epoch(
         epoch: Int.
         num_records: Int.
         shuffle: Whether the order is random.
-        blocks: Records that lie together, if reading one means reading the
-            others. The order has few blocks in use at any moment.
+        blocks: Blocks of records that are read together, or `None`. The order
+            uses few blocks at any moment.
     """
     generator = _generator(seed, epoch)
     order = generator.permutation(num_records)
@@ -49,11 +49,10 @@ def sample_epoch(
 
 
 def _order_of_blocks(generator, blocks):
-    """A random order in which a block is in use for as long as `window` others.
+    """A random order of records that uses about `window` blocks at a time.
 
-    The blocks start one after the other, in a random order, and each of their
-    records comes at a random moment of the time in which the next `window`
-    blocks start.
+    The blocks start one after the other, in a random order. Each record of a
+    block comes at a random time during the starts of the next `window` blocks.
     """
     _, numbers = np.unique(blocks.of_rows, return_inverse=True)
     starts = generator.permutation(numbers.max() + 1)[numbers]
@@ -64,7 +63,7 @@ def _order_of_blocks(generator, blocks):
 def sample_substitutes(
     seed: int, epoch: int, position: int, order: np.ndarray
 ) -> Iterator[int]:
-    """Endless indices of records to replace a bad one at a position."""
+    """Yields, endlessly, indices of records to replace a bad one."""
     generator = _generator(seed, epoch, position)
     while True:
         yield int(order[generator.integers(len(order))])

@@ -1,4 +1,4 @@
-"""Records to arrays of images, in threads."""
+"""Reads the images of records in threads."""
 
 import os
 import statistics
@@ -16,8 +16,8 @@ from keras_contrastive.datasets.pipeline.records import describe
 from keras_contrastive.datasets.pipeline.records import take_record
 
 CHUNK = 16  # images that a thread decodes at a time
-# Seconds for an image below which one thread is faster than several: they would
-# wait for Python's lock for most of that time.
+# Seconds per image below which one thread is faster than several, which would
+# mostly wait for the global interpreter lock.
 FAST = 2e-4
 
 
@@ -27,13 +27,12 @@ class ImageBatches:
     Args:
         records: Sequence of records of any form.
         parse: Function `(record, index)` that returns the record in the data
-            set's own form, which has an attribute `image`, or raises a
-            `ValueError`.
+            set's own form, with an attribute `image`, or raises a `ValueError`.
         reader: `PixelReader` of the images.
         cache: Whether to keep the resized images in memory.
-        workers: Int, number of threads. `None` is one for each core, or one
-            alone if the first images take less than `FAST`.
-        bad_records: `BadRecords` that counts what cannot be read.
+        workers: Int, number of threads. `None` means one per core, or a single
+            one if the first images take less than `FAST` seconds each.
+        bad_records: `BadRecords` that counts unreadable records.
         argument: Name of the argument that holds the records, for messages.
     """
 
@@ -54,12 +53,12 @@ class ImageBatches:
         self.argument = argument
         self._unreadable: set[int] = set()
         self._threads = ThreadPoolExecutor(workers or os.cpu_count(), "decode")
-        # One for all batches: those that are read ahead would otherwise be
-        # decoded in threads of their own, at the same time.
+        # All batches share this thread. Otherwise batches that are read ahead
+        # would be decoded in several threads at the same time.
         self._one_thread = ThreadPoolExecutor(1, "decode_alone")
-        # Those in use; `None` until the first images were read.
+        # The threads in use; `None` until the first images have been read.
         self._chosen = None if workers is None else self._threads
-        # The system provides memory only when it is first written to.
+        # The operating system allocates memory only when it is written to.
         shape = (len(records), *reader.shape)
         self._cache: np.ndarray | None = (
             np.empty(shape, reader.dtype) if cache else None
@@ -71,12 +70,12 @@ class ImageBatches:
         indices: np.ndarray,
         substitutes: Callable[[int], Iterator[int]],
     ) -> tuple[np.ndarray, list[tuple[int, object]]]:
-        """Loads the images of a batch, bad records replaced.
+        """Loads the images of a batch, and replaces bad records.
 
         Args:
             indices: Int array, shape `(batch,)`.
-            substitutes: Function of a position in the batch. Returns the
-                indices to try where the record at this position is bad.
+            substitutes: Function from a position in the batch to the indices
+                to try if the record at this position is bad.
 
         Returns:
             `(images, records)`: array of shape `(batch, height, width,
@@ -111,7 +110,7 @@ class ImageBatches:
         return images, [each for chunk in chunks for each in chunk]
 
     def check(self):
-        """Raises a `ValueError` if the first records are bad, and too many."""
+        """Raises a `ValueError` if too many of the first records are bad."""
         self._first_readable(0, iter(range(1, len(self.records))))
 
     def _first_readable(self, index, substitutes):
@@ -127,8 +126,8 @@ class ImageBatches:
                     self._unreadable.add(index)
                     name = describe(record, index, self.argument)
                     self.bad_records.add(name, str(error)[:400])
-            # Even for a record that another batch found to be bad: the error
-            # of a batch that was read ahead is lost if nobody asks for it.
+            # Also checked for records that another batch found to be bad: the
+            # error of a batch that was read ahead is lost if it is not used.
             self.bad_records.check()
             index = next(substitutes)
 

@@ -22,41 +22,41 @@ from keras_contrastive.datasets.short_repr import short_repr
 
 
 class ImageDataset(RecordDataset):
-    """Image files for `SimCLRModel.fit`, on every backend.
+    """Batches of images for `SimCLRModel.fit`, on every backend.
 
     Each batch is a uint8 array of shape `(batch_size, height, width, 3)`. With
-    `channels` and `value_range`, images may have any number of channels, of any
-    type of numbers.
+    `channels` and `value_range`, images may have any dtype and any number of
+    channels.
 
-    **Order.** In each epoch every image comes once, in an order that depends on
-    `seed` and the epoch alone: a second run sees what the first one saw. The
-    argument `shuffle` of `fit` has no effect.
+    **Order.** Each epoch contains every image once. The order depends only on
+    `seed` and the epoch, so that runs are repeatable. The argument `shuffle` of
+    `fit` has no effect.
 
     **Size.** Images are decoded, resized and batched in threads, some batches
     ahead of the training step. The short side is resized with antialiasing and
-    the center is cropped. Random crops are the job of the model's augmenter:
-    an `image_size` a tenth larger than the encoder's input, say, leaves it
-    room.
+    the center is cropped. The model's augmenter makes the random crops. To
+    leave room for them, choose for example an `image_size` a tenth larger than
+    the encoder's input.
 
     **Gray, infrared, many bands.** With `channels` and `value_range`, files may
-    also be TIFF of any number of bands and type, PNG of 16 bits, `.npy`, `.npz`
-    with one array or one named `image`, and DICOM of one frame, whose values
-    are those of its modality, such as Hounsfield units. TIFF, and color in PNG
-    of 16 bits, need `pip install "keras_contrastive[bands]"`, DICOM needs
-    `[dicom]`. Channels are in the last axis of an array. NaN and infinity make
-    a bad image; a number that stands for missing pixels, such as -9999, is
-    clipped like any other.
+    also be TIFF with any number of bands and any dtype, 16-bit PNG, `.npy`,
+    `.npz` with one array or one named `image`, and DICOM with one frame. DICOM
+    values are converted to those of the modality, such as Hounsfield units.
+    TIFF and 16-bit color PNG need `pip install "keras_contrastive[bands]"`,
+    DICOM needs `[dicom]`. Channels are the last axis of an array. An image with
+    NaN or infinity is bad. A number that marks missing pixels, such as -9999,
+    is clipped like any other value.
 
     **Bad images.** An image that cannot be read is replaced by another one of
     the epoch, so that shapes stay static. At the end of an epoch one warning
-    names the images that were found to be bad.
+    names the bad images.
 
     **Epochs.** `epoch` counts the epochs from 0. Keras does not tell a data set
     which epoch `fit` starts with, neither with `fit(initial_epoch=10)` nor
-    when a callback resumes a run. The `fit` of this package's models does. In
-    other models, the callback that `follow_epochs()` returns makes a run in
-    parts see the batches of a run in one piece: `fit(dataset,
-    callbacks=[dataset.follow_epochs()])`. In a loop of your own, set
+    when a callback resumes a run. The `fit` of this package's models does. For
+    other models, pass the callback of `follow_epochs()`, so that a resumed run
+    sees the same batches as an uninterrupted one: `fit(dataset,
+    callbacks=[dataset.follow_epochs()])`. In a custom loop, set
     `dataset.epoch` before each iteration.
 
     Args:
@@ -65,19 +65,19 @@ class ImageDataset(RecordDataset):
             images or of dicts with an image as `"image"`. An image is the path
             of a file, the bytes of one, a dict of `"bytes"` and `"path"`, a
             Pillow image, or an array of shape `(height, width)` or `(height,
-            width, channels)`: gray or RGB, with alpha or not; uint8, uint16
+            width, channels)`: gray or RGB, with or without alpha; uint8, uint16
             (65535 is white), other integers from 0 to 255, bool or floats from
             0 to 1. Such sequences are lists, arrays of shape `(n, height,
             width, channels)`, data sets of Hugging Face and their columns
-            (`dataset["image"]`), columns of a DataFrame, and what
-            `image_records` makes of tables and of other data sets, by the names
-            of their columns. The sequence is read from several threads.
+            (`dataset["image"]`), and columns of a DataFrame. `image_records`
+            converts tables and other data sets to such a sequence. The sequence
+            is read from several threads.
         batch_size: Int, at least 1.
         image_size: Int or `(height, width)`, in pixels.
         shuffle: Whether each epoch has a new order.
         seed: Int, not negative.
-        drop_remainder: Whether to leave out, in each epoch, the last images if
-            they do not fill a batch. Otherwise the last batch is smaller.
+        drop_remainder: Whether to drop the last images of each epoch if they
+            do not fill a batch. Otherwise the last batch is smaller.
         cache: Whether to keep the resized images in memory: 12 kB each at
             64×64 pixels, 150 kB at 224×224.
         workers: Int, number of threads that decode. Defaults to the number of
@@ -86,14 +86,14 @@ class ImageDataset(RecordDataset):
         max_queue_size: Int, number of batches prepared ahead.
         max_bad_fraction: Float, the largest fraction of images that may be
             unreadable.
-        channels: Int or sequence of ints. 3, without a `value_range`, makes all
-            images RGB. Otherwise each image must have this number of channels,
-            and is read as it is stored, without any conversion of its colors. A
-            sequence, such as `(3, 2, 1)`, picks channels, in this order.
-        value_range: Pair (low, high) of numbers, or of sequences of a number
-            for each channel that is read: the values that become 0 and 1 in
-            batches of float32. Values beyond are clipped, which is not counted.
-            Needed for images of other types than uint8.
+        channels: Int or sequence of ints. 3, without a `value_range`, converts
+            all images to RGB. Otherwise each image must have this number of
+            channels, and is read without any conversion of its colors. A
+            sequence, such as `(3, 2, 1)`, selects channels, in this order.
+        value_range: Pair (low, high) of numbers, or of sequences of one number
+            per channel that is read: the values that are mapped to 0 and 1 in
+            float32 batches. Values outside are clipped without a warning.
+            Required for images that are not uint8.
 
     Raises:
         FileNotFoundError: As `image_folder`.
@@ -171,8 +171,8 @@ def image_sequence(images: Any, arrays: bool) -> Sequence:
     if isinstance(images, str | os.PathLike):
         if Path(images).is_file():
             raise ValueError(
-                "`images` must be a folder or a sequence. If it is a table, "
-                "name its column of images: `kc.datasets.image_records(file, "
+                "`images` must be a folder or a sequence. For a table, name "
+                "its column of images: `kc.datasets.image_records(file, "
                 f"image=...)`. Received: the file {os.fspath(images)!r}"
             )
         return image_folder(images, arrays).paths
@@ -181,7 +181,7 @@ def image_sequence(images: Any, arrays: bool) -> Sequence:
     if isinstance(images, Iterator | Set):
         return list(images)
     images = as_sequence("images", images, ("image",))
-    # Otherwise the rows of a single image would pass for gray images.
+    # Otherwise the rows of a single image would be read as gray images.
     shape: tuple[int, ...] = images.shape if hasattr(images, "dtype") else ()
     if len(shape) == 2 or (len(shape) == 3 and shape[-1] <= 4):
         raise ValueError(

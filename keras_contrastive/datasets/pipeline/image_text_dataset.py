@@ -24,45 +24,44 @@ class ImageTextDataset(RecordDataset):
 
     Each batch is a dict of NumPy arrays:
 
-    - `"images"`: uint8, shape `(batch_size, height, width, 3)`, or as
-      `channels` and `value_range` say, see `ImageDataset`;
-    - `"texts"`: what `tokenizer` makes of a list of `batch_size` captions, an
-      array or a dict of arrays; with `num_captions`, of shape
+    - `"images"`: uint8, shape `(batch_size, height, width, 3)`, unless
+      `channels` and `value_range` specify otherwise, see `ImageDataset`;
+    - `"texts"`: the result of `tokenizer` for a list of `batch_size` captions,
+      an array or a dict of arrays; with `num_captions`, of shape
       `(batch_size, num_captions, length)`;
     - `"image_ids"`: int32, shape `(batch_size,)`, equal for the same image;
     - with `negative_captions`, `"negative_texts"`: as `"texts"`, of shape
       `(batch_size, negatives, length)`.
 
-    In each epoch every image comes once, with one of its captions, or with
-    `num_captions` different ones: `CLIPModel` then learns from all of them at
-    the price of one run of its image encoder. An image that has fewer captions
-    repeats them. The order
-    and the choice of captions depend on `seed` and the epoch alone: a second
-    run sees what the first one saw. The argument `shuffle` of `fit` has no
-    effect.
+    Each epoch contains every image once, with one of its captions or with
+    `num_captions` different ones. `CLIPModel` then learns from all of them with
+    a single forward pass of its image encoder. An image with fewer captions
+    repeats them. The order and the choice of captions depend only on `seed` and
+    the epoch, so that runs are repeatable. The argument `shuffle` of `fit` has
+    no effect.
 
     Images are decoded, resized and batched in threads, some batches ahead of
     the training step. The short side is resized with antialiasing and the
-    center is cropped, as CLIP is evaluated. Random crops are the job of the
-    model's augmenter: an `image_size` a tenth larger than the encoder's input,
-    say, leaves it room.
+    center is cropped, as in the evaluation of CLIP. The model's augmenter makes
+    the random crops. To leave room for them, choose for example an `image_size`
+    a tenth larger than the encoder's input.
 
     A record whose image cannot be read, or that has no usable caption, is
     replaced by another one of the epoch, caption and id included, so that
-    shapes stay static. At the end of an epoch one warning names the records
-    that were found to be bad.
+    shapes stay static. At the end of an epoch one warning names the bad
+    records.
 
-    `epoch` and `follow_epochs()`, for runs in parts, are those of
-    `ImageDataset`.
+    `ImageDataset` describes `epoch` and `follow_epochs()`, which serve to
+    resume runs.
 
     Args:
         records: A sequence, with `len` and integer indices, of
             `CaptionedImage`s or of dicts with `"image"`, `"captions"` and
             optionally `"image_id"`. It is read from several threads. Data sets
             of Hugging Face and TensorFlow Datasets' `as_data_source` are
-            such sequences; DataFrames with these columns work as well, and
-            columns of other names by `image_records`. An image has any of the
-            forms that `ImageDataset` accepts.
+            such sequences. DataFrames with these columns are accepted as well.
+            For columns of other names, use `image_records`. Images have any of
+            the forms that `ImageDataset` accepts.
         tokenizer: Callable from a list of strings to an integer array of shape
             `(batch, length)`, or a dict of such arrays, with the same length
             in every batch.
@@ -72,14 +71,14 @@ class ImageTextDataset(RecordDataset):
         seed: Int, not negative.
         caption: `"random"`, or `"first"` for the same caption in every epoch,
             which suits a validation loss.
-        num_captions: Int, how many captions of each image a batch holds.
-            Defaults to `None`: one, and no axis for captions in `"texts"`.
+        num_captions: Int, number of captions per image in a batch. Defaults to
+            `None`: one caption, and no axis for captions in `"texts"`.
         negative_captions: Callable from a caption to a list of captions that do
-            not fit its image, such as the same words in another order, as many
-            for every caption. With several captions of an image, a batch
-            holds those of all of them.
-        drop_remainder: Whether to leave out, in each epoch, the last images if
-            they do not fill a batch. Otherwise the last batch is smaller.
+            not describe its image, such as the same words in another order. It
+            must return equally many for every caption. With `num_captions`, a
+            batch holds the negatives of all captions of an image.
+        drop_remainder: Whether to drop the last images of each epoch if they
+            do not fill a batch. Otherwise the last batch is smaller.
         cache: Whether to keep the resized images in memory: 12 kB each at
             64×64 pixels, 150 kB at 224×224.
         workers: Int, number of threads that decode. Defaults to the number of
@@ -240,7 +239,7 @@ class ImageTextDataset(RecordDataset):
 
 
 def _in_rows(texts, rows):
-    """Arrays `(rows * n, ...)` as `(rows, n, ...)`."""
+    """Reshapes arrays from `(rows * n, ...)` to `(rows, n, ...)`."""
     return keras.tree.map_structure(
         lambda x: x.reshape(rows, -1, *x.shape[1:]), texts
     )

@@ -25,8 +25,8 @@ class ImageTextArrays(NamedTuple):
     """The result of `load_image_text`.
 
     Attributes:
-        images: uint8 array, shape `(n, height, width, 3)`, or as `channels` and
-            `value_range` say.
+        images: uint8 array, shape `(n, height, width, 3)`, unless `channels`
+            and `value_range` specify otherwise.
         captions: List of `m` strings, grouped by image.
         image_index: Int array, shape `(m,)`: caption `j` describes
             `images[image_index[j]]`.
@@ -74,9 +74,9 @@ def load_image_text(
 
     Returns:
         A named tuple of `images`, uint8 of shape `(n, height, width, 3)` unless
-        `channels` and `value_range` say otherwise;
-        `captions`, a list of `m` strings; and `image_index`, int64 of shape
-        `(m,)`, the index in `images` of each caption's image.
+        `channels` and `value_range` specify otherwise; `captions`, a list of
+        `m` strings; and `image_index`, int64 of shape `(m,)`, the index in
+        `images` of each caption's image.
 
     Raises:
         ValueError: If there are no records, or too many cannot be read.
@@ -100,7 +100,7 @@ def load_image_text(
     check_rate("max_bad_fraction", max_bad_fraction)
     records = as_sequence("records", records, ("image", "captions"))
     if not len(records):
-        raise ValueError("`records` must hold at least one. Received: none")
+        raise ValueError("`records` must hold at least one record. Received: 0")
     check_caption_columns(records)
     bad_records = BadRecords(
         "images cannot be used", len(records), max_bad_fraction

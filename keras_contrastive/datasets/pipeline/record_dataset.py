@@ -1,4 +1,4 @@
-"""The base of data sets that decode images in threads, ahead of `fit`."""
+"""The base class of data sets that decode images ahead of `fit`."""
 
 import abc
 import functools
@@ -31,7 +31,7 @@ BATCHES_TO_BUILD = 2
 
 
 class RecordDataset(EpochDataset):
-    """What `ImageDataset` and `ImageTextDataset` share.
+    """The base class of `ImageDataset` and `ImageTextDataset`.
 
     Draws the order of each epoch, decodes and resizes images in threads, reads
     batches ahead, replaces bad records and counts epochs. A subclass defines
@@ -63,9 +63,9 @@ class RecordDataset(EpochDataset):
         channels: int | Sequence[int],
         value_range: Any,
     ):
-        # The threads are ours. Keras' would begin the first epoch with the
-        # batches that they prepared when `fit` built the model, and carry
-        # batches over from the end of an epoch to the next one.
+        # This class uses its own threads. Those of Keras would start the first
+        # epoch with batches prepared when `fit` built the model, and carry
+        # batches from the end of one epoch into the next.
         super().__init__(workers=1)
         self.records = records
         self.batch_size = check_int("batch_size", batch_size, 1)
@@ -75,7 +75,7 @@ class RecordDataset(EpochDataset):
         smallest = self.batch_size if drop_remainder else 1
         if len(records) < smallest:
             raise ValueError(
-                f"`{self.argument}` must hold at least a batch of {smallest}. "
+                f"`{self.argument}` must hold at least {smallest} records. "
                 f"Received: {len(records)}"
             )
         check_rate("max_bad_fraction", max_bad_fraction)
@@ -97,7 +97,7 @@ class RecordDataset(EpochDataset):
 
         blocks = getattr(records, "blocks", None)
 
-        @functools.lru_cache(maxsize=2)  # of this epoch and of the next
+        @functools.lru_cache(maxsize=2)  # for this epoch and the next
         def sample(epoch):
             return sample_epoch(seed, epoch, len(records), shuffle, blocks)
 
@@ -113,7 +113,7 @@ class RecordDataset(EpochDataset):
         """Returns the record in a form with an attribute `image`.
 
         Raises:
-            ValueError: If the record is bad, whatever its image holds.
+            ValueError: If the record is bad, regardless of its image.
         """
 
     @abc.abstractmethod
@@ -157,13 +157,16 @@ class RecordDataset(EpochDataset):
 
     def __getitem__(self, index: int) -> Any:
         if not 0 <= index < len(self):
-            raise IndexError(f"There are {len(self)} batches, and no {index}.")
+            raise IndexError(
+                f"The index must be less than {len(self)}, the number of "
+                f"batches. Received: {index}"
+            )
         with self._lock:
             epoch, position = self._epoch, index
             if self._in_epoch:
-                # `fit` may have shuffled the indices. The first index that it
-                # asks for gets the first batch, and so on: that keeps our own
-                # order, and tells which batch comes next.
+                # `fit` may have shuffled the indices. The first requested index
+                # gets the first batch, and so on. This keeps the order of this
+                # data set, and determines which batch comes next.
                 position = self._positions.setdefault(
                     index, len(self._positions)
                 )
@@ -183,8 +186,8 @@ class RecordDataset(EpochDataset):
             self._positions.clear()
 
     def on_epoch_end(self) -> None:
-        # `fit` begins and ends an epoch for the batch that it builds the model
-        # with, and ends one that never began before the first.
+        # `fit` starts and ends an epoch for the batch that builds the model.
+        # Before the first epoch, it also ends an epoch that did not start.
         with self._lock:
             least = min(BATCHES_TO_BUILD + 1, len(self))
             if self._in_epoch and len(self._positions) >= least:
@@ -213,7 +216,7 @@ class RecordDataset(EpochDataset):
 
 
 class ReadAhead:
-    """Calls a function in the background on the arguments that come next.
+    """Calls a function in the background on the next arguments.
 
     Args:
         load: Function of one hashable argument, called from threads. Equal
@@ -224,7 +227,7 @@ class ReadAhead:
         self._load = load
         self._pending: dict[Any, Future] = {}
         self._lock = threading.Lock()
-        # Two, so that the end of one call overlaps with the start of the next.
+        # Two threads overlap the end of one call and the start of the next.
         self._pool = ThreadPoolExecutor(2, "read_ahead")
 
     def get(self, key: Hashable, following: Iterable[Hashable]) -> Any:

@@ -32,7 +32,7 @@ def take_record(records, index: int, argument: str = "records"):
 
 
 def as_image_record(record) -> ImageRecord:
-    """The image of a `CaptionedImage`, of a row with `"image"`, or itself."""
+    """The image of a `CaptionedImage` or a row; other records are images."""
     if isinstance(record, CaptionedImage):
         record = record.image
     elif isinstance(record, Mapping) and "image" in record:
@@ -53,7 +53,7 @@ def as_captioned_image(
         argument: Name of the argument that holds the records, for messages.
 
     Raises:
-        ValueError: If the record has another form or no caption.
+        ValueError: If the record has another form, or has no caption.
     """
     _check_form(record, index, argument)
     if isinstance(record, CaptionedImage):
@@ -83,8 +83,8 @@ def as_captioned_image(
 def check_caption_columns(records):
     """Raises if the first record is a row without image or captions.
 
-    All rows lack the same columns, so this is an error of the argument and not
-    a bad record.
+    All rows then lack the same columns, so the argument is invalid and not a
+    single record.
     """
     if getattr(records, "has_captions", True) is False:
         raise ValueError(
@@ -123,12 +123,12 @@ def _first_row(records, argument):
     try:
         record = take_record(records, 0, argument)
     except ValueError:
-        return None  # counted later, like other bad records
+        return None  # counted later as a bad record
     return record if isinstance(record, Mapping) else None
 
 
 def _check_form(record, index, argument):
-    """Raises unless it is a record, whatever its fields hold."""
+    """Raises unless the value is a record, regardless of its fields."""
     if isinstance(record, CaptionedImage):
         return
     if isinstance(record, Mapping) and {"image", "captions"} <= set(record):
@@ -146,7 +146,7 @@ def _texts(captions, record_name):
         captions = [captions]
     try:
         captions = list(captions)
-    except TypeError:  # a single value that is no string
+    except TypeError:  # a single value that is not a string
         captions = [captions]
     texts = []
     for caption in captions:

@@ -1,4 +1,4 @@
-"""Tables and data sets of other libraries as sequences of records."""
+"""Converts tables and data sets of other libraries to record sequences."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ def as_sequence(
 ) -> Sequence:
     """Converts `records` to a sequence, with a length and integer indices.
 
-    Data sets of Hugging Face, TensorFlow Datasets and PyTorch are sequences
-    already. They are read record by record, images of Hugging Face undecoded.
-    Tables,
-    which integers do not index by row, become lists of dicts or of values.
+    Data sets of Hugging Face, TensorFlow Datasets and PyTorch are already
+    sequences. They are read record by record, images of Hugging Face undecoded.
+    Tables, which integers do not index by row, become lists of dicts or of
+    values.
 
     Args:
         argument: Name of the argument, for messages.
@@ -62,7 +62,7 @@ def _rows(argument, table, columns):
     lengths = {name: len(column) for name, column in table.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(
-            f"The columns of `{argument}` must be of one length. "
+            f"The columns of `{argument}` must have the same length. "
             f"Received: lengths {lengths}"
         )
     return [

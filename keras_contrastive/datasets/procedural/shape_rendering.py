@@ -11,7 +11,7 @@ from keras_contrastive.datasets.procedural import shape_functions
 from keras_contrastive.datasets.procedural.shape_scenes import NUM_SPOTS
 from keras_contrastive.datasets.procedural.shape_scenes import PALETTE
 
-# Pixels rendered at once: temporaries of half a megabyte stay in the cache.
+# Pixels rendered at once: temporaries of half a megabyte fit in the CPU cache.
 BLOCK_PIXELS = 2**17
 
 COLORS = np.array(list(PALETTE.values()), "float32")

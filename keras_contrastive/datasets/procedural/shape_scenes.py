@@ -67,8 +67,8 @@ def draw_scenes(generator, num_scenes):
         return generator.integers(high, size=num_scenes)
 
     def uniform(low, high, *shape):
-        # Drawn in float64: rounding removes the last bit of a sine, in which
-        # machines differ.
+        # Drawn in float64: rounding removes the last bit of a sine, which
+        # differs between machines.
         values = generator.uniform(low, high, (num_scenes, *shape))
         return values.astype("float32")
 
@@ -84,7 +84,7 @@ def draw_scenes(generator, num_scenes):
 
     small = scenes["size"] == FACTORS["size"].index("small")
     radius = np.where(small, uniform(0.17, 0.22), uniform(0.27, 0.34))
-    # Tips, up to 1.3 radii from the center, may just leave the image.
+    # Tips are up to 1.3 radii from the center and may just leave the image.
     reach = 0.5 - 1.1 * radius
     return scenes | {
         "template": index(len(TEMPLATES)),
@@ -120,7 +120,7 @@ def write_captions(scenes, shift=0):
 
     Args:
         scenes: Dict returned by `draw_scenes`.
-        shift: Int, which of a scene's captions: each has another template.
+        shift: Int, selects one of a scene's captions, by template.
 
     Returns:
         An array of strings, shape `(num_scenes,)`.

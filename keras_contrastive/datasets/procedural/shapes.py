@@ -123,8 +123,8 @@ image's center, to the right and downwards |
     images: np.ndarray = np.empty(shape, "uint8")
 
     def draw_chunk(start):
-        # Draws a full chunk even for the last scenes, so that each scene does
-        # not depend on `num_examples`.
+        # Always draws a full chunk, so that scenes do not depend on
+        # `num_examples`.
         stream = np.random.SeedSequence(seed, spawn_key=(start // CHUNK,))
         scenes = draw_scenes(np.random.default_rng(stream), CHUNK)
         part = images[start : start + CHUNK]

@@ -53,9 +53,10 @@ class Solids(NamedTuple):
 def solids(num_examples: int = 1000, size: int = 16, seed: int = 0) -> Solids:
     """Procedural volumes: six solids with noise, and labels.
 
-    Balls, shells, boxes, rods, rings and pairs of balls at a random place, in a
-    random direction and of a random size, brighter or darker than a background
-    that slopes, with noise, as a scanner might record them.
+    Each volume shows a ball, shell, box, rod, ring or pair of balls with a
+    random position, orientation and size. It is brighter or darker than the
+    background, which has a linear gradient. Noise is added, as in the image of
+    a scanner.
 
     Args:
         num_examples: Int, at least 1.

@@ -50,8 +50,8 @@ def sounds(
 
     Each sound is a tone with a pitch, a contour, a texture, a loudness over
     time, a random phase and some background noise. A caption such as "a low
-    buzzing tone that rises and fades away" names all of them, in one of three
-    forms of a sentence. There are 144 combinations.
+    buzzing tone that rises and fades away" names all four factors, in one of
+    three sentence templates. There are 144 combinations.
 
     The sounds are computed, not downloaded. Example `i` depends only on `seed`,
     `length` and `i`: a larger `num_examples` continues the same sequence.
@@ -121,13 +121,13 @@ def _chunk(rng, length):
 
 
 def _synthesize(rng, factors, length):
-    """The sounds of factors, shape `(CHUNK, length)`."""
+    """Computes the sounds from their factors, shape `(CHUNK, length)`."""
 
     def uniform(low, high):
         return rng.uniform(low, high, (CHUNK, 1))
 
     def of(values, name):
-        """Of the values of a factor, that of each sound."""
+        """The value of a factor for each sound."""
         return np.stack([v + 0 * time for v in values], 1)[
             np.arange(CHUNK), factors[name]
         ]
@@ -139,7 +139,7 @@ def _synthesize(rng, factors, length):
         2 * np.pi * (uniform(4, 7) * time + uniform(0, 1))
     )
     low, high = np.array(PITCHES)[factors["pitch"]].T[:, :, None]
-    # Pitch is perceived by the logarithm of the frequency.
+    # Perceived pitch is proportional to the logarithm of the frequency.
     pitch = low * (high / low) ** uniform(0, 1)
     frequency = pitch * 2 ** of((0, octaves, -octaves, waver), "contour")
     phase = np.cumsum(frequency, axis=1) / SAMPLE_RATE + uniform(0, 1)

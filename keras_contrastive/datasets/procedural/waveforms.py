@@ -55,9 +55,9 @@ def waveforms(
     """Procedural signals: six periodic waveforms with noise, and labels.
 
     Sines, triangles, squares, sawtooths, pulses and beats with 4 to 12 periods,
-    a random phase, an amplitude of 0.5 to 2, a slope and noise, as a sensor
-    might record them. Two signals of the same waveform have few values in
-    common, so that a representation has to be learned to tell waveforms apart.
+    a random phase, an amplitude of 0.5 to 2, a slope and noise, as in the
+    signal of a sensor. Two signals of the same waveform share few values, so
+    that telling waveforms apart requires a learned representation.
 
     Args:
         num_examples: Int, at least 1.

@@ -18,23 +18,23 @@ def flickr30k(
 
     The authors of Flickr30k ask users to fill in a form, so no program can
     download it, and TensorFlow Datasets does not include it. `manual_dir`
-    holds the files; see `flickr30k_records` for their names, how they are read
-    and the splits. `builder.download_and_prepare()` converts them to a data
-    set in `data_dir`, with the features
+    holds the files. `flickr30k_records` documents their names, formats and
+    splits. `builder.download_and_prepare()` converts them to a data set in
+    `data_dir`, with the features
 
     | name | value |
     |---|---|
     | `image` | uint8, shape `(height, width, 3)`; a JPEG on disk |
     | `captions` | a sequence of strings: five, as a rule |
-    | `image_id` | int64, Karpathy's `imgid` if there is such a file |
+    | `image_id` | int64, Karpathy's `imgid` if his splits file exists |
     | `filename` | string, the name of the JPEG |
 
     With `file_format="array_record"`, TensorFlow is required neither to prepare
     nor to read: `builder.as_data_source("train")` is a sequence of records that
     `ImageTextDataset` accepts. With
-    `decoders={"image": tfds.decode.SkipDecoding()}` the decoding is left to
-    `ImageTextDataset`, which decodes to the size needed, faster, and turns
-    photographs upright. Other formats, and `builder.as_dataset`, need
+    `decoders={"image": tfds.decode.SkipDecoding()}`, `ImageTextDataset` decodes
+    the images, which is faster because it decodes to the required size, and
+    turns photographs upright. Other formats, and `builder.as_dataset`, need
     TensorFlow on every Keras backend.
 
     Training does not need any of this: `flickr30k_records` reads the same

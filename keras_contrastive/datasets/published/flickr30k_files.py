@@ -14,8 +14,8 @@ CAPTION_FILES = ("results_20130124.token", "results.csv")
 SPLIT_FILE = "dataset_flickr30k.json"
 
 INSTRUCTIONS = """\
-Flickr30k has to be downloaded by hand, because its authors ask for a form to
-be filled in. Put into one folder:
+Flickr30k must be downloaded manually, because its authors ask users to fill in
+a form. Put into one folder:
 - `flickr30k_images/` (or `flickr30k-images/`) with the photographs, and
   `results_20130124.token` with the captions, from
   https://shannon.cs.illinois.edu/DenotationGraph/ ; or the unpacked copy
@@ -92,7 +92,7 @@ def read_captions(
         return captions, BadRecords(f"lines of {path}", 0, max_bad_fraction)
 
     pattern = _CSV_LINE if path.suffix == ".csv" else _TOKEN_LINE
-    bad_records = BadRecords("lines are not understood", 0, max_bad_fraction)
+    bad_records = BadRecords("lines cannot be parsed", 0, max_bad_fraction)
     for number, line in read_lines(path, bad_records):
         if not line.strip() or (number == 1 and _CSV_HEADER.match(line)):
             continue

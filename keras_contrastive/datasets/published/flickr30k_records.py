@@ -10,7 +10,7 @@ from keras_contrastive.datasets.published.flickr30k_files import read_captions
 from keras_contrastive.datasets.published.flickr30k_files import read_splits
 from keras_contrastive.validation import check_rate
 
-HELD_OUT = 1000  # photographs for validation, and as many for testing
+HELD_OUT = 1000  # photographs for validation, and the same number for testing
 
 
 def flickr30k_records(
@@ -20,10 +20,10 @@ def flickr30k_records(
 ) -> list[CaptionedImage]:
     """Flickr30k as a list of images with their captions.
 
-    Reads the files as they are distributed. Neither TensorFlow nor TensorFlow
-    Datasets is required. Images are listed but not decoded: `ImageTextDataset`
-    and `load_image_text` do that. The files, in `data_dir` or in a subfolder
-    `flickr30k`, `flickr30k_images` or `flickr30k-images` of it:
+    Reads the original files, without TensorFlow or TensorFlow Datasets. Images
+    are listed but not decoded: `ImageTextDataset` and `load_image_text` decode
+    them. The files are in `data_dir` or in its subfolder `flickr30k`,
+    `flickr30k_images` or `flickr30k-images`:
 
     | file | contents |
     |---|---|
@@ -39,8 +39,8 @@ def flickr30k_records(
     names, but published results do not use them.
 
     Captions whose photograph is missing, lines that cannot be parsed or are not
-    UTF-8, and photographs without a caption are counted, named in a warning and
-    left out. (One line of Kaggle's file lacks a separator. It is parsed.)
+    UTF-8, and photographs without a caption are left out and named in a
+    warning. One line of Kaggle's file lacks a separator, but is parsed anyway.
 
     Args:
         data_dir: Folder with the files.
@@ -50,7 +50,7 @@ def flickr30k_records(
 
     Returns:
         A list of `CaptionedImage(image, captions, image_id)`: the path of the
-        file, the captions (five, as a rule), and Karpathy's `imgid`, or the
+        file, the captions (usually five), and Karpathy's `imgid`, or the
         position in the file of captions if there are no such ids.
 
     Raises:
@@ -97,8 +97,8 @@ def flickr30k_records(
         parts = list(splits.values())
         sizes = {part: parts.count(part) for part in dict.fromkeys(parts)}
         raise ValueError(
-            f"`split` must be one of those of {data_dir}, which are (with "
-            f"their numbers of images) {sizes}. Received: split={split!r}"
+            f"`split` must be a split of {data_dir}, which has (with numbers "
+            f"of images) {sizes}. Received: split={split!r}"
         )
 
     present = {entry.name for entry in os.scandir(files.images)}

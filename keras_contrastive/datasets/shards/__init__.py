@@ -1,1 +1,1 @@
-"""Images with captions, streamed from tar archives."""
+"""Streams images and captions from archives, Parquet files and iterables."""

@@ -1,4 +1,4 @@
-"""Where the examples of a stream come from."""
+"""The base class of sources of examples for a stream."""
 
 import abc
 from collections.abc import Callable
@@ -14,7 +14,7 @@ class Example(NamedTuple):
     Attributes:
         name: String, for messages and for the choice of its caption.
         image_id: Int in [0, 2³¹), because JAX's integers have 32 bits.
-        content: What the source reads the image and the captions from.
+        content: Data that the source extracts the image and captions from.
     """
 
     name: str
@@ -23,14 +23,14 @@ class Example(NamedTuple):
 
 
 class ExampleSource(abc.ABC):
-    """Examples in parts, each of which is read from its start to its end.
+    """Examples in parts, each read from start to end.
 
     Attributes:
-        parts: Sequence of what `read` takes: they are shuffled in each epoch,
+        parts: Sequence of arguments of `read`. They are shuffled in each epoch,
             and divided among hosts.
-        warns_of_parts: Whether the reader may warn after each part of the bad
-            examples in it. Otherwise it does after all of them.
-        name_of_parts: What messages call the parts.
+        warns_of_parts: Whether the reader warns of bad examples after each
+            part. Otherwise it warns once after all parts.
+        name_of_parts: The word for the parts in messages.
     """
 
     parts: Sequence[Any]
@@ -45,9 +45,9 @@ class ExampleSource(abc.ABC):
 
         Args:
             part: One of `parts`.
-            epoch: Int, for sources that have an order of their own.
-            reject: Function of a name and a reason, to be called for what
-                cannot be read.
+            epoch: Int, for sources with their own order per epoch.
+            reject: Function of a name and a reason, called for each unreadable
+                example.
         """
 
     @abc.abstractmethod
@@ -57,7 +57,7 @@ class ExampleSource(abc.ABC):
         Called in threads, like `captions`.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If there is no image.
         """
 
     @abc.abstractmethod
@@ -65,5 +65,5 @@ class ExampleSource(abc.ABC):
         """The captions of an example, at least one.
 
         Raises:
-            ValueError: If there is none, or it is not text.
+            ValueError: If there is no caption, or it is not text.
         """

@@ -1,4 +1,4 @@
-"""Which part of a stream this process reads."""
+"""Determines which part of a stream this process reads."""
 
 import keras
 
@@ -18,13 +18,14 @@ def check_hosts(
         num_hosts: Int, or `None` for the processes of `torchrun` or of
             `jax.distributed`. With TensorFlow each process reads everything,
             and `tf.distribute` divides the batches.
-        host_index: Int, or `None` as well.
-        num_parts: Int, number of parts that hosts divide, `None` if any number
-            of hosts can share them.
-        parts: What messages call the parts.
+        host_index: Int. `None` if and only if `num_hosts` is `None`.
+        num_parts: Int, number of parts to divide among hosts; `None` if any
+            number of hosts can share the stream.
+        parts: The word for the parts in messages.
 
     Raises:
-        ValueError: If only one is given, or there are more hosts than parts.
+        ValueError: If only one of `num_hosts` and `host_index` is given, or
+            there are more hosts than parts.
     """
     if num_hosts is None and host_index is None:
         num_hosts, host_index = _this_host()

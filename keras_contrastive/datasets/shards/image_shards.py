@@ -27,10 +27,10 @@ def image_shards(
 ) -> StreamBatches:
     """Batches for `SimCLRModel.fit` from shards: data sets of any size.
 
-    The images of `.tar` archives or Parquet files, as `image_text_shards` reads
-    them, without captions: the same order, hosts, and counting of bad examples.
-    Each batch is an array, uint8 of shape `(batch_size, height, width, 3)` or
-    as `channels` and `value_range` say.
+    Reads `.tar` archives or Parquet files like `image_text_shards`, but without
+    captions. The order, the hosts and the counting of bad examples are the
+    same. Each batch is a uint8 array of shape `(batch_size, height, width, 3)`,
+    unless `channels` and `value_range` specify otherwise.
 
     Args:
         urls: Paths, patterns, folders or URLs, see `image_text_shards`.
@@ -41,7 +41,7 @@ def image_shards(
         seed: Int.
         image_key: Suffix of the images in archives, or their column in Parquet
             files, see `image_text_shards`.
-        num_examples: Int, number of images in all shards. Needed for URLs.
+        num_examples: Int, number of images in all shards. Required for URLs.
         num_hosts: Int, number of processes that share the shards.
         host_index: Int, index of this process.
         workers: Int, number of threads that decode. Defaults to the number of
@@ -56,7 +56,7 @@ def image_shards(
 
     Raises:
         ValueError: As `image_text_shards`.
-        ImportError: If `webdataset`, pyarrow or Pillow is needed and not
+        ImportError: If `webdataset`, pyarrow or Pillow is required but not
             installed.
 
     Example:

@@ -1,4 +1,4 @@
-"""Batches of data sets that can only be iterated."""
+"""Batches from data sets that can only be iterated."""
 
 from collections.abc import Callable
 from collections.abc import Hashable
@@ -31,36 +31,37 @@ def image_stream(
     channels: int | Sequence[int] = 3,
     value_range: Any = None,
 ) -> StreamBatches:
-    """Batches for `SimCLRModel.fit` from what can only be iterated.
+    """Batches for `SimCLRModel.fit` from data that can only be iterated.
 
-    Such as an `IterableDataset` of Hugging Face or PyTorch, an `IterDataset` of
-    Grain, a `tf.data.Dataset` of single examples, or a function that returns an
-    iterator. What has a length and integer indices is better read by
-    `image_records` and `ImageDataset`, which know every place in it.
+    Examples are an `IterableDataset` of Hugging Face or PyTorch, an
+    `IterDataset` of Grain, a `tf.data.Dataset` of single examples, or a
+    function that returns an iterator. For data with a length and integer
+    indices, prefer `image_records` and `ImageDataset`, which access examples at
+    random.
 
-    An example is a dict, a tuple, whose columns are positions, or an image, in
-    any form that `ImageDataset` takes. One thread iterates, and others decode,
-    resize and prepare batches while the model trains. Images of Hugging Face
-    are not decoded at their full size first. Examples are drawn from a buffer;
-    if the data set has a method `set_epoch`, it is called with the epoch, for
-    an order of its own.
+    An example is a dict, a tuple (its columns are positions), or an image, in
+    any form that `ImageDataset` accepts. One thread iterates, and others
+    decode, resize and prepare batches while the model trains. Images of Hugging
+    Face are not decoded at their full size first. To shuffle, examples are
+    drawn from a buffer. If the data set has a method `set_epoch`, it is called
+    with the epoch, so that the data set can change its own order.
 
     **Steps.** An epoch is the first `num_examples` examples: `len(dataset)` is
-    `num_examples // (batch_size * num_hosts)`. If there are fewer, the stream
-    starts again within the epoch.
+    `num_examples // (batch_size * num_hosts)`. If the stream has fewer
+    examples, it starts again within the epoch.
 
-    **Resuming.** A stream has no places to go to. Each epoch starts it again,
-    so a run that resumes at the start of an epoch sees the same examples,
-    provided that the stream yields the same ones each time. A run that resumes
-    within an epoch reads the stream again up to the place.
+    **Resuming.** A stream cannot seek. Each epoch restarts it. So a run that
+    resumes at the start of an epoch sees the same examples, provided that the
+    stream is repeatable. A run that resumes within an epoch reads the stream
+    again up to that position.
 
     **Hosts.** Each host iterates the whole stream and decodes every
-    `num_hosts`-th example. If the stream yields the examples of this host
-    alone, pass `num_hosts=1, host_index=0` and their number.
+    `num_hosts`-th example. If the stream only yields the examples of this host,
+    pass `num_hosts=1, host_index=0` and their number.
 
     **Bad examples** are left out, named once in a warning and listed in
-    `bad_examples`; other examples replace them in the epoch. An error that the
-    iteration raises ends it.
+    `bad_examples`. Other examples replace them in the epoch. If the iterator
+    raises an error, the iteration stops with this error.
 
     Args:
         examples: The data set, or a function without arguments that returns an
@@ -68,7 +69,7 @@ def image_stream(
         batch_size: Int, number of images per batch and host.
         image_size: Int or `(height, width)`, in pixels.
         num_examples: Int, number of examples in an epoch. Defaults to
-            `len(examples)`, if there is one.
+            `len(examples)`, if it is defined.
         image: Name of the column of images, or its position in tuples.
         shuffle_buffer: Int, number of examples from which the next one is
             drawn. 0 keeps the order.
@@ -83,14 +84,13 @@ def image_stream(
         value_range: Pair, see `ImageDataset`.
 
     Returns:
-        A `keras.utils.PyDataset`, whose batches are arrays. Iterating goes
-        through one epoch. `epoch` is the current epoch; set it to resume
-        another run. `bad_examples` is a dict from the names of bad examples to
-        what is wrong.
+        A `keras.utils.PyDataset`, whose batches are arrays. Iterating yields
+        one epoch. `epoch` is the current epoch; set it to resume a run.
+        `bad_examples` is a dict from the names of bad examples to their errors.
 
     Raises:
-        ValueError: If an argument is invalid, the first example has other
-            columns, or `num_examples` is needed; while reading, if more than
+        ValueError: If an argument is invalid, the first example lacks a column,
+            or `num_examples` is required; while reading, if more than
             `max_bad_fraction` of the examples are bad.
 
     Example:
@@ -147,10 +147,10 @@ def image_text_stream(
     channels: int | Sequence[int] = 3,
     value_range: Any = None,
 ) -> StreamBatches:
-    """Batches for `CLIPModel.fit` from what can only be iterated.
+    """Batches for `CLIPModel.fit` from data that can only be iterated.
 
-    `image_stream` says what that is, and about steps, resuming, hosts and bad
-    examples. Batches are those of `image_text_shards`. If an example has
+    `image_stream` documents the accepted data, steps, resuming, hosts and bad
+    examples. Batches have the form of `image_text_shards`. If an example has
     several captions, in a list or in several columns, one is drawn in each
     epoch.
 
@@ -173,8 +173,8 @@ def image_text_stream(
         `"images"`, `"texts"` and `"image_ids"`, the position in the stream.
 
     Raises:
-        ValueError: As `image_stream`, and if `tokenizer` returns something
-            else.
+        ValueError: As `image_stream`, and if `tokenizer` returns an invalid
+            result.
 
     Example:
 
@@ -238,8 +238,8 @@ def _open(
 def _length(examples):
     try:
         return len(examples)
-    except TypeError as error:  # has no length, or does not know it
+    except TypeError as error:  # has no length, or an unknown one
         raise ValueError(
-            "`num_examples` must be given for examples that do not know their "
-            "number: it is the length of an epoch. Received: num_examples=None"
+            "`num_examples`, the length of an epoch, is required for examples "
+            "without a length. Received: num_examples=None"
         ) from error

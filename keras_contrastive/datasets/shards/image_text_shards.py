@@ -32,45 +32,47 @@ def image_text_shards(
 
     Shards are `.tar` archives in the layout of
     [webdataset](https://github.com/webdataset/webdataset), which img2dataset
-    writes too: an image `key.jpg`, `.png` or `.webp` is followed by its
+    also writes: an image `key.jpg`, `.png` or `.webp` is followed by its
     caption, `key.txt` or a field of `key.json`. A key has no dot. If the field
     is a list of captions, one is drawn in each epoch. img2dataset writes both
     files; with `caption_key`, the field of the `.json` replaces the `.txt`.
 
-    Or they are Parquet files, of img2dataset, of Hugging Face or of your own:
-    an image is a column of the bytes of files, or of dicts of `"bytes"` and
-    `"path"`; captions are columns of strings or of lists of strings. Rows that
-    img2dataset could not download are left out and counted in a warning.
+    Shards can also be Parquet files, from img2dataset, Hugging Face or your own
+    code. Images are a column of encoded files as bytes, or of dicts of
+    `"bytes"` and `"path"`. Captions are columns of strings or of lists of
+    strings. Rows that img2dataset could not download are left out and counted
+    in a warning.
 
     Shards are read sequentially, which suits disks and networks. For shuffling,
     each epoch has its own order of shards (in Parquet, of row groups), and each
     example is drawn from a buffer. Threads decode, resize and prepare batches
     while the model trains. The same arguments give the same epochs, and
     `fit(shards, shuffle=False)` trains on exactly these. With `shuffle=True`,
-    Keras asks for batches in random order but receives the next one each time,
-    and a few batches that it only inspects are not trained on.
+    Keras requests batches in random order but always receives the next one, and
+    it does not train on the few batches that it only inspects.
 
     Batches are those of `ImageTextDataset`, and always full:
 
-    - `"images"`: uint8, shape `(batch_size, height, width, 3)`, or as
-      `channels` and `value_range` say; short side resized with antialiasing,
-      and the center cropped;
-    - `"texts"`: what `tokenizer` returns, an array or a dict of arrays;
+    - `"images"`: uint8, shape `(batch_size, height, width, 3)`, unless
+      `channels` and `value_range` specify otherwise; short side resized with
+      antialiasing, and the center cropped;
+    - `"texts"`: the result of `tokenizer`, an array or a dict of arrays;
     - `"image_ids"`: int32, shape `(batch_size,)`, computed from the position of
       the shard in the list and of the example in the shard: equal in each epoch
       and on each host, different for different examples. (Shards with more than
       2³¹ / number of shards examples reuse ids of the next shard.)
 
-    **Damage.** An image that cannot be decoded, a caption that is missing or
-    empty, malformed JSON and the rest of a damaged archive are left out, named
-    once in a warning and listed in `bad_examples`. Other examples replace them
-    in the epoch.
+    **Bad examples.** An image that cannot be decoded, a caption that is missing
+    or empty, malformed JSON and the rest of a damaged archive are left out,
+    named once in a warning and listed in `bad_examples`. Other examples replace
+    them in the epoch.
 
     **Steps.** `len(shards)` is the number of batches in an epoch, `num_examples
     // (batch_size * num_hosts)`, which `fit` uses. `num_examples` defaults to
     the sum over a file `sizes.json` beside the shards (`{"00000.tar": 10000,
     ...}`). Without that file, the headers of the archives are read once, at
-    several thousand examples per second. Parquet files know their numbers.
+    several thousand examples per second. Parquet files store their numbers of
+    rows.
 
     **Hosts.** Each host reads its own shards (in Parquet, its own row groups)
     and takes the same number of steps. By default hosts are the processes of
@@ -83,9 +85,9 @@ def image_text_shards(
     Args:
         urls: Path, or list of paths, with `{00000..00099}` and wildcards, or
             a folder of shards. URLs that `webdataset` opens (`https:`, `gs:`,
-            `pipe:`, ...) may have braces but not wildcards, and need
+            `pipe:`, ...) may have braces but not wildcards, and require
             `num_examples`. A `pipe:` runs a command: do not accept it from
-            strangers.
+            untrusted input.
         tokenizer: Callable from a list of strings to an int array of shape
             `(n, context_length)`, or a dict of arrays, with the same length
             in every batch.
@@ -98,8 +100,8 @@ def image_text_shards(
         caption_key: Field of the `.json` files that holds the caption, even if
             there is a `.txt`; or the column of Parquet files; or a list of
             several. Defaults to the `.txt` or, without one, the field
-            `"caption"`; in Parquet to the first column of `"caption"`,
-            `"captions"`, `"text"` and `"txt"` that is there.
+            `"caption"`; in Parquet to the first existing column of `"caption"`,
+            `"captions"`, `"text"` and `"txt"`.
         num_examples: Int, number of examples in all shards.
         num_hosts: Int, number of processes that share the shards.
         host_index: Int, index of this process.
@@ -109,23 +111,22 @@ def image_text_shards(
         max_bad_fraction: Float, the largest fraction of bad examples.
         image_key: Suffix of the images in archives, such as `"tif"`, or their
             column in Parquet files. Defaults to `.jpg`, `.png` and `.webp`, in
-            Parquet to the first column of `"image"`, `"jpg"`, `"jpeg"`, `"png"`
-            and `"webp"` that is there.
+            Parquet to the first existing column of `"image"`, `"jpg"`,
+            `"jpeg"`, `"png"` and `"webp"`.
         channels: Int or sequence of ints, see `ImageDataset`.
         value_range: Pair, see `ImageDataset`.
 
     Returns:
-        A `keras.utils.PyDataset`. Iterating goes through one epoch. `epoch` is
-        the current epoch; set it to resume another run. `bad_examples` is a
-        dict from the names of bad examples to what is wrong.
+        A `keras.utils.PyDataset`. Iterating yields one epoch. `epoch` is the
+        current epoch; set it to resume a run. `bad_examples` is a dict from the
+        names of bad examples to their errors.
 
     Raises:
         ValueError: If an argument is invalid, no file matches `urls`, there are
             fewer examples than a batch or fewer shards than hosts, or Parquet
-            files lack a column; while
-            reading, if more than `max_bad_fraction` of the examples are bad, or
-            `tokenizer` returns something else.
-        ImportError: If `webdataset`, pyarrow or Pillow is needed and not
+            files lack a column; while reading, if more than `max_bad_fraction`
+            of the examples are bad, or `tokenizer` returns an invalid result.
+        ImportError: If `webdataset`, pyarrow or Pillow is required but not
             installed.
 
     Example:

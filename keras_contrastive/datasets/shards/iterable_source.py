@@ -1,4 +1,4 @@
-"""Examples of data sets that can only be iterated."""
+"""Examples from data sets that can only be iterated."""
 
 import itertools
 from collections.abc import Callable
@@ -22,8 +22,8 @@ class IterableSource(ExampleSource):
     """Examples of an iterable, in its order.
 
     Args:
-        examples: Iterable that starts again each time it is iterated, or a
-            function that returns an iterator.
+        examples: Iterable that restarts each time it is iterated, or a function
+            that returns an iterator.
         image: Name or position of the column of images.
         captions: Names or positions of the columns of captions.
         num_hosts: Int.
@@ -31,8 +31,8 @@ class IterableSource(ExampleSource):
             `num_hosts`-th after it.
 
     Raises:
-        ValueError: If it is something else, or the first example has other
-            columns.
+        ValueError: If `examples` is not such an object, or the first example
+            lacks a column.
     """
 
     parts = ("the stream",)
@@ -79,7 +79,7 @@ class IterableSource(ExampleSource):
 
     def _iterate(self):
         examples = self._examples
-        # TensorFlow's tensors are of no use on other backends.
+        # Other backends cannot use TensorFlow's tensors.
         examples = getattr(examples, "as_numpy_iterator", examples)
         return iter(examples() if callable(examples) else examples)
 
@@ -93,14 +93,14 @@ class IterableSource(ExampleSource):
             )
         if not callable(examples) and iter(examples) is examples:
             raise ValueError(
-                "`examples` must start again for each epoch. Give a function "
-                f"that returns an iterator. Received: {short_repr(examples)}"
+                "`examples` must restart for each epoch. Pass a function that "
+                f"returns an iterator. Received: {short_repr(examples)}"
             )
         iterator = self._iterate()
         first = next(iterator, None)
         if first is None:
             raise ValueError(
-                "`examples` must hold one at least. Received: none"
+                "`examples` must hold at least one example. Received: 0"
             )
         columns = list(row_of(first))
         for argument, names in (

@@ -1,4 +1,4 @@
-"""From a source of examples to batches."""
+"""Opens a source of examples and makes batches from it."""
 
 import os
 from collections.abc import Callable
@@ -77,15 +77,15 @@ def open_stream(
     channels: int | Sequence[int],
     value_range: Any,
 ) -> StreamBatches:
-    """Makes batches of a source.
+    """Makes batches from a source.
 
     Args:
         source: The source.
-        tokenizer: Callable on a list of strings, `None` for images alone.
+        tokenizer: Callable on a list of strings, `None` without captions.
         num_examples: Int, number of examples of all hosts in an epoch.
         hosts: Number of hosts and index of this one.
-        hosts_of_parts: The same for dividing the parts of the source; `(1, 0)`
-            if the source divides its examples itself.
+        hosts_of_parts: Number of hosts and index of this one for the division
+            of parts; `(1, 0)` if the source divides its examples itself.
         batch_size, image_size, shuffle_buffer, seed, workers, max_queue_size,
             max_bad_fraction, channels, value_range: See `image_shards`.
     """
@@ -121,7 +121,7 @@ def open_stream(
 
 
 def check_tokenizer(tokenizer: Callable) -> None:
-    """Raises if it cannot be called."""
+    """Raises if the tokenizer is not callable."""
     if not callable(tokenizer):
         raise ValueError(
             "`tokenizer` must be callable on a list of strings. "
@@ -130,7 +130,7 @@ def check_tokenizer(tokenizer: Callable) -> None:
 
 
 def _check_caption_key(key):
-    """A list of names, or `None`."""
+    """Returns a list of names or `None`, or raises."""
     if key is None:
         return None
     keys = [key] if isinstance(key, str) else key

@@ -1,4 +1,4 @@
-"""Examples of Parquet files."""
+"""Examples from Parquet files."""
 
 import os
 from collections.abc import Callable
@@ -18,16 +18,16 @@ from keras_contrastive.datasets.tables.failed_downloads import downloaded_rows
 from keras_contrastive.datasets.tables.failed_downloads import is_of_img2dataset
 from keras_contrastive.datasets.tables.parquet_table import ParquetTable
 
-# Columns that are taken where none is named, the first one that is there.
+# Default columns. The first existing one is used.
 IMAGE_COLUMNS = ("image", "jpg", "jpeg", "png", "webp")
 CAPTION_COLUMNS = ("caption", "captions", "text", "txt")
-BATCH_ROWS = 64  # that are decompressed at a time
+BATCH_ROWS = 64  # decompressed at a time
 
 
 class ParquetSource(ExampleSource):
-    """Examples of Parquet files, whose parts are their row groups.
+    """Examples from Parquet files, whose parts are their row groups.
 
-    An image is a column of bytes or, as Hugging Face writes it, of dicts of
+    Images are a column of bytes or, as Hugging Face writes them, of dicts of
     `"bytes"` and `"path"`. Captions are columns of strings or of lists.
 
     Args:
@@ -37,7 +37,7 @@ class ParquetSource(ExampleSource):
             `CAPTION_COLUMNS`. Empty if captions are not needed.
     """
 
-    # There are too many row groups for a warning after each.
+    # There are too many row groups for a warning after each one.
     warns_of_parts = False
     name_of_parts = "row groups"
 
@@ -71,7 +71,7 @@ class ParquetSource(ExampleSource):
         self._is_of_img2dataset = is_of_img2dataset(table.columns)
 
     def count(self) -> int:
-        """The number of rows, without failed downloads."""
+        """The number of rows, excluding failed downloads."""
         if self._is_of_img2dataset:
             return len(downloaded_rows(self._table))
         return len(self._table)
@@ -94,7 +94,7 @@ class ParquetSource(ExampleSource):
             except ValueError as error:
                 reject(f"{self._names[number]}, row group {group}", str(error))
                 return
-            # Counted at the start.
+            # Failed downloads are counted at the start.
             if row.get(COLUMNS[0], SUCCESS) == SUCCESS or (
                 not self._is_of_img2dataset
             ):

@@ -8,7 +8,7 @@ from typing import Any
 def read_captions(
     sample: dict[str, bytes], keys: Sequence[str] | None
 ) -> list[str]:
-    """Reads the captions of an example of an archive, at least one.
+    """Reads the captions of an example in an archive, at least one.
 
     Args:
         sample: Dict from suffixes to the contents of files.
@@ -47,7 +47,7 @@ def clean_captions(*values: Any) -> list[str]:
     """The captions in values that are strings or lists of strings.
 
     Raises:
-        ValueError: If there is none, or one is not Unicode.
+        ValueError: If there is no caption, or one is not valid Unicode.
     """
     several = [
         text
@@ -62,5 +62,5 @@ def clean_captions(*values: Any) -> list[str]:
         "".join(stripped).encode()
     except UnicodeEncodeError as error:
         # Tokenizers reject unpaired surrogates.
-        raise ValueError(f"no caption in Unicode: {error}") from error
+        raise ValueError(f"invalid Unicode in a caption: {error}") from error
     return [text for text in stripped if text]

@@ -62,7 +62,7 @@ def _expand_braces(pattern):
     if "{" not in pattern:
         return [pattern]
     import_webdataset()
-    # A dependency of webdataset, with the same notation.
+    # `braceexpand` is a dependency of webdataset and has the same notation.
     from braceexpand import braceexpand
 
     return braceexpand(pattern)
@@ -90,22 +90,22 @@ def _of_pattern(url, pattern):
 
 
 def is_remote(url: str) -> bool:
-    """Whether it is a URL, and not the path of a file."""
+    """Whether `url` is a URL, not the path of a file."""
     return "://" in url or url.startswith("pipe:")
 
 
 def are_parquet(shards: Sequence[str]) -> bool:
-    """Whether shards are Parquet files, and not archives.
+    """Whether shards are Parquet files, not archives.
 
     Raises:
-        ValueError: If they are of both kinds, or Parquet files are remote.
+        ValueError: If there are both kinds, or Parquet files are remote.
     """
     found = [url for url in shards if url.lower().endswith(PARQUET_SUFFIXES)]
     remote = [url for url in found if is_remote(url)]
     if remote:
         raise ValueError(
-            "`urls` of Parquet files must be paths. Received: "
-            f"{remote[0]!r}. Archives may be remote, Parquet files may not"
+            "`urls` of Parquet files must be local paths. Only archives may be "
+            f"remote. Received: {remote[0]!r}"
         )
     if 0 < len(found) < len(shards):
         other = next(url for url in shards if url not in found)
@@ -128,9 +128,9 @@ def count_examples(
 ) -> int:
     """Counts the images in archives without reading them.
 
-    Takes the number from a file `sizes.json` beside the shard, `{"name.tar":
-    number, ...}`, as several tools write it; without that, counts the image
-    files in the headers of the archive.
+    Reads the number from a file `sizes.json` beside the shard, `{"name.tar":
+    number, ...}`, which several tools write. Without that file, it counts the
+    image files in the headers of the archive.
 
     Args:
         urls: The archives.
@@ -142,8 +142,9 @@ def count_examples(
     remote = [url for url in urls if is_remote(url)]
     if remote:
         raise ValueError(
-            "`num_examples` is needed for shards that are not local files, as "
-            f"counting would mean downloading them all. Received: {remote[0]!r}"
+            "`num_examples` is required for shards that are not local files. "
+            "Counting would require downloading all of them. Received: "
+            f"{remote[0]!r}"
         )
     sizes = {}
     for folder in {Path(url).parent for url in urls}:
@@ -168,7 +169,7 @@ def _read_sizes(path):
     if not valid:
         raise ValueError(
             f"{path} must be a JSON object from names of shards to their "
-            "numbers of examples. Remove it, and they are counted."
+            "numbers of examples. If you remove it, the examples are counted."
         )
     return sizes
 

@@ -18,23 +18,25 @@ from keras_contrastive.datasets.pipeline.epoch_dataset import EpochDataset
 from keras_contrastive.datasets.shards.stream_reader import StreamReader
 from keras_contrastive.validation import check_int
 
-# Batches that Keras may read before it trains on them: TensorFlow inspects the
-# data, one batch builds the model, and the next epoch is started early.
+# Number of batches that Keras may read before it trains on them: TensorFlow
+# inspects the data, one batch builds the model, and the next epoch starts
+# early.
 _REPLAYED = 4
 
 
 class StreamBatches(EpochDataset):
     """Numbered batches from a stream.
 
-    A stream only has a next batch, while Keras asks for batches by number, each
-    once an epoch, in order or (`fit(shuffle=True)`) not. A new number gets the
-    next batch. Keras also asks for a few batches that it does not train on.
-    When it asks for them again, it gets the same batches.
+    A stream can only yield the next batch, but Keras requests batches by
+    number, each once per epoch, in order or, with `fit(shuffle=True)`, in
+    random order. Each new number receives the next batch. Keras also requests a
+    few batches that it does not train on. When it requests them again, it
+    receives the same batches.
 
     Args:
         reader: `StreamReader`.
-        tokenizer: Callable on a list of strings. `None` makes batches of
-            images alone.
+        tokenizer: Callable on a list of strings. `None` makes batches of only
+            images.
         batch_size: Int.
         num_batches: Int, number of batches in an epoch.
         max_queue_size: Int, number of batches prepared ahead.
@@ -48,7 +50,7 @@ class StreamBatches(EpochDataset):
         num_batches: int,
         max_queue_size: int,
     ):
-        # Keras' own threads would only wait for each other.
+        # Threads of Keras would only wait for each other.
         super().__init__(workers=1)
         self.reader = reader
         self.tokenizer = tokenizer and CheckedTokenizer(tokenizer)
@@ -85,7 +87,7 @@ class StreamBatches(EpochDataset):
         self._recent = {}
 
     def __getitem__(self, index: int) -> Any:
-        # TensorFlow may start the next read while it still reads ahead.
+        # TensorFlow may start a new iteration while it still reads ahead.
         with self._lock:
             if self._position == len(self):
                 self._start_epoch(self._epoch + 1)
@@ -96,7 +98,7 @@ class StreamBatches(EpochDataset):
                 self._recent.pop(position - _REPLAYED, None)
                 self._position += 1
                 if self._position == len(self):
-                    # The pass over the source may not end with the epoch.
+                    # The epoch may end in the middle of a pass over the source.
                     self.reader.warn()
             return self._recent[position]
 
@@ -108,7 +110,7 @@ class StreamBatches(EpochDataset):
         try:
             return self._queue.popleft().result()
         except BaseException:
-            # A generator that has raised is exhausted.
+            # A generator is exhausted once it has raised.
             self.epoch = self._epoch
             raise
 

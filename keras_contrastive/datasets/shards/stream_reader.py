@@ -18,21 +18,21 @@ from keras_contrastive.datasets.shards.example_source import ExampleSource
 class StreamReader:
     """Reads the examples of one host, pass after pass.
 
-    Examples are shuffled in a buffer before they are decoded, because they are
-    smaller then. Threads decode them; Pillow releases Python's lock meanwhile.
-    The order depends on the seed, the epoch and the host, but not on the timing
-    of threads.
+    Examples are shuffled in a buffer before they are decoded, when they are
+    smaller. They are decoded in threads, because Pillow releases the global
+    interpreter lock. The order depends on the seed, the epoch and the host, but
+    not on the timing of threads.
 
     Args:
-        source: Where the examples of all hosts come from.
+        source: Source of the examples of all hosts.
         reader: `PixelReader` of the images.
         with_captions: Whether examples have captions.
         shuffle_buffer: Int, number of undecoded examples to draw the next one
             from. 0 keeps the order of the source.
         seed: Int.
         num_hosts: Int.
-        host_index: Int. From the epoch's order of parts, this host reads the
-            one at this index and every `num_hosts`-th after it.
+        host_index: Int. In the epoch's order of parts, this host reads the part
+            at this index and every `num_hosts`-th after it.
         workers: Int, number of threads that decode.
         bad_records: Counts examples that cannot be read.
     """
@@ -61,15 +61,15 @@ class StreamReader:
         self._pool = ThreadPoolExecutor(workers, "decode")
 
     def read(self, epoch: int) -> Iterator[tuple[np.ndarray, str, int]]:
-        """Yields triples of image, caption and image id, without end.
+        """Yields triples of image, caption and image id, endlessly.
 
-        Without captions, they are empty. After the last example of the host the
-        first ones come again, to replace bad examples and to make up for
+        Captions are empty if they are not requested. After the last example,
+        the host starts again, to replace bad examples and to compensate for
         smaller shards.
         """
         parts = list(self.source.parts)
         if self.shuffle_buffer:
-            # Before the parts are divided: each epoch divides them again.
+            # Shuffled before the division, so that it differs in each epoch.
             random.Random(f"{self.seed}, {epoch}").shuffle(parts)
         parts = parts[self.host_index :: self.num_hosts]
         rng = random.Random(f"{self.seed}, {epoch}, {self.host_index}")
@@ -96,7 +96,7 @@ class StreamReader:
         for part in parts:
             yield from self.source.read(part, epoch, self._reject)
             if self.source.warns_of_parts:
-                # Not only at the end of a long epoch.
+                # Warns early, not only at the end of a long epoch.
                 self.warn()
 
     def _shuffled(self, examples, rng):
@@ -150,7 +150,7 @@ class StreamReader:
 
 
 def _take_any(buffer, rng):
-    """Takes out a random item, for which the last one moves to its place."""
+    """Removes a random item, and moves the last item to its position."""
     place = rng.randrange(len(buffer))
     buffer[place], buffer[-1] = buffer[-1], buffer[place]
     return buffer.pop()

@@ -1,4 +1,4 @@
-"""Examples of tar archives, in the layout of webdataset."""
+"""Examples from tar archives, in the layout of webdataset."""
 
 import tarfile
 from collections.abc import Callable
@@ -17,7 +17,7 @@ MAX_BYTES = 2**28  # of a file; a compressed archive may claim any size
 
 
 class TarSource(ExampleSource):
-    """Examples of archives, which are read one by one, with `webdataset`.
+    """Examples from archives, which `webdataset` reads one by one.
 
     Args:
         shards: List of paths and URLs.
@@ -90,14 +90,14 @@ class TarSource(ExampleSource):
 
 
 def _read_archive(open_url, url, suffixes):
-    """Yields names and contents of files; `None` for what must not be read."""
+    """Yields names and contents of files; `None` if sparse or too large."""
     endings = tuple(f".{suffix}" for suffix in suffixes)
     with (
         open_url(url) as stream,
         tarfile.open(fileobj=stream, mode="r|*") as archive,
     ):
         for member in archive:
-            archive.members = []  # do not keep all headers in memory
+            archive.members = []  # frees the headers of earlier files
             # Skip links and devices.
             if not member.isreg() or not member.name.lower().endswith(endings):
                 continue

@@ -1,1 +1,1 @@
-"""Tables and data sets of other libraries, as records."""
+"""Converts tables and data sets of other libraries to records."""

@@ -6,9 +6,10 @@ from keras_contrastive.datasets.tables.missing import is_missing
 
 
 def texts_of(value: Any) -> list:
-    """The captions in a value: one or a list of them, none that is missing.
+    """The captions in a value, which is one caption or a list of captions.
 
-    What is no text is returned as it is, for the reader to name.
+    Missing captions are left out. Values that are not text are returned
+    unchanged, so that the reader can report them.
     """
     if is_missing(value):
         return []

@@ -1,4 +1,4 @@
-"""Class labels of any type as integers."""
+"""Converts class labels of any type to integers."""
 
 import contextlib
 from collections.abc import Hashable
@@ -17,24 +17,24 @@ MISSING = -1
 def class_labels(
     values: Iterable, column: Hashable, class_names: list[str] | None = None
 ) -> tuple[np.ndarray, list[str]]:
-    """Numbers the classes.
+    """Converts labels to integers.
 
     Args:
         values: Iterable of n labels: integers, strings, bools, ... Floats that
             are whole numbers are read as integers, since a column of integers
-            in which one is missing becomes floats.
+            with a missing value becomes a column of floats.
         column: Name of the column, for messages.
-        class_names: Names of the classes 0, 1, ..., if values are integers
-            that are known to stand for these.
+        class_names: Names of the classes 0, 1, ..., if values are known to be
+            indices of these classes.
 
     Returns:
         `(labels, class_names)`: an int64 array of shape `(n,)`, -1 where the
-        value is missing, and the names of the classes in their order, which is
-        that of numbers or of the alphabet.
+        value is missing, and the names of the classes, in numerical or
+        alphabetical order.
 
     Raises:
-        ValueError: If a value is not a single one, or is not the number of one
-            of `class_names`.
+        ValueError: If a value is not a scalar, or not an index of
+            `class_names`.
     """
     values = [_single(value, column) for value in values]
     if class_names is not None:
@@ -46,7 +46,7 @@ def class_labels(
 
 
 def _single(value, column) -> Any:
-    """The value as a Python object, `None` where it is missing."""
+    """The value as a Python object, `None` if it is missing."""
     if is_missing(value):
         return None
     if isinstance(value, np.datetime64):
@@ -74,7 +74,7 @@ def _single(value, column) -> Any:
 def _numbered(values, column, class_names):
     labels = [MISSING if each is None else each for each in values]
     for label in labels:
-        # Hugging Face writes -1 where the class is not known.
+        # Hugging Face writes -1 for an unknown class.
         if type(label) is not int or not MISSING <= label < len(class_names):
             raise ValueError(
                 f"`label` must name a column of integers from 0 to "
@@ -85,7 +85,7 @@ def _numbered(values, column, class_names):
 
 
 def _order(value):
-    """Numbers before text, also where the numbers are text, then by name."""
+    """Sort key: numbers, also as text, before other text, then by name."""
     if isinstance(value, str) and value.isdecimal():
         return "", int(value), value
     if isinstance(value, Number):

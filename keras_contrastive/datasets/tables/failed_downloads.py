@@ -1,4 +1,4 @@
-"""Rows of images that img2dataset could not download."""
+"""Excludes rows of images that img2dataset could not download."""
 
 import warnings
 
@@ -8,7 +8,7 @@ from keras_contrastive.datasets.bad_records import EXAMPLES
 from keras_contrastive.datasets.tables.table import Table
 
 SUCCESS = "success"
-COLUMNS = ("status", "error_message")  # by which its tables are known
+COLUMNS = ("status", "error_message")  # identify tables of img2dataset
 
 
 def is_of_img2dataset(columns: list) -> bool:
@@ -17,10 +17,10 @@ def is_of_img2dataset(columns: list) -> bool:
 
 
 def downloaded_rows(table: Table) -> np.ndarray:
-    """The rows whose image was downloaded, of a table of img2dataset.
+    """The rows of an img2dataset table whose image was downloaded.
 
-    The others have no image. They are no damage to the table, and there may be
-    many: a warning gives their number.
+    The other rows have no image. They are not counted as bad records, since
+    there may be many. A warning gives their number.
     """
     failures: list[str] = []
     rows = []
@@ -35,7 +35,7 @@ def downloaded_rows(table: Table) -> np.ndarray:
         if count > len(failures):
             failures.append(f"- and {count - len(failures)} more")
         warnings.warn(
-            f"{count} of {total} images were not downloaded, by the column "
+            f"{count} of {total} images were not downloaded, as of the column "
             f"'status' of {table.name}:\n"
             + "\n".join(failures)
             + "\nThey are left out.",

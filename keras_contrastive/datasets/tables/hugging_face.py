@@ -1,4 +1,4 @@
-"""Data sets of Hugging Face's `datasets`, which need not be installed here."""
+"""Data sets of Hugging Face's `datasets`, which need not be installed."""
 
 from collections.abc import Hashable
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from keras_contrastive.datasets.tables.table import Table
 
 
 def is_hugging_face(source: Any) -> bool:
-    """Whether it is a `Dataset` or an `IterableDataset` of Hugging Face."""
+    """Whether `source` is a Hugging Face `Dataset` or `IterableDataset`."""
     return all(
         hasattr(source, name)
         for name in ("features", "cast_column", "select_columns")
@@ -19,15 +19,15 @@ def is_hugging_face(source: Any) -> bool:
 def undecoded(dataset: Any) -> Any:
     """The data set with the bytes or paths of its images.
 
-    By default an image is decoded, at its full size, when its row is read. As
-    bytes it is decoded later, in the threads of our data sets and directly to
-    the size that they need. A transform that the user has set is kept, with
-    the images that it returns.
+    By default an image is decoded at its full size when its row is read. The
+    data sets of this package decode the bytes later, in threads and directly to
+    the required size. A transform set by the user is kept, with the images that
+    it returns.
     """
     if _is_transformed(dataset):
         return dataset
     if hasattr(dataset, "with_format"):
-        dataset = dataset.with_format(None)  # of other libraries' tensors
+        dataset = dataset.with_format(None)  # no tensors of other libraries
     for name, feature in (dataset.features or {}).items():
         # `Image`, which this package does not import.
         if type(feature).__name__ == "Image" and feature.decode:
@@ -59,7 +59,7 @@ class HuggingFaceTable(Table):
         return len(self._dataset)
 
     def select(self, columns: list[Hashable]) -> Table:
-        # A transform may need the others.
+        # A transform may need the other columns.
         if self._is_transformed:
             return self
         return HuggingFaceTable(self._dataset.select_columns(columns))
@@ -73,5 +73,5 @@ class HuggingFaceTable(Table):
         return (row[column] for row in self._dataset.select_columns([column]))
 
     def class_names(self, column: Hashable) -> list[str] | None:
-        # Of a `ClassLabel`.
+        # Only a `ClassLabel` has names.
         return getattr(self._dataset.features.get(column), "names", None)

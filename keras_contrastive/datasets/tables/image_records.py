@@ -22,9 +22,9 @@ from keras_contrastive.datasets.tables.table_paths import resolve_image
 class ImageRecords(Sequence):
     """Images with their captions and labels: the result of `image_records`.
 
-    A sequence of `CaptionedImage(image, captions, image_id)`, read from its
-    source when they are asked for. `captions` is empty if no column of captions
-    was named. `records[10:20]` and `records[indices]` are records too.
+    A sequence of `CaptionedImage(image, captions, image_id)`, read from the
+    source on access. `captions` is empty if no column of captions was named.
+    `records[10:20]` and `records[indices]` are also `ImageRecords`.
 
     Example:
         ```python
@@ -63,7 +63,7 @@ class ImageRecords(Sequence):
 
     @property
     def indices(self) -> np.ndarray:
-        """Int array, shape `(n,)`: their places among all of the source."""
+        """Int array, shape `(n,)`: indices among all records of the source."""
         return self._indices
 
     @property
@@ -93,7 +93,7 @@ class ImageRecords(Sequence):
 
     @property
     def blocks(self) -> Blocks | None:
-        """Which records lie together, if they are read together."""
+        """Blocks of records that are read together, or `None`."""
         blocks = self._content.table.blocks
         if blocks is None:
             return None
@@ -102,7 +102,7 @@ class ImageRecords(Sequence):
 
 
 class RecordContent:
-    """What records and their slices share: a table and its columns."""
+    """The table and columns that records and their slices share."""
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class RecordContent:
             warnings.warn(
                 f"{contradictory} of {len(labels)} images have rows with "
                 f"different labels in the column {self.label!r} of "
-                f"{self.table.name}. The first one counts.",
+                f"{self.table.name}. The first one is used.",
                 stacklevel=5,
             )
 

@@ -1,4 +1,4 @@
-"""Which values of a table are missing."""
+"""Detects missing values of a table."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def is_missing(value) -> bool:
-    """Whether a value of a table stands for none.
+    """Whether a value of a table is missing.
 
     True for `None`, NaN, pandas' `NA` and `NaT`, blank strings, no bytes, an
     empty list or array, and a dict without any value, such as `{"bytes": None,
@@ -26,5 +26,5 @@ def is_missing(value) -> bool:
         return not value.size
     if isinstance(value, Mapping):
         return all(each is None for each in value.values())
-    # pandas' own, whether pandas is installed or not.
+    # Missing values of pandas, recognized without importing pandas.
     return type(value).__name__ in ("NAType", "NaTType")

@@ -1,4 +1,4 @@
-"""Opens records of images from wherever they lie."""
+"""Opens image records from any supported source."""
 
 import os
 from collections.abc import Hashable
@@ -28,10 +28,10 @@ def image_records(
     folder: str | os.PathLike | None = None,
     max_bad_fraction: float = 0.01,
 ) -> ImageRecords:
-    """Records of images, with captions or labels, from wherever they lie.
+    """Image records, with captions or labels, from tables and data sets.
 
-    The result is a sequence that `ImageDataset`, `ImageTextDataset` and
-    `load_image_text` take. Nothing is decoded before they ask for it.
+    The result is a sequence for `ImageDataset`, `ImageTextDataset` and
+    `load_image_text`. Images are decoded only when they are accessed.
 
     `source` is one of:
 
@@ -48,40 +48,40 @@ def image_records(
       of dicts or of tuples. Columns of tuples are positions: `image=0,
       label=1`.
 
-    An image is a path or any other form that `ImageDataset` takes. Paths are
+    An image is a path or any other form that `ImageDataset` accepts. Paths are
     relative to the folder of the table, or to `folder`. Backslashes and accents
-    may be those of another system.
+    may follow another operating system.
 
-    **Captions.** A column may hold one caption or a list of them, there may be
-    several columns (`captions=["caption_0", "caption_1"]`), and rows with the
-    same path are one record with all their captions.
+    **Captions.** A column may hold one caption or a list of captions, and there
+    may be several columns (`captions=["caption_0", "caption_1"]`). Rows with
+    the same path form one record with all their captions.
 
-    **Labels** of any type become integers; `class_names` has their names in the
-    order of numbers or of the alphabet. A missing label is -1. For a sequence
-    that only yields whole rows, such as a torch `Dataset`, `labels` reads every
-    row.
+    **Labels** of any type become integers. `class_names` has their names in
+    numerical or alphabetical order. A missing label is -1. For a sequence that
+    only yields whole rows, such as a torch `Dataset`, `labels` reads every row.
 
     **Bad rows.** Lines of a text file that cannot be parsed are left out and
-    named in a warning, up to `max_bad_fraction`. Where the image or all
-    captions are missing (`None`, NaN, blank), the data set that reads the
-    record counts it as bad. A column without any value, a missing column or an
-    empty table raises. Rows of img2dataset whose download failed are left out
-    and counted in a warning.
+    named in a warning, up to `max_bad_fraction`. If the image or all captions
+    are missing (`None`, NaN, blank), the data set that reads the record counts
+    it as bad. An empty column, a missing column or an empty table raises a
+    `ValueError`. Rows of img2dataset whose download failed are left out and
+    counted in a warning.
 
     **Parquet.** A row group (usually 100 to 1,000 rows) is read as a whole. Row
-    groups stay in memory up to 512 MB. In larger files the order of an epoch is
-    shuffled among the row groups that fit, at least two, while the row groups
-    come in a random order. To read Parquet once from start to end instead, use
-    `image_shards`; for a complete shuffle, `datasets.load_dataset("parquet",
-    data_files=...)` of Hugging Face, which copies the files.
+    groups stay in memory up to 512 MB. In larger files, an epoch visits the row
+    groups in random order, and shuffles the rows of as many row groups as fit
+    into this memory, at least two. To read Parquet once from start to end
+    instead, use `image_shards`. For a complete shuffle, use
+    `datasets.load_dataset("parquet", data_files=...)` of Hugging Face, which
+    copies the files.
 
     Args:
         source: See above.
         image: Name of the column of images, or its position in tuples.
         captions: Name of the column of captions, or a list of several.
         label: Name of the column of labels.
-        folder: The folder that relative paths start from. Defaults to that of
-            the table's file or, without a file, the current one.
+        folder: Base folder of relative paths. Defaults to the folder of the
+            table's file or, without a file, the current folder.
         max_bad_fraction: Float, the largest fraction of lines of a text file
             that may be bad.
 
@@ -92,9 +92,9 @@ def image_records(
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If the source has another form, a column is not there or is
+        ValueError: If the source has another form, a column is missing or
             empty, or too many lines are bad.
-        ImportError: If pyarrow is needed and not installed.
+        ImportError: If pyarrow is required but not installed.
 
     Example:
         ```python
@@ -128,7 +128,7 @@ def image_records(
         folder = Path(folder).expanduser()
         if is_folder or not folder.is_dir():
             raise ValueError(
-                "`folder` must be the folder that paths in a table start from. "
+                "`folder` must be the base folder of paths in a table. "
                 f"Received: folder={str(folder)!r}"
                 + (", for a source that is a folder" if is_folder else "")
             )
@@ -154,14 +154,14 @@ def image_records(
 def list_of_columns(
     captions: Hashable | Sequence[Hashable] | None,
 ) -> list[Hashable]:
-    """The columns that an argument names, none for `None`."""
+    """The list of columns that an argument names, empty for `None`."""
     if captions is None:
         return []
     if isinstance(captions, str) or not isinstance(captions, Sequence):
         return [captions]
     if not captions:
         raise ValueError(
-            "`captions` must name one column at least, or be None. "
+            "`captions` must name at least one column, or be None. "
             f"Received: {captions!r}"
         )
     return list(captions)
@@ -178,8 +178,8 @@ def _check_columns(table, arguments):
                 )
     if not len(table):
         raise ValueError(
-            f"`source` must have one row at least. Received: {table.name}, "
-            f"with none, and the columns {table.columns}"
+            f"`source` must have at least one row. Received: {table.name}, "
+            f"without rows, with the columns {table.columns}"
         )
 
 

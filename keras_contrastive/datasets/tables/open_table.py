@@ -36,11 +36,11 @@ ACCEPTED = (
 def open_table(
     source: Any, captions: Hashable | None, max_bad_fraction: float
 ) -> Table:
-    """Opens a source, without reading what it can read later.
+    """Opens a source, and reads only what it cannot read later.
 
     Args:
         source: See `image_records`.
-        captions: The first column of captions, `None` if none is needed.
+        captions: The first column of captions, `None` without captions.
         max_bad_fraction: Float, the largest fraction of lines of text that may
             be bad.
 
@@ -89,11 +89,11 @@ def open_table(
 
 
 class FolderTable(ColumnTable):
-    """The images of a folder, whose paths start from the current folder."""
+    """The images of a folder, with paths relative to the current folder."""
 
 
 class ArrowColumn:
-    """A column of a `pyarrow.Table`, with values of Python."""
+    """A column of a `pyarrow.Table`, with Python values."""
 
     def __init__(self, column: Any):
         self._column = column
@@ -129,7 +129,8 @@ def _dict_of_columns(source):
     lengths = {name: len(column) for name, column in source.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(
-            "The columns of `source` must be of one length. Received: lengths "
+            "The columns of `source` must have the same length. Received: "
+            "lengths "
             f"{lengths}"
         )
     return ColumnTable(source, "the dict")
@@ -160,9 +161,10 @@ def _open_path(source, captions, max_bad_fraction):
 
 
 def parquet_files_of(folder: Path) -> list[Path]:
-    """The Parquet files of a folder, none if it is one of images.
+    """The Parquet files of a folder; empty for a folder of images.
 
-    Tools write tables of what they have downloaded beside images.
+    A folder of images may also hold Parquet files: download tools write their
+    tables beside the images.
     """
     files = []
     for path in folder.rglob("*"):

@@ -18,12 +18,12 @@ import numpy as np
 from keras_contrastive.datasets.tables.table import Blocks
 from keras_contrastive.datasets.tables.table import Table
 
-# Of row groups in memory. What fits is read once.
+# Size of the row groups kept in memory. Smaller tables are read only once.
 CACHE_BYTES = 2**29
 
 
 def import_parquet() -> types.ModuleType:
-    """Returns the module `pyarrow.parquet`, or raises what to install."""
+    """Returns the module `pyarrow.parquet`, or says what to install."""
     try:
         from pyarrow import parquet
     except ImportError as error:
@@ -38,9 +38,9 @@ class ParquetTable(Table):
     """Parquet files with the same columns.
 
     A row cannot be read alone: its row group is decompressed, and kept in
-    memory for its neighbors. If all row groups take more than `CACHE_BYTES`,
-    the ones that were used last are kept, and `blocks` tells which rows lie
-    together, for an order that reads each row group once an epoch.
+    memory for its other rows. If all row groups take more than `CACHE_BYTES`,
+    the most recently used ones are kept. `blocks` then gives the row group of
+    each row, for an order that reads each row group once per epoch.
 
     Args:
         paths: List of the paths of files, at least one.
@@ -74,7 +74,7 @@ class ParquetTable(Table):
             window = max(2, int(CACHE_BYTES / np.mean(sizes)))
             of_rows: np.ndarray = np.repeat(np.arange(len(groups)), lengths)
             self.blocks = Blocks(of_rows, window)
-            # One more is read ahead while the last rows of another are used.
+            # One more row group is read ahead while others are in use.
             self._keep = window + 2
         self._cache: OrderedDict[int, Future] = OrderedDict()
         self._lock = threading.Lock()
@@ -100,7 +100,7 @@ class ParquetTable(Table):
         for file, group in self._groups:
             try:
                 values = file.read(group, [column]).column(column)
-            except ValueError:  # bad records, counted when they are read
+            except ValueError:  # counted as bad records when they are read
                 yield from [None] * file.length(group)
                 continue
             for chunk in values.iterchunks():
@@ -121,7 +121,7 @@ class ParquetTable(Table):
             try:
                 table = file.read(group, self.columns)
                 future.set_result(columns_of(table))
-            except Exception as error:  # each row of it is a bad record
+            except Exception as error:  # each row of the group is a bad record
                 future.set_exception(error)
         return future.result()
 
@@ -129,8 +129,8 @@ class ParquetTable(Table):
 def columns_of(table: Any) -> dict[str, Any]:
     """The columns of a `pyarrow.Table`, for `value_of`.
 
-    Structs, such as Hugging Face's images, become dicts of their parts, which
-    are read in a third of the time.
+    Structs, such as Hugging Face's images, become dicts of their fields, which
+    takes a third of the time to read.
     """
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
@@ -144,14 +144,14 @@ def columns_of(table: Any) -> dict[str, Any]:
 
 
 def value_of(column: Any, index: int) -> Any:
-    """The value of a column of `columns_of`, of Python's types."""
+    """A value of a column from `columns_of`, as a Python object."""
     if isinstance(column, dict):
         return {name: each[index].as_py() for name, each in column.items()}
     return column[index].as_py()
 
 
 class ParquetFile:
-    """A Parquet file, opened for each reading.
+    """A Parquet file, opened for each read.
 
     Args:
         path: Path of the file.
@@ -165,7 +165,7 @@ class ParquetFile:
         self.schema = schema
 
     def open(self) -> Any:
-        """A `pyarrow.parquet.ParquetFile`, to be used in one thread."""
+        """A `pyarrow.parquet.ParquetFile` for use in a single thread."""
         return import_parquet().ParquetFile(self.path, metadata=self.metadata)
 
     def read(self, group: int, columns: list[str]) -> Any:
@@ -176,7 +176,7 @@ class ParquetFile:
         """
         try:
             with self.open() as file:
-                # Our threads are many already.
+                # The caller already uses several threads.
                 table = file.read_row_group(group, columns, use_threads=False)
             if len(table) != self.length(group):
                 raise ValueError(f"{len(table)} rows, not {self.length(group)}")
@@ -187,7 +187,7 @@ class ParquetFile:
     def rows(
         self, group: int, columns: list[str], batch_size: int
     ) -> Iterator[dict[str, Any]]:
-        """Yields the rows of a row group, without keeping all in memory.
+        """Yields the rows of a row group, without holding all in memory.
 
         Raises:
             ValueError: If it is damaged.
@@ -233,7 +233,7 @@ def _open(parquet, path):
 
 
 def _is_of(chunk, columns):
-    """Whether a column chunk belongs to one of the columns, or to its parts."""
+    """Whether a column chunk belongs to one of the columns or its fields."""
     path = f"{chunk.path_in_schema}."
     return any(path.startswith(f"{column}.") for column in columns)
 

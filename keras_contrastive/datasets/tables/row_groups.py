@@ -1,4 +1,4 @@
-"""Which rows of a table form a record."""
+"""Groups the rows of a table into records."""
 
 import os
 from collections.abc import Iterable
@@ -13,9 +13,9 @@ class RowGroups:
     """The rows of each record, in the order of the table.
 
     Args:
-        rows: Int array, the rows of all records one after the other.
-        starts: Int array, shape `(n + 1,)`, where in `rows` those of a record
-            start.
+        rows: Int array, the concatenated rows of all records.
+        starts: Int array, shape `(n + 1,)`, the index in `rows` where each
+            record starts, and their end.
     """
 
     def __init__(self, rows: np.ndarray, starts: np.ndarray):
@@ -35,17 +35,17 @@ class RowGroups:
 
     @property
     def larger(self) -> np.ndarray:
-        """Int array, the records of several rows."""
+        """Int array, the records with several rows."""
         return np.flatnonzero(np.diff(self.starts) > 1)
 
 
 def single_rows(rows: np.ndarray) -> RowGroups:
-    """Each row is a record."""
+    """Makes each row a record."""
     return RowGroups(rows, np.arange(len(rows) + 1))
 
 
 def rows_of_paths(paths: Iterable[Any], rows: np.ndarray) -> RowGroups:
-    """Rows of one path are a record. Rows without a path are one each.
+    """Makes the rows of one path a record, and each row without a path.
 
     Args:
         paths: The paths of all rows of the table.

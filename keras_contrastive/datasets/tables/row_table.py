@@ -1,4 +1,4 @@
-"""Sequences of dicts, tuples or images as tables."""
+"""A table from a sequence of dicts, tuples or images."""
 
 from collections.abc import Hashable
 from collections.abc import Iterator
@@ -12,8 +12,9 @@ from keras_contrastive.datasets.tables.table import Table
 class RowTable(Table):
     """A sequence that is read row by row.
 
-    Rows are dicts; tuples, whose columns are their positions or, of named
-    tuples, their names; or images, the column `"image"`.
+    Rows are dicts, tuples or images. The columns of tuples are their positions,
+    and those of named tuples their field names. Images are the column
+    `"image"`.
 
     Args:
         rows: Sequence with a length and integer indices.
@@ -51,7 +52,7 @@ class RowTable(Table):
 
 
 def row_of(example) -> Mapping[Hashable, Any]:
-    """The values of a row by column, whatever the form of the row."""
+    """The values of a row of any form, by column."""
     if isinstance(example, Mapping):
         return example
     if isinstance(example, tuple | list):

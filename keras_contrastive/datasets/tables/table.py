@@ -1,4 +1,4 @@
-"""The common form of tables: rows with named columns."""
+"""The base class of tables: rows with named columns."""
 
 import abc
 from collections.abc import Hashable
@@ -13,7 +13,7 @@ import numpy as np
 
 
 class Blocks(NamedTuple):
-    """Rows that lie together, and are read together.
+    """Blocks of adjacent rows that are read together.
 
     Attributes:
         of_rows: Int array, shape `(n,)`, the block of each row.
@@ -25,15 +25,15 @@ class Blocks(NamedTuple):
 
 
 class Table(abc.ABC):
-    """Rows with named columns, read when they are asked for.
+    """Rows with named columns, read on access.
 
     Attributes:
-        name: What messages call the table, such as the name of its file.
-        columns: List of the names of the columns: strings, or positions where
-            rows are tuples.
-        folder: The folder that relative paths in the table start from, or
-            `None` for the current folder.
-        blocks: `Blocks` if reading a row means reading its neighbors, too.
+        name: Name of the table in messages, such as the name of its file.
+        columns: List of the names of the columns: strings, or positions if rows
+            are tuples.
+        folder: Base folder of relative paths in the table, or `None` for the
+            current folder.
+        blocks: `Blocks` if rows are read in blocks, else `None`.
     """
 
     name: str = "the table"
@@ -47,7 +47,7 @@ class Table(abc.ABC):
 
     @abc.abstractmethod
     def select(self, columns: list[Hashable]) -> "Table":
-        """The table with these columns alone."""
+        """The table with only these columns."""
 
     @abc.abstractmethod
     def row(self, index: int) -> Mapping[Hashable, Any]:
@@ -58,7 +58,7 @@ class Table(abc.ABC):
         return (self.row(index).get(column) for index in range(len(self)))
 
     def class_names(self, column: Hashable) -> list[str] | None:
-        """Names of the classes 0, 1, ..., if the table has them."""
+        """Names of the classes 0, 1, ..., if the table defines them."""
         return None
 
 
@@ -66,7 +66,7 @@ class ColumnTable(Table):
     """Columns in memory.
 
     Args:
-        columns: Dict from names to sequences of one length.
+        columns: Dict from names to sequences of the same length.
         name: See `Table`.
         folder: See `Table`.
         class_names: Dict from names of columns to names of classes.

@@ -1,4 +1,4 @@
-"""The files that the paths in a table mean."""
+"""Finds the files of the paths in a table."""
 
 import os
 import unicodedata
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def resolve_image(image: Any, folder: Path | None) -> Any:
-    """Makes the path of an image start from the table's folder.
+    """Resolves the path of an image relative to the table's folder.
 
     Args:
         image: A path, a dict of `"bytes"` and `"path"`, or anything else,
@@ -25,10 +25,10 @@ def resolve_image(image: Any, folder: Path | None) -> Any:
 
 
 def resolve_path(path: str, folder: Path | None) -> str:
-    """The path of a file, from a path that another system may have written.
+    """The path of a file, from a path written on any operating system.
 
-    If there is no such file, one is looked for without outer spaces, with
-    slashes for backslashes, and with accents as separate characters or not.
+    If the file does not exist, this tries the path without outer spaces, with
+    slashes for backslashes, and with composed and decomposed accents.
     """
     first = _join(path, folder)
     if path.isascii() and "\\" not in path and path == path.strip():

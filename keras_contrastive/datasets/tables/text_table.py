@@ -1,4 +1,4 @@
-"""Tables in text files: comma- or tab-separated values, JSON lines."""
+"""Reads tables from text files: CSV, TSV or JSON lines."""
 
 import json
 from collections.abc import Hashable
@@ -17,7 +17,7 @@ JSON_SUFFIXES = (".jsonl", ".ndjson")
 def read_text_table(
     path: Path, free_text: Hashable | None, max_bad_fraction: float
 ) -> ColumnTable:
-    """Reads a table from a file of text, in UTF-8.
+    """Reads a table from a UTF-8 text file.
 
     Lines that cannot be parsed are left out and named in a warning.
 
@@ -28,7 +28,8 @@ def read_text_table(
         max_bad_fraction: Float, the largest fraction of lines that may be bad.
 
     Raises:
-        ValueError: If too many lines are bad, or two columns have one name.
+        ValueError: If too many lines are bad, or two columns have the same
+            name.
     """
     bad_lines = BadRecords("lines cannot be parsed", 0, max_bad_fraction)
     lines = list(read_lines(path, bad_lines))
@@ -88,6 +89,6 @@ def _delimited_columns(lines, path, free_text, bad_lines):
 def _delimiter(header, path):
     if path.suffix.lower() == ".tsv":
         return "\t"
-    # Spreadsheets write semicolons where a comma is a decimal point.
+    # Spreadsheets write semicolons in locales with decimal commas.
     found = (each for each in (",", ";", "\t") if each in header)
     return next(found, ",")

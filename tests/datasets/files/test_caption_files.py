@@ -87,10 +87,10 @@ GOOD = [f"{name},good" for name in NAMES[1:]]
     [
         ("image,caption", '0.png,"a dog', "unexpected end of data"),
         ("image,caption", '0.png,"a" dog', "expected after"),
-        ("image,caption", '0.png,"a, b", c', "3 columns, and not 2"),
+        ("image,caption", '0.png,"a, b", c', "3 columns instead of 2"),
         ("image,caption", '0.png,"' + 140_000 * "x" + '"', "field limit"),
-        ("image,caption", "0.png", "1 columns, and not 2"),
-        ("image,caption,split", "0.png,a, b,train", "4 columns, and not 3"),
+        ("image,caption", "0.png", "1 columns instead of 2"),
+        ("image,caption,split", "0.png,a, b,train", "4 columns instead of 3"),
         ("image,caption", "missing.png,a", "no image 'missing.png'"),
         ("image,caption", "../0.png,a", "no image"),
         ("image,caption", ",a", "no image ''"),
@@ -118,7 +118,7 @@ def test_a_pair_of_lost_marks_swallows_no_rows(folder):
     """As CSV the two are one caption of three lines."""
     rows = ['0.png,"a dog', "1.png,a cat", '2.png,a bird"', "3.png,a fish"]
     write(folder / "captions.csv", "image,caption", *rows)
-    with pytest.raises(ValueError, match="line 2: .*mark has no partner"):
+    with pytest.raises(ValueError, match="line 2: .*unmatched quotation mark"):
         read(folder)
     with pytest.warns(UserWarning):
         captions = read(folder, max_bad_fraction=0.5)

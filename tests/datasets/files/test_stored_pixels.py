@@ -200,7 +200,7 @@ def test_white_is_zero():
     scan = tiff(65535 - pixels, photometric="miniswhite")
     check(scan, pixels[..., None])
     scan = tiff(pixels.astype("float32"), photometric="miniswhite")
-    with pytest.raises(ValueError, match="its white is 0.*float32"):
+    with pytest.raises(ValueError, match="white is 0.*float32"):
         read_stored(scan)
 
 
@@ -269,15 +269,15 @@ REFUSED = {
             photometric="palette",
             colormap=np.zeros((3, 256), "uint16"),
         ),
-        "values must be those of channels.*PALETTE",
+        "values must be channel intensities.*PALETTE",
     ),
     "inks": (
         lambda: tiff(values(4, "uint8"), photometric="separated"),
-        "values must be those of channels.*SEPARATED",
+        "values must be channel intensities.*SEPARATED",
     ),
     "CMYK": (
         lambda: Image.fromarray(values(3, "uint8")).convert("CMYK"),
-        "values must be those of channels.*CMYK",
+        "values must be channel intensities.*CMYK",
     ),
     "objects": (lambda: npy(np.array([[None]])), "allow_pickle"),
     "complex": (lambda: npy(values().astype("complex64")), "An image must be"),

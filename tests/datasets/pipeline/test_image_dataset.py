@@ -191,7 +191,7 @@ WRONG = {
     "pairs": ([(image, 1) for image in PILLOW], r"images\[0\]: An image must"),
     "labels": ([7, 8, 9], r"images\[0\]: An image must be.*Received: 7"),
     "floats": (1.0 * ARRAYS[[1, 2, 1]], r"images\[0\]: .*floats from 0 to 1"),
-    "empty": ([], "must hold at least a batch of 3. Received: 0"),
+    "empty": ([], "must hold at least 3 records. Received: 0"),
     "missing": (["a.jpg", "b.jpg", "c.jpg"], r"images\[0\], a.jpg: "),
 }
 

@@ -105,7 +105,9 @@ def test_the_length_of_an_epoch():
     assert numbers(short) == list(range(10)) and numbers(short)[0] == 0
     long = read(Rows(6), 5, num_examples=10, shuffle_buffer=0)
     assert numbers(long) == [*range(6), *range(4)]
-    with pytest.raises(ValueError, match="`num_examples` must be given"):
+    with pytest.raises(
+        ValueError, match="`num_examples`, the length of an epoch"
+    ):
         image_stream(Rows(), 8, 4)
     assert len(image_stream(list(rows()), 8, 4)) == 3
     with pytest.raises(ValueError, match="`batch_size` must be at most 24"):

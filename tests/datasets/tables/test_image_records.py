@@ -378,7 +378,9 @@ def test_three_forms_of_several_captions(folder):
         assert [record.captions for record in records] == several
         assert [record.image_id for record in records] == list(range(COUNT))
         assert [record.image for record in records] == NAMES
-    with pytest.raises(ValueError, match="`captions` must name one column"):
+    with pytest.raises(
+        ValueError, match="`captions` must name at least one column"
+    ):
         image_records({"image": NAMES}, captions=[])
 
 
@@ -444,7 +446,7 @@ def test_errors_before_training(folder, changes, message):
 @pytest.mark.parametrize(
     "source, error, message",
     [
-        ({"file": [], "text": [], "class": []}, ValueError, "one row at least"),
+        ({"file": [], "text": [], "class": []}, ValueError, "at least one row"),
         ({"file": [1], "text": []}, ValueError, "lengths {'file': 1"),
         ([], ValueError, r"which has \[\]"),
         ("nowhere.csv", FileNotFoundError, "that exists.*nowhere.csv"),
@@ -488,7 +490,7 @@ def test_bad_lines(folder):
     with pytest.warns(UserWarning, match="4 of 11 lines.*\n.*line 11.*UTF-8"):
         records = image_records("table.csv", **names(), max_bad_fraction=0.4)
     check(records)
-    with pytest.raises(ValueError, match="line 3: not to be split"):
+    with pytest.raises(ValueError, match="line 3: cannot be split"):
         image_records("table.csv", **names())
     good = "".join(f"{json.dumps(row)}\n" for row in rows())
     Path("table.jsonl").write_text(f'{good}[1]\n{{"file": \n{"[" * 10**5}\n')
@@ -505,7 +507,7 @@ def test_commas_in_captions(folder):
     assert image_records("table.csv", "file", "text").captions == [
         ("a cat, asleep",)
     ]
-    with pytest.raises(ValueError, match="3 columns, and not 2"):
+    with pytest.raises(ValueError, match="3 columns instead of 2"):
         image_records("table.csv", "file", label="text")
 
 
