@@ -94,7 +94,7 @@ def test_refuses_what_it_cannot_do(photos, tmp_path):
     mine = tmp_path / "mine" / "outliers.png"
     mine.parent.mkdir()
     mine.write_bytes(b"mine")
-    with pytest.raises(SystemExit, match="another file"):
+    with pytest.raises(SystemExit, match="which it has not"):
         curate(photos, "--output", "mine", "--force")
     assert mine.read_bytes() == b"mine"
     with pytest.raises(SystemExit, match="must be outside of SOURCE"):

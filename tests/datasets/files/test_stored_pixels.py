@@ -257,11 +257,11 @@ class TestDicom:
 REFUSED = {
     "a stack": (
         lambda: tiff(values(), imagej=True, metadata={"axes": "ZYX"}),
-        "only axis.* axes ZYX .*7, 9, 5",
+        "must hold one image.* axes ZYX .*7, 9, 5",
     ),
     "a stack of channels": (
         lambda: tiff(values()[None], metadata={"axes": "TZYX"}, **GRAY),
-        "only axis.* axes TZYX",
+        "must hold one image.* axes TZYX",
     ),
     "palette": (
         lambda: tiff(

@@ -187,7 +187,7 @@ WRONG = {
         "dicts with an 'image'",
     ),
     "splits": ({"train": HuggingFace()}, r"needs \['image'\].*\['train'\]"),
-    "columns": ({"image": PILLOW, "label": [1]}, "of one length.*3.*1"),
+    "columns": ({"image": PILLOW, "label": [1]}, "the same length.*3.*1"),
     "pairs": ([(image, 1) for image in PILLOW], r"images\[0\]: An image must"),
     "labels": ([7, 8, 9], r"images\[0\]: An image must be.*Received: 7"),
     "floats": (1.0 * ARRAYS[[1, 2, 1]], r"images\[0\]: .*floats from 0 to 1"),

@@ -136,8 +136,8 @@ def test_columns():
     [
         (7, "`examples` must be iterable.*Received: 7"),
         ("abc", "`examples` must be iterable.*Received: 'abc'"),
-        (rows(), "must start again.*a function"),
-        ([], "one at least"),
+        (rows(), "must restart.*a function"),
+        ([], "at least one example"),
     ],
 )
 def test_what_is_refused(examples, message):

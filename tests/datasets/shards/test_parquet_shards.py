@@ -257,7 +257,9 @@ def test_archives_and_parquet_do_not_mix(folder):
     (folder / "a.tar").write_bytes(b"")
     with pytest.raises(ValueError, match="archives or Parquet files, not both"):
         image_text_shards(folder, tokenizer, 8, 4)
-    with pytest.raises(ValueError, match="must be paths.*https://a/b.parquet"):
+    with pytest.raises(
+        ValueError, match="must be local paths.*https://a/b.parquet"
+    ):
         image_text_shards("https://a/b.parquet", tokenizer, 8, 4)
 
 
