@@ -8,7 +8,7 @@ import keras_contrastive as kc
 
 @pytest.fixture
 def make_folder(tmp_path, monkeypatch):
-    """Makes a folder of images in classes, with captions in a table."""
+    """Creates a folder of images in classes, with captions in a table."""
     pytest.importorskip("PIL")
     monkeypatch.chdir(tmp_path)
 

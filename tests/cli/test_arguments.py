@@ -93,7 +93,7 @@ def test_help_says_what_classes_are_for(command, meaning, capsys):
     assert meaning in " ".join(capsys.readouterr().out.split())
 
 
-def test_what_is_accepted(monkeypatch, tmp_path):
+def test_accepted_values(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     args = parse(
         *"train clip ~/x/ --epochs 1 --image-size 4 --batch-size 2".split(),

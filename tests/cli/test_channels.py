@@ -1,4 +1,4 @@
-"""Runs on images that are not RGB of 8 bits."""
+"""Runs on images that are not 8-bit RGB."""
 
 import json
 
@@ -24,7 +24,7 @@ COUNT = 24
 
 @pytest.fixture
 def tiles(tmp_path, monkeypatch):
-    """TIFFs of 4 bands of 16 bits: blue, green, red and infrared."""
+    """16-bit TIFFs of 4 bands: blue, green, red and infrared."""
     monkeypatch.chdir(tmp_path)
     data = kc.datasets.shapes(COUNT, 20, label="color")
     infrared = np.random.default_rng(0).integers(0, 256, (COUNT, 20, 20, 1))
@@ -77,7 +77,7 @@ def test_simclr(tiles, tmp_path, monkeypatch):
     dataset = kc.datasets.ImageDataset(
         paths, COUNT, 16, shuffle=False, channels=4, value_range=(0, 10200)
     )
-    # The picture is that of these channels.
+    # The picture shows these channels.
     places = [paths.index(tiles / p) for p in vectors["paths"]]
     assert any(
         np.allclose(

@@ -50,7 +50,7 @@ def test_classifies_by_few_labels(run, capsys, tmp_path):
     assert {row["class"] for row in rows} <= set(held_out)
     assert all(0 < float(row["probability"]) <= 1 for row in rows)
 
-    # The page again; a finished run; a run for other commands.
+    # Writes the page again; then uses a finished run, and another kind of run.
     page = tmp_path / "runs/classifier/report.html"
     page.unlink()
     main(["report", "runs/classifier"])

@@ -1,4 +1,4 @@
-"""`curate`, on a folder with a copy, a strange image and a wrong label."""
+"""`curate`, on a folder with a duplicate, an outlier and a wrong label."""
 
 import csv
 import shutil
@@ -56,7 +56,7 @@ def rows_of(path):
         return {row["image"]: row for row in csv.DictReader(file)}
 
 
-def test_finds_what_was_planted(photos, tmp_path, capsys):
+def test_finds_planted_problems(photos, tmp_path, capsys):
     curate(photos, "--show", "4")
     printed = capsys.readouterr().out
     folder = tmp_path / "run" / "curation"
@@ -90,7 +90,7 @@ def test_finds_what_was_planted(photos, tmp_path, capsys):
     assert not (folder / "label_errors.png").exists()
 
 
-def test_refuses_what_it_cannot_do(photos, tmp_path):
+def test_refuses_invalid_requests(photos, tmp_path):
     mine = tmp_path / "mine" / "outliers.png"
     mine.parent.mkdir()
     mine.write_bytes(b"mine")

@@ -17,8 +17,8 @@ from keras_contrastive.json_files import write_json
 pytestmark = pytest.mark.one_backend
 IMAGES = 4  # of a part
 
-# The command in another process, with as small parts as in the tests. With a
-# second argument it stops before its second part gets its name.
+# The command in another process, with parts as small as in the tests. With a
+# second argument, it stops before it renames its second part.
 COMMAND = f"""
 import os, sys, time
 from keras_contrastive.cli import embed_parts, main
@@ -69,7 +69,7 @@ def start(photos, output, shard, how):
     return subprocess.Popen([sys.executable, "-c", COMMAND, how, *arguments])
 
 
-def test_two_processes_and_a_kill_give_the_rows_of_one(
+def test_parallel_and_killed_processes_give_the_same_rows(
     photos, tmp_path, capsys
 ):
     pandas = pytest.importorskip("pandas", reason="needs pandas")
@@ -106,7 +106,7 @@ def test_two_processes_and_a_kill_give_the_rows_of_one(
     assert index.ids.tolist() == expected["image"].tolist()
 
 
-def test_parts_of_others_are_not_mixed(photos, capsys, tmp_path):
+def test_parts_of_other_runs_are_not_mixed(photos, capsys, tmp_path):
     embed(photos, "parts", "2/3")
     assert "parts: 2 of 7 parts" in capsys.readouterr().out
     embed(photos, "parts", "1/1")
@@ -134,13 +134,13 @@ def test_parts_of_others_are_not_mixed(photos, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "a/b", "1/0"])
-def test_shards_that_are_none(shard, capsys):
+def test_invalid_shards(shard, capsys):
     with pytest.raises(SystemExit):
         main(["embed", ".", "--shard", shard])
     assert "must be K/N" in capsys.readouterr().err
 
 
-def test_a_file_is_no_folder(photos):
+def test_a_file_is_not_a_folder(photos):
     with pytest.raises(
         SystemExit, match="With --shard, --output must be a folder"
     ):

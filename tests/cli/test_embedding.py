@@ -13,7 +13,7 @@ pytestmark = pytest.mark.one_backend
 
 @pytest.fixture
 def paths(tmp_path):
-    """Files of images, the first two and another one damaged."""
+    """Image files. The first two and another one are damaged."""
     pytest.importorskip("PIL", reason="needs Pillow")
     images = kc.datasets.shapes(7, image_size=16).images
     paths = [tmp_path / f"{i}.png" for i in range(7)]
@@ -33,7 +33,7 @@ class Sums:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_parts_give_what_the_whole_gives(paths, monkeypatch, capsys):
+def test_chunks_do_not_change_the_result(paths, monkeypatch, capsys):
     whole = embed_records(Sums(), paths, 16, Channels())
     assert capsys.readouterr().out == ""  # no progress bar in a pipe
     assert whole.places.tolist() == [2, 3, 5, 6]

@@ -21,7 +21,7 @@ def records(folder, number):
     ("number", "held_out"),
     [(5, 1), (6, 2), (19, 2), (40, 4), (200, 20), (20_000, 1000)],
 )
-def test_how_many_are_held_out(number, held_out, tmp_path):
+def test_number_of_held_out_images(number, held_out, tmp_path):
     every = records(tmp_path, number)
     split = hold_out(every)
     assert len(split.held_out) == held_out
@@ -30,7 +30,7 @@ def test_how_many_are_held_out(number, held_out, tmp_path):
     assert hold_out(every) == split
 
 
-def test_it_survives_a_file(tmp_path):
+def test_round_trip_through_json(tmp_path):
     every = records(tmp_path, 12)
     every[0].image.parent.mkdir()
     for record in every:

@@ -1,4 +1,4 @@
-"""The commands, in this process, and once as a user types them."""
+"""The commands, in this process and once in a shell."""
 
 import csv
 import json
@@ -198,7 +198,7 @@ def test_clip_search_and_report(pictures, tmp_path, capsys, monkeypatch):
     main(["report", str(run)])
     assert "Images that captions find" in (run / "report.html").read_text()
 
-    # The images that were held out, whatever is in the folder by now.
+    # The report uses the held-out images, regardless of later changes.
     content = json.loads((run / "split.json").read_text())
     held_out = [entry["image"] for entry in content["held_out"]]
     assert len(held_out) == 4
@@ -230,7 +230,7 @@ def test_clip_search_and_report(pictures, tmp_path, capsys, monkeypatch):
 
 @pytest.mark.one_backend
 @slow_on_jax
-def test_interrupted_run_goes_on(pictures, tmp_path, monkeypatch, capsys):
+def test_interrupted_run_resumes(pictures, tmp_path, monkeypatch, capsys):
     class Interruption(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 1:
@@ -247,7 +247,7 @@ def test_interrupted_run_goes_on(pictures, tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit, match="130"):
             main(command)
     assert "Stopped after epoch 1. Run the same" in capsys.readouterr().err
-    # It goes on with the images that it began with, as far as they are there.
+    # It resumes with its initial images, except deleted ones.
     first = next(pictures.rglob("*.png"))
     first.rename(first.with_name("new.png"))
     with pytest.warns(UserWarning, match="1 of 40 images of this run are gone"):
@@ -273,7 +273,7 @@ def test_interrupted_run_goes_on(pictures, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.one_backend
-def test_other_settings_do_not_go_on_with_a_run(pictures, tmp_path):
+def test_other_settings_do_not_resume_a_run(pictures, tmp_path):
     run = tmp_path / "runs" / "simclr"
     run.mkdir(parents=True)
     (run / "run.json").write_text('{"seed": 1}')

@@ -1,4 +1,4 @@
-"""What a start that fails leaves, and what one that succeeds keeps."""
+"""Files after failed, interrupted and finished runs."""
 
 import csv
 import warnings
@@ -105,7 +105,7 @@ def test_a_later_failure_keeps_the_run_and_the_traceback(run, settings):
         run.check_settings({**settings, "image_size": 16})
 
 
-def test_an_interrupted_save_is_no_finished_run(run, settings):
+def test_an_interrupted_save_does_not_finish_a_run(run, settings):
     class Model:
         def save(self, path):
             path.write_bytes(b"half of it")
@@ -142,7 +142,7 @@ def test_an_output_that_cannot_be_written(run, monkeypatch):
     with pytest.raises(ValueError, match="--output must lie in a folder"):
         run.check_output()
     run.path.unlink()
-    # The superuser, who may run the tests, can write anywhere.
+    # The superuser can write anywhere, and may run the tests.
     monkeypatch.setattr("os.access", lambda *args: False)
     with pytest.raises(PermissionError, match="is read-only"):
         run.check_output()
@@ -248,7 +248,7 @@ def test_a_finished_run_is_trained_further(run, settings, capsys):
         "Stopped after epoch 4. Run the same command again to resume."
     ]
     assert "4 epochs instead of 2" in capsys.readouterr().out
-    assert run.settings()["trained_epochs"] == 2  # the model of before
+    assert run.settings()["trained_epochs"] == 2  # the earlier model
     assert run.first_epochs(9, is_new=False) == 2
     assert run.first_epochs(9, is_new=True) == 9
     train_to(run, settings, 4)
@@ -261,7 +261,7 @@ def test_a_finished_run_is_trained_further(run, settings, capsys):
         train_to(run, settings, 5)
 
 
-def test_starting_anew_leaves_other_files(run, settings):
+def test_starting_over_leaves_other_files(run, settings):
     train_to(run, settings, 1)
     mine = [run.path / "notes.txt", run.path / "checkpoints" / "mine.npz"]
     for file in mine:

@@ -1,4 +1,4 @@
-"""Few images, odd ones, damaged ones: refused early, or trained to the end."""
+"""Few, odd or damaged images: they raise early, or train to the end."""
 
 import struct
 import zlib
@@ -20,7 +20,7 @@ SMALL = "--image-size 8 --batch-size 2 --epochs 1".split()
 
 
 def png_of_16_bits(path):
-    """Pillow writes none in color."""
+    """A 16-bit color PNG, which Pillow cannot write."""
 
     def chunk(name, content):
         checksum = struct.pack(">I", zlib.crc32(name + content))
@@ -37,7 +37,7 @@ def png_of_16_bits(path):
 
 
 def odd_images(folder):
-    """Of one pixel: grayscale, transparent, of 16 bits, in odd classes."""
+    """Images of one pixel, gray, transparent or 16-bit, in odd classes."""
     one = np.full((1, 1, 1), 200, "uint8")
     for name, image in (
         ("_gray", one),
@@ -100,7 +100,7 @@ def test_a_failed_start_does_not_block_the_corrected_command(
 
 
 @slow_on_jax
-def test_damaged_images_among_those_held_out(make_folder, tmp_path):
+def test_damaged_held_out_images(make_folder, tmp_path):
     folder = make_folder(12, captions="one caption for all")
     train = ["train", "clip", str(folder), "--output", "run", *SMALL]
     # The first two that the split's generator draws.
@@ -123,6 +123,6 @@ def test_damaged_images_among_those_held_out(make_folder, tmp_path):
 @pytest.mark.parametrize(
     ("number", "allowed"), [(4, 1), (19, 4), (40, 5), (500, 5), (2000, 20)]
 )
-def test_how_many_may_be_damaged(number, allowed):
+def test_number_of_tolerated_damaged_images(number, allowed):
     limit = max_bad_fraction(number) * number
     assert allowed <= limit < allowed + 1

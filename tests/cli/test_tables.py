@@ -23,7 +23,7 @@ SMALL = "--image-size 8 --batch-size 4 --epochs 1 --encoder convnet".split()
 
 
 def rows_of(folder):
-    """Of the captions.csv that `make_folder` writes, with classes."""
+    """The rows of the captions.csv from `make_folder`, with classes."""
     with (folder / "captions.csv").open(newline="") as file:
         _, *rows = csv.reader(file)
     return [(image, caption, image.split("/")[0]) for image, caption in rows]
@@ -115,7 +115,7 @@ def test_clip_on_parquet(parquet, tmp_path, capsys):
     assert names == [f"row {row}" for row in range(20)]
 
 
-def test_an_interrupted_run_goes_on(table, tmp_path, monkeypatch):
+def test_an_interrupted_run_resumes(table, tmp_path, monkeypatch):
     class Interruption(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 1:

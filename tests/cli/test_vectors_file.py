@@ -42,7 +42,7 @@ def test_other_files_are_not_replaced(tmp_path):
 
 
 def test_names_of_files_that_are_not_utf8(tmp_path):
-    """They are found last, after the model has embedded all images."""
+    """Such names must not fail after all images have been embedded."""
     name = os.fsdecode(b"bad\xff.png")
     path = tmp_path / "classes.csv"
     write_csv(path, ["image"], [[name]])

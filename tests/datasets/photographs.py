@@ -1,4 +1,4 @@
-"""Small photographs in the files that Flickr30k is distributed in."""
+"""Small photographs in the file layouts of Flickr30k."""
 
 import json
 
@@ -15,7 +15,7 @@ def captions_of(number):
 
 
 def write_photograph(path, number, size=(24, 20)):
-    """One color, by which `number_of` knows it again."""
+    """Writes a single color, which `number_of` recognizes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.full((*size, 3), 10 * number, "uint8")
     Image.fromarray(pixels).save(path, quality=95)

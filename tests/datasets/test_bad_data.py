@@ -1,4 +1,4 @@
-"""What is wrong in the wild: each has its treatment, and none of it silent."""
+"""Defects of real data are handled or reported, never ignored."""
 
 import io
 import json
@@ -54,8 +54,8 @@ def test_an_image_that_decompresses_to_any_size():
         load_image(bomb, 8)
 
 
-def test_programs_are_no_images():
-    """Pillow would give PostScript to Ghostscript."""
+def test_programs_are_not_images():
+    """Pillow would run PostScript in Ghostscript."""
     script = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
     with pytest.raises(ValueError, match="cannot be decoded"):
         load_image(script, 8)
@@ -69,7 +69,7 @@ def test_an_image_of_floats():
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
-def test_what_is_no_file(tmp_path):
+def test_paths_that_are_not_files(tmp_path):
     os.mkfifo(tmp_path / "a.jpg")
     for path in (tmp_path, tmp_path / "a.jpg"):
         with pytest.raises(ValueError, match="is not a file"):
@@ -170,7 +170,7 @@ def test_missing_records():
 
 
 def test_each_record_of_a_missing_image_counts():
-    """As where each caption of an image has its own record."""
+    """For example, if each caption of an image has its own record."""
     lost = {"image": "nowhere.jpg", "captions": "a"}
     records = [GOOD, lost, lost, GOOD]
     with pytest.warns(UserWarning, match="2 of 4"):
@@ -321,7 +321,7 @@ def test_paths_of_an_archive_are_names_only(tmp_path):
         assert (batch["images"] == 7).all() and not bad
 
 
-def test_links_and_devices_are_passed_over(tmp_path):
+def test_links_and_devices_are_skipped(tmp_path):
     odd = [
         special("a.png", tarfile.SYMTYPE, "/etc/passwd"),
         special("a.txt", tarfile.LNKTYPE, "b.txt"),
@@ -366,7 +366,7 @@ def test_duplicates_in_an_archive(tmp_path):
     members = [*pair("a"), *pair("a", 9, b"other"), *pair("b", 5, b"fives")]
     with pytest.warns(UserWarning, match="duplicate file name"):
         batches, bad = read_shard(tmp_path, members, 2)
-    # The first file of a name counts, with its own caption.
+    # The first file of a name is used, with its own caption.
     found = [
         (int(b["images"][0, 0, 0, 0]), int(b["texts"][0, 0])) for b in batches
     ]

@@ -1,4 +1,4 @@
-"""Arrays in files of NumPy, beside what `test_stored_pixels.py` reads."""
+"""Arrays in NumPy files, in addition to `test_stored_pixels.py`."""
 
 import io
 import sys
@@ -12,7 +12,7 @@ from keras_contrastive.datasets.files.array_files import decode_npy
 
 @pytest.mark.one_backend
 def test_arrays_are_read_in_several_threads():
-    """NumPy's parser of headers is not safe there in CPython 3.11."""
+    """NumPy's header parser is not thread-safe in CPython 3.11."""
     file = io.BytesIO()
     np.save(file, np.zeros((2, 2, 3), "uint8"))
     interval = sys.getswitchinterval()

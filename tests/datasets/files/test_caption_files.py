@@ -1,4 +1,4 @@
-"""Captions in tables and texts as people have them: whole, or reported."""
+"""Captions in tables and texts are read completely or reported."""
 
 import csv
 import os
@@ -97,7 +97,7 @@ GOOD = [f"{name},good" for name in NAMES[1:]]
         ("image,caption", b"0.png,caf\xe9", "is not UTF-8"),
     ],
 )
-def test_bad_rows_cost_themselves_only(header, row, reason, folder):
+def test_a_bad_row_invalidates_only_itself(header, row, reason, folder):
     row = row if isinstance(row, bytes) else row.encode()
     lines = [header.encode(), *(good.encode() for good in GOOD[:1]), row]
     lines += [good.encode() for good in GOOD[1:]]
@@ -114,8 +114,8 @@ def test_bad_rows_cost_themselves_only(header, row, reason, folder):
     assert {each.filename for each in record} == {__file__}
 
 
-def test_a_pair_of_lost_marks_swallows_no_rows(folder):
-    """As CSV the two are one caption of three lines."""
+def test_two_unmatched_marks_do_not_swallow_rows(folder):
+    """By the rules of CSV, the two marks enclose a caption of three lines."""
     rows = ['0.png,"a dog', "1.png,a cat", '2.png,a bird"', "3.png,a fish"]
     write(folder / "captions.csv", "image,caption", *rows)
     with pytest.raises(ValueError, match="line 2: .*unmatched quotation mark"):
@@ -172,7 +172,7 @@ COMPOSED, APART = (unicodedata.normalize(f, "é.png") for f in ("NFC", "NFD"))
         ("a/1.png", "../album/a/1.png"),  # from the folder of the captions
     ],
 )
-def test_names_of_images_that_are_there(there, named, tmp_path, monkeypatch):
+def test_names_of_existing_images(there, named, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder, link = tmp_path / "album", tmp_path / "link"
     (folder / there).parent.mkdir(parents=True)
@@ -189,7 +189,7 @@ def test_names_of_images_that_are_there(there, named, tmp_path, monkeypatch):
         assert os.path.samefile(record.image, folder / there)
 
 
-def test_a_name_that_could_mean_two(tmp_path):
+def test_an_ambiguous_name(tmp_path):
     for name in ("A.png", "a.png"):
         (tmp_path / name).touch()
     if len(list(tmp_path.iterdir())) < 2:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.one_backend
 
 
 def picture(width=90, height=60, mode="RGB"):
-    """A smooth one, so that JPEG changes little."""
+    """A smooth picture, which JPEG changes little."""
     generator = np.random.default_rng(0)
     coarse = generator.integers(0, 256, (4, 6, 3), dtype=np.uint8)
     image = Image.fromarray(coarse).resize((width, height), Image.BICUBIC)
@@ -58,7 +58,7 @@ def test_tiny_and_narrow(size):
 
 @pytest.mark.parametrize("size", [(228, 225), (225, 228)])
 def test_rounding_keeps_the_region_within_the_image(size):
-    """224 times 225 / 224 is more than 225, in floats."""
+    """In floats, 224 times 225 / 224 is more than 225."""
     assert load_image(encode(picture(*size)), 224).shape == (224, 224, 3)
 
 
@@ -99,7 +99,7 @@ def test_exif_orientation(format, size):
 @pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "1"])
 @pytest.mark.parametrize("compression", [None, "tiff_lzw"])
 def test_orientation_of_a_tiff(mode, compression):
-    """Pillow turns it as it loads it."""
+    """Pillow turns the image while it loads it."""
     for orientation in (3, 6):
         exif = Image.Exif()
         exif[0x0112] = orientation
@@ -151,7 +151,7 @@ def test_transparency_is_white():
 
 
 def test_large_jpeg_is_decoded_small():
-    """At a fraction of its resolution, and still like the whole."""
+    """The result is close to that of decoding at full resolution."""
     image = picture(1600, 1200)
     exact = load_image(encode(image), 32)
     assert (

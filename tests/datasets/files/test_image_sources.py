@@ -131,7 +131,7 @@ def test_orientation_of_a_pillow_image():
 
 
 def test_one_pillow_image_in_many_threads():
-    """Which decodes itself at its first use."""
+    """A Pillow image decodes itself at its first use."""
     from concurrent.futures import ThreadPoolExecutor
 
     array = np.random.default_rng(0).integers(0, 256, (200, 300, 3), "uint8")
@@ -179,18 +179,18 @@ def test_no_image(image):
     ],
     ids=["0-255", "negative", "NaN", "infinite", "above 255", "below 0"],
 )
-def test_values_without_a_meaning(array):
+def test_ambiguous_values(array):
     with pytest.raises(ValueError, match=r"from 0 to .*\(6, 8"):
         read_image(array, 4)
 
 
 def test_channels_that_come_first():
-    """As of torchvision's `ToTensor`."""
+    """As in the results of torchvision's `ToTensor`."""
     with pytest.raises(ValueError, match=r"\(3, 8, 9\).*last: transpose it"):
         read_image(np.zeros((3, 8, 9), "float32"), 4)
 
 
-def test_pillow_images_without_a_white():
+def test_pillow_images_without_a_defined_white():
     for kind in ("int32", "float32"):
         with pytest.raises(ValueError, match="white|floats"):
             read_image(Image.fromarray(GRAY.astype(kind)), 4)

@@ -29,7 +29,7 @@ def encode(image, **kwargs):
 @pytest.mark.parametrize("quality", [50, 90, 100])
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 def test_equals_pillow(size, image_size, quality, subsampling, monkeypatch):
-    """To the level, up to what versions of libjpeg-turbo may differ in."""
+    """Exactly, up to differences between versions of libjpeg-turbo."""
     content = encode(picture(*size), quality=quality, subsampling=subsampling)
     loaded = load_image(content, image_size)
     monkeypatch.setattr(image_files, "decode_jpeg", lambda *args: None)
@@ -43,14 +43,14 @@ def test_progressive_jpeg_equals_pillow():
     np.testing.assert_allclose(decode_jpeg(content, 32, 32), expected, atol=1)
 
 
-def test_leaves_to_pillow_what_is_decoded_at_a_fraction():
+def test_pillow_decodes_much_larger_files():
     content = encode(picture(40, 60))
     assert decode_jpeg(content, 10, 10) is None
     assert decode_jpeg(content, 10, 15) is None
     assert decode_jpeg(content, 11, 10) is not None
 
 
-def test_leaves_the_rest_to_pillow():
+def test_pillow_decodes_other_files():
     exif = Image.Exif()
     exif[0x0112] = 6
     content = encode(picture())

@@ -21,7 +21,7 @@ def encoded(pixels):
 
 
 def test_rgb_by_default():
-    """Of whatever is gray or transparent, and with colors converted."""
+    """Gray and transparent images become RGB, and colors are converted."""
     reader = PixelReader(8)
     assert reader.shape == (8, 8, 3) and reader.dtype == "uint8"
     gray = np.full((9, 12), 70, "uint8")
@@ -44,7 +44,7 @@ def test_resized_as_by_load_image(size):
 
 
 def test_resizing_of_floats():
-    """Against the same in float64, channel by channel."""
+    """Compared with float64, channel by channel."""
     pixels = BANDS.astype("float32")
     read = PixelReader((10, 10), 5, (0, 12_000)).read(pixels)
     # The center begins at a whole pixel of the result.
@@ -90,7 +90,7 @@ def test_ranges(dtype):
 
 
 def test_narrow_ranges_of_large_numbers():
-    """In float32 these would be one number."""
+    """In float32, these numbers would be equal."""
     pixels = 1_000_000_000 + np.arange(16).reshape(4, 4)
     read = PixelReader(4, 1, (1_000_000_000, 1_000_000_015)).read(pixels)
     np.testing.assert_allclose(

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.one_backend
 
 @pytest.fixture
 def in_pillow(monkeypatch):
-    """A function that resizes in Pillow whatever the backend."""
+    """A function that resizes in Pillow on every backend."""
 
     def run(function, *args):
         with monkeypatch.context() as context:
@@ -74,7 +74,7 @@ def test_files_are_read_the_same(kind, in_pillow, pytorch):
     assert np.abs(loaded - expected).max() <= 2
 
 
-def test_what_pillow_resizes_in_any_case(pytorch):
+def test_sizes_that_pillow_always_resizes(pytorch):
     assert not is_fast_in_pytorch((400, 800), 224, 224)  # a panorama
     assert is_fast_in_pytorch((400, 800), 224, 448)
     assert not is_fast_in_pytorch((128, 128), 32, 32)
@@ -88,7 +88,7 @@ def test_other_backends_use_pillow(monkeypatch):
 
 
 def test_region_begins_at_a_whole_pixel_of_the_result():
-    """As that of CLIP's evaluation: resized, then cropped."""
+    """As in the evaluation of CLIP: resized, then cropped."""
     image = picture(90, 61)
     ours = np.asarray(resize_center(image, 32, 32)).astype(int)
     scale = 61 / 32

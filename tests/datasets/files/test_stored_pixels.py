@@ -1,4 +1,4 @@
-"""Files of any number of channels, each read as the array that was written."""
+"""Files with any number of channels are read as the written arrays."""
 
 import io
 import sys
@@ -301,7 +301,7 @@ FILES = list(of_three_channels())
 
 @pytest.mark.parametrize("content", FILES, ids=range(len(FILES)))
 def test_truncated(content):
-    """tifffile would fill what is missing with zeros."""
+    """tifffile would replace missing pixels with zeros."""
     expected = read_stored(content)
     lengths = np.random.default_rng(0).integers(0, len(content), 30)
     for length in [*lengths, len(content) - 1]:
@@ -309,12 +309,12 @@ def test_truncated(content):
             stored = read_stored(content[:length])
         except ValueError:
             continue
-        # What is missing is no pixel, or the pages of whole channels.
+        # The file lacks no pixels, or the pages of whole channels.
         channels = stored.shape[-1]
         np.testing.assert_array_equal(stored, expected[..., :channels])
 
 
-def test_pages_in_circles():
+def test_cyclic_pages():
     content = bytearray(tiff(first(values(2)), metadata=None))
     with tifffile.TiffFile(io.BytesIO(content)) as file:
         start, last = (page.offset for page in file.pages)
@@ -326,7 +326,7 @@ def test_pages_in_circles():
     check(bytes(content), values(2))
 
 
-def test_a_size_of_more_tiles_than_there_are():
+def test_a_size_with_missing_tiles():
     content = tiff(values(1)[..., 0], tile=(16, 16), compression="zlib")
     with tifffile.TiffFile(io.BytesIO(content)) as file:
         at = file.pages[0].tags["ImageWidth"].valueoffset
@@ -357,7 +357,7 @@ def test_the_memory_is_protected(monkeypatch, tmp_path):
         read_stored(file)
 
 
-def test_an_archive_that_says_less_than_it_holds():
+def test_an_archive_with_a_wrong_size():
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("image.npy", npy(np.zeros((100, 100), "uint8")))

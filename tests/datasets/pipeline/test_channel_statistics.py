@@ -14,7 +14,7 @@ IMAGES = np.random.default_rng(0).gamma(2, 500, (12, 10, 14, 4))
 
 
 def test_against_float64():
-    """With extremes that percentiles leave out."""
+    """With extreme values that the percentiles exclude."""
     images = IMAGES.copy()
     images[:, 0, 0] = 1e6
     got = channel_statistics(images, 4)
@@ -29,7 +29,7 @@ def test_against_float64():
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float16", "float32"])
 def test_dtypes(dtype):
-    """Sums that float16 and float32 could not hold."""
+    """Sums that exceed float16 and float32."""
     images = (100 + IMAGES / 100).astype(dtype)
     got = channel_statistics(images, 4, percentiles=(0, 100))
     values = images.reshape(-1, 4).astype("float64")

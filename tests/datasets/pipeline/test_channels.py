@@ -1,4 +1,4 @@
-"""Data sets of images that are not RGB of 8 bits."""
+"""Data sets of images that are not 8-bit RGB."""
 
 import keras
 import numpy as np
@@ -55,7 +55,7 @@ def test_what_a_folder_holds(folder):
     pytest.importorskip("pydicom")
     (folder / "scan.dcm").write_bytes(dicom(IMAGES[0, ..., 0]))
     assert len(kc.datasets.image_folder(folder, arrays=True).paths) == COUNT + 1
-    # Without `channels`, as ever.
+    # Without `channels`, images become RGB.
     with pytest.warns(UserWarning, match=r"1 \.dcm \(which `channels`"):
         found = kc.datasets.image_folder(folder)
     assert {path.suffix for path in found.paths} == {".tif"}

@@ -17,7 +17,7 @@ SUBSTITUTES = [1, 4, 0, 5, 2]
 
 
 def test_values_stay_those_of_earlier_versions():
-    """A run that resumes must draw what the version before it drew."""
+    """A resumed run must draw the same samples as earlier versions."""
     sample = sample_epoch(seed=3, epoch=2, num_records=6, shuffle=True)
     assert sample.order.tolist() == ORDER
     np.testing.assert_allclose(sample.uniform[:2], UNIFORM, rtol=1e-12)

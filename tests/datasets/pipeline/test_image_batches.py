@@ -1,4 +1,4 @@
-"""How many threads decode."""
+"""The number of threads that decode."""
 
 import threading
 import types

@@ -1,4 +1,4 @@
-"""What people keep images in."""
+"""`ImageDataset` on sequences and folders of images."""
 
 import io
 
@@ -27,7 +27,7 @@ UNDECODED = [{"bytes": encoded(image), "path": None} for image in PILLOW]
 
 
 class HuggingFace:
-    """A `datasets.Dataset`, which decodes a row when it is asked for it."""
+    """A `datasets.Dataset`, which decodes a row on access."""
 
     column_names = ["image", "label"]
     shape = (COUNT, 2)
@@ -46,7 +46,7 @@ class HuggingFace:
 
 
 class Column:
-    """What `dataset["image"]` is since `datasets` 4."""
+    """The type of `dataset["image"]` since `datasets` 4."""
 
     def __init__(self, source, name):
         self.source, self.name = source, name
@@ -59,7 +59,7 @@ class Column:
 
 
 class Series:
-    """Of pandas: integer indices are labels, here in another order."""
+    """A pandas Series: integer indices are labels, here in another order."""
 
     iloc = None
 
@@ -197,7 +197,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("images, message", WRONG.values(), ids=WRONG)
-def test_what_is_wrong_is_said_before_training(images, message):
+def test_errors_before_training(images, message):
     with pytest.raises(ValueError, match=message):
         make(images)
 
@@ -248,7 +248,7 @@ def test_fit_on_pillow_images():
 
 
 def test_the_order_is_that_of_an_image_text_dataset():
-    """Both draw it from `seed` and the epoch alone."""
+    """Both draw it only from `seed` and the epoch."""
     images = [np.full((5, 4, 3), value, "uint8") for value in range(0, 240, 20)]
     records = [{"image": image, "captions": ["a"]} for image in images]
     alone = kc.datasets.ImageDataset(images, 4, 4, seed=5)

@@ -19,7 +19,7 @@ COUNT = 11
 
 @pytest.fixture
 def records(tmp_path):
-    """Image i is of the color i, and has the captions "i 0" ... "i 4"."""
+    """Image i has color i and the captions "i 0" ... "i 4"."""
     photographs.write_photographs(tmp_path, COUNT)
     return [
         CaptionedImage(
@@ -50,7 +50,7 @@ def numbers_of(batch):
 
 
 def draws_of(dataset):
-    """(image, caption) for each place of an epoch."""
+    """(image, caption) for each position of an epoch."""
     draws = []
     for batch in dataset:
         numbers_of(batch)
@@ -80,13 +80,13 @@ def test_every_image_comes_once_with_one_of_its_captions(records):
         assert sorted(number for number, _ in draws) == list(range(COUNT))
         for number, k in draws:
             seen.setdefault(number, []).append(k)
-    # Of 440 captions each of the five should come 88 times, give or take.
+    # Among 440 captions, each of the five should occur about 88 times.
     counts = np.bincount(np.concatenate(list(seen.values())))
     assert counts.min() > 55 and counts.max() < 125
     assert all(set(each) == set(range(5)) for each in seen.values())
 
 
-def test_draws_depend_on_seed_and_epoch_alone(records):
+def test_draws_depend_only_on_seed_and_epoch(records):
     first = make(records)
     epochs = []
     for first.epoch in range(3):
@@ -152,7 +152,7 @@ def test_bad_negative_captions(records, wrong, message):
         dataset[0]
 
 
-def test_without_chance(records):
+def test_without_randomness(records):
     dataset = make(records, shuffle=False, caption="first")
     for dataset.epoch in range(2):
         assert draws_of(dataset) == [(number, 0) for number in range(8)]

@@ -61,7 +61,7 @@ def test_unreadable_images_are_left_out_with_their_captions(records):
 
 
 class Table:
-    """A DataFrame of pandas, whose indices are names of columns."""
+    """A pandas DataFrame, which is indexed by column names."""
 
     iloc = None
     columns = ("image", "captions")

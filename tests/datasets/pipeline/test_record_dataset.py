@@ -11,7 +11,7 @@ from keras_contrastive.datasets.pipeline.record_dataset import ReadAhead
 
 
 class Model(keras.Model):
-    """Its weights depend on the order of all that it has seen."""
+    """A model whose weights depend on the order of its inputs."""
 
     def __init__(self):
         super().__init__()
@@ -88,7 +88,7 @@ def expected(num_batches, epoch):
 
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_epochs_are_counted(shuffle):
-    """Also without a callback, and in the dataset's own order."""
+    """Also without a callback, and in the order of the data set."""
     dataset = make(5)
     model = compiled()
     for _ in range(2):
@@ -99,7 +99,7 @@ def test_epochs_are_counted(shuffle):
 
 
 @pytest.mark.parametrize("num_batches", [1, 3])
-def test_run_in_parts_draws_what_one_in_one_piece_draws(num_batches):
+def test_a_resumed_run_draws_the_same_samples(num_batches):
     whole = make(num_batches)
     reference = compiled()
     reference.fit(whole, epochs=4, callbacks=[whole.follow_epochs()], verbose=0)
@@ -146,7 +146,7 @@ def test_validation_data_and_evaluate():
 
 
 def test_reads_ahead_of_the_training_step():
-    """The next batch is being made while `fit` is busy with this one."""
+    """The next batch is prepared while `fit` trains on this one."""
     dataset = make(4, max_queue_size=2)
     lock = threading.Lock()
     made, ahead = [], []
@@ -161,7 +161,7 @@ def test_reads_ahead_of_the_training_step():
     dataset._batches.load = counted
 
     def on_train_batch_begin(step, logs):
-        # This batch and the two that follow, once they have had their time.
+        # This batch and the two that follow, after a short wait.
         for _ in range(1000):
             if len(made) >= step + 3:
                 break
@@ -183,7 +183,7 @@ def test_reads_ahead_of_the_training_step():
 # ReadAhead.
 
 
-def test_what_follows_is_computed_before_it_is_asked_for():
+def test_next_results_are_computed_in_advance():
     done = {key: threading.Event() for key in range(4)}
 
     def load(key):
@@ -196,7 +196,7 @@ def test_what_follows_is_computed_before_it_is_asked_for():
     assert [read_ahead.get(key, []) for key in (1, 3)] == [10, 30]
 
 
-def test_nothing_is_computed_twice_or_for_nothing():
+def test_nothing_is_computed_needlessly():
     calls = []
     may_go_on = threading.Event()
 
@@ -208,7 +208,7 @@ def test_nothing_is_computed_twice_or_for_nothing():
 
     read_ahead = ReadAhead(load)
     assert read_ahead.get(0, [1, 2, 3, 4]) == 0
-    # 3 and 4 haven't begun when something else is asked for.
+    # 3 and 4 have not started when another result is requested.
     timer = threading.Timer(0.2, may_go_on.set)
     timer.start()
     assert read_ahead.get(2, [1, 5]) == 2
@@ -217,7 +217,7 @@ def test_nothing_is_computed_twice_or_for_nothing():
     assert sorted(calls) == [0, 1, 2, 5]
 
 
-def test_errors_reach_who_asks():
+def test_errors_reach_the_caller():
     def load(key):
         if key == 1:
             raise ValueError("broken")

@@ -93,7 +93,7 @@ def test_captions_agree_with_the_factors(data):
         value = {name: FACTORS[name][data.factors[name][i]] for name in FACTORS}
         assert value["shape"] in words
         assert words[words.index(value["shape"]) - 1] == value["color"]
-        # No word of another value, whatever the template leaves out.
+        # No caption names another value, whichever factors the template omits.
         allowed = set(value.values()) | {nouns.get(value["texture"])}
         vocabulary = {v for values in FACTORS.values() for v in values}
         vocabulary |= set(nouns.values())

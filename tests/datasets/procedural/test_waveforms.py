@@ -22,7 +22,7 @@ def test_seeds():
 
 
 def test_forms_are_periodic_and_differ():
-    """By the share of the power that is in the strongest frequency."""
+    """Measured by the share of the power in the strongest frequency."""
     data = waveforms(3000, length=256)
     values = data.signals[..., 0] - data.signals[..., 0].mean(1, keepdims=True)
     power = np.abs(np.fft.rfft(values * np.hanning(256))) ** 2

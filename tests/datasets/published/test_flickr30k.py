@@ -63,7 +63,7 @@ def test_array_record(manual_dir, tmp_path):
     assert tuple(captions) == photographs.captions_of(4)
     assert example["filename"].decode() == photographs.name_of(4)
 
-    # Prepared once, it needs the original files no more.
+    # Once prepared, it does not need the original files.
     assert flickr30k(None, tmp_path, file_format="array_record").is_prepared()
 
 

@@ -33,7 +33,7 @@ def grays(batches):
 
 
 @pytest.mark.one_backend
-def test_images_alone(folder):
+def test_images_without_captions(folder):
     shards = image_shards(folder, 6, 4, num_examples=12, shuffle_buffer=0)
     assert [batch.dtype for batch in shards] == ["uint8"] * 2
     assert grays(shards) == list(range(12))

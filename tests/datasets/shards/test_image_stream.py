@@ -23,7 +23,7 @@ def rows(total=TOTAL):
 
 
 class Rows:
-    """What can be iterated again and again."""
+    """An iterable that restarts on each iteration."""
 
     def __init__(self, total=TOTAL):
         self.total = total
@@ -71,7 +71,7 @@ def test_epochs_and_resuming():
     assert numbers(again) == epochs[1]
 
 
-def test_an_order_of_its_own():
+def test_sources_with_their_own_order():
     class Shuffled(Rows):
         epoch = 0
 
@@ -90,7 +90,7 @@ def test_an_order_of_its_own():
 
 
 def test_hosts():
-    """Disjoint and complete."""
+    """The examples of the hosts are disjoint and complete."""
     hosts = [read(Rows(), 4, num_hosts=2, host_index=i) for i in (0, 1)]
     first, second = (numbers(host) for host in hosts)
     assert len(hosts[0]) == 3
@@ -140,7 +140,7 @@ def test_columns():
         ([], "at least one example"),
     ],
 )
-def test_what_is_refused(examples, message):
+def test_invalid_examples(examples, message):
     with pytest.raises(ValueError, match=message):
         read(examples)
 

@@ -88,7 +88,7 @@ def test_batches(folder):
 
 
 def test_epochs(folder):
-    """Each has every example once, mixed across shards, the same next time."""
+    """Each epoch is complete, mixed across shards, and repeatable."""
     shards = read(folder, shuffle_buffer=20, seed=1)
     first, second = numbers(shards), numbers(shards)
     assert sorted(first) == sorted(second) == list(range(48))
@@ -117,8 +117,8 @@ def test_ids_stay_in_every_epoch(folder):
             assert merged.setdefault(number, image_id) == image_id
 
 
-def test_what_is_read_ahead_is_not_lost(folder):
-    """As TensorFlow does: a look at the data, then from the start."""
+def test_batches_read_ahead_are_not_lost(folder):
+    """TensorFlow inspects the data, then starts again."""
     expected = numbers(read(folder, shuffle_buffer=0))
     shards = read(folder, shuffle_buffer=0)
     ahead = [shards[0], shards[1]]
@@ -128,7 +128,7 @@ def test_what_is_read_ahead_is_not_lost(folder):
 
 
 class Brightness(keras.layers.Layer):
-    """Its loss is the mean of what it sees."""
+    """A model whose loss is the mean of its inputs."""
 
     def build(self, input_shape):
         self.weight = self.add_weight(shape=(), initializer="zeros")
@@ -168,7 +168,7 @@ def test_fit_sees_the_epochs(folder):
 
 
 def test_hosts_share(folder):
-    """Equal numbers of steps, disjoint shards, other ones in each epoch."""
+    """Equal numbers of steps, and disjoint shards that change each epoch."""
     hosts = [read(folder, 4, num_hosts=2, host_index=i) for i in (0, 1)]
     shares = []
     for _ in range(4):
@@ -204,7 +204,7 @@ def test_unequal_shares_take_equal_steps(folder):
     assert len(hosts[0]) == len(hosts[1]) == 3
     first, second = (numbers(host) for host in hosts)
     assert len(first) == len(second) == 18
-    # Of two shards, three quarters; of the other, all and half of it again.
+    # Three quarters of two shards, and one and a half passes of the other.
     counts = sorted(len(set(share)) for share in (first, second))
     assert counts == [12, 18]
     assert set(first).isdisjoint(second)
@@ -294,7 +294,7 @@ def test_shards_of_one_name(tmp_path):
 
 @pytest.mark.parametrize("count", [1, 100_000, 2**31 + 1])
 def test_ids_fit_into_31_bits(count, monkeypatch):
-    """Of the last shard, and beyond its share."""
+    """Ids of the last shard, and of examples beyond its range."""
     source = TarSource.__new__(TarSource)
     source.parts = range(count)
     source._numbers = {"a": 0, "z": count - 1}
@@ -322,7 +322,7 @@ def test_bad_examples_are_left_out(folder):
     with warnings.catch_warnings(record=True) as record:
         warnings.simplefilter("always")
         for _ in range(2):
-            # The end of the epoch is filled up with its start.
+            # The epoch is completed with examples from its start.
             assert numbers(shards) == [*range(60), *range(4)]
     text = "".join(str(warning.message) for warning in record)
     assert "7 of 66 examples" in text and "left out" in text
@@ -342,7 +342,7 @@ def test_too_many_bad_examples(folder):
     with pytest.raises(ValueError, match=r"3 of 51[^~]*04.tar/60"):
         numbers(read(folder, 50, shuffle_buffer=0, max_bad_fraction=0.04))
     shards = read(folder, 3, "04.tar", max_bad_fraction=0.9)
-    for _ in range(2):  # and not something else the second time
+    for _ in range(2):  # raises the same error the second time
         with pytest.raises(ValueError, match="3 of 3"):
             shards[0]
 
@@ -365,7 +365,7 @@ def test_truncated_shard(folder):
 
 
 def test_vanished_shard(folder, monkeypatch):
-    """And relative paths, after the working directory has changed."""
+    """Also tests relative paths after a change of the working directory."""
     monkeypatch.chdir(folder)
     arguments = {"shuffle_buffer": 0, "max_bad_fraction": 0.1}
     shards = image_text_shards("0*.tar", tokenizer, 8, 4, **arguments)

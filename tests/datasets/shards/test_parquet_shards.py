@@ -89,7 +89,7 @@ def test_epochs_and_resuming(folder):
 
 
 def test_hosts_share_the_row_groups_of_one_file(folder):
-    """Disjoint and complete, other row groups in each epoch."""
+    """Disjoint and complete row groups, which change each epoch."""
     hosts = [
         read(folder, 4, "00001.parquet", num_hosts=2, host_index=index)
         for index in (0, 1)
@@ -175,8 +175,8 @@ def test_named_columns(tmp_path):
         read(tmp_path / "b")
 
 
-def test_what_img2dataset_writes(tmp_path):
-    """Rows without an image, whose download failed."""
+def test_files_of_img2dataset(tmp_path):
+    """Rows whose download failed have no image."""
     content = columns(range(8))
     content["jpg"][2] = content["jpg"][5] = None
     failed = [number in (2, 5) for number in range(8)]
@@ -192,7 +192,7 @@ def test_what_img2dataset_writes(tmp_path):
         for _ in range(2):
             assert numbers(shards) == [0, 1, 3, 4, 6, 7]
     assert not shards.bad_examples
-    del content["error_message"]  # somebody else's status
+    del content["error_message"]  # a status column of other origin
     write(tmp_path / "00000.parquet", content)
     shards = read(tmp_path, 6, shuffle_buffer=0, max_bad_fraction=0.3)
     with pytest.warns(UserWarning, match="2 of 8 examples"):
@@ -263,7 +263,7 @@ def test_archives_and_parquet_do_not_mix(folder):
         image_text_shards("https://a/b.parquet", tokenizer, 8, 4)
 
 
-def test_images_alone(folder):
+def test_images_without_captions(folder):
     shards = image_shards(folder, 8, 4, shuffle_buffer=0)
     grays = np.concatenate([batch[:, 0, 0, 0] for batch in shards])
     assert grays.tolist() == list(range(TOTAL))

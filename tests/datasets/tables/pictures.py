@@ -1,4 +1,4 @@
-"""Six pictures of one gray each, by which they are known again."""
+"""Six pictures, each identified by its gray level."""
 
 import io
 

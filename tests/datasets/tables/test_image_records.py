@@ -384,7 +384,7 @@ def test_three_forms_of_several_captions(folder):
         image_records({"image": NAMES}, captions=[])
 
 
-def test_the_others_of_missing_captions(folder):
+def test_remaining_captions(folder):
     lists = [["a", None, " "], np.array(["b", "c"], object), "d", [], ["e"], ()]
     table = {"image": NAMES, "c": lists, "more": [None, "", *"fghi"]}
     expected = [("a",), ("b", "c"), ("d", "f"), ("g",), ("e", "h"), ("i",)]
@@ -393,7 +393,7 @@ def test_the_others_of_missing_captions(folder):
     assert [record.captions for record in records] == expected
 
 
-# Values that are missing or odd.
+# Missing and unusual values.
 
 
 def test_missing_values_are_bad_records(folder):
@@ -578,7 +578,7 @@ def test_damaged_rows_of_a_data_set():
     assert len(loaded.images) == 4
 
 
-def test_what_img2dataset_could_not_download(folder):
+def test_failed_downloads(folder):
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 

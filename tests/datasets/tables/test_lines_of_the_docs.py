@@ -1,4 +1,4 @@
-"""The table of docs/datasets.md: your data, and the line to write."""
+"""Runs the lines of code in the table of docs/datasets.md."""
 
 import re
 from pathlib import Path

@@ -22,7 +22,7 @@ COUNT, GROUP = 60, 5
 
 @pytest.fixture
 def path(tmp_path):
-    """Sixty grays in row groups of five, each of 50 kB by unused bytes."""
+    """Sixty gray images in row groups of five, each padded to 50 kB."""
     noise = np.random.default_rng(0)
     table = {
         "image": [{"bytes": png(2 * n), "path": None} for n in range(COUNT)],
@@ -61,7 +61,7 @@ def test_row_groups_are_read_once(path, reads):
     assert sorted(group for group, _ in reads) == list(range(12))
 
 
-def test_a_column_alone(path, reads):
+def test_a_single_column(path, reads):
     table = ParquetTable([path], "a").select(["image", "caption.en"])
     assert list(table.values("caption.en"))[-1] == "number 59"
     assert {columns for _, columns in reads} == {("caption.en",)}
