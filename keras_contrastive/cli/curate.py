@@ -158,8 +158,9 @@ def find_label_errors(rows, labels, shown):
     print(f"{count:,} of {len(image):,} labels have neighbors of another class")
     if count > len(image) // 4:
         print(
-            "  So many suggest that this model hardly distinguishes the "
-            "classes, and\n  that most of these labels are right."
+            "  Such a high count suggests that this model hardly "
+            "distinguishes the\n  classes, and that most of these labels are "
+            "right."
         )
     images = image[: min(count, shown)]
     return Finding(

@@ -156,7 +156,7 @@ class RunFolder:
         self._remove_start()
 
     def forget_start(self) -> None:
-        """Deletes the files of a run that stopped in its first epoch."""
+        """Deletes the files of a run that stopped during its first epoch."""
         checkpoints = {path.name for path in self._checkpoints.glob("*.npz")}
         if (
             checkpoints == {FIRST_CHECKPOINT}
@@ -226,7 +226,7 @@ class RunFolder:
         )
 
     def settings(self, models: Sequence[str] = MODELS) -> dict:
-        """The settings of the finished run. Raises for any other model."""
+        """The settings of the finished run, whose model must be in `models`."""
         settings = self._read(self._settings)
         if settings is None or not self.model.is_file():
             raise FileNotFoundError(

@@ -49,7 +49,7 @@ class BadRequest(Exception):
 
 
 def import_web(name: str) -> Any:
-    """Imports a module of the extra `serve`, or raises what to install."""
+    """Imports a module of the extra `serve`, or raises an install hint."""
     try:
         return importlib.import_module(name)
     except ImportError as error:

@@ -134,7 +134,7 @@ def find_images(
 
 
 def relative_name(name: str, folder: Path) -> str:
-    """The path of an image relative to the folder, if it lies inside."""
+    """The path relative to the folder; unchanged if outside of the folder."""
     image = Path(name)
     inside = image.is_relative_to(folder)
     return str(image.relative_to(folder)) if inside else name

@@ -1,5 +1,5 @@
 def short_repr(value) -> str:
-    """A short `repr` for messages: of arrays, the shape and dtype."""
+    """A short `repr` for messages: shape and dtype for arrays."""
     if getattr(value, "shape", ()) and hasattr(value, "dtype"):
         shape = tuple(value.shape)
         return f"an array of shape {shape} and type {value.dtype}"

@@ -9,8 +9,8 @@ import numpy as np
 NPY_START = b"\x93NUMPY"
 NPZ_START = b"PK\x03\x04"
 NAME = "image.npy"  # name of the array in a .npz of several
-# NumPy parses the header as Python, which fails now and then in several threads
-# at once: "AST constructor recursion depth mismatch" (CPython 3.11).
+# NumPy parses the header as Python, which is not thread-safe in CPython 3.11:
+# "AST constructor recursion depth mismatch".
 _ONE_AT_A_TIME = threading.Lock()
 
 

@@ -131,7 +131,7 @@ def no_image(image: Any) -> ValueError:
     return ValueError(
         "An image must be the path of a file, the bytes of one, a dict of "
         "'bytes' and 'path', a Pillow image, or an array of shape (height, "
-        "width) or (height, width, channels) with 1 to 4 channels, or as many "
-        "as `channels` says. "
+        "width) or (height, width, channels) with 1 to 4 channels, or with the "
+        "number in `channels`. "
         f"Received: {short_repr(image)}{hint}"
     )

@@ -53,7 +53,7 @@ def decode_jpeg(
         if ratio >= _MUCH_LARGER:
             return None
         return simplejpeg.decode_jpeg(content)
-    except ValueError:  # Pillow may still read it, or explain the damage
+    except ValueError:  # Pillow may still read the file, or explain the damage
         return None
 
 

@@ -61,7 +61,7 @@ def resize_center_rgb(image: Any, height: int, width: int) -> np.ndarray:
     import torch
 
     pixels = np.asarray(image)
-    if not pixels.flags.writeable:  # PyTorch warns of those
+    if not pixels.flags.writeable:  # PyTorch warns of read-only arrays
         pixels = pixels.copy()
     scale, top, left = _region(pixels.shape, height, width)
     resized = torch.nn.functional.interpolate(

@@ -97,7 +97,7 @@ def fields_by_name(
 def _quoted_fields(lines, start, delimiter):
     """The fields of a row, and the number of lines that it spans."""
     reader = csv.reader(
-        # A space after the closing quotation mark would be an error.
+        # `csv` raises on a space after the closing quotation mark.
         (lines[i][1].rstrip(" ") + "\n" for i in range(start, len(lines))),
         delimiter=delimiter,
         skipinitialspace=True,

@@ -21,7 +21,7 @@ def turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Returns an upright view of an array of shape `(height, width, ...)`.
 
     Args:
-        pixels: The array as it is stored.
+        pixels: The stored array.
         orientation: The EXIF or TIFF tag, 1 to 8. Other values are ignored, as
             in other programs.
     """

@@ -220,8 +220,9 @@ class ImageTextDataset(RecordDataset):
             self._num_negatives = len(negatives)
         if not is_list or len(negatives) != self._num_negatives:
             raise ValueError(
-                "`negative_captions` must return a list of captions, as many "
-                f"for every caption. Received: {negatives!r} for {caption!r}"
+                "`negative_captions` must return a list of equally many "
+                "captions for every caption. "
+                f"Received: {negatives!r} for {caption!r}"
                 + (f" after {n} before" if (n := self._num_negatives) else "")
             )
         return list(negatives)

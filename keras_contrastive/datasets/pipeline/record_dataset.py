@@ -26,7 +26,7 @@ from keras_contrastive.datasets.pipeline.image_batches import ImageBatches
 from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_rate
 
-# `fit` takes up to two batches before training, to build the model with.
+# `fit` reads up to two batches before training, to build the model.
 BATCHES_TO_BUILD = 2
 
 

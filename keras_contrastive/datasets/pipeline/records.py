@@ -103,7 +103,7 @@ def check_image_column(images):
         return
     raise ValueError(
         "`images` must hold images, or dicts with an 'image'. Received: "
-        f"images[0] with {list(row)}. Give the column of images alone, "
+        f"images[0] with {list(row)}. Pass only the column of images, "
         "such as dataset['img']."
     )
 

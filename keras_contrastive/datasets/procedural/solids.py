@@ -100,7 +100,7 @@ def _volume(solid, grid, rng):
     radius = rng.uniform(0.4, 0.65)
     points = (grid - rng.uniform(-0.3, 0.3, 3)) @ rotation / radius
     distance = solid(*np.moveaxis(points, -1, 0))
-    # One voxel is 2 / (size * radius) long: an edge is that wide.
+    # One voxel is 2 / (size * radius) long, which is the width of an edge.
     inside = np.clip(0.5 - distance * size * radius / 2, 0, 1)
     height = rng.uniform(0.6, 1.6) * rng.choice([-1, 1])
     slope = grid @ rng.uniform(-0.5, 0.5, 3) + rng.uniform(-0.5, 0.5)

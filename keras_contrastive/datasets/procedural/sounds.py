@@ -139,7 +139,7 @@ def _synthesize(rng, factors, length):
         2 * np.pi * (uniform(4, 7) * time + uniform(0, 1))
     )
     low, high = np.array(PITCHES)[factors["pitch"]].T[:, :, None]
-    # Perceived pitch is proportional to the logarithm of the frequency.
+    # Pitch is perceived on a logarithmic scale of frequency.
     pitch = low * (high / low) ** uniform(0, 1)
     frequency = pitch * 2 ** of((0, octaves, -octaves, waver), "contour")
     phase = np.cumsum(frequency, axis=1) / SAMPLE_RATE + uniform(0, 1)

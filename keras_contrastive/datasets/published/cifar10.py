@@ -62,7 +62,7 @@ def cifar10(
         )
     except ValueError as error:
         raise ValueError(
-            "`split` must be 'train', 'test' or a part of these. "
+            "`split` must be 'train', 'test' or a part of one of them. "
             f"Received: split={split!r}"
         ) from error
     images, labels = tfds.as_numpy(dataset)
@@ -96,8 +96,8 @@ def prepare(builder, download):
     try:
         builder.download_and_prepare()
     except Exception as error:
-        # Network, proxy, checksum or disk: the message must say where the data
-        # were looked for.
+        # The cause may be the network, a proxy, a checksum or the disk, so the
+        # message names the searched folder.
         raise FileNotFoundError(
             f"CIFAR-10 cannot be downloaded and {reason}. Give the folder "
             "that holds `cifar10/` as `data_dir`."

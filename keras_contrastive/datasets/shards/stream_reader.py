@@ -84,7 +84,7 @@ class StreamReader:
             if not good:
                 raise ValueError(
                     "There is no good example in the shards of this host. "
-                    f"Received: {str(parts)[:400]}, of which "
+                    f"Received: {str(parts)[:400]}, with the errors "
                     f"{str(self.bad_records.reasons)[:400]}"
                 )
 

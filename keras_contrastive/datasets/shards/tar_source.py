@@ -13,7 +13,7 @@ from keras_contrastive.datasets.shards.shard_files import IMAGE_SUFFIXES
 from keras_contrastive.datasets.shards.shard_files import import_webdataset
 from keras_contrastive.datasets.shards.shard_files import short_names
 
-MAX_BYTES = 2**28  # of a file; a compressed archive may claim any size
+MAX_BYTES = 2**28  # limit per file: compressed archives can claim any size
 
 
 class TarSource(ExampleSource):

@@ -23,7 +23,7 @@ CACHE_BYTES = 2**29
 
 
 def import_parquet() -> types.ModuleType:
-    """Returns the module `pyarrow.parquet`, or says what to install."""
+    """Returns the module `pyarrow.parquet`, or raises an install hint."""
     try:
         from pyarrow import parquet
     except ImportError as error:

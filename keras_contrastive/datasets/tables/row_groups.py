@@ -45,7 +45,7 @@ def single_rows(rows: np.ndarray) -> RowGroups:
 
 
 def rows_of_paths(paths: Iterable[Any], rows: np.ndarray) -> RowGroups:
-    """Makes the rows of one path a record, and each row without a path.
+    """Groups rows with the same path. A row without a path is one record.
 
     Args:
         paths: The paths of all rows of the table.
