@@ -47,24 +47,25 @@ class Checkpoint(keras.callbacks.Callback):
 
     It works with every Keras model that is built when `fit` starts. Processes
     that train together must all have this callback, with a directory that all
-    of them can access. The first process writes, the random state and the
-    metrics of each are saved, and a failure to start is raised in all of them.
-    The callback warns if a run resumes with a different number of processes or
-    replicas: the random state and the metrics of the others are then new.
+    of them can access. The first process writes the files, which hold the
+    random state and the metrics of each process. If one process fails to start,
+    all of them raise. The callback warns if a run resumes with a different
+    number of processes or replicas. All but the first process then start with a
+    new random state, and the metrics within the epoch differ.
 
     Args:
         directory: Path of a directory for the checkpoints of this run alone.
             Other files in it are not changed.
         every_n_steps: Int, number of steps from one checkpoint to the next
-            within an epoch, or `None` for none.
+            within an epoch, or `None` for no checkpoints within epochs.
         resume: Whether to resume from the newest checkpoint if there is one.
-            `False` is for a run that must be new, and raises if the directory
+            With `False`, the run must be new: `fit` raises if the directory
             holds the checkpoints of another run.
 
     Raises:
         ValueError: If `every_n_steps` is not positive; in `fit`, if the model
             is not built, if there are checkpoints and `resume` is `False`, if
-            the checkpoints are of another model, or if all of them are
+            the checkpoints belong to another model, or if all of them are
             damaged.
         OSError: In `fit`, before training, if the directory cannot be written
             to.
@@ -142,10 +143,10 @@ class Checkpoint(keras.callbacks.Callback):
         self._files.prepare()
         if self._files.paths() and not self.resume:
             raise ValueError(
-                "`directory` must hold no checkpoints where `resume` is False. "
+                "`directory` must hold no checkpoints if `resume` is False. "
                 f"Received: directory={str(self._files.directory)!r}, which "
-                "has some of another run. Choose another directory, go on with "
-                "that run by resume=True, or delete them."
+                "has checkpoints of another run. Choose another directory, "
+                "continue that run with resume=True, or delete them."
             )
         return self._files.read()
 
@@ -161,10 +162,10 @@ class Checkpoint(keras.callbacks.Callback):
         else:
             warnings.warn(
                 f"The checkpoint is of {saved[0]} processes with {saved[1]} "
-                f"replicas in all. Received: {self._replicas}. Training goes "
-                "on, but not as with as many: the replicas' shares "
-                "of the data, their random state and, within an epoch, the "
-                "metrics differ.",
+                f"replicas in all. Received: {self._replicas}. Training "
+                "continues, but not as with the same numbers: the replicas' "
+                "shares of the data, their random state and, within an epoch, "
+                "the metrics differ.",
                 stacklevel=2,
             )
             self._read = {
@@ -189,7 +190,8 @@ class Checkpoint(keras.callbacks.Callback):
     def async_safe(self) -> bool:
         """Whether Keras may call `on_train_batch_end` in another thread.
 
-        It may if the method does nothing. Saving must run between two steps.
+        It may do so only if the method does nothing: saving must run between
+        two steps.
         """
         return self.every_n_steps is None
 
@@ -224,8 +226,8 @@ class Checkpoint(keras.callbacks.Callback):
         restores = self._same_replicas or self._writes
         self._restore_history()
         if self._replicas[0] > 1:
-            # Restore again: the start of training replaced the state that only
-            # this process has by the state of the first process.
+            # Restore again, since the start of training replaced this process'
+            # own state by the state of the first process.
             with distribution.scope_of(model):
                 set_state(model, arrays)
         if restores:
@@ -233,8 +235,8 @@ class Checkpoint(keras.callbacks.Callback):
         self._epoch_random_state = get_random_state()
         if not progress["step"]:
             return
-        # JAX passes the values to the first step; TensorFlow has no metrics
-        # before it.
+        # JAX passes the metrics' values to the first step. TensorFlow creates
+        # the metrics in the first step.
         before = keras.backend.backend() == "jax"
         if before:
             set_metrics(model, arrays)
@@ -280,9 +282,10 @@ class Checkpoint(keras.callbacks.Callback):
             warnings.warn(
                 f"The checkpoint of epoch {epoch}, step {step} could not be "
                 f"written to {str(self._files.directory)!r}: {error}. Training "
-                "goes on, and the model holds its state. If it is interrupted "
-                f"now, it goes on from {newest or 'the start'}. Free the disk "
-                "before the next checkpoint, or save the model elsewhere.",
+                "continues, and the model holds its state. If it is "
+                f"interrupted now, it resumes from {newest or 'the start'}. "
+                "Free disk space before the next checkpoint, or save the model "
+                "elsewhere.",
                 stacklevel=2,
             )
 

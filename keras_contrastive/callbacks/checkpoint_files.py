@@ -21,7 +21,7 @@ _ZIP_HEADER = 30
 
 
 class CheckpointFiles:
-    """Dicts of arrays in a directory, each under a name that sorts by age.
+    """Stores dicts of arrays in a directory, under names that sort by age.
 
     A file is written under a temporary name, flushed to the disk and then
     renamed, so that a killed process leaves the earlier files intact. Each
@@ -63,7 +63,7 @@ class CheckpointFiles:
                 error.errno,
                 "`directory` must be one that can be written to. Received: "
                 f"directory={str(self.directory)!r} ({error.strerror}). "
-                "Nothing has been trained yet",
+                "Training has not started",
             ) from error
 
     def paths(self):
@@ -109,8 +109,8 @@ class CheckpointFiles:
             except Exception as error:  # Damage can surface as anything.
                 warnings.warn(
                     f"The checkpoint {str(path)!r} is damaged "
-                    f"({type(error).__name__}: {error}). The one before it is "
-                    "taken instead.",
+                    f"({type(error).__name__}: {error}). The previous one is "
+                    "used instead.",
                     stacklevel=2,
                 )
                 continue
@@ -121,12 +121,12 @@ class CheckpointFiles:
                 "`directory` must hold a checkpoint that can be read. "
                 f"Received: directory={str(self.directory)!r}, where all of "
                 f"{[path.name for path in paths]} are damaged. Delete them to "
-                "start anew."
+                "start again."
             )
         return None
 
     def read_file(self, name):
-        """The arrays of the file of that name, which another process found.
+        """The arrays of a file that another process found.
 
         Raises:
             ValueError: If there is no such file.
@@ -134,9 +134,9 @@ class CheckpointFiles:
         path = self.directory / name
         if not path.is_file():
             raise ValueError(
-                "`directory` must be one that all processes see. Received: "
-                f"directory={str(self.directory)!r}, where this process does "
-                f"not see {name!r}, which the first one does."
+                "`directory` must be one that all processes can access. "
+                f"Received: directory={str(self.directory)!r}, where this "
+                f"process does not find {name!r}, which the first one does."
             )
         return _read(path)
 
@@ -201,7 +201,7 @@ def _read(path):
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
     arrays.pop(_MARKER, None)
-    # The archive's directory may also have lost an array.
+    # The archive's directory may also lack an array.
     if json.loads(arrays.pop("names").tobytes()) != list(arrays):
         raise ValueError("it lacks arrays")
     return arrays

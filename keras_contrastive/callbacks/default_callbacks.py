@@ -34,10 +34,10 @@ def default_callbacks(callbacks, data, model):
 
 
 def _choose_modes(callbacks):
-    """Sets the mode of callbacks that are to find out what better means.
+    """Sets the mode of callbacks that choose it automatically.
 
     `EarlyStopping`, `ModelCheckpoint` and `ReduceLROnPlateau` with
-    `mode="auto"` know the metrics of Keras only.
+    `mode="auto"` know only the metrics of Keras.
     """
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.CallbackList):

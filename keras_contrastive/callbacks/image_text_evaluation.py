@@ -12,8 +12,8 @@ class ImageTextEvaluation(PeriodicEvaluation):
     """Base class: scores embeddings of images and texts during `fit`.
 
     Args:
-        images: Array of n images, or a dict of arrays, as the model's image
-            encoder takes them.
+        images: Array of n images, or a dict of arrays, the inputs of the
+            model's image encoder.
         names: Keys in the logs.
         every_n_epochs: Number of epochs from one evaluation to the next.
         batch_size: Number of images or texts in a batch of `predict`.

@@ -25,12 +25,13 @@ class LinearProbeEvaluation(RepresentationEvaluation):
     Args:
         train_data: Labeled images that the probe is trained on: a tuple
             `(images, labels)` of arrays, or a finite dataset of such batches.
-        test_data: Labeled images that it is scored on, in either form.
+        test_data: Labeled images that the probe is scored on, in either form.
         epochs: Number of passes of the probe over its training features.
         every_n_epochs: Number of epochs of pre-training from one evaluation
             to the next.
         batch_size: Number of images in a batch of `predict`, if the data is
-            arrays. The probe keeps the protocol's 256.
+            arrays. The probe itself always uses batches of 256, as in the
+            protocol.
         verbose: 0 is silent, 1 shows progress bars.
         name: Key in the logs.
         solver: `"sgd"`, SimCLR's protocol, or `"lbfgs"`, which finds the

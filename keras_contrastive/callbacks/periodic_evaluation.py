@@ -21,7 +21,7 @@ class PeriodicEvaluation(keras.callbacks.Callback, abc.ABC):
     `TensorBoard` or `EarlyStopping`.
 
     Epochs without evaluation log NaN, so that every epoch has a value. A data
-    frame of the history needs this, and so does `CSVLogger`, which takes its
+    frame of the history needs this. So does `CSVLogger`, which takes its
     columns from the first epoch.
 
     The model's weights, its optimizer and its random state do not change.

@@ -20,7 +20,8 @@ class RepresentationEvaluation(PeriodicEvaluation):
     Args:
         train_data: Labeled data that the classifier learns from: a tuple
             `(images, labels)` of arrays, or a finite dataset of such batches.
-        test_data: Labeled data that it is scored on, in either form.
+        test_data: Labeled data that the classifier is scored on, in either
+            form.
         every_n_epochs: Number of epochs from one evaluation to the next.
         batch_size: Number of images in a batch of `predict`, if the data is
             arrays.

@@ -14,7 +14,7 @@ from keras_contrastive.metrics.retrieval_recall import DIRECTIONS
 
 
 class RetrievalEvaluation(ImageTextEvaluation):
-    """Logs how well images find their texts, and texts their image.
+    """Logs the recall of image-to-text and text-to-image retrieval.
 
     Every `every_n_epochs` epochs and after the last one, all images and all
     texts are embedded and compared by `evaluation.retrieval_recall`, the
@@ -23,18 +23,18 @@ class RetrievalEvaluation(ImageTextEvaluation):
     between log NaN. `History`, the progress bar and callbacks later in the
     list see them. The callback does not affect training.
 
-    With `validation_data`, `fit` logs recalls among the texts of one batch,
-    under the same names for the same `k`. The recalls over all texts replace
-    them; another `prefix` keeps both.
+    With `validation_data`, `fit` logs recalls within each batch, under the same
+    names for the same `k`. The recalls over all texts replace them, unless you
+    choose another `prefix`.
 
     Args:
-        images: Array of n images, or a dict of arrays, as the model's image
-            encoder takes them.
-        texts: Array of m texts, or a dict of arrays, as the model's text
-            encoder takes them: tokenized.
+        images: Array of n images, or a dict of arrays, the inputs of the
+            model's image encoder.
+        texts: Array of m tokenized texts, or a dict of arrays, the inputs of
+            the model's text encoder.
         image_index: Ints, shape `(m,)`: `image_index[j]` is the row of text
             j's image. Every image must have a text.
-        ks: Positive ints, how many candidates may be returned.
+        ks: Positive ints, the numbers of candidates that may be returned.
         every_n_epochs: Number of epochs from one evaluation to the next.
         batch_size: Number of images or texts in a batch of `predict`.
         verbose: 0 is silent, 1 shows progress bars.

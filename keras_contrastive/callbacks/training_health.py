@@ -20,7 +20,7 @@ _COLLAPSED = 0.02
 class TrainingHealth(keras.callbacks.Callback):
     """Stops on unusable data or a NaN loss, and warns of collapse.
 
-    `ContrastiveModel.fit` adds one automatically, unless it is given one. The
+    `ContrastiveModel.fit` adds one automatically, unless it receives one. The
     callback checks after the first step (at the latest before the second one or
     at the end of the epoch) and at the end of each epoch. It raises a
     `ValueError` if, in any batch of the epoch,
@@ -32,13 +32,13 @@ class TrainingHealth(keras.callbacks.Callback):
     - the loss was NaN or infinite and the weights became so. If the optimizer
       skipped the step, as with a loss scale, the callback only warns.
 
-    It also raises after the first step if the batch held one example, which
-    has nothing to be contrasted with, and at the end of training if the last
-    update made the weights NaN or infinite.
+    It also raises after the first step if the batch held a single example,
+    which cannot be contrasted with anything, and at the end of training if the
+    last update made the weights NaN or infinite.
 
     Bad values are not trained on: NaN inputs count as zeros, unknown ids as id
     0, and the probe ignores invalid labels. The weights are therefore usable
-    after all of these errors but the last.
+    after all of these errors, except if they are NaN or infinite themselves.
 
     At the end of each epoch it warns if the embeddings of all examples have
     become nearly one point: the loss then stays at the logarithm of the number
@@ -84,7 +84,7 @@ class TrainingHealth(keras.callbacks.Callback):
     def async_safe(self) -> bool:
         """Whether Keras may call `on_train_batch_end` in another thread.
 
-        If it may not, Keras waits in each step for the values of the logs.
+        If not, Keras waits in each step for the values of the logs.
         """
         return not self.every_step
 
@@ -117,7 +117,7 @@ class TrainingHealth(keras.callbacks.Callback):
         if not self._has_batches:
             raise ValueError(NO_BATCH)
         if self._first_step:
-            self._look_at_step(0)  # the only one
+            self._look_at_step(0)  # the only step
         seen = self.model.health.summary()
         report_training(seen["findings"], self._epoch)
         self._check_loss(seen)
@@ -127,7 +127,7 @@ class TrainingHealth(keras.callbacks.Callback):
                 f"The embeddings have collapsed in {self._epoch}: "
                 "those of all examples are nearly the same point (spread "
                 f"{seen['spread']:.3g}; 1 fills the sphere, 0 is one point). "
-                "The representation learns nothing from here. Usual causes: "
+                "The representation does not improve from here. Usual causes: "
                 f"{self.model.collapse_causes}.",
                 stacklevel=2,
             )

@@ -13,13 +13,12 @@ def get_state(model):
     """The values of the model, its optimizer and its metrics.
 
     The model's values include the random state of its layers. The optimizer's
-    include the number of steps, from which a schedule sets the learning rate,
-    the moments, a moving average and the loss scale.
+    values include the number of steps, which determines a scheduled learning
+    rate, the moments, a moving average and the loss scale.
 
     Returns:
-        Dict of NumPy arrays. If replicas in this process have values of their
-        own, the dict also holds these, under names that start with
-        `replica_`.
+        Dict of NumPy arrays. If replicas in this process have different values,
+        the dict also holds these, under names that start with `replica_`.
     """
     saved = _variables(model)
     # All replicas have equal values of these variables.
@@ -42,16 +41,16 @@ def get_state(model):
 
 
 def set_state(model, arrays):
-    """Restores the state of `get_state` in an equal model and its optimizer.
+    """Restores the state of `get_state` in a model of the same structure.
 
     Raises:
-        ValueError: If the state is of a different model.
+        ValueError: If the state belongs to a different model.
     """
     _assign(_variables(model), "variable", arrays)
 
 
 def set_metrics(model, arrays):
-    """Restores the metrics in the state of `get_state`, in an equal model."""
+    """Restores the metrics from the state of `get_state`."""
     _assign(model.metrics_variables, "metric", arrays)
 
 

@@ -28,14 +28,12 @@ class ZeroShotEvaluation(ImageTextEvaluation):
     affect training.
 
     Args:
-        images: Array of n images, or a dict of arrays, as the model's image
-            encoder takes them.
-        labels: Ints, shape `(n,)`: the position of the class in
-            `class_names`.
+        images: Array of n images, or a dict of arrays, the inputs of the
+            model's image encoder.
+        labels: Ints, shape `(n,)`: the index of the class in `class_names`.
         class_names: Strings, as they appear in a sentence.
-        tokenizer: Function of a list of strings that returns what the model's
-            text encoder takes, such as an int array of shape
-            `(n, context_length)`.
+        tokenizer: Function from a list of strings to inputs of the model's text
+            encoder, such as an int array of shape `(n, context_length)`.
         templates: As in `evaluation.zero_shot_weights`: strings with `{}` in
             place of the name, or the name of a `prompt_set`.
         every_n_epochs: Number of epochs from one evaluation to the next.

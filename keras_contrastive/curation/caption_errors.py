@@ -16,10 +16,10 @@ def caption_errors(
     """Sorts captions by how badly they fit their image.
 
     The similarity of a caption and its image, CLIPScore, is higher for some
-    captions than for others, whatever the image. So the score compares it with
-    the other images: how many standard deviations it lies above the mean
-    similarity of that caption to all images. Captions of other images have
-    scores around 0, those that fit some of 2 to 5 with a good model.
+    captions than for others with any image. Therefore the score compares it
+    with the other images: it is the number of standard deviations above the
+    mean similarity of the caption to all images. Captions of other images have
+    scores around 0. With a good model, captions that fit have scores of 2 to 5.
 
     Args:
         image_embeddings: Array of shape `(n, dim)`, of a model such as
@@ -30,9 +30,9 @@ def caption_errors(
 
     Returns:
         Dict of arrays of length m, a table for `pandas.DataFrame`, the worst
-        captions first: `"caption"`, the number of the caption, `"image"`, that
-        of its image, `"similarity"`, their cosine, `"score"`, and `"rank"`, how
-        many images are more similar to the caption than its own.
+        captions first: `"caption"`, the index of the caption, `"image"`, the
+        index of its image, `"similarity"`, their cosine, `"score"`, and
+        `"rank"`, how many images are more similar to the caption than its own.
 
     Raises:
         ValueError: If embeddings are not finite matrices of the same width, or

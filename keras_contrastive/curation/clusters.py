@@ -1,4 +1,4 @@
-"""Clusters of embeddings, and what is in them."""
+"""Clusters of embeddings, and their labels."""
 
 import types
 from typing import Any
@@ -21,16 +21,16 @@ def cluster(
 
     Args:
         embeddings: Array of shape `(n, dim)`. Rows are normalized first, so
-            that near means similar.
+            that distances correspond to cosine similarities.
         num_clusters: Int, at most n, for k-means. `None` runs HDBSCAN, which
-            finds the number of clusters itself and leaves out what is in none;
-            it is slow from some ten thousand rows.
-        smallest: Int from 2 to n, the rows of the smallest cluster of HDBSCAN.
+            finds the number of clusters itself and leaves out rows that belong
+            to no cluster. It is slow for more than ten thousand rows.
+        smallest: Int from 2 to n, the minimum size of a cluster of HDBSCAN.
         seed: Int, not negative, for k-means.
 
     Returns:
         Int array of shape `(n,)`: the cluster of each row, from 0; -1 for rows
-        in none.
+        without a cluster.
 
     Raises:
         ImportError: If scikit-learn is not installed.
@@ -81,14 +81,14 @@ def import_cluster() -> types.ModuleType:
 
 
 def describe_clusters(clusters: Any, labels: Any) -> dict[str, np.ndarray]:
-    """What labels are in each cluster.
+    """Describes the labels in each cluster.
 
-    A cluster of several classes shows what the embeddings do not tell apart; a
-    class in many clusters, what it consists of.
+    A cluster of several classes shows classes that the embeddings do not
+    distinguish. A class in many clusters shows its subgroups.
 
     Args:
-        clusters: Int array of shape `(n,)`, as `cluster` returns it. Rows in
-            none, -1, are left out.
+        clusters: Int array of shape `(n,)`, as `cluster` returns it. Rows
+            without a cluster, -1, are left out.
         labels: Array of shape `(n,)`, integers or strings.
 
     Returns:

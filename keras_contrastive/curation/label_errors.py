@@ -17,11 +17,11 @@ def label_errors(
     The neighbors of a row vote for their labels, each with the weight
     `exp(cosine / 0.1)`, as in kNN classification; the row's own label does not
     count. The score is the share of the votes for the most voted other label,
-    minus the share for the row's own: above 0 the neighbors disagree, 1 is the
-    highest. This finds single wrong labels among right ones, not a class that
-    is wrong as a whole, and it is as good as the embeddings are at telling the
-    classes apart: where kNN is right for half of the rows, most of the first
-    rows are only hard.
+    minus the share for the row's own: above 0 the neighbors disagree, and 1 is
+    the maximum. This finds single wrong labels among correct ones, not a class
+    that is wrong as a whole. It works only as well as the embeddings
+    distinguish the classes: if kNN is right for half of the rows, most of the
+    first rows are hard examples with correct labels.
 
     Args:
         embeddings: Array of shape `(n, dim)`, n at least 2. The rows need not
@@ -32,13 +32,13 @@ def label_errors(
 
     Returns:
         Dict of arrays of length n, a table for `pandas.DataFrame`, the most
-        doubtful rows first: `"row"`, the row number, `"score"`, `"label"`, its
-        own, and `"suggestion"`, the most voted other label.
+        doubtful rows first: `"row"`, the row number, `"score"`, `"label"`, the
+        row's own label, and `"suggestion"`, the most voted other label.
 
     Raises:
         ValueError: If the embeddings are not a finite matrix of two rows or
-            more, `k` is not positive, there is not one label per row, or one
-            class only.
+            more, `k` is not positive, there is not one label per row, or there
+            is only one class.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Test rows that are in the training set too."""
+"""Test rows that are also in the training set."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ def leaks(
 ) -> dict[str, np.ndarray]:
     """Finds test rows that almost equal a training row.
 
-    Such a leak makes a score look better than it is. What a similarity of 0.95
-    means depends on the encoder: look at the pairs around the threshold.
+    Such leaks make scores too high. The meaning of a similarity of 0.95 depends
+    on the encoder, so look at the pairs around the threshold.
 
     Args:
         train_embeddings: Array of shape `(n, dim)`. The rows need not be

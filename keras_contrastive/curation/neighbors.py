@@ -24,14 +24,15 @@ def neighbors(rows, k):
 
     Args:
         rows: Float32 array of shape `(n, dim)`, rows of norm 1.
-        k: Int; where there are fewer other rows, all of them are taken.
+        k: Int; if there are fewer other rows, all of them are returned.
 
     Returns:
         Two arrays of shape `(n, k)`: cosines, best first, and row numbers.
     """
     k = min(check_positive_int("k", k), len(rows) - 1)
     similarity, number = exact_search(rows, rows, k + 1)
-    # A row finds itself, except behind k + 1 copies of it: then the last goes.
+    # Each row finds itself, unless k + 1 copies of it come first. In that case
+    # the last one is removed.
     is_self = number == np.arange(len(rows))[:, None]
     is_self[~is_self.any(axis=1), -1] = True
     return (

@@ -12,18 +12,18 @@ LEAST_MEDIAN = 1e-6
 
 
 def outliers(embeddings: Any, k: int = 10) -> dict[str, np.ndarray]:
-    """Sorts rows by how much farther their neighbors are than usual there.
+    """Sorts rows by the distance to their neighbors, relative to theirs.
 
     The distance of a row is one minus the mean cosine to the `k` most similar
     other rows. It is compared with the distances of these neighbors, each plus
     the median distance of all rows, so that a few copies among the neighbors
-    do not count as a crowd:
+    have little effect:
 
         `(distance + median) / (mean distance of the neighbors + median)`
 
-    1 is ordinary, and higher scores are lonelier than their surroundings. Look
-    at the first rows: broken files, other data, rare classes. Groups of more
-    than `k` alike are not found.
+    A score of 1 is normal. Rows with higher scores are more isolated than their
+    neighbors. The first rows are often broken files, other data or rare
+    classes. Groups of more than `k` similar rows are not found.
 
     Args:
         embeddings: Array of shape `(n, dim)`, n at least 2. The rows need not

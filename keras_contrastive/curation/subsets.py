@@ -14,10 +14,10 @@ from keras_contrastive.validation import check_positive_int
 def diverse_subset(embeddings: Any, size: int, seed: int = 0) -> np.ndarray:
     """Chooses rows that cover all others: greedy k-center.
 
-    The first row is drawn at random; each other one is the row that is least
-    similar to those chosen before. The farthest row from the subset is then at
-    most twice as far as from the best subset of this size. It takes outliers
-    first: remove those that are no data (`outliers`).
+    The first row is drawn at random. Each further row is the one least similar
+    to the rows chosen before. The farthest row from the subset is then at most
+    twice as far as from the best subset of this size. The method chooses
+    outliers first, so remove outliers that are not valid data (`outliers`).
 
     Args:
         embeddings: Array of shape `(n, dim)`. The rows need not be normalized.
@@ -25,8 +25,8 @@ def diverse_subset(embeddings: Any, size: int, seed: int = 0) -> np.ndarray:
         seed: Int, not negative, for the first row.
 
     Returns:
-        Int array of shape `(size,)`: row numbers in the order of choice, so
-        that a shorter subset is its beginning.
+        Int array of shape `(size,)`: row numbers in the order of choice, so a
+        shorter subset is a prefix of it.
 
     Raises:
         ValueError: If the embeddings are not a finite matrix, or `size` is out
@@ -50,7 +50,7 @@ def diverse_subset(embeddings: Any, size: int, seed: int = 0) -> np.ndarray:
     size = _check_size(size, len(rows))
     rng = np.random.default_rng(check_int("seed", seed, 0))
     chosen = [int(rng.integers(len(rows)))]
-    # Of each row, the similarity to the most similar chosen one.
+    # For each row, the similarity to the most similar chosen row.
     nearest = rows @ rows[chosen[0]]
     nearest[chosen] = np.inf
     while len(chosen) < size:
@@ -66,8 +66,8 @@ def typical_subset(
     """Chooses the most typical row of each of `size` clusters.
 
     Typicality is the inverse of the mean Euclidean distance to the `k` nearest
-    neighbors within the cluster. With few labels to give, typical rows teach
-    more than diverse or uncertain ones (Hacohen et al.).
+    neighbors within the cluster. With a small labeling budget, typical rows are
+    more useful than diverse or uncertain ones (Hacohen et al.).
 
     Args:
         embeddings: Array of shape `(n, dim)`. The rows need not be normalized.
@@ -77,7 +77,8 @@ def typical_subset(
 
     Returns:
         Int array of shape `(size,)`: row numbers, those of large clusters
-        first. Fewer where so many rows are copies that clusters stay empty.
+        first. It is shorter if so many rows are copies that clusters stay
+        empty.
 
     Raises:
         ImportError: If scikit-learn is not installed.

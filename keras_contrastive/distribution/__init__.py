@@ -2,8 +2,8 @@
 
 import keras
 
-# Plain `if`s, which a reader and a linter can follow, with one import each: the
-# other backends need not be installed. Type checkers follow the first.
+# Each `if` imports one module, since the other backends need not be installed.
+# Type checkers follow the first import.
 if keras.backend.backend() == "tensorflow":
     from keras_contrastive.distribution import tensorflow as _backend
 elif keras.backend.backend() == "torch":

@@ -1,7 +1,7 @@
 """One program over the global batch: JAX, for any number of devices.
 
 Under `keras.distribution`, a JAX program is written for the whole batch and the
-compiler splits it, so each array is already the gathered one.
+compiler splits it. Therefore each array is already gathered.
 """
 
 import contextlib
@@ -63,7 +63,7 @@ def local_copies(variable: Any) -> list:
 
 
 def scope_of(model: Any) -> contextlib.AbstractContextManager:
-    """A context in which `num_replicas` is the model's: no special one."""
+    """A context in which `num_replicas` is the model's; it does nothing."""
     return contextlib.nullcontext()
 
 
@@ -78,7 +78,7 @@ def mean_over_replicas(x: Any) -> Any:
 
 
 def batch_divisor() -> int:
-    """The divisor of a batch size: the number of devices it is on."""
+    """The divisor of a batch size: the number of this process' devices."""
     import jax
 
     distribution = keras.distribution.distribution()
@@ -91,7 +91,7 @@ def batch_divisor() -> int:
 
 
 def whole(outputs):
-    """Replicates the outputs of a step to every process, which reads them.
+    """Replicates the outputs of a step, so that every process can read them.
 
     Args:
         outputs: Pytree of tensors inside a compiled function.

@@ -28,8 +28,8 @@ def process_index() -> int:
 def is_first_process() -> bool:
     """Whether this is the one process that writes files.
 
-    It is the chief of a cluster, or worker 0 where there is no chief. The
-    cluster is that of the strategy in scope or, without one, of `TF_CONFIG`.
+    It is the chief of a cluster, or worker 0 if there is no chief. The cluster
+    is that of the strategy in scope or, without one, of `TF_CONFIG`.
     """
     tasks, own = _tasks()
     return not tasks or own[0] is None or own == tasks[0]
@@ -79,7 +79,7 @@ def gather_objects(value: Any) -> list:
         rows = strategy.experimental_local_results(gathered)[0].numpy()
         return rows[:: num_replicas() // len(tasks)]
 
-    # Arrays of equal size, in a dtype that every device can gather.
+    # Pads to arrays of equal size, in a dtype that every device can gather.
     own = np.frombuffer(pickle.dumps(value), "uint8").astype("int32")
     sizes = gather(np.array([own.size], "int32"))[:, 0]
     padded = np.zeros(sizes.max(), "int32")
@@ -93,7 +93,7 @@ def gather_objects(value: Any) -> list:
 def local_copies(variable: Any) -> list:
     """The values of a variable that the replicas of this process hold.
 
-    They may differ for all variables that are not trained: for example, those
+    They may differ for variables that are not trained. For example, the values
     of metrics are summed when they are read.
     """
     if num_replicas() == 1:
@@ -142,15 +142,15 @@ def mean_over_replicas(x: Any) -> Any:
 
 
 def _of_equal_size(x, context):
-    """`x`, after a check that it has as many rows on all replicas."""
+    """`x`, after a check that all replicas have equally many rows."""
     rows = tf.shape(x)[:1]
     check = tf.debugging.assert_equal(
         context.all_gather(rows, axis=0),
         rows,
-        "Each replica must get as many examples. The batch size must be "
+        "Each replica must get equally many examples. The batch size must be "
         f"divisible by the {context.num_replicas_in_sync} replicas, and the "
-        "last batch must be as large as the others: drop it where it is not, "
-        "by dataset.batch(batch_size, drop_remainder=True).",
+        "last batch must be as large as the others: drop a smaller one with "
+        "dataset.batch(batch_size, drop_remainder=True).",
     )
     with tf.control_dependencies([check] if check is not None else []):
         return tf.identity(x)
@@ -159,8 +159,8 @@ def _of_equal_size(x, context):
 def assign_equal(variables: list, values: list) -> None:
     """Assigns values that are the same on all replicas to variables.
 
-    Keras' untrained variables cannot be assigned in a replica, since no rule
-    says how to combine different values.
+    A replica cannot assign to Keras' untrained variables, since they have no
+    rule to combine different values.
     """
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
@@ -179,7 +179,7 @@ def assign_equal(variables: list, values: list) -> None:
 
 @contextlib.contextmanager
 def sums_over_replicas(variables: Any) -> Any:
-    """A context for reading metrics: their variables are already sums."""
+    """A context for reading metrics, whose variables are already sums."""
     yield
 
 
@@ -209,7 +209,7 @@ def first_part(batch):
 def unscale_loss(loss: Any) -> Any:
     """Undoes Keras' division of a loss by the number of replicas.
 
-    Keras divides since the strategy sums the gradients; the displayed loss is
+    Keras divides it because the strategy sums the gradients. The logged loss is
     the mean.
     """
     return loss * num_replicas()

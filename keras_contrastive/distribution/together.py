@@ -10,8 +10,8 @@ from keras_contrastive import distribution
 def together(function: Callable) -> Any:
     """Calls a function in each process, and raises in all if one raises.
 
-    Otherwise the others would wait for the failed process in the next
-    collective. All processes must call it.
+    Otherwise the other processes would wait for the failed one in the next
+    collective. All processes must call this function.
 
     Args:
         function: Callable without arguments.

@@ -52,7 +52,7 @@ def local_copies(variable: Any) -> list:
 
 
 def scope_of(model: Any) -> contextlib.AbstractContextManager:
-    """A context in which `num_replicas` is the model's: no special one."""
+    """A context in which `num_replicas` is the model's; it does nothing."""
     return contextlib.nullcontext()
 
 
@@ -195,13 +195,13 @@ def check_shards(x):
     leaves = [keras.ops.convert_to_tensor(v) for v in keras.tree.flatten(x)]
     checksum = sum(leaf.sum(dtype=torch.float64) for leaf in leaves)
     own = torch.stack([torch.full_like(checksum, len(leaves[0])), checksum])
-    # One gathering for both checks: all processes must agree on raising.
+    # One collective serves both checks. All processes must agree on raising.
     sizes, checksums = all_gather(own[None]).T.tolist()
     if len(set(sizes)) > 1:
         raise ValueError(
             "Each process must get a batch of the same size. Received: "
-            f"{[int(size) for size in sizes]} examples. Give each as many "
-            "examples, and drop the last batch where it is smaller "
+            f"{[int(size) for size in sizes]} examples. Give each process "
+            "equally many examples, and drop a smaller last batch "
             "(drop_last=True in a DataLoader)."
         )
     if len(set(checksums)) == 1:

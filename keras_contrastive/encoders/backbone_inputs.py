@@ -9,8 +9,8 @@ from keras_contrastive.trainer.keras_internals import all_layers
 def rescales(backbone):
     """Whether a backbone rescales images in [0, 255] itself.
 
-    It does so by a `Rescaling`, such as 1 / 127.5 in MobileNetV3, or by a
-    `Normalization` with the mean of such images, as in ConvNeXt.
+    It has a `Rescaling` layer, such as 1 / 127.5 in MobileNetV3, or a
+    `Normalization` layer with the mean of such images, as in ConvNeXt.
     """
     return any(map(_is_of_bytes, all_layers(backbone)))
 

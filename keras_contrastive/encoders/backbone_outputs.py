@@ -35,7 +35,7 @@ def choose_output(outputs, key=None, pooling=None):
         raise ValueError(
             "`output` must say which output of the backbone to pool. Received: "
             f"output={key!r} with a backbone whose outputs are {shapes}. Of a "
-            "model of images and texts take one of its two encoders."
+            "model of images and texts, pass one of its two encoders."
         )
     return key, outputs[key]
 

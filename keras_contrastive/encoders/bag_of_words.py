@@ -17,7 +17,7 @@ class BagOfWords(FunctionalEncoder):
 
     It computes the mean of the token vectors, normalizes it, and adds the
     output of a small MLP. With a few thousand captions it generalizes better
-    than a transformer, which fits them word by word, and it takes almost no
+    than a transformer, which overfits to their wording, and it takes almost no
     time.
 
     Args:

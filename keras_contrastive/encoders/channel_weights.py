@@ -1,19 +1,19 @@
-"""Weights of color images, spread over images of other channels."""
+"""Spreads the weights for color images over other numbers of channels."""
 
 import numpy as np
 
 
 def spread_of_colors(channels, rgb_channels=None):
-    """How much of each color's weights a channel gets.
+    """The share of each color's weights that each channel gets.
 
     Args:
         channels: Int, the number of channels.
         rgb_channels: Three indices of channels, or `None`.
 
     Returns:
-        Array of shape `(channels, 3)`, whose columns sum to 1: the weights of a
-        color are split among channels, so that equal values in all channels
-        have the response that they have in red, green and blue.
+        Array of shape `(channels, 3)`, whose columns sum to 1. The weights of a
+        color are split among channels, so equal values in all channels have the
+        same response as in red, green and blue.
     """
     if rgb_channels is not None:
         spread = np.full((channels, 3), 1 / channels)
@@ -31,7 +31,7 @@ def spread_kernel(kernel, spread):
 
 
 def spread_statistics(values, spread):
-    """One number per color, along the last axis, as one per channel.
+    """Converts one number per color, in the last axis, to one per channel.
 
     A channel gets the mean over the colors whose weights it has, since a mean
     or a deviation is not split among channels.

@@ -21,19 +21,19 @@ _STRIDE = 32
 class CLIPResNet(FunctionalEncoder):
     """CLIP's residual network: maps images to one vector each.
 
-    It differs from `ResNet` in three ways: the stem has three 3x3
-    convolutions, strides are average poolings before or after convolutions of
-    stride 1, and the last feature map is pooled by attention, with its mean as
-    the query. RN50 is `CLIPResNet((3, 4, 6, 3), 1024)`, RN101 is
-    `CLIPResNet((3, 4, 23, 3), 512)`.
+    It differs from `ResNet` in three ways: the stem has three 3x3 convolutions;
+    after the first of them, average poolings before or after convolutions of
+    stride 1 replace strides; and the last feature map is pooled by attention,
+    with its mean as the query. RN50 is `CLIPResNet((3, 4, 6, 3), 1024)`, RN101
+    is `CLIPResNet((3, 4, 23, 3), 512)`.
 
     Args:
         stack_sizes: Sequence of four ints, bottleneck blocks per stage.
         output_dim: Int, dimension of the result.
-        width: Int, even: channels of the first stage, whose output has four
+        width: Even int, channels of the first stage, whose output has four
             times as many.
         num_heads: Int, heads of the attention pooling; divides `32 * width`.
-            Defaults to heads of 64 channels.
+            Defaults to `width / 2`, heads of 64 channels.
         input_shape: Tuple `(height, width, channels)` of ints, height and
             width at least 32.
         mean: Tuple of floats, one per channel, which are first subtracted from
@@ -101,7 +101,7 @@ class CLIPResNet(FunctionalEncoder):
 
         images = keras.Input(shape, name="images")
         x = standardize(images, mean, std, dtype)
-        # Both sides are padded, unlike by "same".
+        # Pads both sides equally, unlike "same".
         x = layers.ZeroPadding2D(
             1, data_format="channels_last", name="stem_pad", dtype=dtype
         )(x)

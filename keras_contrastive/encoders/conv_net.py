@@ -25,15 +25,16 @@ class ConvNet(FunctionalEncoder):
 
     Args:
         width: Int, channels of the first convolution. Defaults to 16.
-        num_stages: Int, how often the resolution is halved. Defaults to 3.
+        num_stages: Int, number of stages, each of which halves the resolution.
+            Defaults to 3.
         input_shape: Tuple `(height, width, channels)`; height and width may be
             `None`. Defaults to `(48, 48, 3)`.
         name: Name of the model.
         **kwargs: Arguments of `keras.Model`, such as `dtype`.
 
     Call arguments:
-        inputs: Float tensor of shape `(batch, height, width, channels)`,
-            whatever `keras.config.image_data_format()` is.
+        inputs: Float tensor of shape `(batch, height, width, channels)`, for
+            every `keras.config.image_data_format()`.
 
     Returns:
         Float tensor of shape `(batch, width * 2 ** num_stages)`.

@@ -13,14 +13,15 @@ from keras_contrastive.validation import check_positive_int
 class ConvNet3D(FunctionalEncoder):
     """Plain convolutional encoder of volumes: scans, stacks, short videos.
 
-    It is `ConvNet` with an axis more: a 3x3x3 convolution at full resolution,
+    It is `ConvNet` with one more axis: a 3x3x3 convolution at full resolution,
     then `num_stages` stages, each with a 2x2x2 max-pooling and two 3x3x3
     convolutions of `2 * width`, `4 * width` and so on channels. A BatchNorm and
     a ReLU follow each convolution, and global average pooling ends the network.
 
     Args:
         width: Int, channels of the first convolution. Defaults to 8.
-        num_stages: Int, how often the resolution is halved. Defaults to 3.
+        num_stages: Int, number of stages, each of which halves the resolution.
+            Defaults to 3.
         input_shape: Tuple `(depth, height, width, channels)`; all but the
             channels may be `None`. Defaults to `(32, 32, 32, 1)`.
         name: Name of the model.
@@ -28,14 +29,14 @@ class ConvNet3D(FunctionalEncoder):
 
     Call arguments:
         inputs: Float tensor of shape `(batch, depth, height, width,
-            channels)`, whatever `keras.config.image_data_format()` is.
+            channels)`, for every `keras.config.image_data_format()`.
 
     Returns:
         Float tensor of shape `(batch, width * 2 ** num_stages)`.
 
     Raises:
-        ValueError: If `width` or `num_stages` is below 1, or `input_shape` has
-            not four entries, or an axis is too short for the stages.
+        ValueError: If `width` or `num_stages` is below 1, `input_shape` does
+            not have four entries, or an axis is too short for the stages.
 
     Example:
 

@@ -21,11 +21,12 @@ _STRIDE = 32
 class ConvNeXt(FunctionalEncoder):
     """A ConvNeXt: maps images to one vector each.
 
-    Blocks of a depthwise 7x7 convolution, a LayerNorm and an MLP over the
-    channels, whose outputs are scaled per channel before they are added; a
-    LayerNorm and a 2x2 convolution of stride 2 between the stages; global
-    average pooling and a LayerNorm. It is the image tower of some CLIP models
-    of LAION: ConvNeXt-B is `ConvNeXt((3, 3, 27, 3), (128, 256, 512, 1024))`.
+    Each block has a depthwise 7x7 convolution, a LayerNorm and an MLP over the
+    channels, whose outputs are scaled per channel before they are added.
+    Between the stages are a LayerNorm and a 2x2 convolution of stride 2. Global
+    average pooling and a LayerNorm end the network. It is the image tower of
+    some CLIP models of LAION: ConvNeXt-B is `ConvNeXt((3, 3, 27, 3), (128, 256,
+    512, 1024))`.
 
     Args:
         stack_sizes: Sequence of four ints, blocks per stage.
@@ -37,9 +38,9 @@ class ConvNeXt(FunctionalEncoder):
             the images, or `None`. Requires `std`.
         std: Tuple of positive floats, by which the result is divided.
         hidden_dim: Int, dimension of a linear layer with GELU after the last
-            LayerNorm. Defaults to `None`, none.
-        output_dim: Int, dimension of a last linear layer with a bias.
-            Defaults to `None`, none.
+            LayerNorm. Defaults to `None`, no such layer.
+        output_dim: Int, dimension of a last linear layer with a bias. Defaults
+            to `None`, no such layer.
         name: Name of the model.
         **kwargs: Arguments of `keras.Model`, such as `dtype`.
 

@@ -23,7 +23,7 @@ def conv_norm(
         filters: Int, number of channels of the result.
         size: Int, height and width of the kernel.
         stride: Int.
-        name: Beginning of the names of the layers.
+        name: Prefix of the names of the layers.
         dtype: Dtype or policy of the layers.
         gain: Initializer of the BatchNorm's gain.
         activate: Whether there is a ReLU.

@@ -1,4 +1,4 @@
-"""Which layers and weights are frozen inside an encoder, for its config."""
+"""Records the frozen layers and weights of an encoder in its config."""
 
 from collections.abc import Iterable
 
@@ -21,7 +21,7 @@ def frozen_parts(encoder: keras.Layer) -> list[str]:
 
 
 def freeze_parts(encoder: keras.Layer, parts: Iterable[str]) -> None:
-    """Freezes what `frozen_parts` has named."""
+    """Freezes the layers and weights that `frozen_parts` returned."""
     parts = set(parts)
     for layer in all_layers(encoder)[1:]:
         own = own_trainable(layer)

@@ -32,7 +32,7 @@ class FunctionalEncoder(CorrectBfloat16, keras.Model):
         **kwargs: Any,
     ):
         super().__init__(inputs, outputs, name=name, **kwargs)
-        # A functional model of Keras takes none, and has the global one.
+        # Keras' functional models take no policy and get the global one.
         self.dtype_policy = keras.dtype_policies.get(dtype)
 
     def get_config(self) -> dict[str, Any]:

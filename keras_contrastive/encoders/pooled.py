@@ -47,7 +47,7 @@ def pooled(
             `keras.layers.Normalization` or `Rescaling` that its weights were
             trained with. Defaults to `Rescaling(255)` for a backbone that
             rescales images in [0, 255] itself, such as the EfficientNets,
-            MobileNetV3 and ConvNeXt of `keras.applications`, and to nothing
+            MobileNetV3 and ConvNeXt of `keras.applications`, and to no layer
             for others. `keras.layers.Identity()` never changes the images.
         name: Name of the encoder.
         data_format: `"channels_last"` or `"channels_first"`, the format of
@@ -63,7 +63,7 @@ def pooled(
 
     Raises:
         ValueError: If the backbone does not know its inputs, or if its pooling
-            is ambiguous; the message says which argument decides.
+            is ambiguous; the message names the argument to pass.
 
     `position_ids` that are all zero, as in keras-hub's `CLIPVisionEncoder`
     and both encoders of SigLIP without a preset, are set to 0, 1, 2, ...:

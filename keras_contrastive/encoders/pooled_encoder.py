@@ -46,11 +46,12 @@ class PooledEncoder(CorrectBfloat16, keras.Model):
         if pad_id is not None:
             if tokens is None or valid is not None:
                 raise ValueError(
-                    "`pad_id` must be left out for a backbone that is told its "
-                    f"padding, or reads no tokens. Received: pad_id={pad_id}"
+                    "`pad_id` must be left out for a backbone that has a "
+                    "`padding_mask` input or reads no tokens. "
+                    f"Received: pad_id={pad_id}"
                 )
             valid = ops.not_equal(tokens, pad_id)
-        # Not the backbone's, which a functional model does not keep.
+        # Not the dtype of the backbone, which a functional model does not keep.
         dtype = x.dtype
 
         rank = len(x.shape)
@@ -138,7 +139,7 @@ class PooledEncoder(CorrectBfloat16, keras.Model):
         config["preprocessing"] = deserialize(config["preprocessing"])
         trainable = config.pop("trainable")
         encoder = cls(backbone, **config)
-        # Not the reverse: the backbone alone may be frozen.
+        # Not set to True otherwise, since the backbone alone may be frozen.
         if not trainable:
             encoder.trainable = False
         return encoder
@@ -152,9 +153,9 @@ def _inputs_of(backbone):
     except (AttributeError, ValueError):
         raise ValueError(
             "`backbone` must be a Keras model that knows its inputs: a "
-            "functional one, or a Sequential one that is built. Any other "
-            "becomes one by `x = keras.Input(shape)` and "
-            f"`keras.Model(x, backbone(x))`. Received: backbone={backbone!r}"
+            "functional model, or a built Sequential model. Convert any other "
+            "by `x = keras.Input(shape)` and `keras.Model(x, backbone(x))`. "
+            f"Received: backbone={backbone!r}"
         ) from None
 
 
@@ -164,7 +165,7 @@ def _inputs_like(inputs):
         lambda x: keras.Input(x.shape[1:], dtype=x.dtype, name=x.name),
         inputs,
     )
-    # One image or text needs no dict around it.
+    # A single image or text needs no dict.
     flat = keras.tree.flatten(new)
     return (flat[0] if len(flat) == 1 else new), new
 
@@ -205,10 +206,10 @@ def _token_pooling(backbone, output, end_id):
     pooling = token_pooling_of(backbone)
     if pooling is None:
         raise ValueError(
-            "`pooling` must be given for a backbone whose tokens are not known "
-            'to have a place to read them: "cls" (the first token), "mean", '
-            '"max", "last" (the last valid one) or "end" (at the token '
-            "`end_id`). Received: pooling=None with a "
+            "`pooling` must be given for a backbone whose usual pooling is not "
+            'known: "cls" (the first token), "mean", "max", "last" (the last '
+            'valid token) or "end" (at the token `end_id`). '
+            "Received: pooling=None with a "
             f"{type(backbone).__name__} that gives {tuple(output.shape)}"
         )
     return pooling
@@ -217,8 +218,8 @@ def _token_pooling(backbone, output, end_id):
 def _check_end(tokens, end_id):
     if end_id is None or tokens is None:
         raise ValueError(
-            "`end_id`, the id of the end token, must be given to pool there, "
-            "and the backbone must read token ids. Received: "
+            "`end_id`, the id of the end token, must be given for pooling at "
+            "it, and the backbone must read token ids. Received: "
             f"end_id={end_id}, token ids: {tokens}"
         )
 

@@ -33,14 +33,14 @@ class ResNet(FunctionalEncoder):
             `(224, 224, 3)` for the other.
         zero_init_residual: Whether the last BatchNorm gain of each block
             starts at zero instead of one, so that every block starts as the
-            identity: the papers' choice for long runs on large batches. Short
-            runs learn less from it, see `docs/results.md`.
+            identity: the papers' choice for long runs on large batches. In
+                short runs the results are worse, see `docs/results.md`.
         name: Name of the model.
         **kwargs: Arguments of `keras.Model`, such as `dtype`.
 
     Call arguments:
-        inputs: Float tensor of shape `(batch, height, width, channels)`,
-            whatever `keras.config.image_data_format()` is.
+        inputs: Float tensor of shape `(batch, height, width, channels)`, for
+            every `keras.config.image_data_format()`.
 
     Returns:
         Float tensor of shape `(batch, output_dim)` with `output_dim`

@@ -2,7 +2,7 @@ from keras import layers
 
 
 def standardize(images, mean, std, dtype):
-    """Images, less `mean` and divided by `std`, unless these are `None`."""
+    """`(images - mean) / std`, or `images` if `mean` is `None`."""
     if mean is None:
         return images
     return layers.Normalization(

@@ -27,23 +27,24 @@ from keras_contrastive.validation import check_positive_int
 class TextTransformer(FunctionalEncoder):
     """CLIP's text encoder: maps each text's token ids to one vector.
 
-    It has token embeddings, learned position embeddings, pre-norm blocks with
-    a causal mask, and a LayerNorm of the features at the first `end_id` of each
-    row: the only position that has seen all of the text and no padding. Tokens
-    after the end token therefore have no effect, and no mask is needed.
+    It has token embeddings, learned position embeddings, pre-norm blocks with a
+    causal mask, and a LayerNorm of the features at the first `end_id` of each
+    row. This is the only position that has seen the whole text and no padding.
+    Tokens after the end token therefore have no effect, and no padding mask is
+    needed.
 
-    The defaults are the text encoder of CLIP's ViT-B models. For a corpus of
-    captions of the size of Flickr30k, a quarter of it is enough.
+    The defaults are the text encoder of CLIP's ViT-B models. For as many
+    captions as Flickr30k has, a quarter of this size is enough.
 
     Options make it SigLIP's: `causal=False`, `pooling="last"`, `end_id=None`,
     `activation="gelu_tanh"`, `layer_norm_epsilon=1e-6` and an `output_dim`.
-    All positions of a row are then read, padding too, so that rows must be
-    padded to the length that they were trained with.
+    The encoder then reads all positions of a row, including padding, so rows
+    must be padded to the same length as in training.
 
-    Each row must have an end token. If a row lacks it, a call outside of
-    training raises. So does `check_tokens`, which checks the data before
-    training, and `models.CLIPModel` stops training. Otherwise such a row is
-    pooled at its last position.
+    Each row must have an end token. If a row lacks it, calls outside of
+    training raise, and so does `check_tokens`, which checks the data before
+    training. `models.CLIPModel` stops training. Other training loops pool such
+    a row at its last position.
 
     Args:
         vocabulary_size: Int, the number of ids of the tokenizer.
@@ -55,16 +56,16 @@ class TextTransformer(FunctionalEncoder):
         width: Int, dimension of the features.
         num_layers: Int, number of blocks.
         num_heads: Int, attention heads; divides `width`.
-        mlp_ratio: Float, width of the MLPs' hidden layer over `width`.
+        mlp_ratio: Float, width of the MLPs' hidden layer relative to `width`.
         activation: Activation of the MLPs, as in a `VisionTransformer`.
         layer_norm_epsilon: Float, added to the variances of the LayerNorms.
         dropout: Float in [0, 1), fraction of units dropped from the outputs of
             attention and MLP of each block, in training.
         causal: Whether a token sees only itself and the tokens before it.
         pooling: `"end"`: the end token; `"last"`: the last position of a row,
-            whatever is there.
-        output_dim: Int, dimension of a last linear layer with a bias.
-            Defaults to `None`, none.
+            whatever its token.
+        output_dim: Int, dimension of a last linear layer with a bias. Defaults
+            to `None`, no such layer.
         name: Name of the model.
         **kwargs: Arguments of `keras.Model`, such as `dtype`.
 
@@ -170,7 +171,7 @@ class TextTransformer(FunctionalEncoder):
             x = x[:, -1]
         else:
             x = EndTokenPooling(end_id, name="pool", dtype=dtype)(x, tokens)
-        # Applied to the pooled token only: the result is the same.
+        # Applied only to the pooled token, with the same result.
         outputs = layers.LayerNormalization(
             epsilon=layer_norm_epsilon, name="final_norm", dtype=dtype
         )(x)

@@ -36,7 +36,7 @@ class VisionTransformer(FunctionalEncoder):
     ViT-B/16 is `VisionTransformer(16, 768, 12, 12)`, and ViT-L/14 is
     `VisionTransformer(14, 1024, 24, 16)`.
 
-    Options make it the transformer of other models: SigLIP's has
+    Options give the transformers of other models: SigLIP's has
     `pooling="attention"`, `patch_bias=True`, `initial_norm=False`,
     `activation="gelu_tanh"` and `layer_norm_epsilon=1e-6`; CLIPA's has
     `pooling="mean"`, `class_token=True`, `initial_norm=False` and
@@ -48,7 +48,7 @@ class VisionTransformer(FunctionalEncoder):
         width: Int, dimension of the features.
         num_layers: Int, number of blocks.
         num_heads: Int, attention heads; divides `width`.
-        mlp_ratio: Float, width of the MLPs' hidden layer over `width`.
+        mlp_ratio: Float, width of the MLPs' hidden layer relative to `width`.
         activation: Activation of the MLPs: `"gelu"`; for weights derived from
             OpenAI's, `"quick_gelu"`, `x sigmoid(1.702 x)`; for SigLIP's,
             `"gelu_tanh"`, an approximation of GELU.
@@ -60,7 +60,7 @@ class VisionTransformer(FunctionalEncoder):
             the images, or `None`. Requires `std`.
         std: Tuple of positive floats, by which the result is divided.
         pooling: `"cls"`: the class token; `"mean"`: the mean over the patches,
-            after a LayerNorm; `"attention"`: what a learned query finds in
+            after a LayerNorm; `"attention"`: attention of a learned query to
             the tokens, after a LayerNorm, followed by an MLP, as in SigLIP.
         patch_dropout: Float in [0, 1), fraction of the patches dropped in
             training, see `layers.PatchDropout`. The class token is always kept.
@@ -72,15 +72,15 @@ class VisionTransformer(FunctionalEncoder):
         initial_norm: Whether there is a LayerNorm before the blocks.
         norm_after_pooling: Whether the last LayerNorm follows the mean
             instead of coming before it.
-        output_dim: Int, dimension of a last linear layer with a bias.
-            Defaults to `None`, none.
+        output_dim: Int, dimension of a last linear layer with a bias. Defaults
+            to `None`, no such layer.
         whole_patches: If `False`, height and width need not be multiples of
-            `patch_size`, and the rest at the right and at the bottom is not
-            seen: of 384 pixels in patches of 14, as in one of SigLIP's
-            encoders, 378.
+            `patch_size`. The rest at the right and at the bottom is then
+            ignored: with patches of 14, as in one of SigLIP's encoders, 378 of
+            384 pixels are used.
         position_grid: Pair of ints, rows and columns of the patches that have
-            learned positions, where `input_shape` does not say it. Positions
-            of other grids are resized from these.
+            learned positions, for an `input_shape` of any height and width.
+            Positions of other grids are resized from these.
         name: Name of the model.
         **kwargs: Arguments of `keras.Model`, such as `dtype`.
 
@@ -96,7 +96,7 @@ class VisionTransformer(FunctionalEncoder):
             `input_shape`, `width` is not a multiple of
             `num_heads`, the image is not a multiple of `patch_size`, `mean` and
             `std` are not one number per channel, `pooling` is unknown, or
-            `class_token` or `norm_after_pooling` does not fit it.
+            `class_token` or `norm_after_pooling` does not fit the `pooling`.
 
     Example:
 

@@ -20,31 +20,33 @@ def with_channels(
     channels: int,
     rgb_channels: tuple[int, int, int] | None = None,
 ) -> keras.Model:
-    """Copies a backbone of RGB images for images of other channels.
+    """Copies a backbone of RGB images for images with other channels.
 
     The first convolution, or patch embedding, reads `channels` channels; all
     other weights are copied. By default its kernels for red, green and blue
     repeat over the channels, R, G, B, R, G, ..., each divided by the number of
-    channels that get it:
+    channels that receive it:
 
     `kernel'[c] = kernel[c mod 3] / |{d < channels: d mod 3 = c mod 3}|`
 
-    One or two channels get the sum of the three kernels, or half of it each.
-    With `rgb_channels`, the kernels of red, green and blue go to these
-    channels, and their mean to all others, all scaled by `3 / channels`.
+    A single channel gets the sum of the three kernels, and each of two channels
+    half of the sum. With `rgb_channels`, the kernels of red, green and blue go
+    to these channels, and their mean to all others, all scaled by
+    `3 / channels`.
 
-    Either way the kernels of all channels add up to those of red, green and
-    blue, so that an image with equal channels has the features of the same
-    gray image in RGB, and activations keep their scale. For multiples of three
-    channels it is timm's rule, which scales by `3 / channels` in all cases.
+    In both cases the kernels of all channels add up to the sum of those of red,
+    green and blue. An image with equal channels thus has the features of the
+    same gray image in RGB, and activations keep their scale. For multiples of
+    three channels it is timm's rule, which scales by `3 / channels` in all
+    cases.
 
     `Normalization` and `Rescaling` layers with a number per channel, batch
     normalization of the images, and `mean` and `std` of a `VisionTransformer`
-    are spread the same way, without a scale; a channel with the mean kernel
-    gets the mean of the three numbers, and the features of gray images are
-    then approximate. These are statistics of photographs: if those of your
-    sensor differ, normalize the images before to mean 0 and deviation 1 in the
-    unit of the backbone, with `pooled(..., preprocessing=...)` for instance.
+    are spread the same way, without the scale. A channel with the mean kernel
+    gets the mean of the three numbers, and the features of gray images are then
+    approximate. These are statistics of photographs. If those of your sensor
+    differ, first normalize the images to the mean and deviation that the
+    backbone expects, for instance with `pooled(..., preprocessing=...)`.
 
     Args:
         backbone: Keras model with one input, RGB images: functional,
@@ -235,7 +237,7 @@ class _Copier:
 
 
 def _copy_weights(source, target, spread):
-    """Copies all weights; the number of kernels that had to change."""
+    """Copies all weights; returns the number of kernels that changed shape."""
     count = 0
     for old_layer, new_layer in zip(
         all_layers(source), all_layers(target), strict=True

@@ -1,4 +1,4 @@
-"""A CLIP model as CLIP_benchmark expects one."""
+"""Wraps a CLIP model in the interface of CLIP_benchmark."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,21 +12,21 @@ def for_clip_benchmark(
 ) -> tuple[Any, Callable, Callable]:
     """Lets CLIP_benchmark evaluate a `CLIPModel`, as it does open_clip's.
 
-    Returns what `load_clip` of CLIP_benchmark returns, for its functions such
-    as `clip_benchmark.metrics.zeroshot_classification.evaluate`. The model may
-    run on any backend; PyTorch only passes the arrays on.
+    The result is like that of `load_clip` of CLIP_benchmark, for its functions
+    such as `clip_benchmark.metrics.zeroshot_classification.evaluate`. The model
+    may run on any backend; PyTorch only passes the arrays on.
 
-    The transform runs the augmenter, which on JAX compiles for each new size of
-    images. Load data with `num_workers=0` on JAX and TensorFlow, whose programs
-    do not survive a fork.
+    The transform runs the augmenter, which JAX compiles for each new image
+    size. Load data with `num_workers=0` on JAX and TensorFlow, which do not
+    support forked processes.
 
     Needs PyTorch and Pillow.
 
     Args:
         model: A `CLIPModel`.
-        tokenizer: Callable, list of strings to what the text encoder takes: one
-            integer array of shape `(n, context_length)`. Defaults to the
-            model's.
+        tokenizer: Callable from a list of strings to the input of the text
+            encoder, one integer array of shape `(n, context_length)`. Defaults
+            to the model's.
 
     Returns:
         Tuple of a `torch.nn.Module` with `encode_image` and `encode_text`,
@@ -88,7 +88,8 @@ def for_clip_benchmark(
 
     def transform(image):
         pixels = np.asarray(image.convert("RGB"))[None]
-        # Resized as in `predict`, which leaves images of the right size alone.
+        # Resized as in `predict`, which does not change images of the right
+        # size.
         prepared = model.augmenter(pixels, training=False)[0]
         prepared = keras.ops.convert_to_numpy(
             keras.ops.cast(prepared, "float32")

@@ -9,12 +9,12 @@ import numpy as np
 def export_onnx(model: keras.Model, path: str | Path) -> None:
     """Writes a model in inference mode as ONNX, for any batch size.
 
-    It calls `model.export(path, format="onnx")` where that works, and works
-    around current limits of Keras and its converters. On TensorFlow, tf2onnx
-    does not support the `Erfc` of a GELU. On PyTorch, Keras ties a transformer
-    to one batch size, so this function uses torch.export and its ONNX exporter.
-    On JAX, Keras needs the package jax2onnx; without it, save the model, load
-    it on TensorFlow and export it there.
+    It calls `model.export(path, format="onnx")` if that works, and avoids
+    current limits of Keras and its converters. On TensorFlow, tf2onnx does not
+    support the `Erfc` of a GELU. On PyTorch, Keras ties a transformer to one
+    batch size, so this function uses torch.export and its ONNX exporter. On
+    JAX, Keras needs the package jax2onnx; without it, save the model, load it
+    on TensorFlow and export it there.
 
     Args:
         model: A functional or built Sequential model, such as an encoder. For
@@ -48,7 +48,7 @@ def export_onnx(model: keras.Model, path: str | Path) -> None:
         return
     if keras.backend.backend() == "tensorflow":
         _teach_erfc()
-    # Keras requires a call first, which building and `predict` on JAX skip.
+    # Keras requires a call first, which `build` and `predict` on JAX skip.
     model(_input_of(model))
     model.export(str(path), format="onnx", verbose=False)
 

@@ -24,8 +24,8 @@ def blocks(encoder: keras.Layer) -> list[list[keras.Layer]]:
     `stage2_block1`, `conv4_block6`, `transformer_layer_11`. The first group is
     what comes before them, such as the embedding of patches, and the last one
     what comes after them, such as the final normalization. Weights between two
-    blocks, as of a downsampling layer, belong to the later block. If fewer
-    than two names have a number, each layer with a kernel starts a block.
+    blocks, such as those of a downsampling layer, belong to the later block. If
+    fewer than two names have a number, each layer with a kernel starts a block.
 
     Args:
         encoder: A built model or layer.
@@ -80,11 +80,12 @@ def freeze_blocks(encoder: keras.Layer, num_blocks: int) -> None:
 
     Args:
         encoder: A built model or layer.
-        num_blocks: Int, number of groups of `blocks(encoder)`, less than all.
-            The first group is usually the embedding or the stem.
+        num_blocks: Int, the number of groups of `blocks(encoder)` to freeze,
+            fewer than all. The first group is usually the embedding or the
+            stem.
 
     Raises:
-        ValueError: If there are not more blocks than that.
+        ValueError: If there are not more than `num_blocks` blocks.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Weights between those of a pretrained model and those after fine-tuning."""
+"""Interpolates between pretrained and fine-tuned weights."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ def interpolate_weights(
 
     `weights = (1 - fraction) * pretrained + fraction * tuned`
 
-    Fine-tuning on one domain costs accuracy on others. Averaging the weights
-    with those from before often keeps most of the gain and loses little, at no
-    cost. Weights that are not floats, such as counters and seeds, are those of
-    `tuned`. Moving averages of batch normalization are interpolated like
-    weights.
+    Fine-tuning on one domain reduces the accuracy on others. Averaging the
+    weights with the pretrained ones often keeps most of the gain and loses
+    little accuracy, at no cost. Weights that are not floats, such as counters
+    and seeds, are taken from `tuned`. Moving averages of batch normalization
+    are interpolated like weights.
 
     Args:
         model: A built model. A model with adapters needs `merge_lora` first.
@@ -72,13 +72,15 @@ def interpolation_curve(
 ) -> list[dict[str, float]]:
     """Scores a model at weights between the pretrained ones and its own.
 
-    The model has its own weights again afterwards, also after an error.
+    The function restores the model's own weights at the end, also after an
+    error.
 
     Args:
         model: The fine-tuned model.
         pretrained: `model.get_weights()` from before the fine-tuning.
-        evaluate: Function without arguments that scores the model as it is, and
-            returns a dict of numbers: of the new task and of the old one.
+        evaluate: Function without arguments that scores the model with its
+            current weights, and returns a dict of numbers, such as scores on
+            the new and the old task.
         fractions: Floats from 0, pretrained, to 1, tuned.
 
     Returns:
@@ -148,7 +150,7 @@ def _between(before: Any, after: Any, fraction: float) -> np.ndarray:
         return after
     if fraction == 0:
         return before
-    # In float32 at least, whatever the dtype of the weights.
+    # In float32 at least, for weights of any dtype.
     wide = "float64" if after.dtype == "float64" else "float32"
     mixed = (1 - fraction) * before.astype(wide) + fraction * after.astype(wide)
     return mixed.astype(after.dtype)

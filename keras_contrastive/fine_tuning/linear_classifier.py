@@ -1,4 +1,4 @@
-"""A classifier whose head is solved on an encoder's representations."""
+"""A classifier whose head is fitted to an encoder's representations."""
 
 from typing import Any
 
@@ -24,15 +24,15 @@ def linear_classifier(
     batch_size: int = 128,
     verbose: int | str = "auto",
 ) -> keras.Sequential:
-    """A classifier of an encoder and a linear layer, which is trained at once.
+    """Builds a classifier from an encoder and a linear layer that it fits.
 
     The linear layer is the optimum of multinomial logistic regression on the
     representations of the images, as in `evaluation.linear_probe` with
-    `solver="lbfgs"`. The encoder is not changed. The result classifies as it
-    is, which suits a few labels a class. With more of them, compile and fit
-    it at a small learning rate: the encoder then moves from a head that fits
-    it, and not from a random one, whose large gradients would distort its
-    features.
+    `solver="lbfgs"`. The encoder is not changed. With a few labels per class,
+    use the result without further training. With more labels, compile and fit
+    it at a small learning rate. Fine-tuning then starts from a head that fits
+    the encoder, and not from a random head, whose large gradients would distort
+    the features.
 
     Args:
         encoder: A built model, images to vectors `(batch, dim)`, such as
@@ -42,7 +42,7 @@ def linear_classifier(
         labels: Integers from 0 to `num_classes - 1`, shape `(n,)`.
         num_classes: Int. Defaults to one more than the largest label.
         augmenter: Layer that changes the images at random in training, before
-            the encoder. Defaults to none.
+            the encoder. Defaults to no layer.
         batch_size: Int, number of images that are encoded at a time.
         verbose: As in `keras.Model.predict`.
 
@@ -52,7 +52,7 @@ def linear_classifier(
     Raises:
         ValueError: If the encoder does not return vectors or does not know its
             input shape, or the labels do not fit the images or the number of
-            classes, or are all of one class.
+            classes, or all have one class.
 
     Example:
 
@@ -115,7 +115,7 @@ def linear_classifier(
 
 
 def _solve_head(features, labels, num_classes):
-    """The kernel and the bias of the optimum, for features as they are."""
+    """The kernel and the bias of the optimum, for unscaled features."""
     mean, scale = feature_statistics(features)
     weights = solve_probe(
         standardized_inputs(features, mean, scale),

@@ -30,20 +30,20 @@ def enable_lora(
     `W + alpha / rank * A B`
 
     with trainable A of shape `(..., rank)` and B of shape `(rank, ...)`, in
-    float32. B starts at 0, so that the model first computes what it did before.
-    Biases, gains, position embeddings and batch statistics are frozen too: the
-    optimizer's state and the gradients are those of the adapters alone.
+    float32. B starts at 0, so the outputs of the model do not change at first.
+    Biases, gains, position embeddings and batch statistics are frozen too, so
+    only the adapters have gradients and optimizer state.
 
     The adapters are Keras' own (`layer.enable_lora`). Call this before
-    `compile`; a model that was frozen trains its adapters. To adapt one tower
-    of a `CLIPModel` and train its projection, pass the encoder:
+    `compile`. The adapters of a frozen model are trained too. To adapt one
+    tower of a `CLIPModel` and train its projection, pass the encoder:
     `enable_lora(model.text_encoder)`.
 
-    **Saving.** `merge_lora` adds the adapters to the kernels, which then cost
-    nothing; do it before `save` or `save_checkpoint`. Keras' files never hold
-    adapters: `model.save` writes merged kernels, and `load_model` gives
+    **Saving.** `merge_lora` adds the adapters to the kernels, which removes
+    their cost. Call it before `save` or `save_checkpoint`. Keras' files never
+    hold adapters: `model.save` writes merged kernels, and `load_model` returns
     adapters whose A and B are zero, which do not train. `enable_lora` on the
-    loaded model replaces them by new ones. `callbacks.Checkpoint` saves and
+    loaded model replaces them by new adapters. `callbacks.Checkpoint` saves and
     resumes the adapters themselves.
 
     Args:
@@ -52,8 +52,8 @@ def enable_lora(
         rank: Int, rank of the update. 4 to 16 are usual.
         alpha: Positive float, scale of the update. Defaults to `rank`, a
             scale of 1.
-        layers: Regular expression. Layers whose path it is found in
-            (`re.search`) are adapted: `Dense`, `EinsumDense`, convolutions and
+        layers: Regular expression. Layers are adapted if it is found in their
+            path (`re.search`): `Dense`, `EinsumDense`, convolutions and
             `Embedding`. Defaults to all `Dense` and `EinsumDense` layers. The
             paths of a `VisionTransformer` are `block1/qkv`,
             `block1/attention_output`, `block1/mlp_hidden`, ....
@@ -95,7 +95,7 @@ def enable_lora(
             _check_is_merged(layer)
         for layer in trained:
             remove_adapter(layer)
-    # In a layer that was frozen, adapters would never train.
+    # In a frozen layer, adapters would never train.
     unfreeze(model)
     for layer in all_layers(model):
         if layer in chosen:
@@ -111,9 +111,9 @@ def enable_lora(
 def merge_lora(model: keras.Layer) -> list[keras.Layer]:
     """Adds the adapters of `enable_lora` to the kernels, and removes them.
 
-    The model then computes the same, up to rounding, with the variables that
-    it had before `enable_lora`, all frozen: `unfreeze` makes them trainable
-    again. Call `compile` again before more training.
+    The outputs of the model stay the same, up to rounding. It has the same
+    variables as before `enable_lora`, but all are frozen: `unfreeze` makes them
+    trainable again. Call `compile` again before more training.
 
     Args:
         model: A model or layer.

@@ -21,7 +21,8 @@ def own_weights(layer: keras.Layer) -> list[Any]:
 def freeze(layer: keras.Layer) -> None:
     """Freezes the weights that the layer holds itself, and batch statistics.
 
-    A layer with sublayers stays trainable, as they may be.
+    A layer with sublayers stays trainable, since its sublayers may be
+    trainable.
     """
     if len(all_layers(layer)) == 1:
         layer.trainable = False
@@ -32,6 +33,6 @@ def freeze(layer: keras.Layer) -> None:
 def path_of(layer: keras.Layer) -> str:
     """The path of a layer that has weights of its own.
 
-    `layer.path` is `None` for a layer that another one has built.
+    `layer.path` is `None` if another layer has built the layer.
     """
     return own_weights(layer)[0].path.rpartition("/")[0]

@@ -6,14 +6,14 @@ from keras_contrastive.trainer.keras_internals import all_layers
 
 
 def unfreeze(model: keras.Layer) -> None:
-    """Makes all weights of a model trainable, and its batch statistics move.
+    """Makes all weights of a model trainable, and updates batch statistics.
 
     The reverse of `freeze_blocks`, of `layer.trainable = False` anywhere inside
     the model, and of what `enable_lora` and `merge_lora` freeze. The teachers
-    of this package's models stay frozen. On TensorFlow
-    `model.trainable = True` alone does not do it: Keras ignores there an
-    assignment of the value that the model has, whatever its layers have. Call
-    it before `compile`.
+    of this package's models stay frozen. On TensorFlow,
+    `model.trainable = True` is not enough: Keras ignores the assignment if the
+    model already has this value, even if its layers do not. Call this function
+    before `compile`.
 
     Args:
         model: A model or layer.
@@ -29,7 +29,7 @@ def unfreeze(model: keras.Layer) -> None:
     assert encoder.get_layer("stage2_block2_2_conv").trainable
     ```
     """
-    # From the inside out: a momentum teacher freezes what is in it.
+    # From the inside out, since a momentum teacher freezes its layers.
     for layer in reversed(all_layers(model)):
         layer.trainable = False
         layer.trainable = True

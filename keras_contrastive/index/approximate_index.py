@@ -1,4 +1,4 @@
-"""Approximate search, by libraries for it."""
+"""Approximate search with the libraries faiss, usearch or hnswlib."""
 
 import importlib
 from typing import Any
@@ -13,8 +13,8 @@ from keras_contrastive.validation import check_positive_int
 class ApproximateIndex:
     """A graph over the rows of an `EmbeddingIndex`: fast, not exact.
 
-    `EmbeddingIndex.approximate` makes it. It holds what the index held then:
-    rows that are added later are not found.
+    `EmbeddingIndex.approximate` creates it from the current rows of the index.
+    It does not find rows that are added later.
 
     Example:
 
@@ -112,7 +112,7 @@ def _usearch(usearch, rows, neighbors, effort):
         number = np.full((len(queries), k), -1)
         for row, query in enumerate(queries):
             found = graph.search(query, k)
-            # Its distance is 1 - the inner product.
+            # The distance is 1 - the inner product.
             similarity[row, : len(found)] = 1 - found.distances
             number[row, : len(found)] = found.keys
         return similarity, number

@@ -24,7 +24,7 @@ def new_ids(
         existing: Array of the ids that the index has.
 
     Raises:
-        ValueError: If they do not fit the rows, or occur twice.
+        ValueError: If they do not fit the rows, or an id occurs twice.
     """
     if ids is None:
         if existing.dtype.kind not in "iu":
@@ -45,7 +45,7 @@ def new_ids(
             raise ValueError(
                 f"`ids` must be below 2**63. Received: {given.max()}"
             )
-        # Joined with others, unsigned integers would become floats.
+        # Concatenated with signed integers, unsigned ones would become floats.
         given = given.astype("int64")
     if len(existing) and _is_text(given) != _is_text(existing):
         raise ValueError(
@@ -63,13 +63,13 @@ def new_ids(
 
 
 def as_ids(ids: Any) -> np.ndarray:
-    """Ids of rows as an array of strings, which paths become, or of ints.
+    """Ids of rows as an array of strings (also for paths) or of ints.
 
     Args:
         ids: An id, or a collection of them.
 
     Raises:
-        ValueError: If they are something else, or of both kinds.
+        ValueError: If they are neither strings nor ints, or a mixture of both.
     """
     ids = as_array(ids)
     if isinstance(ids, str | os.PathLike) or not np.iterable(ids):
@@ -93,7 +93,7 @@ def check_column(
 ) -> np.ndarray:
     """A column of metadata as an array of `count` values, or raises."""
     values = np.asarray(as_array(column))
-    # Also those of pandas, and NumPy's own strings of any length.
+    # This includes strings of pandas, and NumPy's strings of variable length.
     if all(isinstance(value, str) for value in values.flat):
         values = np.array(values.tolist(), str)
     if values.shape != (count,) or values.dtype.kind not in "biufU":
@@ -106,7 +106,7 @@ def check_column(
 
 
 def join_columns(name: str, old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Both, one after the other; raises for numbers after strings."""
+    """Concatenates two columns; raises for strings and numbers together."""
     if _is_text(old) != _is_text(new):
         raise ValueError(
             f"`metadata[{name!r}]` must be of the kind of {old.dtype}, as in "
@@ -120,7 +120,7 @@ def kept_rows(
     metadata: Mapping[str, np.ndarray],
     count: int,
 ) -> np.ndarray:
-    """Booleans of shape `(count,)`: the rows that fit `where`.
+    """Booleans of shape `(count,)`: the rows that satisfy `where`.
 
     Args:
         where: See `EmbeddingIndex.search`.
@@ -144,7 +144,7 @@ def kept_rows(
     kept = np.ones(count, bool)
     for name, values in where.items():
         values = as_array(values)
-        # NumPy takes a set for a single value.
+        # NumPy treats a set as a single value.
         if isinstance(values, Collection) and not isinstance(
             values, str | np.ndarray
         ):

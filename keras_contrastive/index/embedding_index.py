@@ -35,7 +35,7 @@ class EmbeddingIndex:
     """Embeddings with ids and metadata: search, filter, duplicates, files.
 
     The rows are L2-normalized, and similarities are cosines. The search is
-    exact and in NumPy, block by block, so that an index that is loaded from
+    exact and runs in NumPy, block by block, so an index that is loaded from
     files need not fit into memory.
 
     Args:
@@ -109,8 +109,8 @@ class EmbeddingIndex:
                 with a Keras `predict` that returns one vector per image, such
                 as a `SimCLRModel` or an encoder.
             data: Images, or a finite data set of batches of images, as
-                `evaluation.extract_features` takes them, that does not shuffle:
-                row i belongs to `ids[i]`.
+                `evaluation.extract_features` takes them. The data must not be
+                shuffled: row i belongs to `ids[i]`.
             ids: See `EmbeddingIndex`.
             metadata: See `EmbeddingIndex`. If the data has labels and there is
                 no such column, they become the column `"label"`.
@@ -138,11 +138,11 @@ class EmbeddingIndex:
         embeddings: str = "embedding",
         ids: str | None = "image",
     ) -> "EmbeddingIndex":
-        """Makes an index of a Parquet file, or of a folder of them.
+        """Makes an index from a Parquet file, or from a folder of them.
 
-        Such as `keras-contrastive embed` writes, or Ray, Spark or pandas. The
-        rows are read into memory: save the index to have them in a file that is
-        searched block by block.
+        `keras-contrastive embed`, Ray, Spark or pandas write such files. The
+        rows are read into memory. Save the index to search them block by block
+        in a file.
 
         Args:
             path: The file, or a folder, whose files are read in the order of
@@ -184,8 +184,8 @@ class EmbeddingIndex:
             metadata: Dict of the columns that the index has.
 
         Raises:
-            ValueError: If anything does not fit the rows of the index, which is
-                then unchanged.
+            ValueError: If an argument does not fit the rows of the index, which
+                is then unchanged.
         """
         rows = normalize_rows(as_features(embeddings, "embeddings"))
         if len(self) and rows.shape[1] != self.embeddings.shape[1]:
@@ -220,8 +220,8 @@ class EmbeddingIndex:
             ids: An id or several.
 
         Raises:
-            ValueError: If the index lacks one of them, or they are no ids, such
-                as booleans. It is then unchanged.
+            ValueError: If an id is not in the index, or is not a valid id, such
+                as a boolean. The index is then unchanged.
         """
         ids = as_ids(ids)
         missing = ids[~np.isin(ids, self.ids)]
@@ -251,8 +251,8 @@ class EmbeddingIndex:
         Args:
             queries: Array or tensor of shape `(n, dim)`, or `(dim,)` for one.
                 They need not be normalized.
-            k: Int, number of rows to find. Fewer are found if the index, or
-                what `where` leaves of it, has fewer.
+            k: Int, number of rows to find. Fewer are found if the index has
+                fewer rows, or fewer that satisfy `where`.
             where: Dict from columns of `metadata` to a value or a list of
                 values that rows must have; or a function of the dict of columns
                 that returns a boolean array, such as
@@ -264,7 +264,7 @@ class EmbeddingIndex:
 
         Raises:
             ValueError: If the queries do not fit the rows, the index is empty,
-                or `where` names a column that is not there or fits no row.
+                `where` names an unknown column, or no row satisfies it.
         """
         is_kept = (
             None
@@ -285,15 +285,15 @@ class EmbeddingIndex:
         """Builds a graph for faster, approximate search.
 
         Args:
-            library: `"faiss"`, `"usearch"` or `"hnswlib"`, whichever is
+            library: `"faiss"`, `"usearch"` or `"hnswlib"`, which must be
                 installed. Each builds an HNSW graph.
-            neighbors: Int, links of a row. Defaults to 32.
-            effort: Int, rows that are looked at while building and searching.
-                Defaults to 128.
+            neighbors: Int, the number of links of each row. Defaults to 32.
+            effort: Int, the number of candidate rows while building and
+                searching. Defaults to 128.
 
         Returns:
             An `ApproximateIndex` with `search(queries, k)` and
-            `recall(queries, k)`, against the exact search.
+            `recall(queries, k)`, relative to the exact search.
 
         Raises:
             ImportError: If the library is not installed.
@@ -321,10 +321,11 @@ class EmbeddingIndex:
         """Saves the index to a folder of `.npy` files with checksums.
 
         Args:
-            path: A new folder, or that of an index, which is replaced.
+            path: A new folder, or the folder of a saved index, which is
+                replaced.
 
         Raises:
-            ValueError: If there is something else.
+            ValueError: If the path holds anything else.
         """
         arrays = {"embeddings": self.embeddings, "ids": self.ids}
         for name, column in self.metadata.items():
@@ -345,7 +346,7 @@ class EmbeddingIndex:
 
         Raises:
             FileNotFoundError: If there is no such folder.
-            ValueError: If it holds something else, or is damaged.
+            ValueError: If the folder does not hold an index, or is damaged.
         """
         mapped = {"embeddings"} if mmap else set()
         arrays = read_arrays(Path(path).expanduser(), mapped, verify)
@@ -361,7 +362,7 @@ class EmbeddingIndex:
     def check_query(
         self, queries: Any, k: int, count: int
     ) -> tuple[np.ndarray, bool, int]:
-        """Normalized rows, whether it was a single query, and `k`."""
+        """Returns normalized rows, whether it was a single query, and `k`."""
         k = min(check_positive_int("k", k), count)
         if not k:
             what = "`where` fits no row" if len(self) else "the index is empty"

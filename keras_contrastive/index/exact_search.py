@@ -29,8 +29,9 @@ def exact_search(
     Returns:
         Two arrays of shape `(n, k)`: similarities and row numbers.
     """
-    # Few queries take large blocks, since each block costs a selection. Rows
-    # are copied, and limit the block, only where some are left out.
+    # Few queries use large blocks, since each block requires a selection. Rows
+    # are copied only if some are left out. In that case, they also limit the
+    # block size.
     width = min(len(queries), QUERIES)
     if is_kept is not None:
         width = max(width, rows.shape[1])

@@ -1,4 +1,4 @@
-"""The image tower of a CLIP as a model of images alone."""
+"""The image tower of a CLIP as a model from images to embeddings."""
 
 from typing import Any
 

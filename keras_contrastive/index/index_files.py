@@ -19,10 +19,10 @@ VERSION = 1
 
 
 def write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Writes arrays to a folder, all or nothing.
+    """Writes arrays to a folder atomically.
 
     Raises:
-        ValueError: If there is something else than an index of ours.
+        ValueError: If the folder exists and does not hold an index.
     """
     if folder.exists() and not _manifest(folder):
         raise ValueError(
@@ -70,7 +70,7 @@ def read_arrays(
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If it holds something else, or is damaged.
+        ValueError: If the folder does not hold an index, or is damaged.
     """
     if not folder.is_dir():
         raise FileNotFoundError(
@@ -101,7 +101,7 @@ def read_arrays(
 
 
 def _manifest(folder: Path) -> dict:
-    """What the files of an index are, empty for other folders."""
+    """The manifest of an index, empty for other folders."""
     try:
         manifest = read_json(folder / MANIFEST) or {}
     except ValueError:

@@ -19,14 +19,14 @@ def near_duplicates(
 ) -> list[list[int]]:
     """Groups the rows whose cosine similarity reaches a threshold.
 
-    It reaches it up to rounding: copies are found at a threshold of 1.
+    The comparison allows for rounding: copies are found at a threshold of 1.
 
     Rows are in one group if a chain of similar pairs connects them. All pairs
     are compared, block by block: `n**2 * dim / 2` multiplications, and memory
     for 1,024 x 1,024 similarities.
 
-    What a similarity of 0.95 means depends on the encoder: look at the pairs
-    around the threshold. For exact copies of files, compare the files.
+    The meaning of a similarity of 0.95 depends on the encoder, so look at the
+    pairs around the threshold. For exact copies of files, compare the files.
 
     Args:
         embeddings: Array of shape `(n, dim)`. The rows need not be normalized.
@@ -78,7 +78,8 @@ def similar_groups(
 
     for start in range(0, len(rows), ROWS):
         block = rows[start : start + ROWS]
-        # Later rows only: the others have been compared with these.
+        # Only later rows, since the earlier ones were already compared with
+        # these.
         for later in range(start, len(rows), ROWS):
             similar = block @ rows[later : later + ROWS].T >= threshold - TIE
             for place in np.flatnonzero(similar.any(axis=1)).tolist():

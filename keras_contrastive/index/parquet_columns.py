@@ -25,9 +25,9 @@ def read_parquet(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If one of the columns is missing, in any of the files, or
-            of another type, there is no row, or a vector is missing or has
-            another length.
+        ValueError: If in any of the files a column is missing or has another
+            type, if there is no row, or if a vector is missing or has another
+            length.
     """
     files, names = _open(path, embeddings, ids)
     columns: dict[str, list[np.ndarray]] = {name: [] for name in names}
@@ -58,7 +58,7 @@ def _open(path, embeddings, ids):
             f"Received: {path}"
         )
     opened = {each: parquet.ParquetFile(each) for each in paths}
-    # Without rows, the types of columns may not be known.
+    # The column types of files without rows may be unknown.
     opened = {p: file for p, file in opened.items() if file.metadata.num_rows}
     if not opened:
         raise ValueError(f"`path` must hold a row at least. Received: {path}")

@@ -1,4 +1,4 @@
-"""What a search finds."""
+"""The results of a search."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ class SearchResults(NamedTuple):
 
     Attributes:
         ids: Array of shape `(queries, k)`, or `(k,)` for a single query.
-        similarities: Float32 array of this shape, cosines.
+        similarities: Float32 array of the same shape, cosines.
 
     Example:
         ```python

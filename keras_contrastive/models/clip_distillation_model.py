@@ -241,10 +241,10 @@ def _check_teacher(teacher, value_range):
         for tower in (teacher.image_tower, teacher.text_tower)
     ):
         raise ValueError(
-            "`teacher` must be a built CLIPModel (trained, loaded, or after "
-            "its `build_from_encoders()`) whose encoders know their output "
-            "shape. For another teacher, pass its embeddings with the data. "
-            f"Received: teacher={teacher!r}"
+            "`teacher` must be a CLIPModel that is built (trained, loaded, or "
+            "after its `build_from_encoders()`), with encoders that know their "
+            "output shape. For another teacher, pass its embeddings with the "
+            f"data. Received: teacher={teacher!r}"
         )
     found = value_range_of(teacher.augmenter)
     if None not in (found, value_range) and found != value_range:

@@ -14,7 +14,7 @@ from keras_contrastive.pretrained.files import read_tensors
 
 FILE = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
-# What peft puts before the names of the model's modules.
+# The prefix that peft adds to the names of the model's modules.
 _PREFIX = "base_model.model."
 _FIRST_FACTOR = re.compile(r"(.*)\.(lora_A\.weight|lora_embedding_A)")
 # Variants of LoRA that compute something else, and their unset values.
@@ -39,8 +39,8 @@ def with_adapter(tensors: dict, folder: str | os.PathLike) -> dict:
         folder: The folder that `PeftModel.save_pretrained` wrote.
 
     Raises:
-        ValueError: If the folder has no adapter, or one of another kind than
-            LoRA, or of another model.
+        ValueError: If the folder has no adapter, or its adapter is not LoRA or
+            belongs to another model.
     """
     path = Path(folder).expanduser()
     config = read_json(path / FILE)
@@ -61,7 +61,7 @@ def with_adapter(tensors: dict, folder: str | os.PathLike) -> dict:
         match = _FIRST_FACTOR.fullmatch(name)
         if match is not None:
             _add(merged, config, match[1], name, rest)
-    # Weights that were trained whole: `modules_to_save`, biases.
+    # Weights that were trained without factors: `modules_to_save`, biases.
     for name, tensor in rest.items():
         _check_is_of(merged, name, name, tensor.size)
         merged[name] = tensor
@@ -119,7 +119,7 @@ def _scale(config, module, rank):
 
 
 def _check_is_of(tensors, name, target, size):
-    """Raises unless a tensor of the adapter fits one of the model."""
+    """Raises unless a tensor of the adapter fits a tensor of the model."""
     if target not in tensors or tensors[target].size != size:
         found = tensors[target].shape if target in tensors else "no such weight"
         raise ValueError(

@@ -24,7 +24,7 @@ _POSITIONS = "text/position_embedding/position_embedding"
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint as this package needs it.
+    """A checkpoint in the form that this package uses.
 
     Attributes:
         weights: Dict from our names to float32 arrays.
@@ -42,11 +42,11 @@ def read_checkpoint(
 
     Args:
         path: A folder or a file of weights.
-        one_tower: Whether it may be one tower of a model.
-        adapter: Folder of a LoRA adapter of peft that is added, or `None`.
+        one_tower: Whether the checkpoint may hold a single tower.
+        adapter: Folder of a LoRA adapter of peft to add, or `None`.
 
     Raises:
-        ValueError: If it cannot be read, or is of another model.
+        ValueError: If it cannot be read, or belongs to another model.
     """
     path = find_weights(path)
     tensors = unwrapped(read_tensors(path))
@@ -159,7 +159,8 @@ def _sizes(weights, tower):
 def variables_of(encoder: Any, tower: str) -> dict:
     """The weights of one of our encoders by our names.
 
-    Without the statistics of images, which are arguments, and seeds.
+    The result leaves out seeds and the statistics of images, which are
+    arguments.
     """
     variables = {}
     for layer in encoder.layers:

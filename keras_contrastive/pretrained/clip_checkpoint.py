@@ -112,7 +112,7 @@ def save_checkpoint(model, path, format):
 
 
 def _crop_of(model):
-    """The layer that resizes images; CLIP's if there is none."""
+    """The layer that resizes images; CLIP's layer if there is none."""
     augmenter = model.augmenter
     for layer in (augmenter, *getattr(augmenter, "layers", [])):
         if isinstance(layer, RandomResizedCrop):

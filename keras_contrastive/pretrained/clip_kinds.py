@@ -1,4 +1,4 @@
-"""Which models of other libraries a `CLIPModel` is."""
+"""Finds the model of other libraries that a `CLIPModel` corresponds to."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from keras_contrastive.encoders.vision_transformer import VisionTransformer
 
 
 def kind_of(model: Any) -> str | None:
-    """What files of other libraries a `CLIPModel` can be written to.
+    """The kind of model that a `CLIPModel` is in files of other libraries.
 
     Args:
         model: A `CLIPModel`.

@@ -10,10 +10,10 @@ from keras_contrastive.json_files import TOKEN_ID
 from keras_contrastive.json_files import value_of
 from keras_contrastive.pretrained.layout import Layout
 
-# The values in CLIP's code, and the defaults of both peers.
+# The values in CLIP's code, and the defaults of open_clip and transformers.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
-# Of SigLIP, in transformers.
+# The mean and std of SigLIP in transformers.
 HALF = (0.5, 0.5, 0.5)
 # CLIP's own vocabulary, whose highest id is the end token.
 VOCABULARY_SIZE = 49408
@@ -29,8 +29,8 @@ class Configuration(NamedTuple):
             `make_text` makes the encoder.
         augmenter: Dict of arguments of `RandomResizedCrop`, or `None`.
         layout: The `Layout` of the weights.
-        image_class: The class that `image` has arguments of. All of them,
-            unless it is `VisionTransformer`.
+        image_class: The class of the image encoder. `image` holds all of its
+            arguments, unless it is `VisionTransformer`.
         make_text: Function of the weights by our names that returns the text
             encoder, or `None` if it is a `TextTransformer`.
     """
@@ -63,8 +63,8 @@ def height_and_width(size):
 def end_at_highest_id(vocabulary_size):
     """The `end_id` of a text encoder that pools at the highest id of a text.
 
-    In CLIP's own vocabulary that is the end token. If tokens were added, it
-    depends on the text: `None`.
+    In CLIP's own vocabulary, this is the end token. If tokens were added, the
+    highest id depends on the text, and the result is `None`.
     """
     known = vocabulary_size == VOCABULARY_SIZE
     return vocabulary_size - 1 if known else None
@@ -82,14 +82,14 @@ def end_id_of(settings, name, default, vocabulary_size, place):
 
 
 def check_setting(file, section, settings, expected):
-    """Raises for settings of a file that would make it a different model.
+    """Raises for settings of a file that define a different model.
 
     Args:
         file: Name of the file.
         section: The section of the file with the settings.
         settings: Dict of the settings.
-        expected: Dict from names to allowed values. A setting that is not in
-            the file has the library's default, which is allowed.
+        expected: Dict from names to allowed values. If a setting is not in the
+            file, the library uses its default, which is allowed.
     """
     for name, values in expected.items():
         if name in settings and settings[name] not in values:

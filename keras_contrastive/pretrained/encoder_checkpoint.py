@@ -16,19 +16,19 @@ def from_checkpoint(
 ) -> keras.Model:
     """Loads one tower of a CLIP or SigLIP checkpoint as an encoder.
 
-    The checkpoint is one that `CLIPModel.from_checkpoint` reads, or one tower
-    alone: transformers' `CLIPVisionModel`, `CLIPTextModel` (with or without
-    projection), `SiglipVisionModel`, `SiglipTextModel` and those of
-    MetaCLIP 2, such as the text encoder of a Stable Diffusion. Use it as a
-    backbone: in a `SimCLRModel`, in a `CLIPModel` with another tower, for
+    The checkpoint is one that `CLIPModel.from_checkpoint` reads, or a single
+    tower: transformers' `CLIPVisionModel`, `CLIPTextModel` (with or without
+    projection), `SiglipVisionModel`, `SiglipTextModel` and those of MetaCLIP 2,
+    such as the text encoder of a Stable Diffusion. Use it as a backbone: in a
+    `SimCLRModel`, in a `CLIPModel` with another tower, for
     `evaluation.linear_probe`.
 
     Needs `pip install "keras_contrastive[checkpoints]"`.
 
     Args:
         path: A folder, or the file of weights in it.
-        tower: `"image"` or `"text"`. May be left out if the checkpoint has one
-            tower alone.
+        tower: `"image"` or `"text"`. May be left out if the checkpoint has a
+            single tower.
         context_length: Int, the number of positions of a text tower, as in
             `CLIPModel.from_checkpoint`.
         adapter: Folder of a LoRA adapter of peft for these weights, as in
@@ -38,12 +38,12 @@ def from_checkpoint(
         A `VisionTransformer`, `CLIPResNet` or `ConvNeXt`, which normalizes
         images in [0, 1] as the files specify; a `TextTransformer`; or
         keras-hub's RoBERTa with the projections that follow it. A projection
-        that is saved with one tower alone is its last layer; those of a whole
-        CLIP are left out.
+        that is saved with a single tower is its last layer. The projections of
+        a whole CLIP are left out.
 
     Raises:
-        ValueError: If the checkpoint cannot be read, or does not have this
-            tower, or has two and `tower` is not given.
+        ValueError: If the checkpoint cannot be read, does not have this tower,
+            or has two towers and `tower` is not given.
 
     Example:
 

@@ -42,7 +42,7 @@ def find_weights(path: str | os.PathLike) -> Path:
         raise ValueError(
             "`path` must be a checkpoint of a whole CLIP. Received: "
             f"{os.fspath(path)!r}, a LoRA adapter (adapter_config.json), which "
-            "changes a model that is elsewhere: pass that as `path`, and this "
+            "changes another model: pass that model as `path`, and this "
             "folder as `adapter`"
         )
     for name in _WEIGHTS:
@@ -88,9 +88,9 @@ def _pickled(path):
     kind = "a TorchScript program" if is_torchscript else "a pickle"
     return ValueError(
         "`path` must be a checkpoint in safetensors. Received: "
-        f"{os.fspath(path)!r}, {kind}, which runs whatever code its author "
-        "put into it when it is read. Where you trust it, convert it once, "
-        f"with PyTorch: {recipe}\nSee docs/pretrained.md."
+        f"{os.fspath(path)!r}, {kind}, which can run any code when it is "
+        "read. If you trust its author, convert it once with PyTorch: "
+        f"{recipe}\nSee docs/pretrained.md."
     )
 
 
@@ -111,7 +111,7 @@ def read_tensors(path: Path) -> dict:
             and all(isinstance(name, str) for name in index.values())
         ):
             raise ValueError(
-                f"`weight_map` of {path} must say the file of each tensor. "
+                f"`weight_map` of {path} must name the file of each tensor. "
                 f"Received: weight_map={index!r:.100}"
             )
         parts = {path.parent / name for name in index.values()}
@@ -169,8 +169,9 @@ def check_overwrites_ours(weights: Path, settings: list[Path]) -> None:
     taken = [path.name for path in (weights, *settings) if path.exists()]
     if taken and not (weights.exists() and _is_ours(weights)):
         raise ValueError(
-            "`path` must be a folder without a checkpoint of others, which "
-            f"would be overwritten. Received: {os.fspath(weights.parent)!r}, "
+            "`path` must be a folder without a checkpoint of another program, "
+            "which would be overwritten. Received: "
+            f"{os.fspath(weights.parent)!r}, "
             f"which has {taken}. Choose another folder."
         )
 

@@ -8,10 +8,10 @@ import numpy as np
 
 
 class Rows(NamedTuple):
-    """Some rows of a tensor of another library, cut into equal parts.
+    """A range of the equal parts that a tensor of another library is cut into.
 
     Attributes:
-        name: The tensor.
+        name: Name of the tensor.
         start: Int, the first part.
         stop: Int, the part after the last one.
         parts: Int, the number of parts of the whole tensor.
@@ -28,7 +28,7 @@ class TowerNames(NamedTuple):
 
     Attributes:
         of: Callable from the number of blocks to a dict from our names to
-            lists of theirs: a weight of ours is the concatenation of theirs,
+            lists of theirs: each of our weights is the concatenation of theirs,
             or of `Rows` of theirs, along the first axis.
         block: Pattern of the names of blocks, with their number as a group.
     """
@@ -43,12 +43,12 @@ class Layout(NamedTuple):
     Attributes:
         image: `TowerNames` of the image tower, or `None`.
         text: `TowerNames` of the text tower, or `None`.
-        other: Dict from our names to lists of theirs, of other weights.
-        plain: Our names of kernels that have our layout, `(in, out)`, there.
-            Linear layers in PyTorch have `(out, in)`.
-        scalar_shape: The shape of the logit scale and bias there.
+        other: Dict from our names to lists of theirs, for the other weights.
+        plain: Our names of the kernels that have the layout `(in, out)` in that
+            library too. Linear layers in PyTorch have `(out, in)`.
+        scalar_shape: The shape of the logit scale and bias in that library.
         ignored: Pattern of the names of tensors that are not weights.
-        model: What the weights are of, for errors.
+        model: The kind of model, for errors.
     """
 
     image: TowerNames | None
@@ -74,7 +74,7 @@ class Layout(NamedTuple):
         """Converts tensors by their names to float32 weights by our names.
 
         Raises:
-            ValueError: If a tensor is missing or there is one too many.
+            ValueError: If a tensor is missing or unknown.
         """
         image_blocks, text_blocks = (
             0 if tower is None else _count(tensors, tower.block)
@@ -91,8 +91,8 @@ class Layout(NamedTuple):
         if missing or unknown:
             raise ValueError(
                 f"The checkpoint must have the weights of {self.model}. "
-                f"Received: one without {missing[:5]} and with {unknown[:5]} "
-                "besides"
+                f"Received: missing weights {missing[:5]} and unknown weights "
+                f"{unknown[:5]}"
             )
         weights = {
             ours: self._to_ours(
@@ -104,7 +104,7 @@ class Layout(NamedTuple):
         for tower in ("image", "text"):
             kernel = weights.get(f"{tower}/output/kernel")
             if kernel is not None:
-                # Our layer has a bias, theirs may have none.
+                # Our layer has a bias; theirs may not have one.
                 zeros = np.zeros(kernel.shape[1], "float32")
                 weights.setdefault(f"{tower}/output/bias", zeros)
         return weights
@@ -168,7 +168,7 @@ def norm_names(ours: str, theirs: str) -> dict:
 
 
 def dense_names(ours: str, *theirs: str) -> dict:
-    """Names of a linear layer that is one or several of theirs."""
+    """Names of a linear layer that joins one or several of theirs."""
     return {
         f"{ours}/kernel": [f"{name}.weight" for name in theirs],
         f"{ours}/bias": [f"{name}.bias" for name in theirs],

@@ -6,8 +6,8 @@ from keras_contrastive.layers.logit_scale import LogitScale
 def loaded_logit_scale(log_scale, bias=None):
     """A `LogitScale` with the values of a checkpoint.
 
-    CLIP's bound is never below the checkpoint's own scale; otherwise the first
-    optimizer step would change the scale.
+    The bound of the scale is never below the checkpoint's own scale, since
+    otherwise the first optimizer step would change the scale.
     """
     scale = np.exp(np.asarray(log_scale, "float64"))
     has_bias = bias is not None

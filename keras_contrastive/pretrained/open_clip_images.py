@@ -78,7 +78,7 @@ def image_tower(
             CLIPResNet,
             {**images, **arguments},
             resnet_names(arguments["stack_sizes"]),
-            # It is part of the pooling.
+            # The projection is part of the pooling.
             ("none", ""),
         )
     has_initial_norm = not value("no_ln_pre", False, BOOLEAN)
@@ -141,7 +141,7 @@ def _timm(vision, tensors, file):
 
 
 def _timm_projection(vision, poolings, file, others=(None, "", "none")):
-    """What follows a tower of timm."""
+    """The projection that follows a tower of timm."""
     vision = {"timm_pool": "avg", "timm_proj": "linear", **vision}
     allowed = {"timm_pool": poolings, "timm_proj": ["linear", *others]}
     projection = vision["timm_proj"]

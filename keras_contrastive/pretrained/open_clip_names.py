@@ -124,11 +124,11 @@ def layout(
         image_projection: What follows the tower, and its name: `"matrix"`;
             `"linear"` and `"biased"`, a linear layer without and with a bias;
             or `"none"`.
-        text_projection: Likewise, of the text tower.
+        text_projection: The same for the text tower.
         text: The names of the text tower.
     """
-    # Two matrices are the projections of a `CLIPModel`. Otherwise each tower
-    # ends with what it has, which are layers with a bias here.
+    # If both are matrices, they are the projections of a `CLIPModel`. Otherwise
+    # each is the last layer of its encoder, which has a bias here.
     kinds = {image_projection[0], text_projection[0]}
     part = "projection" if kinds <= {"matrix", "linear"} else "output"
     other = {"logit_scale/log_scale": ["logit_scale"]}

@@ -8,7 +8,7 @@ from keras_contrastive.pretrained.configuration import check_setting
 
 
 def read(settings, file):
-    """How images are prepared.
+    """Reads how images are prepared.
 
     Args:
         settings: Dict, the section of the file.

@@ -5,7 +5,7 @@ from keras_contrastive.json_files import section_of
 from keras_contrastive.json_files import value_of
 from keras_contrastive.pretrained.configuration import check_setting
 
-# Values of other settings for which the model is CLIP's.
+# Values of other settings that CLIP's model has.
 _CLIP = {
     "pos_embed_type": ["learnable", "learned"],
     "block_type": ["default"],
@@ -29,7 +29,7 @@ def activation_of(settings, is_quick, section, file):
 
 
 def check_others(section, settings, used, file):
-    """Raises for settings that make it another model, except those `used`."""
+    """Raises for settings of a different model, except those `used`."""
     others = {
         name: value
         for name, value in settings.items()

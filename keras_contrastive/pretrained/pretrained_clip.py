@@ -24,15 +24,15 @@ class PretrainedCLIP:
     ) -> Any:
         """Loads a checkpoint of OpenAI's code, open_clip or transformers.
 
-        CLIP, MetaCLIP 2, CLIPA, and SigLIP and SigLIP 2 of images of one size.
-        The encoders are a `VisionTransformer`, a `CLIPResNet` or a `ConvNeXt`,
-        and a `TextTransformer`, with the checkpoint's sizes, pooling,
-        activation, LayerNorm epsilon and end token; or keras-hub's RoBERTa for
-        those of open_clip's models that have RoBERTa or XLM-R. The image
-        encoder normalizes images as the files specify, so that the model takes
-        the same inputs as every `CLIPModel`: uint8 images or floats in [0, 1].
-        Nothing is downloaded.
-        `kc.text.clip_tokenizer(path)` loads the tokenizer of the files.
+        It may be CLIP, MetaCLIP 2, CLIPA, or SigLIP and SigLIP 2 for images of
+        one size. The encoders are a `VisionTransformer`, a `CLIPResNet` or a
+        `ConvNeXt`, and a `TextTransformer`, with the checkpoint's sizes,
+        pooling, activation, LayerNorm epsilon and end token; for open_clip's
+        models with RoBERTa or XLM-R, keras-hub's RoBERTa is the text encoder.
+        The image encoder normalizes images as the files specify, so that the
+        model takes the same inputs as every `CLIPModel`: uint8 images or floats
+        in [0, 1]. Nothing is downloaded. `kc.text.clip_tokenizer(path)` loads
+        the tokenizer of the files.
 
         Needs `pip install "keras_contrastive[checkpoints]"`.
 
@@ -48,35 +48,34 @@ class PretrainedCLIP:
                   needs no other file.
             augmenter: As in `CLIPModel`. Defaults to a `RandomResizedCrop` of
                 90 to 100 % of the area. With `training=False` it does what the
-                files specify: it resizes the short side by a bicubic filter
-                and crops the center, or squeezes the image.
+                files specify: it resizes the short side by a bicubic filter and
+                crops the center, or distorts the image.
             channels: Int, the number of channels of your images. Defaults to
                 3, those of the weights; for others, `models.with_channels`
                 spreads the first kernels over the channels.
             rgb_channels: Three indices, the places of red, green and blue
                 among more than three channels, as in `models.with_channels`.
-            context_length: Int, the most tokens of a text. Defaults to the
-                checkpoint's, 77 for most. With more, the first 20 position
-                embeddings are kept and the others stretched, as in Long-CLIP;
-                fine-tune on long texts then. With fewer, texts take less
-                memory and time, and short ones give the same embeddings. Pass
-                it to `clip_tokenizer` too.
+            context_length: Int, the maximum number of tokens of a text.
+                Defaults to the checkpoint's, usually 77. A larger number keeps
+                the first 20 position embeddings and stretches the others, as in
+                Long-CLIP; then fine-tune on long texts. With a smaller number,
+                texts take less memory and time, and short texts have the same
+                embeddings. Pass it to `clip_tokenizer` too.
             adapter: Folder of a LoRA adapter of peft, with its
                 `adapter_config.json` and `adapter_model.safetensors`, which is
                 added to the weights as peft's `merge_and_unload` does.
 
         Returns:
-            A `CLIPModel`, not compiled. Its `logit_scale` is the checkpoint's,
-            with SigLIP's bias if there is one: compile it with
-            `loss="siglip"` then.
+            A `CLIPModel`, not compiled. Its `logit_scale` is the checkpoint's.
+            If it has SigLIP's bias, compile the model with `loss="siglip"`.
 
         Raises:
             ValueError: If the checkpoint or the adapter is a pickle, the
-                adapter is of another model or kind, the checkpoint is of one
-                tower, its
-                image tower is of another kind, or its configuration is missing
-                or cannot be represented by our encoders, or if `rgb_channels`
-                are not among the channels.
+                adapter belongs to another model or is of another kind, the
+                checkpoint holds a single tower, its image tower is of another
+                kind, or its configuration is missing or cannot be represented
+                by our encoders, or if `rgb_channels` are not among the
+                channels.
 
         Example:
 
@@ -105,9 +104,9 @@ class PretrainedCLIP:
     ) -> None:
         """Writes weights and configuration in the format of another library.
 
-        These formats do not store dropout, the optimizer, or the augmenter
-        except for how it resizes images. Use `save` to resume training. Copy
-        the files of the tokenizer yourself.
+        These formats store neither dropout nor the optimizer, and of the
+        augmenter only how it resizes images. Use `save` to resume training.
+        Copy the files of the tokenizer yourself.
 
         Needs `pip install "keras_contrastive[checkpoints]"`.
 
@@ -146,9 +145,9 @@ class PretrainedCLIP:
         without positions (its `position_ids` are all zero), they are
         set.
 
-        SigLIP's towers end without a projection; here each is followed by one
-        that starts as the identity and is trained with the rest. The tokenizer
-        is keras-hub's, see `kc.text.PackedTokenizer`.
+        SigLIP's towers end without a projection. Here a projection follows each
+        tower, which starts as the identity and is trained with the rest. The
+        tokenizer is keras-hub's, see `kc.text.PackedTokenizer`.
 
         Needs `pip install "keras_contrastive[hub]"`.
 
@@ -156,7 +155,7 @@ class PretrainedCLIP:
             preset: Name of a preset, which is downloaded, or a local folder.
             mean: Tuple of three floats on the scale of [0, 1], for a preset
                 without an image converter.
-            std: Tuple of three positive floats, likewise.
+            std: Tuple of three positive floats on the same scale, likewise.
             augmenter: As in `CLIPModel`. Defaults to a `RandomResizedCrop` of
                 90 to 100 % of the area that resizes by CLIP's antialiased
                 bicubic filter, and crops the center if the preset's converter
@@ -172,8 +171,8 @@ class PretrainedCLIP:
             SigLIP, its bias.
 
         Raises:
-            ValueError: If the preset is of another kind of model, or if it has
-                no image converter and `mean` and `std` are not given, or if
+            ValueError: If the preset holds another kind of model, has no image
+                converter while `mean` and `std` are not given, or if
                 `rgb_channels` are not among the channels.
         """
         model = load_preset(cls, preset, mean, std, augmenter)

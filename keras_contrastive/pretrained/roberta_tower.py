@@ -13,9 +13,9 @@ from keras_contrastive.pretrained.layout import norm_names
 _NAME = re.compile(r"(.*/)?(xlm-)?roberta-(base|large)")
 _HEAD_WIDTH = 64
 _PAD_ID = 1
-# Their positions count from the id of the padding on.
+# Positions start after the id of the padding.
 _FIRST_POSITION = _PAD_ID + 1
-# Of keras-hub's blocks, and what they are here.
+# Parts of keras-hub's blocks, and their names here.
 _PARTS = {
     "self_attention_layer/query": "query",
     "self_attention_layer/key": "key",
@@ -30,7 +30,7 @@ _POSITIONS = "text/position_embedding/position_embedding"
 
 
 def is_roberta(name: object) -> bool:
-    """Whether it is the name of RoBERTa or XLM-R among transformers' models."""
+    """Whether `name` is RoBERTa or XLM-R among transformers' models."""
     return isinstance(name, str) and bool(_NAME.fullmatch(name))
 
 

@@ -4,7 +4,7 @@ import re
 
 # Modules of PyTorch's DistributedDataParallel and of torch.compile.
 _WRAPPERS = {"module", "_orig_mod"}
-# A name that each CLIP has once.
+# A name that occurs once in each CLIP.
 _IMAGE_TOWER = re.compile(
     r"(.*\.)?(vision_model\.embeddings\.patch_embedding|visual\.conv1"
     r"|visual\.trunk\.patch_embed\.proj)\.weight"
@@ -26,7 +26,7 @@ _OTHER_TOWER = {"image": "text", "text": "vis"}
 
 
 def unwrapped(tensors: dict) -> dict:
-    """The tensors by the names of an unwrapped CLIP.
+    """Returns the tensors under the names of an unwrapped CLIP.
 
     Raises:
         ValueError: If they are a LoRA adapter, or a CLIP among other tensors.

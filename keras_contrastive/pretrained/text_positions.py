@@ -2,21 +2,22 @@
 
 import numpy as np
 
-# Long-CLIP found these positions well trained in OpenAI's CLIP.
+# According to Long-CLIP, OpenAI's CLIP trained these positions well.
 KEPT = 20
 
 
 def resized_positions(positions, length):
     """Position embeddings for texts of another length.
 
-    Fewer are the first ones. Where there are more, the first 20 (at most half)
-    are kept and the others are stretched over the rest: position p is that at
-    `kept + (p - kept) / ratio`, linear between two and beyond the last two. For
-    77 positions and a length of 248 these are Long-CLIP's.
+    For shorter texts, the first positions are kept. For longer texts, the first
+    20 (at most half) are kept and the others are stretched over the rest:
+    position p is the old one at `kept + (p - kept) / ratio`, interpolated
+    linearly, and extrapolated beyond the last one. For 77 positions and a
+    length of 248, this is Long-CLIP's rule.
 
     Args:
         positions: Float array of shape `(positions, width)`.
-        length: Int, the number of positions wanted.
+        length: Int, the new number of positions.
 
     Returns:
         Float array of shape `(length, width)`.
@@ -31,7 +32,7 @@ def resized_positions(positions, length):
     kept = min(KEPT, count // 2)
     ratio = (length - kept) / (count - kept)
     at = kept + np.arange(length - kept) / ratio
-    # The last pair also serves what lies beyond it.
+    # Positions beyond the last pair are extrapolated from it.
     first = np.minimum(at.astype("int64"), max(count - 2, 0))
     share = (at - first)[:, None]
     second = np.minimum(first + 1, count - 1)

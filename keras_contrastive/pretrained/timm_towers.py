@@ -1,4 +1,4 @@
-"""The vision transformers of timm that open_clip's models are made of."""
+"""The vision transformers of timm that open_clip's models use."""
 
 import re
 from typing import NamedTuple
@@ -11,8 +11,8 @@ _HEADS = {
     "siglip": {"base": 12, "large": 16, "so400m": 16, "giantopt": 16},
     "clip": {"base": 12, "large": 16, "huge": 16, "giant": 16, "gigantic": 16},
 }
-# SigLIP's towers of these sizes have GELU's approximation in timm, the others
-# GELU itself, although all were trained with the approximation.
+# SigLIP's towers of these sizes have the tanh approximation of GELU in timm.
+# The others have GELU itself, although all were trained with the approximation.
 _TANH = re.compile(
     r"vit_(base_patch32_siglip_256|large_patch16_siglip_512"
     r"|(so400m|giantopt)_patch16_siglip_\d+)"
@@ -20,11 +20,11 @@ _TANH = re.compile(
 
 
 class TimmTower(NamedTuple):
-    """What the name of a timm model says.
+    """The properties that the name of a timm model determines.
 
     Attributes:
-        is_siglip: Whether it is SigLIP's, with attention pooling, or CLIP's,
-            with a class token.
+        is_siglip: Whether the tower is SigLIP's, with attention pooling, or
+            CLIP's, with a class token.
         num_heads: Int.
         activation: Name of our activation.
         layer_norm_epsilon: Float.
@@ -37,7 +37,7 @@ class TimmTower(NamedTuple):
 
 
 def timm_tower(name: str) -> TimmTower | None:
-    """What we know of a timm model by its name, or `None`."""
+    """The properties of a timm model by its name, or `None` if unknown."""
     match = _NAME.fullmatch(name)
     if match is None:
         return None

@@ -26,13 +26,13 @@ ACTIVATIONS = {
     "quick_gelu": "quick_gelu",
     "gelu_pytorch_tanh": "gelu_tanh",
 }
-# For this id CLIP, not MetaCLIP 2, is pooled at the highest id of each text
-# instead, as the library's first release did.
+# With this id, CLIP (but not MetaCLIP 2) is pooled at the highest id of each
+# text instead, as in the library's first release.
 HIGHEST_ID = 2
 
 
 class Family(NamedTuple):
-    """Models of the library that differ in their sizes only.
+    """Models of the library that differ only in their sizes.
 
     Attributes:
         image: Dict of the defaults of `vision_config`: the library omits
@@ -80,7 +80,7 @@ FAMILIES = {
         vocab_size=32000,
     ),
 }
-# Types of folders with one tower: their section is the whole file.
+# Types of checkpoints with one tower, whose section is the whole file.
 _ONE_TOWER = {
     f"{family}_{name}_model": (family, tower)
     for family in FAMILIES

@@ -26,7 +26,7 @@ def _blocks(tower, model, count):
 
 
 def _image(blocks):
-    """Of every vision transformer."""
+    """The names that every vision transformer has."""
     embeddings = "vision_model.embeddings"
     return {
         "image/patch_embedding/kernel": [

@@ -14,7 +14,7 @@ from keras_contrastive.pretrained.configuration import height_and_width
 
 FILE = "preprocessor_config.json"
 _RESAMPLING = {2: "bilinear", 3: "bicubic"}
-# What the processors do where a file does not say.
+# The processors' defaults for settings that are not in a file.
 _DEFAULTS = {
     "CLIPImageProcessor": {
         "do_center_crop": True,
@@ -30,7 +30,7 @@ _DEFAULTS = {
 
 
 def read(folder, image_size, processor):
-    """How images are prepared, by the file of a folder.
+    """Reads from a folder how images are prepared.
 
     Args:
         folder: Path of a folder, which may have no such file.

@@ -90,8 +90,8 @@ def _check_writable(model, kind):
         )
     if text.end_id == HIGHEST_ID != text.vocabulary_size - 1:
         raise ValueError(
-            f"transformers takes the end id {HIGHEST_ID} for the highest id "
-            "of a text, so that it would read the texts elsewhere. Received: "
+            f"transformers interprets the end id {HIGHEST_ID} as the highest "
+            "id of a text, so it would pool the texts elsewhere. Received: "
             f"a text encoder with end_id={text.end_id} of "
             f'{text.vocabulary_size} ids; use format="open_clip"'
         )

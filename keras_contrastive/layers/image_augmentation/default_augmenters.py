@@ -63,7 +63,7 @@ def _shape_of(encoder, alternative):
             "fixed size, shape (batch, height, width, channels). Received: "
             "augmenter=None with an encoder whose input shape is "
             f"{input_shape}; pass keras_contrastive.layers.{alternative}, or "
-            "an augmenter of other data."
+            "a layer that makes views of other data."
         )
     _, height, width, channels = input_shape
     channels = 3 if channels is None else channels
