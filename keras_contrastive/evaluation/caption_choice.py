@@ -1,4 +1,4 @@
-"""How often an image prefers its caption to wrong ones written for it."""
+"""How often an image is more similar to its caption than to wrong captions."""
 
 from typing import Any
 
@@ -18,14 +18,13 @@ def caption_choice(
 
     The wrong captions are written for each image: the right one with two
     attributes swapped ("a blue star on red" for "a red star on blue"), another
-    relation, another number. Retrieval among captions of other images says
-    little about these: most of them differ in all words. A model that only
-    knows which words fit an image chooses at random between two captions of
-    the same words.
+    relation, another number. Retrieval among captions of other images hardly
+    tests this, since most of these captions differ in all words. A model that
+    only knows which words fit an image chooses at random between two captions
+    with the same words.
 
-    An image is counted if the cosine with its caption is greater than those
-    with all of its wrong captions; ties are not. By chance it is
-    `1 / (1 + k)` of them.
+    An image counts if its cosine with its caption is greater than with all of
+    its wrong captions; ties do not count. Chance is `1 / (1 + k)`.
 
     Args:
         image_embeddings: Array or tensor of shape `(n, dim)`.

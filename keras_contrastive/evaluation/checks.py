@@ -57,7 +57,7 @@ def _are_classes(labels):
 
 
 def check_same_kind(labels, others, names=("train_labels", "test_labels")):
-    """Raises for strings and numbers, which are equal to none of each other."""
+    """Raises for strings and numbers, since they are never equal."""
     if len({_is_text(each) for each in (labels, others)}) > 1:
         raise ValueError(
             f"`{names[0]}` and `{names[1]}` must both be strings, or both "
@@ -72,9 +72,9 @@ def _is_text(labels):
 def normalize_rows(features):
     """Scales the rows of a NumPy array to unit length, in float32.
 
-    A row of zeros stays zero. Unlike with `l2_normalize`, the result depends
-    neither on the backend and its device nor on the scale of a row: squares
-    of values above 1e19 would overflow, those below 1e-23 vanish.
+    A row of zeros stays zero. Unlike with `l2_normalize`, the result does not
+    depend on the backend, the device or the scale of a row: squares of values
+    above 1e19 would overflow, and squares of values below 1e-23 would vanish.
     """
     features = np.asarray(features, "float32")
     largest = np.maximum(

@@ -19,17 +19,17 @@ class ClassificationScores(NamedTuple):
     Attributes:
         accuracy: Float, the fraction of rows whose own class has the highest
             score.
-        top5_accuracy: Float, the fraction whose own class is among the five
-            highest, or NaN with five classes or fewer.
+        top5_accuracy: Float, the fraction of rows whose own class is among the
+            five highest, or NaN with five classes or fewer.
         mean_per_class_recall: Float, the mean of `recall_per_class` over the
             classes that have rows. It does not reward a large class.
         recall_per_class: Dict from each class to the accuracy on its rows, NaN
             for a class without any.
         loss: Float, the mean cross-entropy in nats.
-        calibration_error: Float, the expected calibration error: how far the
-            confidence is from the accuracy, on average.
-        majority: Float, the fraction of rows in the largest class: what always
-            answering this class would score.
+        calibration_error: Float, the expected calibration error: the mean
+            difference between confidence and accuracy.
+        majority: Float, the fraction of rows in the largest class, which is the
+            accuracy of always predicting this class.
 
     Example:
         ```python
@@ -117,7 +117,7 @@ def classification_scores(
 
     rows = np.arange(len(scores))
     own = scores[rows, labels][:, None]
-    # The row's own class is one of those that are as high.
+    # The row's own class is among the classes with at least this score.
     rank = (scores >= own - TIE).sum(axis=1) - 1
     is_right = rank < 1
     counts = np.bincount(labels, minlength=num_classes)

@@ -14,9 +14,10 @@ from keras_contrastive.evaluation.checks import as_labels
 from keras_contrastive.evaluation.checks import check_same_kind
 from keras_contrastive.validation import check_positive_int
 
-# At the five severities: the standard deviation of noise, what the sigma of the
-# blur is above the smallest in sides of the image, the factors of brightness,
-# contrast and saturation, and the scale of the smaller image.
+# At the five severities: the standard deviation of noise, the sigma of the blur
+# minus the smallest sigma as a fraction of the image's shorter side, the
+# factors of brightness, contrast and saturation, and the scale of the smaller
+# image.
 STRENGTHS = {
     "noise": (0.04, 0.06, 0.08, 0.12, 0.18),
     "blur": (0.003, 0.007, 0.012, 0.018, 0.024),
@@ -26,7 +27,7 @@ STRENGTHS = {
     "pixels": (0.7, 0.5, 0.4, 0.3, 0.2),
 }
 SMALLEST_SIGMA = 0.3  # pixels
-# By brightness, contrast and saturation.
+# Changed by brightness, contrast and saturation.
 JITTERED = ("dark", "contrast", "gray")
 CORRUPTIONS = tuple(STRENGTHS)
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -36,7 +37,7 @@ class CorruptionScores(NamedTuple):
     """The result of `corruption_accuracy`.
 
     Attributes:
-        clean: Float, the accuracy on the images as they are.
+        clean: Float, the accuracy on the unchanged images.
         accuracy: Dict from the name of a corruption to a dict from the
             severity to the accuracy.
         mean: Float, the mean of all accuracies but the clean one.
@@ -71,11 +72,11 @@ def corruption_accuracy(
     seed: int = 0,
     verbose: int = 0,
 ) -> CorruptionScores:
-    """The accuracy of a classifier on images that get worse and worse.
+    """The accuracy of a classifier on images with increasing corruption.
 
-    Test images resemble those of training more than those of use do. What
-    remains of the accuracy if images are worse tells two models apart that are
-    level on clean ones.
+    Test images resemble the training images more than images in use do. The
+    accuracy on corrupted images distinguishes models with the same accuracy on
+    clean images.
 
     | corruption | at severity 1 to 5 |
     |---|---|
@@ -86,9 +87,9 @@ def corruption_accuracy(
     | `"gray"` | saturation times 0.7 to 0, of images of three channels |
     | `"pixels"` | resized to 70 to 20 % of each side, and back in squares |
 
-    They are made by this package's layers. They resemble those of ImageNet-C
-    and CIFAR-10-C but are not the same, so do not compare the accuracies with
-    published ones.
+    This package's layers make the corruptions. They resemble those of
+    ImageNet-C and CIFAR-10-C but are not the same, so do not compare the
+    accuracies with published ones.
 
     Args:
         classify: Function of a batch of images, of the dtype and shape of
@@ -101,16 +102,18 @@ def corruption_accuracy(
             channels allows.
         severities: Ints from 1 to 5.
         batch_size: Int, number of images that `classify` receives at once.
-        seed: Int, of the noise. Two models see the same images.
+        seed: Int, the seed of the noise. With the same seed, two models see the
+            same images.
         verbose: 0 is silent, 1 shows a progress bar.
 
     Returns:
         A `CorruptionScores`.
 
     Raises:
-        ValueError: If images are of another shape, dtype or range, labels do
-            not match them, a name or a severity is not in the table or there
-            is none, or `classify` does not return a label for each image.
+        ValueError: If images have another shape, dtype or range, labels do not
+            match them, a name or a severity is not in the table, no name or
+            severity is given, or `classify` does not return a label for each
+            image.
 
     Example:
 
@@ -205,7 +208,7 @@ def _as_images(images):
 
 
 def _make(name, severity, images, seed):
-    """A function of a batch that corrupts it, of the dtype of the batch."""
+    """Returns a function that corrupts a batch and keeps its dtype."""
     strength = STRENGTHS[name][severity - 1]
     height, width = images.shape[1:3]
     high = 255 if images.dtype == "uint8" else 1

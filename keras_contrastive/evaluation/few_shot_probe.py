@@ -58,15 +58,15 @@ def few_shot_probe(
     `linear_probe(..., solver="lbfgs")`: softmax regression, solved to its
     optimum, with the penalty `sum(W**2) / (2 * num_rows)`. Features are
     standardized by the mean and the standard deviation of all training rows,
-    whose labels that does not need. With every row of a class chosen, the
-    result is that of `linear_probe`.
+    which needs no labels. If all rows of each class are chosen, the result is
+    that of `linear_probe`.
 
-    The rows of a draw with fewer shots are among those of the same draw with
-    more, so that the accuracies of one draw form a curve. The choice depends
-    on `seed` and the labels alone: two encoders are compared on the same rows.
+    Within a draw, the rows for fewer shots are a subset of those for more
+    shots, so the accuracies of a draw form a curve. The choice depends only on
+    `seed` and the labels, so two encoders are compared on the same rows.
 
-    The implementation is in NumPy: the result depends neither on the backend
-    nor on the device.
+    The implementation is in NumPy, so the result does not depend on the backend
+    or the device.
 
     Args:
         train_features: Array of shape `(num_train, dim)`: representations h,

@@ -36,7 +36,7 @@ def knn_classify(
 
     `exp(similarity / temperature)`
 
-    and the class with the largest sum wins. It needs no training and no
+    and the class with the largest sum wins. It requires neither training nor
     tuning, so it is the usual check of a representation during pre-training.
     Use the encoder's output h, not the projection z.
 
@@ -48,8 +48,8 @@ def knn_classify(
         train_labels: Integers or strings, shape `(num_train,)`.
         test_features: Array of shape `(num_test, dim)`.
         k: Number of neighbors that vote, at most `num_train`.
-        temperature: Positive float. The smaller, the more the nearest
-            neighbors dominate.
+        temperature: Positive float. With smaller values, the nearest neighbors
+            dominate more.
         chunk_size: Number of test rows compared with the training set at
             once. `None` keeps a chunk of similarities within 128 MiB; a CPU
             holds two chunks at a time. The result does not depend on it.

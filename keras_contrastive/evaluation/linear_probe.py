@@ -52,8 +52,8 @@ def linear_probe(
     Compare encoders with the same solver: the results of the two differ
     slightly.
 
-    The implementation is in NumPy: the result depends neither on the backend
-    nor on the device, and the same `seed` gives the same numbers.
+    The implementation is in NumPy, so the result does not depend on the backend
+    or the device. The same `seed` gives the same result.
 
     Args:
         train_features: Array of shape `(num_train, dim)`: representations h.
@@ -65,7 +65,7 @@ def linear_probe(
             `solver="lbfgs"` the maximum number.
         batch_size: Number of rows in a step of SGD.
         learning_rate: Initial learning rate of SGD. `None` is the rule above.
-        seed: Integer. Decides the order of the rows in every epoch of SGD.
+        seed: Integer, the seed of the order of the rows in the epochs of SGD.
         verbose: 0 is silent, `"auto"` or 1 shows a progress bar, 2 one line
             at the end.
         solver: `"sgd"`, SimCLR's protocol, or `"lbfgs"`, the optimum.
@@ -164,8 +164,8 @@ def _train(
     progress,
 ):
     """Minimizes the cross-entropy by SGD; returns the weights."""
-    # Start at zero: the problem is convex, so any start would do.
-    # Stored in the layout of the gradients, classes first.
+    # Starts at zero; since the problem is convex, any start works. The weights
+    # have the layout of the gradients, classes first.
     weights = np.zeros((num_classes, inputs.shape[1]), "float32").T
     velocity = np.zeros_like(weights)
     starts = range(0, len(inputs), batch_size)

@@ -1,4 +1,4 @@
-"""Average precision of scores of labels that may be several."""
+"""Average precision for multi-label evaluation."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ def mean_average_precision(scores: Any, targets: Any) -> dict[str, Any]:
     Args:
         scores: Array of shape `(n, num_labels)`: logits, probabilities or
             similarities, such as `image_embeddings @ zero_shot_weights(...)`.
-        targets: Array of 0 and 1, or booleans, of this shape: which labels a
-            row has.
+        targets: Array of 0 and 1, or booleans, of the same shape: the labels of
+            each row.
 
     Returns:
-        A dict of `"mean_average_precision"`, over the labels that a row has;
-        `"average_precision"`, a list of one float per label, NaN for a label
-        that no row has; and `"chance"`, the mean frequency of those labels,
-        which random scores reach.
+        A dict of `"mean_average_precision"`, over the labels that occur in some
+        row; `"average_precision"`, a list of one float per label, NaN for a
+        label that no row has; and `"chance"`, the mean frequency of the
+        occurring labels, which is the expected value for random scores.
 
     Raises:
         ValueError: If the scores are not a finite, non-empty matrix, or the

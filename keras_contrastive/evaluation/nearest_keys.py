@@ -5,7 +5,7 @@ import numpy as np
 # Groups of keys per neighbor whose maxima bound the k-th similarity. More
 # groups give a closer bound with fewer candidates, but take longer.
 GROUPS_PER_NEIGHBOR = 3
-# A bound pays off if groups are at least this large and leave few candidates.
+# A bound saves time if groups are at least this large and leave few candidates.
 SMALLEST_GROUP = 8
 MOST_CANDIDATES_PER_NEIGHBOR = 4
 
@@ -15,7 +15,8 @@ def largest_of_rows(similarity, k):
 
     The selection in NumPy is exact: the `k`-th largest of the maxima of groups
     of keys is a lower bound of the `k`-th largest value, and few values reach
-    it. One pass over the matrix finds those; a partial sort takes ten.
+    it. One pass over the matrix finds these values; a partial sort takes ten
+    times as long.
 
     Args:
         similarity: Float32 NumPy array of shape `(rows, keys)`, finite.
@@ -45,7 +46,8 @@ def _candidates(similarity, k):
     group_size = num_keys // num_groups
     if group_size < SMALLEST_GROUP:
         return None
-    # Every `num_groups`-th key forms a group, so that maxima are of whole rows.
+    # Every `num_groups`-th key belongs to one group, so that maxima are taken
+    # over whole rows.
     grouped = similarity[:, : group_size * num_groups]
     maxima = grouped.reshape(num_rows, group_size, num_groups).max(axis=1)
     bound = np.partition(maxima, num_groups - k, axis=1)[:, num_groups - k]
@@ -64,7 +66,7 @@ def _candidates(similarity, k):
 
 
 def _all_columns_that_may_count(similarity, k):
-    """The selected k columns, ascending; of equal values the first ones."""
+    """The k selected columns, ascending; of equal values, the first columns."""
     num_keys = similarity.shape[1]
     kth = np.partition(similarity, num_keys - k, axis=1)[:, num_keys - k, None]
     above = similarity > kth

@@ -1,4 +1,4 @@
-"""What the probes share: softmax regression on standardized features."""
+"""Softmax regression on standardized features, shared by the probes."""
 
 from typing import Any
 from typing import NamedTuple
@@ -41,7 +41,7 @@ def check_probe_data(
     test_features: Any,
     test_labels: Any,
 ) -> ProbeData:
-    """Converts what `linear_probe` takes, or raises a `ValueError`."""
+    """Converts the data of a probe, or raises a `ValueError`."""
     train_features = as_features(train_features, "train_features")
     test_features = as_features(test_features, "test_features")
     check_same_width(train_features, test_features)
@@ -63,8 +63,8 @@ def check_probe_data(
 
 def feature_statistics(features: np.ndarray) -> tuple:
     """Returns the mean and the standard deviation of each feature."""
-    # In blocks that stay in the cache as float64. Relative to the first row,
-    # since the sum of squares of large features would lose their deviations.
+    # Computed in float64 blocks that stay in the cache, relative to the first
+    # row: the sum of squares of large features would lose their deviations.
     total, squares = np.zeros((2, features.shape[1]))
     for start in range(0, len(features), STATISTICS_ROWS):
         block = features[start : start + STATISTICS_ROWS]
@@ -76,7 +76,7 @@ def feature_statistics(features: np.ndarray) -> tuple:
     variance = np.maximum(squares / len(features) - offset**2, 0.0)
     mean = (features[0] + offset).astype("float32")
     scale = np.sqrt(variance).astype("float32")
-    # A constant feature holds rounding noise only, which must not be amplified.
+    # A constant feature holds only rounding noise, which must not be amplified.
     is_constant = scale <= 1e-6 * np.abs(mean)
     return mean, np.where(is_constant, np.float32(1.0), scale)
 
@@ -140,7 +140,8 @@ def loss_and_gradient_of_rows(
     weights: np.ndarray, inputs: np.ndarray, class_index: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """Returns the mean cross-entropy and its gradient in `weights`."""
-    # Classes first: NumPy sums over few classes faster along the first axis.
+    # Classes come first, since NumPy sums a few classes faster along the first
+    # axis.
     logits = weights.T @ inputs.T
     logits -= logits.max(axis=0)
     probability = np.exp(logits)
@@ -159,8 +160,8 @@ def probe_scores(
     """Accuracies and mean cross-entropy of logits `(rows, classes)`."""
     rows = np.arange(len(logits))
     own = logits[rows, class_index][:, None]
-    # The rank of the correct class. Ties count against it, and so does NaN,
-    # the logits of a probe that has diverged, for which comparisons fail.
+    # The rank of the correct class. Ties count against it. So do the NaN logits
+    # of a probe that has diverged, for which all comparisons fail.
     rank = (~(logits < own)).sum(axis=1) - 1
     scores = {"accuracy": float((rank < 1).mean())}
     if logits.shape[1] > 5:

@@ -68,7 +68,7 @@ PROMPT_SETS = {
     "satellite": SATELLITE_TEMPLATES,
     "texture": TEXTURE_TEMPLATES,
 }
-# Names, and where open_clip has them.
+# Names of sets, and of their variables in open_clip.
 OPEN_CLIP_SETS = {
     "openai_imagenet": "OPENAI_IMAGENET_TEMPLATES",
     "simple_imagenet": "SIMPLE_IMAGENET_TEMPLATES",
@@ -89,8 +89,8 @@ def prompt_set(name: str) -> tuple[str | Callable[[str], str], ...]:
     | `"openai_imagenet"` | CLIP's 80 for ImageNet, from open_clip |
     | `"simple_imagenet"` | 7 of those 80, from open_clip |
 
-    The last two need `pip install open_clip_torch`, whose files hold them.
-    Ours are short and were not tuned on any benchmark.
+    The last two come from open_clip and need `pip install open_clip_torch`. Our
+    own sets are short and were not tuned on any benchmark.
 
     Args:
         name: String, a name in the table.

@@ -11,16 +11,16 @@ def read_class_names(path: str | os.PathLike) -> list[str]:
 
     Args:
         path: A `.json` file with a list of names, or with a dict from the
-            label, 0 to n - 1, to the name or to a list that ends in it, as
-            ImageNet's `imagenet_class_index.json`; or a text file in UTF-8
+            label, 0 to n - 1, to the name or to a list that ends in the name,
+            like ImageNet's `imagenet_class_index.json`; or a text file in UTF-8
             with a name on each line. Blank lines at the end are left out.
 
     Returns:
         List of n strings.
 
     Raises:
-        ValueError: If the file holds something else, no name, an empty one or
-            one twice, or if a dict lacks a label.
+        ValueError: If the file has another format, holds no name, an empty name
+            or a name twice, or if a dict lacks a label.
 
     Example:
 

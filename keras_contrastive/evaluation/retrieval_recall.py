@@ -22,7 +22,7 @@ def retrieval_recall(
     ks: Sequence[int] = (1, 5, 10),
     chunk_size: int | None = None,
 ) -> dict[str, float]:
-    """How often images find one of their texts, and texts their image.
+    """The recall of image-to-text and text-to-image retrieval.
 
     This is Karpathy's protocol, used in the tables for Flickr30k and COCO. All
     embeddings are L2-normalized in float32, and every image is compared with
@@ -33,7 +33,7 @@ def retrieval_recall(
     - `"text_to_image_recall@k"`: fraction of texts with their one image among
       the `k` most similar images.
 
-    Ties count against the model: a candidate that is as similar as the right
+    Ties count against the model: a candidate that is as similar as the correct
     one, up to rounding, is ranked before it. A collapsed model, whose
     embeddings are all equal, therefore scores 0, and the result does not depend
     on the order of the rows. It is computed in NumPy, so it is the same on
@@ -45,8 +45,8 @@ def retrieval_recall(
         text_embeddings: Array or tensor of shape `(num_texts, dim)`.
         image_index: Ints, shape `(num_texts,)`: `image_index[j]` is the row
             of text j's image. Every image must have a text.
-        ks: Positive ints. A `k` above the number of candidates means all of
-            them.
+        ks: Positive ints. If `k` exceeds the number of candidates, all of them
+            count.
         chunk_size: Number of images compared with all texts at once. `None`
             keeps a chunk of similarities within 128 MiB. The result does not
             depend on it.
@@ -98,8 +98,8 @@ def retrieval_recall(
 def _ranks(images, texts, image_index, chunk_size):
     """Number of wrong candidates at least as similar as the best right one.
 
-    The texts of an image and the image of a text are right. The other right
-    candidates are never ranked before the best one.
+    The texts of an image and the image of a text are correct candidates. They
+    are never ranked before the best correct candidate.
     """
     of_images = np.empty(len(images), "int64")
     of_texts = np.zeros(len(texts), "int64")

@@ -4,10 +4,11 @@ import numpy as np
 
 # Number of iterations whose steps and gradient changes L-BFGS keeps.
 MEMORY = 10
-# Number of rows per feature whose covariance is the preconditioner. It need not
-# be exact: it only shapes the steps.
+# Number of rows per feature that the preconditioner is computed from. It need
+# not be exact, since it only affects the steps.
 PRECONDITIONER_ROWS = 16
-# Stops when the loss is estimated to be this close to its minimum, in nats.
+# The solver stops if the loss is estimated to be this close to its minimum, in
+# nats.
 TOLERANCE = 2e-5
 SUFFICIENT_DECREASE = 1e-4
 SMALLEST_STEP = 1e-6
@@ -86,7 +87,8 @@ def _preconditioner(inputs, penalties):
     rows = inputs[::every]
     bound = 0.5 * (rows.T @ rows).astype("float64") / len(rows)
     bound[np.diag_indices_from(bound)] += penalties[:, 0]
-    # Features may be linearly dependent, and then the bias is not penalized.
+    # Features may be linearly dependent, and the bias is not penalized, so the
+    # matrix may be singular without this term.
     bound[np.diag_indices_from(bound)] += 1e-6 * np.mean(np.diag(bound))
     inverse = np.linalg.inv(bound)
     return lambda gradient: inverse @ gradient

@@ -11,10 +11,10 @@ from keras_contrastive.metrics.retrieval_recall import TIE
 
 
 def zero_shot_classify(image_embeddings: Any, weights: Any) -> np.ndarray:
-    """The class whose description is most similar to each image.
+    """Predicts the class whose description is most similar to each image.
 
-    If classes are equally similar, up to rounding, the first one wins. It is
-    computed in NumPy, in float32, so it is the same on every backend.
+    If classes are equally similar, up to rounding, the first one wins. The
+    result is computed in NumPy, in float32, so it is the same on every backend.
 
     Args:
         image_embeddings: Array or tensor of shape `(n, dim)`. The rows need

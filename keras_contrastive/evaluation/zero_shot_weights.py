@@ -20,7 +20,7 @@ def zero_shot_weights(
     class_names: Sequence[str],
     templates: str | Sequence[str | Callable[[str], str]],
 ) -> np.ndarray:
-    """Weights of a linear classifier, from the names of classes alone.
+    """Weights of a linear classifier, from class names only.
 
     Each class is described by a few sentences, one for each template. Their
     embeddings t are normalized and averaged, and the mean is normalized again:

@@ -32,7 +32,7 @@ def check_one_for_each(name, things, length, embeddings_name):
 
 
 def right_pairs(image_index, num_texts, num_images):
-    """Which text belongs to which image, a boolean array `(m, n)`."""
+    """The correct pairs of texts and images, a boolean array `(m, n)`."""
     image_index = np.asarray(image_index)
     if image_index.shape != (num_texts,) or not np.all(
         np.isin(image_index, np.arange(num_images))

@@ -6,14 +6,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
-# Properties of users' texts: `$`, `_` and backslashes do not start a formula.
+# Properties for texts of users, in which `$`, `_` and backslashes do not start
+# a formula.
 AS_WRITTEN = {"parse_math": False, "usetex": False}
 
 
 def new_figure(width, height, layout="constrained"):
     """A `matplotlib.figure.Figure` of the given size in inches.
 
-    With `layout="none"` the parts stay where `add_box` and others put them.
+    With `layout="none"`, the parts keep the positions that `add_box` and others
+    give them.
 
     The figure does not use `pyplot` state and needs no display. Matplotlib is
     imported here, when plotting, and not with the package.
@@ -31,7 +33,7 @@ def new_figure(width, height, layout="constrained"):
 
 
 def add_box(figure, left, top, width, height):
-    """Axes at this position, of this size, in inches from the top left."""
+    """Adds axes with this position and size, in inches from the top left."""
     figure_width, figure_height = figure.get_size_inches()
     return figure.add_axes(
         (
@@ -81,7 +83,7 @@ def wrap(text, width, max_lines=4):
 def one_line(text):
     """A text with single spaces, and only characters that UTF-8 can encode."""
     if not isinstance(text, bytes):
-        # File names may hold halves of characters.
+        # File names may contain incomplete characters.
         text = str(text).encode("utf-8", "replace")
     return " ".join(text.decode("utf-8", "replace").split())
 
@@ -104,7 +106,7 @@ def to_numpy(array):
 
 
 def select_shown(images, rgb_channels=None):
-    """The channels of images that pictures show, and what to say of them.
+    """The channels of images that pictures show, and a description of them.
 
     Args:
         images: array, `(n, height, width, channels)`.
@@ -113,7 +115,7 @@ def select_shown(images, rgb_channels=None):
 
     Returns:
         `(pictures, description)`: an array of 1 or 3 channels, and a text that
-        is empty where it has all of them.
+        is empty if the pictures show all channels.
     """
     channels = images.shape[-1]
     if rgb_channels is not None:

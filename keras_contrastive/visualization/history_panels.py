@@ -1,4 +1,4 @@
-"""The panels of a training run: which logs are drawn together."""
+"""The panels of a training run, which group the logs."""
 
 import re
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ FIRST = "Loss"
 
 
 class Panel(NamedTuple):
-    """What is drawn in one coordinate system.
+    """The curves in one coordinate system.
 
     Attributes:
         title: String.
         label: String, of the vertical axis.
-        curves: Dict of arrays, one number per epoch, by the names of the logs:
-            those of one family in succession, by their rank in it.
+        curves: Dict from the names of logs to arrays of one number per epoch.
+            The logs of a family are adjacent, ordered by their rank in it.
     """
 
     title: str
@@ -67,7 +67,7 @@ def panel_of(name: str) -> tuple[str, str]:
 
 
 def title_of(title: str, curves: Mapping[str, np.ndarray]) -> str:
-    """The name of a single accuracy, which says more than "Accuracy"."""
+    """The title, for a single accuracy its full name."""
     if title != "Accuracy" or len(curves) > 1:
         return title
     words = in_words(*curves)

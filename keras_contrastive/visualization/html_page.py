@@ -11,7 +11,7 @@ import numpy as np
 from keras_contrastive.visualization.html_pictures import escape
 
 FOLDER = Path(__file__).parent
-# A browser loads nothing that is not in the file itself.
+# The browser loads nothing from outside of the file.
 POLICY = (
     "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline' 'unsafe-eval'"
@@ -62,7 +62,7 @@ def html_text(
 
 
 def section(heading: str, content: str, note: str = "") -> str:
-    """A heading, a sentence on what is below it, and the content, as HTML."""
+    """A heading, an explanation of the content, and the content, as HTML."""
     below = f'<p class="note">{html.escape(note)}</p>' if note else ""
     return f"<section><h2>{escape(heading)}</h2>{below}{content}</section>"
 

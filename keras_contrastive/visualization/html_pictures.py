@@ -20,7 +20,7 @@ class Picture(NamedTuple):
     Attributes:
         pixels: Array, shape `(height, width, 3)`, uint8.
         title: String below it.
-        kind: `""`, `"query"` or `"right"`, how it is marked.
+        kind: `""`, `"query"` or `"right"`, the kind of mark.
     """
 
     pixels: np.ndarray
@@ -34,7 +34,7 @@ def escape(text: object) -> str:
 
 
 def encode(pixels: np.ndarray, quality: int = QUALITY) -> str:
-    """A `data:` address of a picture: JPEG, or PNG where that is as small."""
+    """A `data:` address of a picture: PNG if it is small, otherwise JPEG."""
     from PIL import Image  # comes with matplotlib
 
     file, small = io.BytesIO(), max(pixels.shape[:2]) <= SMALL

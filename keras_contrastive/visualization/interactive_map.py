@@ -17,7 +17,7 @@ QUALITY = 75
 
 
 def is_available() -> bool:
-    """Whether plotly is installed, with what it needs."""
+    """Whether plotly is installed, with its dependencies."""
     try:
         import plotly.offline  # noqa: F401
     except ImportError:
@@ -29,8 +29,8 @@ def interactive_map(data: Mapping[str, Any], pictures: np.ndarray) -> str:
     """The elements of the map, with its program and its data.
 
     Args:
-        data: Dict for map.js: names, layouts, columns, neighbors, and for a
-            search sentences and the images that they find.
+        data: Dict for map.js: names, layouts, columns and neighbors; for a
+            search also sentences and the images that they find.
         pictures: Array, shape `(n, height, width, 3)`, uint8.
 
     Raises:
@@ -49,8 +49,8 @@ def interactive_map(data: Mapping[str, Any], pictures: np.ndarray) -> str:
         (FOLDER / f"map.{suffix}").read_text(encoding="utf-8")
         for suffix in ("html", "css", "js")
     )
-    # Names and captions of users are in the data alone, where no `<` can end
-    # the element; the program inserts them as text.
+    # Names and captions of users occur only in the data, where no `<` can end
+    # the element. The program inserts them as text.
     content = content.replace("<", "\\u003c")
     return (
         f"<style>{style}.map-thumb {{ background-image: "

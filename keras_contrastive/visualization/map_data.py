@@ -1,4 +1,4 @@
-"""What the interactive map shows: positions, columns, neighbors."""
+"""The data of the interactive map: positions, columns, neighbors."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def columns(
     given: Mapping[str, Any],
     distances: np.ndarray,
 ) -> list[dict[str, Any]]:
-    """What the points may be colored by; the first is shown first."""
+    """The columns that can color the points; the first is the default."""
     found: dict[str, Any] = {}
     if labels is not None:
         found["class"] = [class_names[i] if class_names else i for i in labels]
@@ -67,14 +67,14 @@ def columns(
 
 
 def column(name: str, values: Any) -> dict[str, Any]:
-    """Numbers with a color scale, or categories with a color each."""
+    """A column of numbers with a color scale, or of categories with colors."""
     values = to_numpy(np.asarray(values))
     if values.dtype.kind == "f":
         rounded = [
             float(f"{v:.5g}") if np.isfinite(v) else None for v in values
         ]
         return {"name": one_line(name), "values": rounded}
-    # In the order of numbers, or of the alphabet.
+    # In numerical or alphabetical order.
     categories, places = np.unique(values, return_inverse=True)
     return {
         "name": one_line(name),

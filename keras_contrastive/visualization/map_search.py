@@ -1,4 +1,4 @@
-"""The sentences that a map without a model can search for."""
+"""The sentences that a map can search for without a model."""
 
 import collections
 import re
@@ -40,14 +40,14 @@ def search_data(
 
 
 def sentences(captions: Sequence[str]) -> list[str]:
-    """Words that several captions have, and a part of the captions."""
+    """Words that occur in several captions, and a sample of the captions."""
     texts = list(dict.fromkeys(map(one_line, captions)))
     counts = collections.Counter(
         word
         for text in texts
         for word in set(re.findall(r"\w{2,}", text.lower()))
     )
-    # Words like "the" are in most captions, and tell little.
+    # Words like "the" occur in most captions and are not informative.
     most = max(3, len(texts) // 5)
     words = [word for word, n in counts.most_common() if 2 <= n <= most]
     some = texts[:: max(1, -(-len(texts) // CAPTIONS))]
@@ -62,7 +62,7 @@ def caption_loss(
 ) -> np.ndarray:
     """The mean over an image's captions of -log p(image | caption).
 
-    Among these images, by the softmax of the scaled similarities.
+    The probability is the softmax of the scaled similarities over these images.
     """
     logits = scale * cosine_similarity(image_embeddings, text_embeddings)
     largest = logits.max(axis=1, keepdims=True)

@@ -32,7 +32,7 @@ def in_words(name: str) -> str:
 
 
 def family_and_rank(name: str) -> tuple[str, int]:
-    """What curves of one color have in common, and their order in it."""
+    """The family of a log, whose curves share a color, and its rank in it."""
     found = RECALL.search(name)
     if found is None:
         bare = name.removeprefix(HELD_OUT)

@@ -48,7 +48,8 @@ def plot_embeddings(
         class_names: the name of class 0, of class 1, and so on. Defaults to
             the numbers.
         images: array or tensor, shape `(n, height, width, 3)`, uint8 or floats
-            from 0 to 1: some are drawn on their points, without overlaps.
+            from 0 to 1: some of them are drawn at their points, without
+            overlaps.
         method: `"pca"`; `"tsne"`, with scikit-learn installed; or `"umap"`,
             with umap-learn installed.
         path: where to save the figure, as PNG, PDF or any format given by its
@@ -159,7 +160,7 @@ def marker_of(label):
 
 
 def scatter(axes, points, labels, faint):
-    # The more points, the smaller and the more transparent.
+    # With more points, each is smaller and more transparent.
     size = np.clip(450 / np.sqrt(len(points)), 3, 40)
     alpha = 0.25 if faint else np.clip(30 / np.sqrt(len(points)), 0.25, 0.9)
     if labels is None:

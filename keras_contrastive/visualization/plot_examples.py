@@ -32,7 +32,7 @@ def plot_examples(
 ) -> Any:
     """Shows images in rows, each with a title of up to two lines.
 
-    For the first rows of a table of `curation`, for instance.
+    It can show, for example, the first rows of a table of `curation`.
 
     Args:
         images: array or tensor, shape `(n, height, width, 3)` (or 1 channel, or

@@ -60,7 +60,7 @@ def plot_history(history: Any, path: str | Path | None = None) -> Any:
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     figure = new_figure(columns * PANEL_WIDTH, rows * PANEL_HEIGHT)
-    # So that a legend is closer to its own panel than to the next one.
+    # This keeps a legend closer to its own panel than to the next one.
     figure.get_layout_engine().set(h_pad=0.15)
     grid = figure.subplots(rows, columns, squeeze=False).flatten()
     for axes, panel in zip(grid, panels, strict=False):
@@ -99,7 +99,7 @@ def draw_curves(axes, curves):
             linestyle=line_style,
             alpha=alpha,
             label=name,
-            # A single epoch gives no line.
+            # A single epoch has no line.
             marker="o" if len(epochs) <= 20 else None,
             markersize=4,
         )
@@ -121,7 +121,7 @@ def draw_curves(axes, curves):
 
 
 def legend_of(curves):
-    """The names in words; that all are held out is said by the title."""
+    """The names in words, without "held out" if the title says so."""
     if all(name.startswith(HELD_OUT) for name in curves):
         return [in_words(name.removeprefix(HELD_OUT)) for name in curves]
     return [in_words(name) for name in curves]

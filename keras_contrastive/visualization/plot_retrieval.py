@@ -60,8 +60,8 @@ def plot_retrieval(
         image_index: ints, shape `(m,)`: `image_index[j]` is the image of text
             j. Marks the correct results. Defaults to no marks.
         queries: ints, which rows of the texts, or of the images, to search
-            for. Defaults to the first 8. The search covers all images or all
-            texts, whatever the queries.
+            for. Defaults to the first 8. The search always covers all images or
+            all texts.
         path: where to save the figure, as PNG, PDF or any format given by its
             suffix. Missing folders are created. Defaults to not saving it.
 

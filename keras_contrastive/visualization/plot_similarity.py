@@ -37,8 +37,8 @@ def plot_similarity(
 ) -> Any:
     """Draws the cosine similarity of every text to every image.
 
-    Columns are images, rows are texts. A good model has its highest values
-    where an image meets its text.
+    Columns are images, rows are texts. A good model has its highest values at
+    the correct pairs.
 
     Args:
         image_embeddings: array or tensor, shape `(n, d)`. They need not be

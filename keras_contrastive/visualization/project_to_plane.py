@@ -45,7 +45,7 @@ def pca(features, num_components=2):
     axes = axes[:num_components]
     largest = np.abs(axes).argmax(axis=1)
     axes *= np.sign(axes[np.arange(len(axes)), largest])[:, None]
-    # Equal rows have no variance to explain.
+    # If all rows are equal, there is no variance to explain.
     explained = variances[:num_components] / max(variances.sum(), 1e-30)
     return centered @ axes.T, explained
 

@@ -63,11 +63,12 @@ def report(
             package.
         images: array, shape `(n, height, width, channels)`, as `fit` takes
             them, preferably from a validation set. One or two thousand are
-            plenty; a single one has no map and no neighbors.
+            enough. With a single image, there is no map and there are no
+            neighbors.
         path: path of the `.html` file. Missing folders are created.
         history: the history for `plot_history`. Defaults to no curves.
-        labels: array of integers from 0, shape `(n,)`: colors the map, and
-            adds the kNN accuracy of every second image among the others.
+        labels: array of integers from 0, shape `(n,)`: they color the map, and
+            add the kNN accuracy of every second image among the others.
         class_names: the names of the classes.
         captions: list of m strings, for a `CLIPModel`.
         image_index: ints, shape `(m,)`: the image of each caption. Defaults to
@@ -78,21 +79,23 @@ def report(
         title: title of the page, such as the name of the run.
         rgb_channels: three indices of the channels that the pictures show as
             red, green and blue. Without them, pictures of images that have
-            neither 1 nor 3 channels show the first. The page says which.
+            neither 1 nor 3 channels show the first channel. The page states
+            which channels are shown.
         names: list of n strings, the names of the images, such as those of
             their files. Defaults to their numbers.
         originals: function of an image's index that returns its picture at a
             higher resolution, for the sheets of neighbors and search results:
             an array `(height, width, channels)`, uint8 or floats from 0 to 1.
             Defaults to `images`.
-        untrained: numbers of the model before training, to compare with, by
-            the names `"knn_accuracy"` (of `labels`) and those of
-            `evaluation.retrieval_recall` (of `captions`).
+        untrained: dict of the model's numbers before training, for comparison:
+            `"knn_accuracy"` (with `labels`) and the keys of
+            `evaluation.retrieval_recall` (with `captions`).
         summary: a line below the title, such as the data and the date. Defaults
             to the number of images and today's date.
-        columns: arrays, lists of n numbers or strings, by their names: what the
-            interactive map may be colored by, besides the class, clusters
-            (with scikit-learn installed) and the distance to the neighbors.
+        columns: dict from names to arrays or lists of n numbers or strings, by
+            which the interactive map can be colored, besides the class,
+            clusters (with scikit-learn installed) and the distance to the
+            neighbors.
         interactive: whether the map is the interactive one, which needs plotly
             and makes the file some 5 MB larger. Defaults to whether plotly is
             installed.
@@ -199,7 +202,7 @@ def report(
 
 
 def views_of(model):
-    """A function that makes two views as in the model's training."""
+    """A function that makes the views of the model's training, usually two."""
     if hasattr(model, "multi_view"):
         return model.multi_view
 

@@ -38,7 +38,7 @@ def verdict(
     untrained: Mapping[str, float],
     embeddings: np.ndarray,
 ) -> str:
-    """What the numbers say, and the numbers beside what needs no learning."""
+    """The verdict in words, and the scores beside their baselines."""
     findings = "".join(
         f'<p class="finding {kind}">{escape(text)}</p>'
         for kind, text in judge(logs, scores, untrained, embeddings)
@@ -138,8 +138,8 @@ def dynamic_map(
         pictures: Array, shape `(n, height, width, 3)`, uint8.
         names: List of n strings.
         columns: Dict of arrays of shape `(n,)` to color the points by.
-        search: Empty, or `sentences`, the images that they find in `found`, and
-            in `texts` a text for each image.
+        search: Empty, or a dict with `sentences`, `found`, the images that they
+            find, and `texts`, a text for each image.
     """
     near, distances = map_data.neighbors(embeddings)
     data = {

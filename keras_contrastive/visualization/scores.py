@@ -1,4 +1,4 @@
-"""Numbers of a model, each with what needs no learning."""
+"""Scores of a model, each with baselines that need no learning."""
 
 from typing import NamedTuple
 
@@ -12,15 +12,15 @@ RANKS = (1, 5, 10)
 
 
 class Score(NamedTuple):
-    """A number of a model, and those to compare it with.
+    """A score of a model, and its baselines.
 
     Attributes:
         key: The name in logs, such as `"text_to_image_recall@1"`.
         name: What is measured, in words.
         value: Float from 0 to 1.
-        chance: Float, what guessing reaches.
-        num_asked: Int, the number of images or captions that were asked.
-        majority: Float, what the most frequent class reaches, or `None`.
+        chance: Float, the score of guessing.
+        num_asked: Int, the number of images or captions that were queries.
+        majority: Float, the score of the most frequent class, or `None`.
     """
 
     key: str
@@ -56,7 +56,7 @@ def recall_scores(
     text_embeddings: np.ndarray,
     image_index: np.ndarray,
 ) -> list[Score]:
-    """How often captions find their image, and images one of their captions.
+    """The recalls of text-to-image and image-to-text retrieval.
 
     Args:
         image_embeddings: Array, shape `(n, d)`.
@@ -65,7 +65,8 @@ def recall_scores(
             has one.
 
     Returns:
-        Those of captions that search first, with rising ranks.
+        The scores of text-to-image retrieval, then of image-to-text retrieval,
+        with increasing k.
     """
     num_images, num_texts = len(image_embeddings), len(text_embeddings)
     ks = [k for k in RANKS if k == 1 or k < num_images]
@@ -88,8 +89,8 @@ def recall_scores(
 
 
 def chance_of_any(right, drawn, total):
-    """The chance that any of the right ones is among those drawn."""
-    # Each factor: that one more draw misses, of those that are left.
+    """The probability that a random draw contains a correct candidate."""
+    # Each factor is the probability that one more draw of the rest misses.
     misses = np.ones(len(right))
     for before in range(drawn):
         misses *= np.clip(1 - right / max(total - before, 1), 0, 1)

@@ -1,4 +1,4 @@
-"""Sheets of a report: what is near an image, and what a search finds."""
+"""Sheets of a report: nearest neighbors and search results."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ FOUND = 5
 
 
 def choose_queries(num_images: int, labels: np.ndarray | None) -> np.ndarray:
-    """One image of each of the first classes, or images in equal distances."""
+    """One image of each of the first classes, or equally spaced images."""
     if labels is not None:
         firsts = np.unique(labels, return_index=True)[1]
         if len(firsts) > 1:

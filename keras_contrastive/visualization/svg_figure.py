@@ -24,7 +24,7 @@ def themed() -> Iterator[None]:
     """A context in which to draw figures for `to_svg`."""
     from matplotlib import rc_context
 
-    # Text stays text: it can be selected, and takes less space.
+    # Text stays text, so that it can be selected and takes less space.
     with rc_context({**dict.fromkeys(INKED, INK), "svg.fonttype": "none"}):
         yield
 
@@ -34,7 +34,7 @@ def to_svg(figure: Any, label: str) -> str:
 
     Args:
         figure: A `matplotlib.figure.Figure`.
-        label: What it shows, for screen readers, as HTML.
+        label: A description for screen readers, as HTML.
     """
     file = io.StringIO()
     with themed():
@@ -44,7 +44,7 @@ def to_svg(figure: Any, label: str) -> str:
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # The page gives the size.
+    # The page determines the size.
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
     # An identifier may occur once in a page.
     svg = re.sub(r'<g id="\w+"', "<g", svg)

@@ -102,7 +102,8 @@ def write_tensorboard_projector(
     Raises:
         ImportError: if there are images and Pillow isn't installed.
         ValueError: if an argument has a wrong shape, length or range, or if
-            `log_dir` has files of the same names from elsewhere.
+            `log_dir` has files of the same names that this function did not
+            write.
 
     Example:
         ```python
@@ -171,7 +172,7 @@ def check_files_are_ours(log_dir, files):
     ]
     if taken:
         raise ValueError(
-            "`log_dir` must not have files of others, which would be "
+            "`log_dir` must not have other files, which would be "
             f"overwritten. Received: log_dir={str(log_dir)!r}, which has "
             f"{taken}. Choose another folder, one below it for example."
         )

@@ -1,4 +1,4 @@
-"""What the numbers of a run say, in words."""
+"""Judges a run in words, based on its numbers."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from keras_contrastive.visualization.scores import Score
 
 SURE = 2  # standard errors
 TOO_UNSURE = 0.2  # a margin that allows no statement
-# What is left of the squared length of embeddings without their mean. It was
-# 0.00001 where a network had learned a constant, and 0.001 to 0.01 in networks
-# that were hardly trained.
+# The mean squared length of normalized embeddings after subtracting their mean.
+# It was 0.00001 if a network had learned a constant, and 0.001 to 0.01 in
+# networks that were hardly trained.
 COLLAPSED = 1e-4
 ONE_DIMENSION = 1.5
 FEW_DIMENSIONS = 0.03  # of those that could be in use
@@ -76,7 +76,7 @@ def judge(
 
 
 def main_score(scores: Sequence[Score]) -> Score:
-    """The steadiest: the class, or captions with the most ranks to hit."""
+    """The most stable score: the class, or captions at the most ranks."""
     direction = scores[0].key.partition("@")[0]
     return [s for s in scores if s.key.partition("@")[0] == direction][-1]
 
@@ -88,13 +88,13 @@ def diverged(logs: Mapping[str, np.ndarray]) -> Finding | None:
     last = int(np.flatnonzero(np.isfinite(loss))[-1]) + 1
     return Finding(
         "bad",
-        f"Training diverged: the loss is no number since epoch {last + 1}. "
+        f"Training diverged: the loss is not finite since epoch {last + 1}. "
         "Lower the learning rate.",
     )
 
 
 def collapsed(embeddings: np.ndarray) -> Finding | None:
-    """Whether embeddings are equal, or differ in few dimensions only."""
+    """Whether embeddings are equal, or differ in only a few dimensions."""
     if len(embeddings) < 2:
         return None
     unit = normalize_rows(embeddings).astype("float64")
@@ -122,7 +122,7 @@ def collapsed(embeddings: np.ndarray) -> Finding | None:
 
 
 def learned(score: Score, untrained: Mapping[str, float]) -> Finding:
-    """Whether a score is better than all that needs no learning."""
+    """Whether a score is better than all of its baselines."""
     before = untrained.get(score.key)
     possible = {
         "before training": before,
@@ -156,14 +156,14 @@ def learned(score: Score, untrained: Mapping[str, float]) -> Finding:
 
 
 def standard_error(first: float, second: float, count: int) -> float:
-    """Of the difference of two shares, each of `count`, at its largest."""
+    """The maximum standard error of the difference of two shares of `count`."""
     variances = first * (1 - first) + second * (1 - second)
-    # One hit more or less is never certain.
+    # A difference of one hit is never significant.
     return float(np.sqrt(variances / count)) + 0.5 / count
 
 
 def learned_to_match_views(logs: Mapping[str, np.ndarray]) -> Finding:
-    """Where there are neither classes nor captions."""
+    """The finding for data without classes and captions."""
     text = (
         "Without classes or captions no number can say whether these "
         "embeddings are useful: look at the neighbors and the map below."
@@ -189,7 +189,7 @@ def shape_of_curve(logs: Mapping[str, np.ndarray]) -> Finding | None:
     values = logs[name][epochs - 1]
     window = max(3, len(values) // 10)
     smooth = np.convolve(values, np.ones(window) / window, mode="valid")
-    # Of the mean over a window, from the differences of neighbors in time.
+    # The noise of a mean over a window, from differences of consecutive values.
     noise = np.std(np.diff(values)) / np.sqrt(2 * window) + 0.005
     top = np.flatnonzero(smooth >= smooth.max() - SURE * noise)[0]
     # The middle of the window.
@@ -215,7 +215,7 @@ def shape_of_curve(logs: Mapping[str, np.ndarray]) -> Finding | None:
 
 
 def progress_after(logs: Mapping[str, np.ndarray], epoch: int) -> float | None:
-    """The part of the fall of the loss that came after an epoch."""
+    """The fraction of the decrease of the loss that came after an epoch."""
     loss = logs.get("loss")
     if loss is None or not np.all(np.isfinite(loss)):
         return None

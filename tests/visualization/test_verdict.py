@@ -84,7 +84,7 @@ def test_the_most_important_finding_comes_first():
     logs = {"loss": loss, "contrastive_accuracy": np.array([0.1, 0.5, np.nan])}
     findings = judge(logs, [], {}, 1 + 1e-4 * HEALTHY)
     assert [finding.kind for finding in findings] == ["bad", "bad", "note"]
-    assert "no number since epoch 3" in findings[0].text
+    assert "not finite since epoch 3" in findings[0].text
     assert "nearly the same embedding" in findings[1].text
     assert "in 50.0% of cases, 10.0% in the first" in findings[2].text
 
