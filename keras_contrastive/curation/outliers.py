@@ -12,7 +12,7 @@ LEAST_MEDIAN = 1e-6
 
 
 def outliers(embeddings: Any, k: int = 10) -> dict[str, np.ndarray]:
-    """Sorts rows by the distance to their neighbors, relative to theirs.
+    """Sorts rows by how isolated they are, compared with their neighbors.
 
     The distance of a row is one minus the mean cosine to the `k` most similar
     other rows. It is compared with the distances of these neighbors, each plus

@@ -49,7 +49,7 @@ def _unit_rows(x):
 
 
 def principal_components(rows, count, rng):
-    """Principal components of standardized columns, in reduced scale.
+    """Principal components of standardized columns, scaled down.
 
     Each is divided by its standard deviation plus `LEAST_DEVIATION`. They are
     computed by random projections and two power iterations (Halko et al., 2011,

@@ -64,8 +64,8 @@ class BatchLoss(EmbeddingLoss):
 def _mean_outer_product(a, b):
     """`a^T b / n` of matrices with `n` rows, in full float32 precision.
 
-    Its gradient has this precision too. The gradient of `matmul` would have the
-    backend's precision.
+    Its gradient has this precision too. The automatic gradient of `matmul`
+    would have the backend's precision.
     """
     n = ops.cast(ops.shape(a)[0], "float32")
 

@@ -12,12 +12,12 @@ def belong_together(query_groups, key_groups):
     """Whether each query and key belong together, a bool tensor `(n, m)`."""
     if len(query_groups.shape) == 1:
         return query_groups[:, None] == key_groups
-    # These are sums of ones, which are zero in any precision only if empty.
+    # A sum of ones is greater than zero in every precision.
     return ops.matmul(query_groups, ops.transpose(key_groups)) > 0
 
 
 def belong_to_themselves(groups):
-    """Whether each row has a group, which an empty set of labels has not."""
+    """Whether each row has a group; an empty set of labels is no group."""
     if len(groups.shape) == 1:
         return groups == groups
     return ops.any(groups > 0, axis=1)

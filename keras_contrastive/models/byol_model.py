@@ -40,7 +40,7 @@ class BYOLModel(TeacherModel):
 
     Args:
         encoder: Keras model or layer, as in `SimCLRModel`, with a known output
-            shape and a `get_config`, which the teacher is copied with.
+            shape and a `get_config`, which is used to copy it.
         projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
             to `ProjectionHead(2 * dim, 256)`, the paper's for a ResNet-50.
         augmenter: As in `SimCLRModel`. The paper's views are not symmetric: one

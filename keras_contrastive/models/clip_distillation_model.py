@@ -68,8 +68,8 @@ class CLIPDistillationModel(CLIPModel):
     Raises:
         ValueError: As `CLIPModel`; if `teacher` is not a built `CLIPModel`, or
             takes images in another range than the student; if
-            `distillation_weight` is not in [0, 1]; if both the data and the
-            model have a teacher, or neither has.
+            `distillation_weight` is not in [0, 1]; if the data has teacher
+            embeddings and the model has a teacher, or if both are missing.
 
     Example:
 

@@ -104,7 +104,7 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
     such as its own caption with two words swapped. Their shape is
     `(batch, negatives, length)`, or `(batch, length)` for one per image. Each
     image is contrasted with all of them, as in NegCLIP. The recalls in the logs
-    leave them out.
+    do not use them.
 
     The logs hold `loss`, the in-batch recalls at 1 in both directions, and the
     `logit_scale`. With CLIP's loss it should rise from 14.3 and rarely reach

@@ -418,9 +418,9 @@ class ContrastiveModel(Trainer):
                 with the same two tensors. Defaults to the metrics of the
                 method; pass an empty list for none.
             microbatch_size: Int, how many examples are embedded at a time in
-                training. It must divide the batch size, with several replicas
-                that of each replica. The loss and its gradient are those of the
-                whole batch. Only the activations of one microbatch are in
+                training. It must divide the batch size (with several replicas,
+                the batch size of each). The loss and its gradient are those of
+                the whole batch. Only the activations of one microbatch are in
                 memory, at the cost of one more forward pass (Gao et al., 2021,
                 Scaling Deep Contrastive Learning Batch Size under Memory
                 Limited Setup). Dropout drops the same units in both passes.

@@ -36,14 +36,14 @@ class DINOModel(PrototypeModel):
     `encoder`, call `model.teacher.copy_weights(model.student)`.
 
     A `layers.MultiCrop` makes local views in addition to the two global views,
-    which improves DINO much. Views of one size are encoded as one batch. With
-    `microbatch_size`, batch statistics are those of a microbatch.
+    which improves DINO considerably. Views of one size are encoded as one
+    batch. With `microbatch_size`, batch statistics are those of a microbatch.
 
     Args:
         encoder: Keras model or layer, as in `SimCLRModel`, with known input and
-            output shapes and a `get_config`, which the teacher is copied with.
-            For local views of another size, it must take images of any size,
-            such as a `models.ResNet18` of `input_shape=(None, None, 3)`.
+            output shapes and a `get_config`, which is used to copy it. For
+            local views of another size, it must take images of any size, such
+            as a `models.ResNet18` of `input_shape=(None, None, 3)`.
         projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
             to three layers, `2 dim` wide, with an output of 256. The paper's
             layers are 2048 wide, with GELU instead of ReLU.

@@ -28,8 +28,7 @@ class DistillationModel(JointEmbeddingModel):
     |---|---|
     | `"negative_cosine"` | minus the cosine of z and t, the default |
     | `"mse"` | the mean of `(z - t) ** 2`, for teachers whose norms matter |
-    | `"clip"` | each z finds its own t among those of the batch, and each t its
-        z |
+    | `"clip"` | each z finds its own t among those of the batch, and t its z |
 
     The teacher may be any Keras model from images to vectors: a pooled backbone
     of keras-hub or `keras.applications`, an encoder trained by another method,

@@ -22,10 +22,11 @@ class DualEncoderModel(MultimodalModel):
     Each kind of data, a *modality*, has a name and an encoder, followed by a
     linear projection without bias and L2 normalization. For two modalities, row
     i of one and row i of the other belong together. Training makes them more
-    similar than either of them and any other row of the batch.
+    similar to each other than to any other row of the batch.
 
-    With three or more modalities, one of them is the `anchor`, which is paired
-    with each other modality, as images are in ImageBind. The loss is the sum
+    With three or more modalities, one of them is the `anchor`. It is paired
+    with each of the other modalities, as images are in ImageBind. The loss is
+    the sum
 
     `sum over others m of loss(anchor embeddings, embeddings of m)`
 
@@ -42,8 +43,7 @@ class DualEncoderModel(MultimodalModel):
     Args:
         encoders: Dict of two or more names to encoders: Keras models or layers
             from inputs to vectors `(batch, dim)`. Names are Python identifiers,
-            such as `"audio"`. If two names have the same encoder, they share
-            it.
+            such as `"audio"`. Two names may share an encoder.
         projection_dim: Int, dimension of the common space.
         augmenters: Dict of some of the names to layers that change a batch at
             random and return inputs of the encoder. With `training=False` they
@@ -51,7 +51,7 @@ class DualEncoderModel(MultimodalModel):
             augmenter has a `value_range` are images, which are checked as in
             `CLIPModel`. Without an augmenter, inputs reach the encoder
             unchanged.
-        anchor: Name of the modality that is paired with each other modality.
+        anchor: Name of the modality that is paired with each of the others.
             Required for three or more modalities; for two, it defaults to the
             first.
         logit_scale: A `layers.LogitScale`. Defaults to one that `compile`

@@ -47,7 +47,7 @@ class MoCoModel(TeacherModel):
 
     Args:
         encoder: Keras model or layer, as in `SimCLRModel`, with a known output
-            shape and a `get_config`, which the teacher is copied with.
+            shape and a `get_config`, which is used to copy it.
         projector: Layer `(batch, dim)` to `(batch, projection_dim)`. Defaults
             to v2's, `ProjectionHead(dim, 128, use_batch_norm=False)`. For v3's
             pass `ProjectionHead(4096, 256, output_batch_norm=True)`.

@@ -13,8 +13,8 @@ class TeacherModel(PredictorModel):
     """Base of the methods that predict the embeddings of a momentum teacher.
 
     Args:
-        encoder: As in `PredictorModel`, and with a `get_config`, which the
-            teacher is copied with.
+        encoder: As in `PredictorModel`, and with a `get_config`, which is used
+            to copy it.
         projector: As in `PredictorModel`.
         augmenter: As in `PredictorModel`.
         probe: As in `PredictorModel`.

@@ -194,7 +194,7 @@ def check_step(model, seen):
 
 
 def check_batch_size(seen):
-    """Raises if batches held a single example or none."""
+    """Raises if the batches held only one example each, or none."""
     if seen["batches"] and not seen["examples"]:
         raise ValueError(NO_BATCH)
     replicas = distribution.num_replicas()

@@ -19,7 +19,7 @@ class Score(NamedTuple):
         name: What is measured, in words.
         value: Float from 0 to 1.
         chance: Float, the score of guessing.
-        num_asked: Int, the number of images or captions that were queries.
+        num_asked: Int, the number of query images or captions.
         majority: Float, the score of the most frequent class, or `None`.
     """
 

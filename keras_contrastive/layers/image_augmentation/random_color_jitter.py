@@ -29,7 +29,7 @@ class RandomColorJitter(ColorLayer):
     to `value_range` after each operation. The order of the four is also drawn
     per image.
 
-    For other channels than red, green and blue, such as a satellite's infrared,
+    For channels other than red, green and blue, such as a satellite's infrared,
     only brightness and contrast change, by the same factors. The reference of
     their contrast is each channel's own mean.
 

@@ -13,7 +13,7 @@ from keras_contrastive.validation import check_probability
 class RandomGrayscale(ColorLayer):
     """Converts each image to gray with a probability.
 
-    The three channels become `0.299 R + 0.587 G + 0.114 B`. Other channels than
+    The three channels become `0.299 R + 0.587 G + 0.114 B`. Channels other than
     red, green and blue stay unchanged.
 
     Args:

@@ -29,7 +29,7 @@ class EndTokenPooling(keras.layers.Layer):
     Call arguments:
         inputs: Float tensor of shape `(batch, tokens, width)`.
         tokens: Int tensor of shape `(batch, tokens)`.
-        training: Whether the model trains; the check then is skipped.
+        training: Whether the model trains, which skips the check.
 
     Returns:
         Float tensor of shape `(batch, width)`.
