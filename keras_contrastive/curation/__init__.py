@@ -1,4 +1,4 @@
-"""Curation: what embeddings tell of the data they come from."""
+"""Curation: finds errors, leaks and subsets of data by its embeddings."""
 
 from keras_contrastive.curation.caption_errors import caption_errors
 from keras_contrastive.curation.clusters import cluster

@@ -91,8 +91,8 @@ def _add(merged, config, module, name, rest):
     if f"{module}.in_proj_weight" in merged:
         raise ValueError(
             "`adapter` must be of linear layers, convolutions and embeddings. "
-            f"Received: one of the MultiheadAttention {module}, of which peft "
-            "0.21 adds the output projection twice; merge it with peft's "
+            f"Received: an adapter of the MultiheadAttention {module}, whose "
+            "output projection peft 0.21 adds twice; merge it with peft's "
             "`merge_and_unload`"
         )
     target = f"{module}.weight"

@@ -74,7 +74,7 @@ def save_checkpoint(model, path, format):
         or value_range_of(model.augmenter) not in (None, (0, 1))
     ):
         raise ValueError(
-            "A checkpoint for other libraries can only be written of a "
+            "A checkpoint for other libraries can only be written for a "
             "`VisionTransformer` and a `TextTransformer` that are built as in "
             "CLIP, CLIPA or SigLIP, on RGB images in [0, 1]. Received: a model "
             f"with {image!r} and {text!r} on images of shape "
@@ -85,7 +85,7 @@ def save_checkpoint(model, path, format):
         )
     if any(has_adapter(layer) for layer in all_layers(model)):
         raise ValueError(
-            "A checkpoint for other libraries has no adapters: "
+            "A checkpoint for other libraries cannot hold adapters: "
             "`kc.fine_tuning.merge_lora(model)` adds them to the kernels. "
             "Received: a model with LoRA adapters"
         )

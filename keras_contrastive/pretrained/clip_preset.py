@@ -114,7 +114,7 @@ def _normalization(preset, converter, mean, std):
     if converter is None:
         raise ValueError(
             "`mean` and `std` must be given for a preset without image "
-            "converter, which does not say how its images were normalized. "
+            "converter, which does not specify how images are normalized. "
             f"Received: mean={mean}, std={std}, preset={preset!r}"
         )
     scale = np.broadcast_to(

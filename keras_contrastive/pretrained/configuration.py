@@ -95,7 +95,7 @@ def check_setting(file, section, settings, expected):
         if name in settings and settings[name] not in values:
             possible = f"one of {values}" if values else "unset"
             raise ValueError(
-                f"`{name}` of {section} in {file} must be {possible}, which "
-                "is what our encoders can represent. Received: "
+                f"`{name}` of {section} in {file} must be {possible}, since "
+                "our encoders represent no other models. Received: "
                 f"{name}={settings[name]!r}"
             )

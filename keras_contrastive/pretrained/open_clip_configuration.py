@@ -151,9 +151,10 @@ def _of_openai(folder, tensors):
     if not _SIZES_OF_OPENAI <= set(tensors):
         raise ValueError(
             f"`path` must have the checkpoint's {FILE} beside its weights, "
-            "which do not tell the number of heads, nor GELU from QuickGELU; "
-            f"only OpenAI's, known by {sorted(_SIZES_OF_OPENAI)} among the "
-            f"tensors, need none. Received: {str(folder)!r}, without"
+            "which do not tell the number of heads, or GELU from QuickGELU; "
+            "only OpenAI's checkpoints, with the tensors "
+            f"{sorted(_SIZES_OF_OPENAI)}, need no such file. Received: "
+            f"{str(folder)!r}, without"
         )
     size = int(tensors["input_resolution"])
     image = image_tower({"image_size": size}, tensors, True, FILE)

@@ -59,9 +59,9 @@ def _without_prefix(tensors):
     others = [n for n in tensors if not n.startswith(prefixes[0])]
     if others or len(prefixes) > 1:
         raise ValueError(
-            "The checkpoint must hold one CLIP and nothing else. Received: "
-            f"tensors of one below {prefixes}, and besides {others[:5]}; save "
-            "the CLIP alone."
+            "The checkpoint must hold one CLIP and nothing else. Received: a "
+            f"CLIP under {prefixes}, and other tensors {others[:5]}; save only "
+            "the CLIP."
         )
     return {n.removeprefix(prefixes[0]): t for n, t in tensors.items()}
 

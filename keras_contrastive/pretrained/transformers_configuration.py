@@ -99,7 +99,7 @@ def read(folder, tensors):
     if config is None:
         raise ValueError(
             "`path` must have the checkpoint's config.json beside its "
-            "weights, which do not tell the number of heads. "
+            "weights, which do not determine the number of heads. "
             f"Received: {str(folder)!r}, without"
         )
     if config.get("model_type") == "siglip2":

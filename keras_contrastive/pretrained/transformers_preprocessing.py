@@ -84,8 +84,8 @@ def read(folder, image_size, processor):
     ):
         raise ValueError(
             f"`size` and `crop_size` in {file} must be the model's image "
-            f"size, {image_size}, with `do_center_crop` where `size` is that "
-            f"of the shortest edge. Received: {settings}"
+            f"size, {image_size}, with `do_center_crop` if `size` is that of "
+            f"the shortest edge. Received: {settings}"
         )
     mean = value("image_mean", defaults["image_mean"], THREE_NUMBERS)
     std = value("image_std", defaults["image_std"], THREE_POSITIVE_NUMBERS)
