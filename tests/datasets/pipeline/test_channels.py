@@ -56,7 +56,7 @@ def test_what_a_folder_holds(folder):
     (folder / "scan.dcm").write_bytes(dicom(IMAGES[0, ..., 0]))
     assert len(kc.datasets.image_folder(folder, arrays=True).paths) == COUNT + 1
     # Without `channels`, images become RGB.
-    with pytest.warns(UserWarning, match=r"1 \.dcm \(which `channels`"):
+    with pytest.warns(UserWarning, match=r"1 \.dcm \(read with `channels`"):
         found = kc.datasets.image_folder(folder)
     assert {path.suffix for path in found.paths} == {".tif"}
     (folder / "0.txt").write_text("a forest")
