@@ -82,6 +82,8 @@ def similar_groups(
         # these.
         for later in range(start, len(rows), ROWS):
             similar = block @ rows[later : later + ROWS].T >= threshold - TIE
+            if later == start:
+                np.fill_diagonal(similar, False)  # a row with itself
             for place in np.flatnonzero(similar.any(axis=1)).tolist():
                 others = np.flatnonzero(similar[place])
                 roots = roots_of([start + place, *(later + others)])
