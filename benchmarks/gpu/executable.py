@@ -1,5 +1,6 @@
 """What a program does on a GPU, read from the text that XLA compiled it to."""
 
+import math
 import re
 from collections import Counter
 from typing import NamedTuple
@@ -110,7 +111,7 @@ class Executable:
         """What it reads and writes; of what it slices, only the slices."""
         operands = [_bytes_of(shapes.get(o, "")) for o in operation.operands]
         result = _bytes_of(operation.shape)
-        if operation.kind == "dynamic-slice":
+        if operation.kind in ("dynamic-slice", "slice"):
             return 2 * result
         if operation.kind == "dynamic-update-slice":
             return 2 * operands[1]
@@ -163,13 +164,16 @@ def _trips(operation):
 
 
 def _bytes_of(shapes):
-    total = 0
-    for dtype, dimensions in ARRAY.findall(shapes):
-        size = SIZES[dtype]
-        for dimension in filter(None, dimensions.split(",")):
-            size *= int(dimension)
-        total += size
-    return total
+    return sum(
+        SIZES[dtype] * _count(f"{dtype}[{dimensions}]")
+        for dtype, dimensions in ARRAY.findall(shapes)
+    )
+
+
+def _count(shape):
+    """The number of values of one array."""
+    dimensions = ARRAY.search(shape)[2].split(",")
+    return math.prod(int(each) for each in filter(None, dimensions))
 
 
 def _sliced_operands(body, operands):
@@ -178,17 +182,27 @@ def _sliced_operands(body, operands):
     for parameter in body:
         if parameter.kind != "parameter":
             continue
-        users = [each for each in body if parameter.name in each.operands]
-        slices = 0
-        for user in users:
-            is_whole = user.operands[0] != parameter.name
-            if user.kind == "dynamic-slice" and not is_whole:
-                slices += _bytes_of(user.shape)
-            elif user.kind != "dynamic-update-slice" or is_whole:
-                break  # reads all of it
-        else:
-            read[parameter.operands[0]] = slices
+        part = _share_read(body, parameter)
+        size = _bytes_of(parameter.shape)
+        read[parameter.operands[0]] = round(part * size)
     return read
+
+
+def _share_read(body, value):
+    """The share of a value in a fusion that its users read; at most 1."""
+    share = 0
+    for user in body:
+        if value.name not in user.operands:
+            continue
+        is_whole = user.operands[0] != value.name
+        if user.kind in ("slice", "dynamic-slice") and not is_whole:
+            share += _count(user.shape) / _count(value.shape)
+        elif user.kind in ("convert", "bitcast"):
+            # A fusion computes only the values that it uses.
+            share += _share_read(body, user)
+        elif user.kind != "dynamic-update-slice" or is_whole:
+            return 1
+    return min(share, 1)
 
 
 def _updated_result(body, result):

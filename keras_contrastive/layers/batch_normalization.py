@@ -7,7 +7,7 @@ from keras_contrastive import distribution
 from keras_contrastive.layers.fused_batch_norm import fused_batch_norm
 from keras_contrastive.layers.fused_batch_norm import interpolate
 from keras_contrastive.layers.fused_batch_norm import is_fusible
-from keras_contrastive.layers.one_pass_moments import one_pass_moments
+from keras_contrastive.layers.shifted_moments import shifted_moments
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -102,19 +102,24 @@ class BatchNormalization(keras.layers.BatchNormalization):
             )
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
-        mean, variance = one_pass_moments(x, self.axis)
-        if not is_alone:
-            mean, variance = _over_replicas(mean, variance)
-        self._follow(mean, variance)
-        shape = [1] * len(x.shape)
-        shape[self.axis] = -1
+        distance, shift, mean, variance = shifted_moments(x, self.axis)
+        if is_alone:
+            self._follow(shift + mean, variance)
+        else:
+            whole_mean, variance = _over_replicas(shift + mean, variance)
+            self._follow(whole_mean, variance)
+            mean = whole_mean - shift
         scale = ops.rsqrt(variance + self.epsilon)
         if self.scale:
             scale = scale * ops.cast(self.gamma, dtype)
-        # Subtract the mean first, since it may be large.
-        x = (x - ops.reshape(mean, shape)) * ops.reshape(scale, shape)
+        # One product and one sum for each value: `(x - mean) * scale` has a
+        # backward pass that reads it more often.
+        offset = -mean * scale
         if self.center:
-            x = x + ops.reshape(ops.cast(self.beta, dtype), shape)
+            offset = offset + ops.cast(self.beta, dtype)
+        shape = [1] * len(x.shape)
+        shape[self.axis] = -1
+        x = distance * ops.reshape(scale, shape) + ops.reshape(offset, shape)
         return ops.cast(x, self.compute_dtype)
 
     def _follow(self, mean, variance):

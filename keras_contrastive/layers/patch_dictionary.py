@@ -24,8 +24,9 @@ def dictionary(patches, size, rng):
     """
     mean = patches.mean(axis=0)
     values, axes = np.linalg.eigh(np.cov(patches.T))
-    whitening = (axes / np.sqrt(values + WHITENING)) @ axes.T
-    whitening = whitening.astype("float32")
+    # Clusters do not depend on the axes of the space, so these are not turned
+    # back.
+    whitening = (axes / np.sqrt(values + WHITENING)).astype("float32")
     whitened = (patches - mean) @ whitening
     chosen = rng.choice(len(whitened), size, replace=len(whitened) < size)
     centers = _unit_rows(whitened[chosen])

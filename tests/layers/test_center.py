@@ -21,6 +21,17 @@ def test_moving_average(rng):
         np.testing.assert_allclose(to_numpy(center.value), expected, atol=1e-6)
 
 
+def test_a_step_of_several_parts_has_the_momentum_of_one(rng):
+    center = kc.layers.Center(5, momentum=0.81)
+    batch = rng.normal(size=(4, 5)).astype("float32")
+    for expected in (0.1, 0.19):
+        center.update(batch, parts=2)
+        np.testing.assert_allclose(
+            to_numpy(center.value), expected * batch.mean(axis=0), rtol=1e-5
+        )
+    assert not center.trainable_weights
+
+
 def test_the_mean_is_that_of_all_replicas(monkeypatch, rng):
     parts = rng.normal(size=(2, 4, 5)).astype("float32")
     replicas = Replicas(2)

@@ -7,7 +7,7 @@ from keras_contrastive.layers.patch_dictionary import dictionary
 from keras_contrastive.layers.patch_dictionary import principal_components
 from tests.models.helpers import to_numpy
 
-SIZE, PATCH, STRIDES, GRID = 14, 4, 3, 2
+SIZE, PATCH, STRIDES, GRID = 18, 4, 2, 3
 SIZES = {
     "output_dim": 6,
     "num_patches": 5,
@@ -68,6 +68,28 @@ def test_is_the_sum_over_patches(adapted, images):
     np.testing.assert_allclose(weights[0].mean(axis=(0, 1, 2)), 0, atol=1e-5)
 
 
+@pytest.mark.one_backend
+def test_is_channels_last_wherever_keras_is_not(adapted, images):
+    expected = to_numpy(adapted(images[:2]))
+    keras.config.set_image_data_format("channels_first")
+    try:
+        found = to_numpy(adapted(images[:2]))
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.one_backend
+def test_weights_before_adapt(images):
+    layer = kc.layers.PatchFeatures(**SIZES)
+    layer(images[:2])
+    assert not layer.trainable_weights
+    weights = {w.name: to_numpy(w) for w in layer.weights}
+    assert list(weights) == ["kernel", "offset", "center", "components"]
+    for name, value in weights.items():
+        assert np.any(value) == (name in ("kernel", "components")), name
+
+
 def test_the_dictionary_is_the_patches_that_occur():
     rng = np.random.default_rng(0)
     patterns = rng.normal(size=(3, 16))
@@ -97,6 +119,28 @@ def test_a_dictionary_larger_than_the_patches():
     kernel, offset = dictionary(patches, 3, np.random.default_rng(0))
     assert kernel.shape == (9, 3) and offset.shape == (3,)
     assert np.isfinite(kernel).all()
+
+
+def test_the_offset_subtracts_the_mean_patch():
+    rng = np.random.default_rng(0)
+    # Most patches are near one pattern, so that the mean is far from 0.
+    pattern = rng.normal(size=16)
+    patches = 3 * pattern + rng.normal(size=(400, 16))
+    patches = (patches - patches.mean(axis=1, keepdims=True)).astype("float32")
+    kernel, offset = dictionary(patches, 4, rng)
+    similarities = patches @ kernel + offset
+    np.testing.assert_allclose(similarities.mean(axis=0), 0, atol=1e-3)
+    # The clusters are those of the deviations from the mean.
+    assert np.abs(similarities).max(axis=1).mean() > 1.2
+
+
+def test_components_beyond_the_rank_are_zero():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(4, 30)).astype("float32")
+    components = principal_components(rows - rows.mean(axis=0), 6, rng)
+    assert components.shape == (30, 6)
+    assert np.any(components[:, :3], axis=0).all()
+    assert not np.any(components[:, 4:])
 
 
 def test_components_are_those_of_an_exact_decomposition():
@@ -149,9 +193,9 @@ def test_gray_images_are_no_nan():
 @pytest.mark.parametrize(
     "shape, message",
     [
-        ((None, None, 14, 3), "one size"),
-        ((None, 14, 3), "one size"),
-        ((None, 6, 14, 3), "large enough for a grid"),
+        ((None, None, 18, 3), "one size"),
+        ((None, 18, 3), "one size"),
+        ((None, 6, 18, 3), "large enough for a grid"),
     ],
 )
 def test_refuses_images(shape, message):
@@ -161,5 +205,5 @@ def test_refuses_images(shape, message):
 
 @pytest.mark.one_backend
 def test_refuses_few_images(images):
-    with pytest.raises(ValueError, match=r"at least output_dim=6.*\(5, 14"):
+    with pytest.raises(ValueError, match=r"at least output_dim=6.*\(5, 18"):
         kc.layers.PatchFeatures(**SIZES).adapt(images[:5])

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 
-def one_pass_moments(x: Any, axis: int) -> tuple[Any, Any]:
+def shifted_moments(x: Any, axis: int) -> tuple[Any, Any, Any, Any]:
     """Mean and variance of each channel, reading the values once.
 
     With `d = x - s`, where `s` is the first value of the channel,
@@ -22,19 +22,18 @@ def one_pass_moments(x: Any, axis: int) -> tuple[Any, Any]:
         axis: Int, the axis of the channels.
 
     Returns:
-        Mean and variance, of shape `(channels,)`. The variance divides by the
-        number of values.
+        `d`, of the shape of `x`; and `s`, `E[d]` and the variance, each of
+        shape `(channels,)`. The variance divides by the number of values. `s`
+        has no gradient: its contributions to the mean and to `E[d]` cancel.
     """
     axis = axis % len(x.shape)
     others = [i for i in range(len(x.shape)) if i != axis]
     first = tuple(
         slice(None) if i == axis else slice(0, 1) for i in range(len(x.shape))
     )
-    # It is a constant, since its contributions to the mean and to `E[d]`
-    # cancel.
     shift = ops.stop_gradient(x[first])
     distance = x - shift
     mean = ops.mean(distance, axis=others)
     variance = ops.mean(ops.square(distance), axis=others) - ops.square(mean)
     # Rounding must not make the variance negative.
-    return mean + ops.reshape(shift, (-1,)), ops.maximum(variance, 0.0)
+    return distance, ops.reshape(shift, (-1,)), mean, ops.maximum(variance, 0.0)
