@@ -45,7 +45,12 @@ def compare(script, panels, unit, rounds, title):
             if number is not None:
                 found[panel, name].append(number)
             print(f"{turn + 1}/{rounds} {panel}, {name}: {number}", flush=True)
-    stem = Path(script).stem
+        # After each round, since the whole may take an hour.
+        _write(Path(script), panels, found, unit, turn + 1, title)
+
+
+def _write(script, panels, found, unit, rounds, title):
+    """Writes the table and the plot of what was found so far."""
     RESULTS.mkdir(exist_ok=True)
     lines = [f"# {title}", "", machine(), ""]
     for panel, names in panels.items():
@@ -67,15 +72,15 @@ def compare(script, panels, unit, rounds, title):
                 f"{_short(max(numbers))} | {median / best:.2f} |"
             )
         lines.append("")
-    command = f"python benchmarks/{Path(script).name} --rounds {rounds}"
+    command = f"python benchmarks/{script.name} --rounds {rounds}"
     lines += [
         f"`{command}`: median over the rounds, in which each has a process of "
         "its own, in turn.",
         "",
-        f"![]({stem}.png)",
+        f"![]({script.stem}.png)",
     ]
-    (RESULTS / f"{stem}.md").write_text("\n".join(lines) + "\n")
-    _plot(panels, found, unit, RESULTS / f"{stem}.png")
+    (RESULTS / f"{script.stem}.md").write_text("\n".join(lines) + "\n")
+    _plot(panels, found, unit, RESULTS / f"{script.stem}.png")
 
 
 def machine():
