@@ -139,7 +139,7 @@ class RunFolder:
         begun = {} if is_new else self._read(self._settings) or {}
         return begun.get("first_epochs", begun.get("epochs", epochs))
 
-    def start_anew(self) -> None:
+    def restart(self) -> None:
         """Deletes the files of the run, and no others."""
         begun = self._read(self._settings)
         if begun is None:

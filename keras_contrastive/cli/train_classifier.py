@@ -32,6 +32,25 @@ STEPS = 300  # of fine-tuning
 LARGEST_BATCH = 64
 
 
+def choose_schedule(args, num_train):
+    """The batch size, the steps of an epoch, and the number of epochs."""
+    batch_size = args.batch_size or max(2, min(LARGEST_BATCH, num_train // 4))
+    steps = -(-num_train // batch_size)
+    epochs = max(1, STEPS // steps) if args.epochs is None else args.epochs
+    return batch_size, steps, epochs
+
+
+def compile_classifier(classifier, learning_rate, num_steps):
+    schedule = warmup_cosine(
+        learning_rate, max(1, num_steps), warmup_steps=num_steps // 10
+    )
+    classifier.compile(
+        keras.optimizers.Adam(schedule),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+
+
 def run(args):
     pretrained = RunFolder(args.model)
     of_run = pretrained.settings()
@@ -44,16 +63,13 @@ def run(args):
     split = None if args.force else folder.split()
     if split is None:
         split = split_classes(found)
-    batch_size = args.batch_size or max(
-        2, min(LARGEST_BATCH, split.num_train // 4)
-    )
-    steps = -(-split.num_train // batch_size)
-    epochs = max(1, STEPS // steps) if args.epochs is None else args.epochs
+    batch_size, steps, epochs = choose_schedule(args, split.num_train)
+    names = list(found.class_names)
     settings = {
         "model": CLASSIFIER,
         "pretrained": str(args.model.resolve()),
         **settings_of_source(args.source, columns_of(args)),
-        "class_names": list(found.class_names),
+        "class_names": names,
         "num_images": split.num_train,
         "image_size": of_run["image_size"],
         "batch_size": batch_size,
@@ -64,7 +80,6 @@ def run(args):
     }
     if not args.force:
         folder.check_settings(settings)
-    names = settings["class_names"]
     check_fits(len(split.train) + len(split.held_out), settings, channels)
     train, held_out = (
         load_classes(part, names, settings["image_size"], channels)
@@ -84,19 +99,9 @@ def run(args):
             classifier, held_out
         ),
     }
-    classifier.compile(
-        keras.optimizers.Adam(
-            warmup_cosine(
-                args.learning_rate,
-                max(1, epochs * steps),
-                warmup_steps=epochs * steps // 10,
-            )
-        ),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+    compile_classifier(classifier, args.learning_rate, epochs * steps)
     if args.force:
-        folder.start_anew()
+        folder.restart()
     with folder.training(settings, split):
         if epochs:
             classifier.fit(

@@ -77,13 +77,8 @@ def color_jitter(channels):
     )
 
 
-def run(args):
-    channels = Channels.of(vars(args))
-    channels.check()
-    folder = RunFolder(args.run_folder)
-    folder.check_output()
-    folder.forget_start()
-    columns = columns_of(args, captions=True)
+def choose_pairs(args, folder, columns, channels):
+    """The pairs of the run in the folder, or those of the source, split."""
     source = args.source.resolve()
     if args.captions and is_table(source):
         raise ValueError(
@@ -91,51 +86,22 @@ def run(args):
             f"{args.captions} with the table {args.source}"
         )
     split = None if args.force else folder.split()
-    if split is None and is_table(source):
-        split = hold_out(open_records(source, columns))
-    elif split is None:
-        split = hold_out(
-            datasets.captioned_folder(
-                source, args.captions, arrays=not channels.reads_rgb
-            )
+    if split is not None:
+        return split
+    if is_table(source):
+        return hold_out(open_records(source, columns))
+    return hold_out(
+        datasets.captioned_folder(
+            source, args.captions, arrays=not channels.reads_rgb
         )
-    records = split.train
-    chosen = choose_settings(args, split.num_train, has_accelerator())
-    settings = {
-        "model": args.method,
-        **settings_of_source(source, columns),
-        "captions": args.captions and str(args.captions.resolve()),
-        "num_images": split.num_train,
-        **chosen._asdict(),
-        "learning_rate": args.learning_rate,
-        "loss": args.loss,
-        "seed": args.seed,
-        **channels.settings(),
-    }
-    if not args.force:
-        folder.check_settings(settings)
-    print(
-        f"{len(records):,} images, {len(split.held_out):,} held out: {chosen}"
     )
+
+
+def build_model(method, chosen, channels, tokenizer, num_captions):
     size = chosen.image_size
-    test = load_records(split.held_out, size, channels)
-    keras.utils.set_random_seed(args.seed)
-    captions = captions_of(records)
-    tokenizer = text.train_tokenizer(captions, 4096, context_length=32)
-    dataset = datasets.ImageTextDataset(
-        records,
-        tokenizer,
-        chosen.batch_size,
-        loaded_size(size),
-        seed=args.seed,
-        cache=fits_in_memory(len(records), size, channels),
-        max_bad_fraction=max_bad_fraction(len(records)),
-        **channels.reading(),
-    )
-    make = METHODS[args.method]
-    model = make(
+    return METHODS[method](
         build_encoder(chosen.encoder, size, channels.number),
-        build_text_encoder(tokenizer, sum(map(len, captions))),
+        build_text_encoder(tokenizer, num_captions),
         channels.rgb_channels,
         projection_dim=256,
         # Stronger than CLIP's augmentation: CLIP saw each image a few times.
@@ -147,21 +113,68 @@ def run(args):
             ]
         ),
     )
-    steps = chosen.epochs * len(dataset)
-    model.compile(
-        keras.optimizers.AdamW(
-            warmup_cosine(args.learning_rate, steps, warmup_steps=steps // 10),
-            weight_decay=0.2,
-            beta_2=0.98,
-        ),
-        args.loss,
+
+
+def compile_model(model, loss, learning_rate, num_steps):
+    schedule = warmup_cosine(
+        learning_rate, num_steps, warmup_steps=num_steps // 10
     )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.2, beta_2=0.98)
+    model.compile(optimizer, loss)
     exclude_from_weight_decay(model)
+
+
+def run(args):
+    channels = Channels.of(vars(args))
+    channels.check()
+    folder = RunFolder(args.run_folder)
+    folder.check_output()
+    folder.forget_start()
+    columns = columns_of(args, captions=True)
+    split = choose_pairs(args, folder, columns, channels)
+    chosen = choose_settings(args, split.num_train, has_accelerator())
+    size = chosen.image_size
+    settings = {
+        "model": args.method,
+        **settings_of_source(args.source.resolve(), columns),
+        "captions": args.captions and str(args.captions.resolve()),
+        "num_images": split.num_train,
+        **chosen._asdict(),
+        "learning_rate": args.learning_rate,
+        "loss": args.loss,
+        "seed": args.seed,
+        **channels.settings(),
+    }
+    if not args.force:
+        folder.check_settings(settings)
+    print(
+        f"{len(split.train):,} images, {len(split.held_out):,} held out: "
+        f"{chosen}"
+    )
+    test = load_records(split.held_out, size, channels)
+    keras.utils.set_random_seed(args.seed)
+    captions = captions_of(split.train)
+    tokenizer = text.train_tokenizer(captions, 4096, context_length=32)
+    dataset = datasets.ImageTextDataset(
+        split.train,
+        tokenizer,
+        chosen.batch_size,
+        loaded_size(size),
+        seed=args.seed,
+        cache=fits_in_memory(len(split.train), size, channels),
+        max_bad_fraction=max_bad_fraction(len(split.train)),
+        **channels.reading(),
+    )
+    model = build_model(
+        args.method, chosen, channels, tokenizer, sum(map(len, captions))
+    )
+    num_steps = chosen.epochs * len(dataset)
+    compile_model(model, args.loss, args.learning_rate, num_steps)
     retrieval = callbacks.RetrievalEvaluation(
         test.images, tokenizer(test.captions), test.image_index
     )
     if args.force:
-        folder.start_anew()
+        folder.restart()
     with folder.training(settings, split):
         tokenizer.save(folder.tokenizer)
         train(model, dataset, settings, folder, [retrieval])

@@ -112,6 +112,45 @@ def choose_loss(args):
     return WITH_TEMPERATURE[args.loss](temperature), settings
 
 
+def choose_images(args, folder, columns, channels):
+    """The images of the run in the folder, or all those of the source."""
+    split = None if args.force else folder.split()
+    if split is not None:
+        return split
+    source = args.source.resolve()
+    if is_table(source):
+        return every_record(open_records(source, columns))
+    return every_image(
+        datasets.image_folder(source, not channels.reads_rgb).paths
+    )
+
+
+def build_model(method, chosen, channels, num_steps):
+    """The model of a run that starts with `num_steps` steps."""
+    encoder = build_encoder(chosen.encoder, chosen.image_size, channels.number)
+    return method.model(
+        encoder,
+        augmenter=method.augmenter(encoder, channels.rgb_channels),
+        **method.arguments(chosen.batch_size, num_steps),
+    )
+
+
+def compile_model(model, loss, learning_rate, num_steps):
+    schedule = warmup_cosine(
+        learning_rate, num_steps, warmup_steps=num_steps // 10
+    )
+    model.compile(
+        keras.optimizers.Adam(schedule),
+        loss,
+        [
+            metrics.ContrastiveAccuracy(),
+            metrics.Alignment(),
+            metrics.Uniformity(),
+            metrics.EffectiveRank(),
+        ],
+    )
+
+
 def run(args):
     channels = Channels.of(vars(args))
     channels.check()
@@ -119,20 +158,12 @@ def run(args):
     folder.check_output()
     folder.forget_start()
     columns = columns_of(args)
-    source = args.source.resolve()
-    split = None if args.force else folder.split()
-    if split is None and is_table(source):
-        split = every_record(open_records(source, columns))
-    elif split is None:
-        split = every_image(
-            datasets.image_folder(source, not channels.reads_rgb).paths
-        )
-    records = split.train
+    split = choose_images(args, folder, columns, channels)
     chosen = choose_settings(args, split.num_train, has_accelerator())
     loss, loss_settings = choose_loss(args)
     settings = {
         "model": args.method,
-        **settings_of_source(source, columns),
+        **settings_of_source(args.source.resolve(), columns),
         "num_images": split.num_train,
         **chosen._asdict(),
         "learning_rate": args.learning_rate,
@@ -142,43 +173,25 @@ def run(args):
     }
     if not args.force:
         folder.check_settings(settings)
-    print(f"{len(records):,} images: {chosen}")
+    print(f"{len(split.train):,} images: {chosen}")
     keras.utils.set_random_seed(args.seed)
     dataset = datasets.ImageDataset(
-        records,
+        split.train,
         chosen.batch_size,
         loaded_size(chosen.image_size),
         seed=args.seed,
-        cache=fits_in_memory(len(records), chosen.image_size, channels),
-        max_bad_fraction=max_bad_fraction(len(records)),
+        cache=fits_in_memory(len(split.train), chosen.image_size, channels),
+        max_bad_fraction=max_bad_fraction(len(split.train)),
         **channels.reading(),
     )
-    steps = chosen.epochs * len(dataset)
-    encoder = build_encoder(chosen.encoder, chosen.image_size, channels.number)
-    method = METHODS[args.method]
     # A run that is trained further keeps the size of its queue.
     first_epochs = folder.first_epochs(chosen.epochs, args.force)
-    model = method.model(
-        encoder,
-        augmenter=method.augmenter(encoder, channels.rgb_channels),
-        **method.arguments(
-            chosen.batch_size,
-            first_epochs * len(dataset),
-        ),
+    model = build_model(
+        METHODS[args.method], chosen, channels, first_epochs * len(dataset)
     )
-    model.compile(
-        keras.optimizers.Adam(
-            warmup_cosine(args.learning_rate, steps, warmup_steps=steps // 10)
-        ),
-        loss,
-        [
-            metrics.ContrastiveAccuracy(),
-            metrics.Alignment(),
-            metrics.Uniformity(),
-            metrics.EffectiveRank(),
-        ],
-    )
+    num_steps = chosen.epochs * len(dataset)
+    compile_model(model, loss, args.learning_rate, num_steps)
     if args.force:
-        folder.start_anew()
+        folder.restart()
     with folder.training(settings, split):
         train(model, dataset, settings, folder)

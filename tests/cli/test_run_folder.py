@@ -266,12 +266,12 @@ def test_starting_over_leaves_other_files(run, settings):
     mine = [run.path / "notes.txt", run.path / "checkpoints" / "mine.npz"]
     for file in mine:
         file.write_text("mine")
-    run.start_anew()
+    run.restart()
     assert sorted(file for file in run.path.rglob("*.*")) == sorted(mine)
     (run.path / "run.json").write_text('{"model": "another program"}')
     run.history.write_text("mine")
     with pytest.raises(
         ValueError, match="must belong to a run of this package"
     ):
-        run.start_anew()
+        run.restart()
     assert run.history.read_text() == "mine"

@@ -119,7 +119,7 @@ def test_trains_the_adapters_and_nothing_else(rng, tmp_path):
     assert not has_lora(loaded)
 
 
-def test_a_file_holds_merged_weights_and_adapters_start_anew(rng, tmp_path):
+def test_a_file_holds_merged_weights_and_adapters_restart(rng, tmp_path):
     """Keras' adapters of a loaded file are zero, which would never train."""
     encoder = vision_transformer()
     (layer,) = enable_lora(encoder, 2, alpha=4.0, layers="block1/qkv")
