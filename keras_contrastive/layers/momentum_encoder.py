@@ -164,8 +164,7 @@ class MomentumEncoder(keras.layers.Layer):
     def trainable(self, value: bool) -> None:
         # Setting `trainable` of a model makes Keras set it for all weights.
         keras.layers.Layer.trainable.fset(self, value)
-        if hasattr(self, "encoder"):
-            self._freeze()
+        self._freeze()
 
     def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
         outputs = self.encoder.compute_output_spec(inputs, training=training)

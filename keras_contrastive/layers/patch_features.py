@@ -16,7 +16,7 @@ _LEAST_VARIANCE = 1e-3
 # The similarity above which a patch activates an entry of the dictionary.
 _THRESHOLD = 0.5
 # How many patches the dictionary is learned from.
-_NUM_SAMPLES = 40_000
+NUM_SAMPLES = 40_000
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -249,15 +249,15 @@ class PatchFeatures(keras.layers.Layer):
         """Random patches as rows, with mean 0 and variance 1."""
         size = self.patch_size
         height, width = images.shape[1:3]
-        which = rng.integers(len(images), size=_NUM_SAMPLES)
-        y = rng.integers(height - size + 1, size=_NUM_SAMPLES)
-        x = rng.integers(width - size + 1, size=_NUM_SAMPLES)
+        which = rng.integers(len(images), size=NUM_SAMPLES)
+        y = rng.integers(height - size + 1, size=NUM_SAMPLES)
+        x = rng.integers(width - size + 1, size=NUM_SAMPLES)
         steps = np.arange(size)
         patches = images[
             which[:, None, None],
             (y[:, None] + steps)[:, :, None],
             (x[:, None] + steps)[:, None, :],
-        ].reshape(_NUM_SAMPLES, -1)
+        ].reshape(NUM_SAMPLES, -1)
         patches = patches - patches.mean(axis=1, keepdims=True)
         variance = patches.var(axis=1, keepdims=True)
         return patches / np.sqrt(variance + _LEAST_VARIANCE)

@@ -5,6 +5,7 @@ import pytest
 import keras_contrastive as kc
 from keras_contrastive.layers.patch_dictionary import dictionary
 from keras_contrastive.layers.patch_dictionary import principal_components
+from keras_contrastive.layers.patch_features import NUM_SAMPLES
 from tests.models.helpers import to_numpy
 
 SIZE, PATCH, STRIDES, GRID = 18, 4, 2, 3
@@ -153,6 +154,37 @@ def test_components_are_those_of_an_exact_decomposition():
     deviation = singular[:5] / np.sqrt(80)
     expected = left[:, :5] * singular[:5] / (deviation + 0.5)
     np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=2e-2)
+
+
+def test_adapt_learns_from_patches_and_from_their_features(images):
+    layer = kc.layers.PatchFeatures(**SIZES)
+    layer.adapt(images)
+    pixels = images / np.float32(255)
+    rng = np.random.default_rng(0)
+    draws = [rng.integers(high, size=NUM_SAMPLES) for high in (24, 15, 15)]
+    patches = np.array(
+        [
+            pixels[image, y : y + PATCH, x : x + PATCH].ravel()
+            for image, y, x in zip(*draws, strict=True)
+        ]
+    )
+    patches -= patches.mean(axis=1, keepdims=True)
+    patches /= np.sqrt(patches.var(axis=1, keepdims=True) + 1e-3)
+    kernel, offset = dictionary(patches, 5, rng)
+    np.testing.assert_allclose(
+        to_numpy(layer.kernel), kernel.reshape(PATCH, PATCH, 3, 5), atol=1e-3
+    )
+    np.testing.assert_allclose(to_numpy(layer.offset), offset, atol=1e-3)
+    kernel = to_numpy(layer.kernel)
+    identity = np.eye(2 * 5 * GRID**2 + 3 * (2 * GRID) ** 2)
+    rows = [oracle(x, kernel, offset, 0, identity) for x in pixels]
+    center = np.mean(rows, axis=0)
+    components = principal_components(
+        (rows - center).astype("float32"), 6, rng
+    )
+    np.testing.assert_allclose(
+        to_numpy(layer(pixels)), (rows - center) @ components, atol=5e-3
+    )
 
 
 def test_is_the_same_for_one_seed(adapted, images):
