@@ -143,3 +143,24 @@ def test_names_are_those_of_the_list_of_evaluate():
     named = dict(zip(model.metrics_names, numbers, strict=True))
     logs = model.get_metrics_result()
     assert named == {k: pytest.approx(float(v)) for k, v in logs.items()}
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("backend, replicas", [("jax", 1), ("tensorflow", 2)])
+def test_where_a_metric_must_be_built_first(backend, replicas, monkeypatch):
+    """Also one that has variables, which may not be all of them."""
+
+    def step_metrics(*metrics):
+        loss = keras.metrics.Mean(name="loss")
+        return StepMetrics(loss, ("loss",), list(metrics), [])
+
+    partly_built, without = PartlyBuilt(), keras.metrics.Metric(name="none")
+    assert step_metrics(without).may_lack_variables is True
+    assert step_metrics(partly_built).may_lack_variables is False
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr(kc.distribution, "num_replicas", lambda: replicas)
+    assert step_metrics(partly_built).may_lack_variables is True
+    assert step_metrics().may_lack_variables is False
+    built = step_metrics(partly_built)
+    built.built = True
+    assert built.may_lack_variables is False
