@@ -21,6 +21,7 @@ def to_numpy(tensor):
     return keras.ops.convert_to_numpy(tensor)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 def test_at_its_grid_it_is_the_encoder_of_one_size(rng, pooling):
     images = rng.random((2, 16, 12, 3)).astype("float32")
@@ -76,6 +77,7 @@ def test_resizing_keeps_a_parabola(new):
         np.testing.assert_allclose(matrix, np.eye(14))
 
 
+@pytest.mark.one_backend
 def test_dino_trains_it_on_local_views_of_another_size(tmp_path):
     keras.utils.set_random_seed(0)
     images = kc.datasets.shapes(8, image_size=24).images

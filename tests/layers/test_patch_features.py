@@ -91,6 +91,7 @@ def test_weights_before_adapt(images):
         assert np.any(value) == (name in ("kernel", "components")), name
 
 
+@pytest.mark.one_backend
 def test_the_dictionary_is_the_patches_that_occur():
     rng = np.random.default_rng(0)
     patterns = rng.normal(size=(3, 16))
@@ -115,6 +116,7 @@ def test_the_dictionary_is_the_patches_that_occur():
     np.testing.assert_allclose(mean, 0, atol=1e-4)
 
 
+@pytest.mark.one_backend
 def test_a_dictionary_larger_than_the_patches():
     patches = np.random.default_rng(0).normal(size=(2, 9)).astype("float32")
     kernel, offset = dictionary(patches, 3, np.random.default_rng(0))
@@ -122,6 +124,7 @@ def test_a_dictionary_larger_than_the_patches():
     assert np.isfinite(kernel).all()
 
 
+@pytest.mark.one_backend
 def test_the_offset_subtracts_the_mean_patch():
     rng = np.random.default_rng(0)
     # Most patches are near one pattern, so that the mean is far from 0.
@@ -135,6 +138,7 @@ def test_the_offset_subtracts_the_mean_patch():
     assert np.abs(similarities).max(axis=1).mean() > 1.2
 
 
+@pytest.mark.one_backend
 def test_components_beyond_the_rank_are_zero():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(4, 30)).astype("float32")
@@ -144,6 +148,7 @@ def test_components_beyond_the_rank_are_zero():
     assert not np.any(components[:, 4:])
 
 
+@pytest.mark.one_backend
 def test_components_are_those_of_an_exact_decomposition():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(80, 20)) @ rng.normal(size=(20, 30))
@@ -156,6 +161,7 @@ def test_components_are_those_of_an_exact_decomposition():
     np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=2e-2)
 
 
+@pytest.mark.one_backend
 def test_adapt_learns_from_patches_and_from_their_features(images):
     layer = kc.layers.PatchFeatures(**SIZES)
     layer.adapt(images)
@@ -179,14 +185,13 @@ def test_adapt_learns_from_patches_and_from_their_features(images):
     identity = np.eye(2 * 5 * GRID**2 + 3 * (2 * GRID) ** 2)
     rows = [oracle(x, kernel, offset, 0, identity) for x in pixels]
     center = np.mean(rows, axis=0)
-    components = principal_components(
-        (rows - center).astype("float32"), 6, rng
-    )
+    components = principal_components((rows - center).astype("float32"), 6, rng)
     np.testing.assert_allclose(
         to_numpy(layer(pixels)), (rows - center) @ components, atol=5e-3
     )
 
 
+@pytest.mark.one_backend
 def test_is_the_same_for_one_seed(adapted, images):
     again = kc.layers.PatchFeatures(**SIZES)
     again.adapt(images.astype("uint16") * 257)
@@ -215,6 +220,7 @@ def test_is_saved_and_does_not_train(adapted, images, tmp_path):
     )
 
 
+@pytest.mark.one_backend
 def test_gray_images_are_no_nan():
     layer = kc.layers.PatchFeatures(**SIZES)
     layer.adapt(np.full((8, SIZE, SIZE, 3), 128, "uint8"))

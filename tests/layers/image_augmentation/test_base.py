@@ -37,6 +37,7 @@ def test_changes_images_at_random_in_training_only(name, rng):
         np.testing.assert_array_equal(unchanged, images)
 
 
+@pytest.mark.one_case
 @every_layer
 def test_same_seed_same_draws(name, rng):
     images = rng.random((6, 16, 14, 3))
@@ -90,6 +91,7 @@ def test_one_image_is_a_batch_of_one(name, rng):
     np.testing.assert_array_equal(to_numpy(batched)[0], to_numpy(single))
 
 
+@pytest.mark.one_case
 @every_layer
 def test_mixed_precision(name, rng):
     images = integer_images(rng)
@@ -145,6 +147,7 @@ def test_inside_tf_data_with_unknown_sizes(batched, rng):
     )
 
 
+@pytest.mark.one_case
 @every_layer
 def test_symbolic_shape_and_config(name):
     layer = LAYERS[name](seed=5, value_range=(0, 255), name="it")
@@ -162,6 +165,7 @@ def test_symbolic_shape_and_config(name):
         assert copy.get_config() == config
 
 
+@pytest.mark.one_case
 @every_layer
 def test_model_file_keeps_the_random_state(name, rng, tmp_path):
     images = rng.random((6, 16, 14, 3))
@@ -182,6 +186,7 @@ def test_files_without_random_state_load():
     assert layer.generator.state_to_numpy().tolist() == [3, 0]
 
 
+@pytest.mark.one_backend
 @every_layer
 @pytest.mark.parametrize("shape", [(16, 14), (1, 2, 16, 14, 3)])
 def test_wrong_rank(name, shape):
@@ -189,6 +194,7 @@ def test_wrong_rank(name, shape):
         LAYERS[name]()(np.zeros(shape))
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", ["jitter", "grayscale"])
 @pytest.mark.parametrize("channels", [1, 4])
 def test_wrong_channels(name, channels):
@@ -198,6 +204,7 @@ def test_wrong_channels(name, channels):
         LAYERS[name]()(keras.Input((8, 8, channels)))
 
 
+@pytest.mark.one_backend
 @every_layer
 def test_wrong_value_range(name):
     with pytest.raises(ValueError, match="value_range"):

@@ -66,6 +66,7 @@ def test_equals_pillow_where_pixels_are_gathered(size, interpolation, rng):
         )
 
 
+@pytest.mark.one_case
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("interpolation", FILTERS)
 def test_resizes_whole_images_at_inference(interpolation, rng):
@@ -206,6 +207,7 @@ def test_images_draw_independently():
     assert corners < 0.6  # Both are small where the crop is large.
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     "arguments, name",
     [

@@ -42,6 +42,7 @@ def test_changes_signals_at_random_in_training_only(name, rng):
         np.testing.assert_array_equal(unchanged, signals)
 
 
+@pytest.mark.one_case
 @every_layer
 def test_one_signal_is_a_batch_of_one(name, rng):
     signals = signals_of(rng, 1)
@@ -62,6 +63,7 @@ def test_views_of_one_signal_and_of_a_batch(name, rng):
         assert not np.allclose(first, second)
 
 
+@pytest.mark.one_case
 @every_layer
 def test_inside_tf_data(name, rng):
     tf = pytest.importorskip("tensorflow")
@@ -73,6 +75,7 @@ def test_inside_tf_data(name, rng):
     assert not np.allclose(next(iter(dataset)).numpy(), batches[0])
 
 
+@pytest.mark.one_case
 @every_layer
 def test_model_file_keeps_the_random_state(name, rng, tmp_path):
     signals = signals_of(rng)
@@ -88,6 +91,7 @@ def test_model_file_keeps_the_random_state(name, rng, tmp_path):
     )
 
 
+@pytest.mark.one_case
 @every_layer
 def test_config(name):
     layer = LAYERS[name](seed=5)
@@ -97,6 +101,7 @@ def test_config(name):
     assert copy.get_config() == layer.get_config()
 
 
+@pytest.mark.one_backend
 @every_layer
 @pytest.mark.parametrize("shape", [(16,), (1, 2, 16, 2)])
 def test_wrong_rank(name, shape):
@@ -170,6 +175,7 @@ def test_jitter_and_scale_have_their_standard_deviations():
     assert abs(factor.std() - 0.3) < 0.02 and abs(factor.mean() - 1) < 0.02
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     "make, name",
     [

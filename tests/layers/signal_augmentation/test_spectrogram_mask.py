@@ -84,6 +84,7 @@ def test_inside_tf_data_and_draws_first(rng):
     assert shapes == [(4, 40, 20, 1), (2, 40, 20, 1)]
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     "arguments, name",
     [

@@ -45,6 +45,7 @@ def test_changes_volumes_at_random_in_training_only(name, rng):
         np.testing.assert_array_equal(unchanged, volumes)
 
 
+@pytest.mark.one_case
 @every_layer
 def test_one_volume_is_a_batch_of_one(name, rng):
     volumes = volumes_of(rng, 1)
@@ -53,6 +54,7 @@ def test_one_volume_is_a_batch_of_one(name, rng):
     np.testing.assert_array_equal(batched[0], single)
 
 
+@pytest.mark.one_case
 @every_layer
 def test_a_part_of_the_batch_is_changed_as_in_the_batch(name, rng):
     """As the microbatches of a step need it."""
@@ -65,6 +67,7 @@ def test_a_part_of_the_batch_is_changed_as_in_the_batch(name, rng):
     np.testing.assert_allclose(part, whole[2:4], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.one_case
 @every_layer
 def test_inside_tf_data(name, rng):
     tf = pytest.importorskip("tensorflow")
@@ -74,6 +77,7 @@ def test_inside_tf_data(name, rng):
     assert [b.shape for b in dataset] == [(4, *shape), (2, *shape)]
 
 
+@pytest.mark.one_backend
 @every_layer
 @pytest.mark.parametrize("shape", [(8, 8, 2), (1, 1, 8, 8, 8, 2)])
 def test_wrong_rank(name, shape):
