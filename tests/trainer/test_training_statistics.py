@@ -1,9 +1,12 @@
 """What `TrainingStatistics` accumulates, value by value."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
 
+from keras_contrastive import distribution
 from keras_contrastive.trainer import training_statistics
 from keras_contrastive.trainer.training_statistics import Finding
 from keras_contrastive.trainer.training_statistics import TrainingStatistics
@@ -23,6 +26,42 @@ def test_describes_the_first_bad_batch():
         "loss": Finding(1, 3, 1, 1, 0, 1, 0.0, 0.0, None),
     }
     assert statistics.result() == {}
+
+
+def test_the_first_bad_batch_may_have_extremes_of_zero():
+    statistics = TrainingStatistics()
+    statistics.record("inputs", FIRST, 0.0, 0.0)
+    statistics.record("inputs", TWO, -3.0, 7.0)
+    found = statistics.summary()["findings"]["inputs"]
+    assert (found.low, found.high, found.place) == (0.0, 0.0, 1)
+
+
+def test_sums_that_a_strategy_split_and_rounded():
+    statistics = TrainingStatistics()
+    statistics.record("inputs", TWO, -2.0, 8.0)
+    for variable in statistics.variables:
+        variable.assign(0.4 * variable)
+    found = statistics.summary()["findings"]["inputs"]
+    assert found.place == 0
+    np.testing.assert_allclose([found.low, found.high], [-0.8, 3.2])
+
+
+def test_the_sums_of_one_process(monkeypatch):
+    statistics = TrainingStatistics()
+    names = [variable.name for variable in statistics.variables]
+    assert statistics.name == "training_statistics"
+    assert names[:3] == ["batches", "examples", "spread"]
+    summed = []
+
+    @contextlib.contextmanager
+    def sums_over_replicas(variables):
+        summed.append(len(variables))
+        yield
+
+    monkeypatch.setattr(distribution, "sums_over_replicas", sums_over_replicas)
+    statistics.summary()
+    statistics.summary(of_process=True)
+    assert summed == [len(names), 0]
 
 
 def test_sums_of_replicas():
@@ -59,7 +98,7 @@ def test_parts_of_the_data():
 
 
 def test_spread(rng):
-    z = rng.normal(size=(2, 6, 4)).astype("float32")
+    z = rng.normal(size=(2, 6, 9)).astype("float32")
     same = np.ones((5, 4), "float32")
     statistics = TrainingStatistics()
     assert np.isnan(statistics.summary()["spread"])
@@ -67,7 +106,7 @@ def test_spread(rng):
     statistics.update_embeddings(same * np.nan, same)
     found = statistics.summary()
     units = z / np.linalg.norm(z, axis=-1, keepdims=True)
-    spreads = [2 * unit.std(axis=0).mean() for unit in units]
+    spreads = [3 * unit.std(axis=0).mean() for unit in units]
     assert (found["batches"], found["examples"]) == (2, 11)
     np.testing.assert_allclose(found["spread"], sum(spreads) / 3, rtol=1e-5)
 
@@ -98,6 +137,7 @@ def test_set_aside():
 
 
 def test_a_single_batch():
+    assert Finding.of_batch(None) is None
     assert Finding.of_batch(NONE.astype(bool)) is None
     found = Finding.of_batch(np.array([False, False, True, True]), 1, 2, "a")
     assert found == Finding(1, 4, 1, 2, 0, 2, 1.0, 2.0, "a")
