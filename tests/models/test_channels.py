@@ -66,6 +66,7 @@ def test_methods(method, channels, tmp_path):
     )
 
 
+@pytest.mark.one_backend
 def test_clip():
     images, (_, texts) = images_of(4), images_and_texts()
     augmenter = kc.layers.simclr_augmentation(
@@ -101,6 +102,7 @@ def test_another_number_of_channels_is_named(given):
         of_rgb.fit(images_of(5), verbose=0)
 
 
+@pytest.mark.one_backend
 def test_an_augmenter_may_change_the_channels():
     """Photographs whose views are gray, for an encoder of one channel."""
 

@@ -57,6 +57,7 @@ def test_weights_are_those_of_the_similarities():
     )
 
 
+@pytest.mark.one_backend
 def test_trains_and_has_the_mean_scale():
     models = [
         clip(logit_scale=kc.layers.LogitScale(t, initial_bias=b))

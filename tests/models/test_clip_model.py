@@ -480,6 +480,7 @@ def test_stops_on_texts_without_an_end(tmp_path):
 # What it is for.
 
 
+@pytest.mark.one_backend
 def test_finds_the_captions_of_new_pictures():
     """Recall at 10 of 512 pictures it never saw, far above chance."""
     train = kc.datasets.shapes(1024, image_size=32, seed=0)

@@ -32,6 +32,7 @@ def test_no_texts_have_no_embeddings():
         assert to_numpy(model.encode_text(none)).shape == (0, 4)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("kind", [list, np.array, "dict", "objects"])
 def test_every_entry_takes_strings_as_it_takes_tokens(kind):
     images, captions = images_and_captions()

@@ -101,6 +101,7 @@ def test_files_load_on_the_other_backends(tmp_path, reader):
     assert np.isfinite(out["loss"]).all()
 
 
+@pytest.mark.one_backend
 @every_reader
 def test_files_of_three_towers(tmp_path, reader):
     model, x = dual(), three_kinds()

@@ -120,6 +120,7 @@ def test_representation_is_scored_in_fit(kind):
     assert features.shape == (16, 8) and none is None
 
 
+@pytest.mark.one_backend
 def test_probe_on_signals():
     model = signal_model(num_classes=2)
     model.compile()
@@ -128,6 +129,7 @@ def test_probe_on_signals():
     assert np.isfinite(logs["probe_loss"]).all()
 
 
+@pytest.mark.one_backend
 def test_views_made_elsewhere():
     model = text_model()
     model.compile()
@@ -135,6 +137,7 @@ def test_views_made_elsewhere():
     assert logs["contrastive_accuracy"] == 1
 
 
+@pytest.mark.one_backend
 def test_gray_images_by_an_augmenter_that_takes_them():
     encoder = keras.Sequential(
         [keras.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten()]
