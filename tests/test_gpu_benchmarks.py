@@ -175,12 +175,18 @@ PROGRAM = """
   ROOT %row = f32[1,4]{1,0} slice(%float), slice={[0:1], [0:4]}
 }
 
+%whole (param_0.3: bf16[4,4]) -> f32[4,4] {
+  %param_0.3 = bf16[4,4]{1,0} parameter(0)
+  ROOT %floats = f32[4,4]{1,0} convert(%param_0.3)
+}
+
 ENTRY %main (a: bf16[4,4]) -> bf16[4,4] {
   %a = bf16[4,4]{1,0} parameter(0)
   %c = (bf16[4,4]{1,0}, u8[0]{0}) custom-call(%a, %a), \
 custom_call_target="__cudnn$convForward"
   %w = (s32[], f32[8,4]{1,0}) while(%t), condition=%cond, body=%body, \
 backend_config={"known_trip_count":{"n":"3"}}
+  %f = f32[4,4]{1,0} fusion(%a), kind=kLoop, calls=%whole
   %r = f32[1,4]{1,0} fusion(%a), kind=kLoop, calls=%first
   ROOT %b = bf16[4,4]{1,0} negate(%a)
 }
@@ -189,8 +195,8 @@ backend_config={"known_trip_count":{"n":"3"}}
 
 def test_traffic_of_a_program(module):
     executable = module("executable").Executable(PROGRAM)
-    # A convolution, three slices of 2 x 4 with their index, a row of 4 that
-    # becomes float32, a negation.
-    sliced = 3 * (32 + 4 + 32) + (8 + 16)
-    assert executable.traffic() == (6, 3 * 32 + sliced + 2 * 32)
+    # A convolution, three slices of 2 x 4 with their index, a matrix and a row
+    # of 4 that become float32, a negation.
+    sliced, floats = 3 * (32 + 4 + 32), (32 + 64) + (8 + 16)
+    assert executable.traffic() == (7, 3 * 32 + sliced + floats + 2 * 32)
     assert executable.convolutions() == {"bf16": 1}

@@ -197,7 +197,7 @@ def _share_read(body, value):
         is_whole = user.operands[0] != value.name
         if user.kind in ("slice", "dynamic-slice") and not is_whole:
             share += _count(user.shape) / _count(value.shape)
-        elif user.kind in ("convert", "bitcast"):
+        elif user.kind in ("convert", "bitcast") and not user.is_root:
             # A fusion computes only the values that it uses.
             share += _share_read(body, user)
         elif user.kind != "dynamic-update-slice" or is_whole:

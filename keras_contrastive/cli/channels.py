@@ -1,5 +1,6 @@
 """The channel options of a run: which channels to read, and their range."""
 
+import argparse
 from typing import Any
 from typing import NamedTuple
 
@@ -27,9 +28,16 @@ class Channels(NamedTuple):
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> "Channels":
-        """The options in a run's settings or in parsed arguments."""
+        """The options in a run's settings, or in a dict like them."""
         given = {name: settings.get(name) for name in OPTIONS}
         return cls(**{n: v for n, v in given.items() if v is not None})
+
+    @classmethod
+    def of_arguments(cls, args: argparse.Namespace) -> "Channels":
+        """The options in parsed arguments, checked."""
+        channels = cls.of(vars(args))
+        channels.check()
+        return channels
 
     def check(self) -> None:
         """Raises a `ValueError` if the arguments contradict each other."""

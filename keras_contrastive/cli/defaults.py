@@ -9,6 +9,7 @@ from keras_contrastive.cli.held_out import FEWEST
 from keras_contrastive.encoders.conv_net import ConvNet
 from keras_contrastive.encoders.resnet import ResNet18
 from keras_contrastive.encoders.resnet import ResNet50
+from keras_contrastive.optimizers.learning_rate import warmup_cosine
 
 CACHE_BYTES = 2**31  # maximum size of the images kept in memory
 SMALL = 96  # largest image size for the CIFAR stem, which does not downsample
@@ -86,3 +87,10 @@ def fits_in_memory(
     size = 1 if channels.value_range is None else 4  # bytes: uint8, float32
     pixels = num_images * loaded_size(image_size) ** 2
     return pixels * channels.number * size <= CACHE_BYTES
+
+
+def learning_rate_schedule(
+    peak: float, num_steps: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """A warmup over a tenth of the steps, then half a cosine."""
+    return warmup_cosine(peak, num_steps, warmup_steps=num_steps // 10)

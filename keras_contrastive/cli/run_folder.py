@@ -65,6 +65,11 @@ class RunFolder:
         self._untrained = path / "untrained.json"
         self._checkpoints = path / "checkpoints"
 
+    def prepare(self) -> None:
+        """Makes the folder ready for a run to start or resume, or raises."""
+        self.check_output()
+        self.forget_start()
+
     def check_output(self) -> None:
         """Raises if no run can start or resume in this folder."""
         check_writable(self.report, "--output")

@@ -12,6 +12,7 @@ from keras_contrastive.cli.classes import load_classes
 from keras_contrastive.cli.classes import split_classes
 from keras_contrastive.cli.classifier_report import write_classifier_report
 from keras_contrastive.cli.defaults import CACHE_BYTES
+from keras_contrastive.cli.defaults import learning_rate_schedule
 from keras_contrastive.cli.epoch_lines import EpochLines
 from keras_contrastive.cli.run_folder import CLASSIFIER
 from keras_contrastive.cli.run_folder import RunFolder
@@ -25,7 +26,6 @@ from keras_contrastive.layers.image_augmentation.random_flip import RandomFlip
 from keras_contrastive.layers.image_augmentation.random_resized_crop import (
     RandomResizedCrop,
 )
-from keras_contrastive.optimizers.learning_rate import warmup_cosine
 from keras_contrastive.trainer.keras_internals import all_layers
 
 STEPS = 300  # of fine-tuning
@@ -41,9 +41,7 @@ def choose_schedule(args, num_train):
 
 
 def compile_classifier(classifier, learning_rate, num_steps):
-    schedule = warmup_cosine(
-        learning_rate, max(1, num_steps), warmup_steps=num_steps // 10
-    )
+    schedule = learning_rate_schedule(learning_rate, max(1, num_steps))
     classifier.compile(
         keras.optimizers.Adam(schedule),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -56,8 +54,7 @@ def run(args):
     of_run = pretrained.settings()
     channels = Channels.of(of_run)
     folder = RunFolder(args.run_folder)
-    folder.check_output()
-    folder.forget_start()
+    folder.prepare()
     args.source = args.source.resolve()
     found = find_images(args, of_run, channels)
     split = None if args.force else folder.split()

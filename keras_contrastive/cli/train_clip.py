@@ -11,6 +11,7 @@ from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.defaults import build_encoder
 from keras_contrastive.cli.defaults import choose_settings
 from keras_contrastive.cli.defaults import fits_in_memory
+from keras_contrastive.cli.defaults import learning_rate_schedule
 from keras_contrastive.cli.defaults import loaded_size
 from keras_contrastive.cli.held_out import hold_out
 from keras_contrastive.cli.images import load_records
@@ -29,7 +30,6 @@ from keras_contrastive.layers.image_augmentation.default_augmenters import (
 )
 from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.slip_model import SLIPModel
-from keras_contrastive.optimizers.learning_rate import warmup_cosine
 from keras_contrastive.optimizers.weight_decay import exclude_from_weight_decay
 
 # A transformer would memorize up to this number of captions.
@@ -116,20 +116,16 @@ def build_model(method, chosen, channels, tokenizer, num_captions):
 
 
 def compile_model(model, loss, learning_rate, num_steps):
-    schedule = warmup_cosine(
-        learning_rate, num_steps, warmup_steps=num_steps // 10
-    )
+    schedule = learning_rate_schedule(learning_rate, num_steps)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.2, beta_2=0.98)
     model.compile(optimizer, loss)
     exclude_from_weight_decay(model)
 
 
 def run(args):
-    channels = Channels.of(vars(args))
-    channels.check()
+    channels = Channels.of_arguments(args)
     folder = RunFolder(args.run_folder)
-    folder.check_output()
-    folder.forget_start()
+    folder.prepare()
     columns = columns_of(args, captions=True)
     split = choose_pairs(args, folder, columns, channels)
     chosen = choose_settings(args, split.num_train, has_accelerator())

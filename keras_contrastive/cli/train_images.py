@@ -12,6 +12,7 @@ from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.defaults import build_encoder
 from keras_contrastive.cli.defaults import choose_settings
 from keras_contrastive.cli.defaults import fits_in_memory
+from keras_contrastive.cli.defaults import learning_rate_schedule
 from keras_contrastive.cli.defaults import loaded_size
 from keras_contrastive.cli.held_out import every_image
 from keras_contrastive.cli.held_out import every_record
@@ -40,7 +41,6 @@ from keras_contrastive.models.nnclr_model import NNCLRModel
 from keras_contrastive.models.simclr_model import SimCLRModel
 from keras_contrastive.models.simsiam_model import SimSiamModel
 from keras_contrastive.models.swav_model import SwAVModel
-from keras_contrastive.optimizers.learning_rate import warmup_cosine
 
 
 class Method(NamedTuple):
@@ -136,9 +136,7 @@ def build_model(method, chosen, channels, num_steps):
 
 
 def compile_model(model, loss, learning_rate, num_steps):
-    schedule = warmup_cosine(
-        learning_rate, num_steps, warmup_steps=num_steps // 10
-    )
+    schedule = learning_rate_schedule(learning_rate, num_steps)
     model.compile(
         keras.optimizers.Adam(schedule),
         loss,
@@ -152,11 +150,9 @@ def compile_model(model, loss, learning_rate, num_steps):
 
 
 def run(args):
-    channels = Channels.of(vars(args))
-    channels.check()
+    channels = Channels.of_arguments(args)
     folder = RunFolder(args.run_folder)
-    folder.check_output()
-    folder.forget_start()
+    folder.prepare()
     columns = columns_of(args)
     split = choose_images(args, folder, columns, channels)
     chosen = choose_settings(args, split.num_train, has_accelerator())

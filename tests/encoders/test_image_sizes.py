@@ -77,7 +77,6 @@ def test_resizing_keeps_a_parabola(new):
         np.testing.assert_allclose(matrix, np.eye(14))
 
 
-@pytest.mark.one_backend
 def test_dino_trains_it_on_local_views_of_another_size(tmp_path):
     keras.utils.set_random_seed(0)
     images = kc.datasets.shapes(8, image_size=24).images
