@@ -7,6 +7,8 @@ from keras import ops
 
 # Maximum size of one chunk of similarities, in bytes.
 CHUNK_BYTES = 2**27
+# Rows that are normalized at once.
+NORMALIZED_ROWS = 1024
 
 
 def as_features(features: Any, name: str) -> np.ndarray:
@@ -77,6 +79,15 @@ def normalize_rows(features):
     above 1e19 would overflow, and squares of values below 1e-23 would vanish.
     """
     features = np.asarray(features, "float32")
+    unit = np.empty_like(features)
+    # Blocks of rows, so that what is computed on the way takes little memory.
+    for start in range(0, len(features), NORMALIZED_ROWS):
+        rows = slice(start, start + NORMALIZED_ROWS)
+        unit[rows] = _normalize(features[rows])
+    return unit
+
+
+def _normalize(features):
     largest = np.maximum(
         features.max(axis=1, keepdims=True),
         -features.min(axis=1, keepdims=True),

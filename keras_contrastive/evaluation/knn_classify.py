@@ -1,7 +1,7 @@
 """Weighted k-nearest-neighbor classification of representations."""
 
-import collections
-import threading
+import itertools
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,6 +18,9 @@ from keras_contrastive.evaluation.nearest_keys import largest_of_rows
 from keras_contrastive.matmul import matmul
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
+
+# Rows that a thread selects from at once.
+SELECTED_ROWS = 128
 
 
 def knn_classify(
@@ -51,8 +54,8 @@ def knn_classify(
         temperature: Positive float. With smaller values, the nearest neighbors
             dominate more.
         chunk_size: Number of test rows compared with the training set at
-            once. `None` keeps a chunk of similarities within 128 MiB; a CPU
-            holds two chunks at a time. The result does not depend on it.
+            once. `None` keeps a chunk of similarities within 128 MiB. The
+            result does not depend on it.
 
     Returns:
         A NumPy array of predicted labels, shape `(num_test,)`, with the dtype
@@ -125,26 +128,26 @@ def _on_accelerator(keys, chunks, k):
 
 
 def _on_cpu(keys, chunks, k):
-    """Like `_on_accelerator`, in NumPy, which selects faster on a CPU."""
-    buffers = threading.local()
+    """Like `_on_accelerator`, in NumPy, which selects faster on a CPU.
 
-    def nearest(queries):
-        # Allocating memory for each chunk would cost as much as the selection.
-        if not hasattr(buffers, "similarity"):
-            buffers.similarity = np.empty((len(queries), len(keys)), "float32")
-        similarity = buffers.similarity[: len(queries)]
-        np.matmul(queries, keys.T, out=similarity)
-        return largest_of_rows(similarity, k)
-
-    with ThreadPoolExecutor(2, "knn") as pool:
-        # The selection from a chunk overlaps with the next multiplication.
-        pending = collections.deque()
+    NumPy multiplies on all cores but selects on one, so that threads divide the
+    rows. A multiplication does not overlap with a selection: each would wait
+    for cores of the other.
+    """
+    similarity = None
+    with ThreadPoolExecutor(os.cpu_count(), "knn") as pool:
         for queries in chunks:
-            pending.append(pool.submit(nearest, queries))
-            if len(pending) == 2:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+            # Memory that is allocated for each chunk costs as much as the
+            # selection. The first chunk is the largest.
+            if similarity is None:
+                similarity = np.empty((len(queries), len(keys)), "float32")
+            similarity = similarity[: len(queries)]
+            np.matmul(queries, keys.T, out=similarity)
+            parts = [
+                similarity[start : start + SELECTED_ROWS]
+                for start in range(0, len(queries), SELECTED_ROWS)
+            ]
+            yield from pool.map(largest_of_rows, parts, itertools.repeat(k))
 
 
 def _votes(similarity, neighbor_class, num_classes, temperature):

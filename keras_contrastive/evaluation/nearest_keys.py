@@ -2,11 +2,13 @@
 
 import numpy as np
 
-# Groups of keys per neighbor whose maxima bound the k-th similarity. More
-# groups give a closer bound with fewer candidates, but take longer.
-GROUPS_PER_NEIGHBOR = 3
-# A bound saves time if groups are at least this large and leave few candidates.
-SMALLEST_GROUP = 8
+# Groups of keys per neighbor. More groups give a closer bound with fewer
+# candidates, but take longer to compare.
+GROUPS_PER_NEIGHBOR = 8
+# Smaller groups save no time, larger ones have more values to look at.
+SMALLEST_GROUP = 4
+LARGEST_GROUP = 32
+# Bounds that leave more candidates are worthless: many values are equal.
 MOST_CANDIDATES_PER_NEIGHBOR = 4
 
 
@@ -14,9 +16,10 @@ def largest_of_rows(similarity, k):
     """The `k` largest values of each row, in descending order, on the CPU.
 
     The selection in NumPy is exact: the `k`-th largest of the maxima of groups
-    of keys is a lower bound of the `k`-th largest value, and few values reach
-    it. One pass over the matrix finds these values; a partial sort takes ten
-    times as long.
+    of keys is a lower bound of the `k`-th largest value. Only groups whose
+    maximum reaches it can hold one of the `k`, and few of their values do. The
+    maxima take one pass over the matrix; a partial sort takes ten times as
+    long.
 
     Args:
         similarity: Float32 NumPy array of shape `(rows, keys)`, finite.
@@ -40,29 +43,52 @@ def largest_of_rows(similarity, k):
 
 
 def _candidates(similarity, k):
-    """The values at or above a lower bound of the k-th, padded by -inf."""
+    """The values at or above a lower bound of the k-th, padded by -inf.
+
+    `None` where there are too few keys or too many candidates.
+    """
     num_rows, num_keys = similarity.shape
-    num_groups = GROUPS_PER_NEIGHBOR * k
-    group_size = num_keys // num_groups
+    group_size = min(LARGEST_GROUP, num_keys // (GROUPS_PER_NEIGHBOR * k))
     if group_size < SMALLEST_GROUP:
         return None
+    num_groups = num_keys // group_size
+    num_grouped = group_size * num_groups
     # Every `num_groups`-th key belongs to one group, so that maxima are taken
     # over whole rows.
-    grouped = similarity[:, : group_size * num_groups]
-    maxima = grouped.reshape(num_rows, group_size, num_groups).max(axis=1)
-    bound = np.partition(maxima, num_groups - k, axis=1)[:, num_groups - k]
-    cell = np.flatnonzero(similarity >= bound[:, None])
+    grouped = similarity[:, :num_grouped].reshape(
+        num_rows, group_size, num_groups
+    )
+    maxima = grouped.max(axis=1)
+    bound = np.partition(maxima, num_groups - k, axis=1)
+    bound = bound[:, num_groups - k, None]
+    row, group = np.nonzero(maxima >= bound)
+    if _most_in_a_row(row, num_rows) > MOST_CANDIDATES_PER_NEIGHBOR * k:
+        return None
+    found, member = np.nonzero(grouped[row, :, group] >= bound[row])
+    left_over, column = np.nonzero(similarity[:, num_grouped:] >= bound)
+    # As cells of the matrix, in whose order equal values stay.
+    cell = np.concatenate(
+        [
+            row[found] * num_keys + member * num_groups + group[found],
+            left_over * num_keys + num_grouped + column,
+        ]
+    )
+    cell.sort()
     row, column = np.divmod(cell, num_keys)
-    counts = np.bincount(row, minlength=num_rows)
-    width = counts.max()
+    width = _most_in_a_row(row, num_rows)
     if width > MOST_CANDIDATES_PER_NEIGHBOR * k:
-        return None  # many equal similarities
-    place = np.arange(len(cell)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return None
+    first = np.searchsorted(row, np.arange(num_rows))
+    place = np.arange(len(row)) - first[row]
     value = np.full((num_rows, width), -np.inf, "float32")
     index = np.zeros((num_rows, width), "int64")
     value[row, place] = similarity[row, column]
     index[row, place] = column
     return value, index
+
+
+def _most_in_a_row(row, num_rows):
+    return np.bincount(row, minlength=num_rows).max()
 
 
 def _all_columns_that_may_count(similarity, k):
