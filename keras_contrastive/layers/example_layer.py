@@ -45,7 +45,7 @@ class ExampleLayer(DataLayer):
             The result of a call; for rows, the same rows of it.
         """
         self.check_shape(examples.shape)
-        examples = self.backend.cast(examples, "float32")
+        examples = self.as_floats(examples)
         examples = self.apply_transformation(examples, transformation)
         return self.backend.cast(examples, self.compute_dtype)
 
@@ -66,6 +66,10 @@ class ExampleLayer(DataLayer):
         """The output of the layer with `training=False`."""
         return examples
 
+    def as_floats(self, examples: Any) -> Any:
+        """The examples in float32, as `augment` and `prepare` take them."""
+        return self.backend.cast(examples, self.input_dtype)
+
     def check_shape(self, shape: Any) -> None:
         """Raises unless `shape` is that of an example or a batch."""
         raise NotImplementedError
@@ -73,7 +77,7 @@ class ExampleLayer(DataLayer):
     def change(self, examples: Any, training: bool) -> Any:
         """Augments or prepares one example or a batch of them."""
         self.check_shape(examples.shape)
-        examples = self.backend.cast(examples, self.input_dtype)
+        examples = self.as_floats(examples)
         batched = len(examples.shape) > self.example_rank
         if not batched:
             examples = examples[None]

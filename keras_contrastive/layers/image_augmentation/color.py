@@ -1,5 +1,7 @@
 """Gray and hue."""
 
+import numpy as np
+
 # ITU-R BT.601, as in Pillow; they sum to 1, so that gray values do not change.
 LUMINANCE_WEIGHTS = (0.299, 0.587, 0.114)
 # Prevents a division by a chroma of 0. It changes no other chroma in float32,
@@ -50,20 +52,18 @@ def rotate_hue(backend, planes, turn):
     value = ops.maximum(ops.maximum(red, green), blue)
     chroma = value - ops.minimum(ops.minimum(red, green), blue)
     # Products with 0 and 1 instead of `where`, which takes PyTorch's CPU and
-    # TensorFlow several times as long.
-    is_red = backend.cast(value == red, "float32")
-    is_green = backend.cast(value == green, "float32")
-    sextant = is_red * (green - blue) + (1 - is_red) * (
-        is_green * (blue - red + 2 * chroma)
-        + (1 - is_green) * (red - green + 4 * chroma)
+    # TensorFlow several times as long; so do booleans as floats on PyTorch.
+    is_not_red = ops.sign(value - red)
+    is_not_green = ops.sign(value - green)
+    sextant = (1 - is_not_red) * (green - blue) + is_not_red * (
+        (1 - is_not_green) * (blue - red + 2 * chroma)
+        + is_not_green * (red - green + 4 * chroma)
     )
     # Gray pixels have no hue, so any finite value works.
     hue = sextant / (6 * chroma + TINY) + turn
 
-    def channel(primary):
-        distance = hue - primary
-        distance = ops.abs(distance - ops.round(distance))
-        return value - chroma * clip(backend, 6 * distance - 1, 0, 1)
-
-    planes = [channel(primary) for primary in (0, 1 / 3, 2 / 3)]
-    return ops.stack(planes, axis=1)
+    primaries = ops.reshape(np.float32([0, 1 / 3, 2 / 3]), (3, 1))
+    distance = hue[:, None] - primaries
+    distance = ops.abs(distance - ops.round(distance))
+    lack = clip(backend, 6 * distance - 1, 0, 1)
+    return value[:, None] - chroma[:, None] * lack

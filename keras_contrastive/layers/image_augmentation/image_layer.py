@@ -46,6 +46,24 @@ class ImageLayer(ExampleLayer):
         """Applies the result of `get_random_transformation`."""
         raise NotImplementedError
 
+    def parameters_of_each(self, shape: Any, transformation: Any) -> Any:
+        """What `transform_one` takes, computed for a whole batch at once.
+
+        Args:
+            shape: Shape of the images.
+            transformation: The result of `get_random_transformation`.
+        """
+        return transformation
+
+    def transform_one(self, image: Any, parameters: Any) -> Any:
+        """`transform_images` of a batch of one image.
+
+        Args:
+            image: Tensor of shape `(1, height, width, channels)`.
+            parameters: Its row of the result of `parameters_of_each`.
+        """
+        return self.transform_images(image, parameters)
+
     def transform_images_at_inference(self, images: Any) -> Any:
         """The output of the layer with `training=False`."""
         return images
@@ -68,9 +86,9 @@ class ImageLayer(ExampleLayer):
     def apply_transformation(self, images: Any, transformation: Any) -> Any:
         return self.transform_images(images, transformation)
 
-    def transform(self, images: Any, transformation: Any) -> Any:
+    def as_floats(self, images: Any) -> Any:
         images = integers_as_floats(images, self.value_range[1])
-        return super().transform(images, transformation)
+        return super().as_floats(images)
 
     def prepare(self, images: Any) -> Any:
         return self.transform_images_at_inference(images)

@@ -11,6 +11,7 @@ from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
 from keras_contrastive.layers.image_augmentation.random_apply import RandomApply
+from keras_contrastive.trainer.keras_internals import in_tf_graph
 
 # Images with at least this many values are too large for a batch to fit into
 # the cache.
@@ -100,6 +101,16 @@ class _Chain(ImageLayer):
             layer.backend = self.backend  # so that they follow into tf.data
         self.built = all(layer.built for layer in layers)
 
+    def __call__(self, images, **kwargs):
+        # Inside tf.data, Keras casts the input before `call`.
+        if _is_uint8(images) and not in_tf_graph():
+            return super(ImageLayer, self).__call__(images, **kwargs)
+        return super().__call__(images, **kwargs)
+
+    def as_floats(self, images):
+        # Converted with the other operations, in the cache.
+        return images if _is_uint8(images) else super().as_floats(images)
+
     def build(self, input_shape):
         # The layers are never called, so Keras does not build them.
         for layer in self.layers:
@@ -131,25 +142,42 @@ class _Chain(ImageLayer):
 
         def transform_one(arguments):
             arguments = keras.tree.map_structure(lambda x: x[None], arguments)
-            return self._transform_batch(*arguments)[0]
+            return self.transform_one(*arguments)[0]
 
-        return self.backend.core.map(
-            fused(transform_one), (images, transformation)
-        )
+        parameters = self.parameters_of_each(images.shape, transformation)
+        arguments = images, parameters
+        if self.backend.name == "torch":
+            return _map_in_torch(transform_one, arguments)
+        return self.backend.core.map(fused(transform_one), arguments)
+
+    def parameters_of_each(self, shape, transformation):
+        parameters = []
+        for layer, own in zip(self.layers, transformation, strict=True):
+            parameters.append(layer.parameters_of_each(shape, own))
+            shape = layer.compute_output_shape(shape)
+        return parameters
+
+    def transform_one(self, image, parameters):
+        image = super().as_floats(image)
+        for layer, own in zip(self.layers, parameters, strict=True):
+            image = layer.transform_one(image, own)
+        return image
 
     def _transform_batch(self, images, transformation):
+        images = super().as_floats(images)
         for layer, own in zip(self.layers, transformation, strict=True):
             images = layer.transform_images(images, own)
         return images
 
     def transform_images_at_inference(self, images):
+        images = super().as_floats(images)
         for layer in self.layers:
             images = layer.transform_images_at_inference(images)
         return images
 
     def _is_one_by_one(self, images):
         height, width, channels = images.shape[1:]
-        if height * width * channels < LARGE_IMAGE:
+        if height * width * channels < LARGE_IMAGE or images.shape[0] == 0:
             return False
         if self.backend.name == "torch":
             return images.device.type == "cpu"
@@ -162,6 +190,29 @@ class _Chain(ImageLayer):
         for layer in self.layers:
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
+
+
+def _map_in_torch(function, arguments):
+    """`function` of each row, which is copied while it is in the cache.
+
+    Keras collects the results and copies all of them at the end.
+    """
+    results = None
+    for row in range(len(arguments[0])):
+        result = function(
+            keras.tree.map_structure(lambda x: x[row], arguments)  # noqa: B023
+        )
+        if results is None:
+            results = result.new_empty((len(arguments[0]), *result.shape))
+        results[row] = result
+    return results
+
+
+def _is_uint8(images):
+    dtype = getattr(images, "dtype", None)
+    return dtype is not None and (
+        keras.backend.standardize_dtype(dtype) == "uint8"
+    )
 
 
 def _check(layers):

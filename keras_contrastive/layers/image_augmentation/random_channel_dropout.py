@@ -87,7 +87,10 @@ class RandomChannelDropout(RandomImageLayer):
         draws = self.draw(images, 1 + channels, seed)
         apply, draws = draws[:, :1] < self.probability, draws[:, 1:]
         # The channel of the highest draw is the last one to be dropped.
-        highest = self.backend.numpy.max(draws, axis=1, keepdims=True)
+        # An empty batch, which has none, needs the initial value.
+        highest = self.backend.numpy.max(
+            draws, axis=1, keepdims=True, initial=0.0
+        )
         return {"dropped": apply & (draws < self.rate) & (draws < highest)}
 
     def transform_images(self, images: Any, transformation: Any) -> Any:

@@ -135,55 +135,71 @@ class RandomColorJitter(ColorLayer):
 
     def transform_images(self, images: Any, transformation: Any) -> Any:
         """Applies the four operations to each image in its own order."""
+        if images.shape[0] == 1:
+            parameters = self.parameters_of_each(images.shape, transformation)
+            return self.transform_one(images, parameters)
+        parts = self._parts_of(images)
+        # Three blends, one hue shift and three blends cover all 24 orders:
+        # each operation of an image takes one of the six slots on its side of
+        # the hue shift; the other slots are the identity.
+        places = transformation["places"][:, :3]
+        hue_place = transformation["places"][:, 3:]
+        before, after = places < hue_place, places > hue_place
+
+        def blend(parts, chosen):
+            return self._blend(parts, self._blends(transformation, chosen))
+
+        for place in (0, 1, 2):
+            parts = blend(parts, before & (places == place))
+        parts = self._shift_hue(parts, transformation["hue"][:, None])
+        for place in (1, 2, 3):
+            parts = blend(parts, after & (places == place))
+        return self._images_of(parts, images)
+
+    def parameters_of_each(self, shape: Any, transformation: Any) -> Any:
+        """The blend at each of the four places, and the place of the hue."""
+        places = transformation["places"][:, None, :]
+        place = self.backend.numpy.arange(4, dtype="int32")[None, :, None]
+        return {
+            "blends": self._blends(transformation, places[:, :, :3] == place),
+            "is_hue": places[:, 0, 3:] == place[:, :, 0],
+            "turn": transformation["hue"][:, None],
+        }
+
+    def transform_one(self, image: Any, parameters: Any) -> Any:
+        parts = self._parts_of(image)
+        for place in range(4):
+            own = {
+                name: x[:, place] for name, x in parameters["blends"].items()
+            }
+            parts = self.backend.cond(
+                parameters["is_hue"][0, place],
+                lambda: self._shift_hue(parts, parameters["turn"]),  # noqa: B023
+                lambda: self._blend(parts, own),  # noqa: B023
+            )
+        return self._images_of(parts, image)
+
+    def _parts_of(self, images):
+        """Planes of the colors and of the channels without color, if any."""
         ops = self.backend.numpy
         batch, height, width, _ = self.backend.shape(images)
         channels, rgb = self.places_of(images.shape)
         planes = ops.transpose(images, (0, 3, 1, 2))
         planes = ops.reshape(planes, (batch, channels, height * width))
-        # Red, green and blue, then the channels without color.
-        order = [*rgb, *(c for c in range(channels) if c not in rgb)]
-        planes = self._reorder(planes, order)
-        parts, blend_parts = [], []
-        if rgb:
-            parts.append(planes[:, :3])
-            blend_parts.append(self._blend_colors)
-        if channels > len(rgb):
-            parts.append(planes[:, len(rgb) :])
-            blend_parts.append(self._blend_others)
-        places = transformation["places"][:, :3]
-        hue_place = transformation["places"][:, 3:]
-        changes = self._changes(transformation)
+        planes = self._reorder(planes, _order(channels, rgb))
+        if channels == len(rgb):
+            return {"colors": planes}
+        if not rgb:
+            return {"others": planes}
+        return {"colors": planes[:, :3], "others": planes[:, 3:]}
 
-        def blend(parts, chosen):
-            own = changes(chosen)
-            return [
-                function(part, *own)
-                for function, part in zip(blend_parts, parts, strict=True)
-            ]
-
-        def shift_hue(parts):
-            if not rgb:
-                return parts
-            turn = transformation["hue"][:, None]
-            return [rotate_hue(self.backend, parts[0], turn), *parts[1:]]
-
-        if images.shape[0] == 1:
-            for place in range(4):
-                parts = self.backend.cond(
-                    hue_place[0, 0] == place,
-                    lambda: shift_hue(parts),  # noqa: B023
-                    lambda: blend(parts, places == place),  # noqa: B023
-                )
-        else:
-            # Three blends, one hue shift and three blends cover all 24 orders:
-            # each operation of an image takes one of the six slots on its side
-            # of the hue shift; the other slots are the identity.
-            before, after = places < hue_place, places > hue_place
-            for place in (0, 1, 2):
-                parts = blend(parts, before & (places == place))
-            parts = shift_hue(parts)
-            for place in (1, 2, 3):
-                parts = blend(parts, after & (places == place))
+    def _images_of(self, parts, images):
+        """The inverse of `_parts_of(images)`."""
+        ops = self.backend.numpy
+        batch, height, width, _ = self.backend.shape(images)
+        channels, rgb = self.places_of(images.shape)
+        order = _order(channels, rgb)
+        parts = list(parts.values())
         planes = parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
         places_before = [order.index(channel) for channel in range(channels)]
         planes = self._reorder(planes, places_before)
@@ -196,42 +212,66 @@ class RandomColorJitter(ColorLayer):
         chosen = [planes[:, channel] for channel in order]
         return self.backend.numpy.stack(chosen, axis=1)
 
-    def _changes(self, transformation):
-        """Returns a function from chosen operations to their factors minus 1.
+    def _blends(self, transformation, chosen):
+        """The numbers that `_blend` takes.
 
-        It takes `(batch, 3)` booleans, at most one of them true per row, and
-        returns a list of three tensors of shape `(batch, 1, 1)`: for each
-        operation its factor minus 1, or 0 if it is not chosen.
+        Args:
+            transformation: The result of `get_random_transformation`.
+            chosen: Booleans of shape `(batch, ..., 3)`, at most one of them
+                true per row: whether to change brightness, contrast or
+                saturation. If none is chosen, the blend is the identity.
+
+        Returns:
+            Dict of tensors of shape `(batch, ..., rows, columns)`.
         """
         ops = self.backend.numpy
         names = ("brightness", "contrast", "saturation")
-        factors = ops.stack([transformation[name] for name in names], axis=1)
+        changes = ops.stack([transformation[name] for name in names], axis=1)
+        if len(chosen.shape) == 3:
+            changes = changes[:, None]
+        changes = self.backend.cast(chosen, "float32") * (changes - 1)
+        changes = changes[..., None, None]
+        brightness, contrast, saturation = (
+            changes[..., operation, :, :] for operation in range(3)
+        )
+        # (1, 3): the weight of each channel in the gray image.
+        weights = ops.reshape(np.float32(LUMINANCE_WEIGHTS), (1, 3))
+        factor = 1 + brightness + contrast
+        return {
+            # The product of the colors with a 3x3 matrix per image.
+            "matrix": (factor + saturation) * ops.eye(3, dtype="float32")
+            - saturation * weights,
+            "weights_of_means": -contrast * weights,
+            "factor": factor,
+            "weight_of_mean": -contrast,
+        }
 
-        def changes(chosen):
-            chosen = self.backend.cast(chosen, "float32") * (factors - 1)
-            chosen = chosen[:, :, None, None]
-            return [chosen[:, operation] for operation in range(3)]
-
-        return changes
-
-    def _blend_colors(self, planes, brightness, contrast, saturation):
-        """Computes one blend as a product with a 3x3 matrix per image."""
+    def _blend(self, parts, blend):
+        """One blend of each image, by the result of `_blends` for it."""
         ops = self.backend.numpy
-        # (1, 1, 3): the weight of each channel in the gray image.
-        weights = ops.reshape(np.float32(LUMINANCE_WEIGHTS), (1, 1, 3))
-        factor = 1 + brightness + contrast + saturation
-        matrix = factor * ops.eye(3, dtype="float32") - saturation * weights
-        mean = ops.mean(planes, axis=2, keepdims=True)
-        offset = -contrast * ops.matmul(weights, mean)
-        planes = ops.matmul(matrix, planes) + offset
-        return clip(self.backend, planes, *self.value_range)
 
-    def _blend_others(self, planes, brightness, contrast, saturation):
-        """Computes the same blend for channels without color."""
-        ops = self.backend.numpy
-        mean = ops.mean(planes, axis=2, keepdims=True)
-        planes = (1 + brightness + contrast) * planes - contrast * mean
-        return clip(self.backend, planes, *self.value_range)
+        def colors(planes):
+            mean = ops.mean(planes, axis=2, keepdims=True)
+            offset = ops.matmul(blend["weights_of_means"], mean)
+            return ops.matmul(blend["matrix"], planes) + offset
+
+        def others(planes):
+            mean = ops.mean(planes, axis=2, keepdims=True)
+            return blend["factor"] * planes + blend["weight_of_mean"] * mean
+
+        blended = {"colors": colors, "others": others}
+        return {
+            name: clip(self.backend, blended[name](planes), *self.value_range)
+            for name, planes in parts.items()
+        }
+
+    def _shift_hue(self, parts, turn):
+        if "colors" not in parts:
+            return parts
+        return {
+            **parts,
+            "colors": rotate_hue(self.backend, parts["colors"], turn),
+        }
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -242,6 +282,11 @@ class RandomColorJitter(ColorLayer):
             "hue": self.hue,
             "probability": self.probability,
         }
+
+
+def _order(channels, rgb):
+    """Red, green and blue, then the channels without color."""
+    return [*rgb, *(c for c in range(channels) if c not in rgb)]
 
 
 def _factor_interval(name, value):

@@ -96,22 +96,47 @@ class RandomGaussianBlur(RandomImageLayer):
 
     def transform_images(self, images: Any, transformation: Any) -> Any:
         """Blurs the chosen images."""
+        shape = self.backend.shape(images)
+        parameters = self.parameters_of_each(shape, transformation)
+        return self._transform(images, parameters)
 
+    def parameters_of_each(self, shape: Any, transformation: Any) -> Any:
+        """The weights of the pixels along both axes, or one for both."""
+        axes = list(zip(self.kernel_size, shape[1:3], strict=True))
+        if isinstance(axes[0][1], int) and axes[0] == axes[1]:
+            axes = axes[:1]
+        sigma = transformation["sigma"][:, None]
+        return {
+            "apply": transformation["apply"],
+            "weights": [self._blur_weights(sigma, *axis) for axis in axes],
+        }
+
+    def transform_one(self, image: Any, parameters: Any) -> Any:
+        return self._transform(image, parameters)
+
+    def _transform(self, images, parameters):
         def blur(images):
-            for axis, kernel_size in zip((1, 2), self.kernel_size, strict=True):
-                size = self.backend.shape(images)[axis]
-                matrix = self._blur_matrix(transformation, kernel_size, size)
-                images = filter_axis(self.backend, images, matrix, axis)
-            return images
+            sizes = self.backend.shape(images)[1:3]
+            matrices = [
+                self._blur_matrix(*weights, size)
+                for weights, size in zip(
+                    parameters["weights"], sizes, strict=False
+                )
+            ]
+            images = filter_axis(self.backend, images, matrices[0], 1)
+            return filter_axis(self.backend, images, matrices[-1], 2)
 
-        return self.transform_chosen(images, transformation["apply"], blur)
+        return self.transform_chosen(images, parameters["apply"], blur)
 
-    def _blur_matrix(self, transformation, kernel_size, size):
-        """The filter of one axis as matrices, shape `(batch, size, size)`."""
+    def _blur_weights(self, sigma, kernel_size, size):
+        """Two tensors of shape `(batch, 2 size)`.
+
+        The weights of the pixels at each distance, and at the distance from
+        the mirror image.
+        """
         ops = self.backend.numpy
         radius = kernel_size // 2
         offset = ops.arange(-radius, radius + 1, dtype="int32")
-        sigma = transformation["sigma"][:, None]
         kernel = self.backend.cast(offset, "float32") / sigma
         kernel = ops.exp(-0.5 * ops.square(kernel))
         kernel = kernel / ops.sum(kernel, axis=1, keepdims=True)
@@ -119,29 +144,39 @@ class RandomGaussianBlur(RandomImageLayer):
         period = ops.maximum(2 * size - 2, 1)
 
         def weights_at(distances):
-            """The weight of the pixels at each distance, `(batch, 2 size)`."""
             is_there = ops.mod(offset, period)[:, None] == ops.mod(
                 distances, period
             )
             return ops.matmul(kernel, self.backend.cast(is_there, "float32"))
 
-        def matrix(weights, step):
-            """`matrix[b, i, j] = weights[b, (j + step i) mod 2 size]`."""
-            # The weights are repeated and cut into rows that are longer or
-            # shorter by one. On CPUs, looking up each number takes several
-            # times as long.
-            length = 2 * size + step
-            rows = ops.tile(weights, (1, size + 1))[:, : size * length]
-            return ops.reshape(rows, (-1, size, length))[:, :, :size]
-
         ahead = ops.arange(2 * size, dtype="int32")
         behind = self.backend.cast(ahead >= size, "int32") * 2 * size
-        direct = matrix(weights_at(ahead - behind), -1)
-        mirrored = matrix(weights_at(ahead), 1)
+        return weights_at(ahead - behind), weights_at(ahead)
+
+    def _blur_matrix(self, direct, mirrored, size):
+        """The filter of one axis as matrices, shape `(batch, size, size)`."""
+        ops = self.backend.numpy
+        place = ops.arange(size, dtype="int32")
         # The pixels at both ends are their own mirror images.
-        is_inner = (ahead > 0) & (ahead < size - 1)
-        is_inner = self.backend.cast(is_inner, "float32")[:size]
-        return direct + is_inner * mirrored
+        is_inner = (place > 0) & (place < size - 1)
+        is_inner = self.backend.cast(is_inner, "float32")
+        return self._shifted_rows(direct, size, -1) + (
+            is_inner * self._shifted_rows(mirrored, size, 1)
+        )
+
+    def _shifted_rows(self, weights, size, step):
+        """`matrix[b, i, j] = weights[b, (j + step i) mod 2 size]`."""
+        ops = self.backend.numpy
+        if self.backend.name == "torch":
+            windows = ops.tile(weights, (1, 2)).unfold(1, size, 1)
+            if step == 1:
+                return windows[:, :size]
+            return windows[:, size + 1 : 2 * size + 1].flip(1)
+        # The weights are repeated and cut into rows that are longer or shorter
+        # by one. On CPUs, looking up each number takes several times as long.
+        length = 2 * size + step
+        rows = ops.tile(weights, (1, size + 1))[:, : size * length]
+        return ops.reshape(rows, (-1, size, length))[:, :, :size]
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -9,7 +9,10 @@ from keras_contrastive.layers.image_augmentation.color import clip
 from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
+from keras_contrastive.layers.image_augmentation.resize import has_few_taps
 from keras_contrastive.layers.image_augmentation.resize import resize_axis
+from keras_contrastive.layers.image_augmentation.resize import sum_taps
+from keras_contrastive.layers.image_augmentation.resize import taps_of_part
 from keras_contrastive.validation import check_interval
 from keras_contrastive.validation import check_positive_int
 
@@ -177,11 +180,30 @@ class RandomResizedCrop(RandomImageLayer):
 
     def transform_images(self, images: Any, transformation: Any) -> Any:
         """Crops and resizes each image."""
-        return self._resize(
-            images,
-            {"start": transformation["top"], "size": transformation["height"]},
-            {"start": transformation["left"], "size": transformation["width"]},
-        )
+        return self._resize(images, *_parts(transformation))
+
+    def parameters_of_each(self, shape: Any, transformation: Any) -> Any:
+        """The pixels to gather along each axis, unless a matrix is faster."""
+        return [
+            taps_of_part(
+                self.backend,
+                input_size,
+                output_size=output_size,
+                interpolation=self.interpolation,
+                **part,
+            )
+            if has_few_taps(input_size, output_size, self.interpolation)
+            else part  # matrices of all images would not fit into the cache
+            for input_size, output_size, part in zip(
+                shape[1:3],
+                (self.height, self.width),
+                _parts(transformation),
+                strict=True,
+            )
+        ]
+
+    def transform_one(self, image: Any, parameters: Any) -> Any:
+        return self._resize(image, *parameters)
 
     def transform_images_at_inference(self, images: Any) -> Any:
         """Resizes the whole images, or their centers."""
@@ -211,6 +233,9 @@ class RandomResizedCrop(RandomImageLayer):
             (1, self.height, rows),
             (2, self.width, columns),
         ):
+            if "weights" in part:
+                images = sum_taps(self.backend, images, axis, part)
+                continue
             images = resize_axis(
                 self.backend,
                 images,
@@ -237,6 +262,14 @@ class RandomResizedCrop(RandomImageLayer):
             "interpolation": self.interpolation,
             "center_crop": self.center_crop,
         }
+
+
+def _parts(crop):
+    """The rows and the columns of a crop, as `taps_of_part` takes them."""
+    return (
+        {"start": crop["top"], "size": crop["height"]},
+        {"start": crop["left"], "size": crop["width"]},
+    )
 
 
 def _center(resized, output):

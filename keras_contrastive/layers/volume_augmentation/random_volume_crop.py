@@ -110,10 +110,10 @@ class RandomVolumeCrop(RandomVolumeLayer):
                 self.backend,
                 images,
                 axis,
-                start[:, of_volume],
-                size[:, of_volume],
-                output_size,
-                "bilinear",
+                start=start[:, of_volume],
+                size=size[:, of_volume],
+                output_size=output_size,
+                interpolation="bilinear",
             )
 
         _, depth, height, width, channels = self.backend.shape(volumes)
