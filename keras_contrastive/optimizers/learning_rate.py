@@ -2,6 +2,8 @@ import math
 
 import keras
 
+from keras_contrastive.validation import check_not_negative
+from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
 
@@ -60,7 +62,8 @@ def warmup_cosine(
         A `keras.optimizers.schedules.CosineDecay`.
 
     Raises:
-        ValueError: Unless `0 <= warmup_steps < total_steps`.
+        ValueError: If `peak` is not a number of 0 or more, or unless
+            `0 <= warmup_steps < total_steps`.
 
     Example:
 
@@ -74,9 +77,12 @@ def warmup_cosine(
     Reference:
         Chen et al., 2020 (SimCLR), section 2.1.
     """
-    if not 0 <= warmup_steps < total_steps:
+    check_not_negative("peak", peak)
+    check_positive("total_steps", total_steps)
+    check_not_negative("warmup_steps", warmup_steps)
+    if not warmup_steps < total_steps:
         raise ValueError(
-            "`warmup_steps` must be at least 0 and below `total_steps`. "
+            "`warmup_steps` must be below `total_steps`. "
             f"Received: warmup_steps={warmup_steps}, total_steps={total_steps}"
         )
     if warmup_steps == 0:

@@ -10,6 +10,7 @@ from keras_contrastive.text.caption_tokenizer import START
 from keras_contrastive.text.caption_tokenizer import CaptionTokenizer
 from keras_contrastive.text.caption_tokenizer import import_tokenizers
 from keras_contrastive.text.texts import to_string
+from keras_contrastive.validation import check_positive_int
 
 # One token for each byte, so that every string has an encoding.
 _SMALLEST_VOCABULARY = 256 + len(SPECIAL_TOKENS)
@@ -45,7 +46,7 @@ def train_tokenizer(
 
     Raises:
         ValueError: if a caption is not a string, if there are none, or if
-            `vocabulary_size` or `context_length` is too small.
+            `vocabulary_size` or `context_length` is too small or no integer.
 
     Example:
 
@@ -65,6 +66,8 @@ def train_tokenizer(
             "`captions` must be an iterable of strings, not one string. "
             f"Received: {captions!r}"
         )
+    check_positive_int("vocabulary_size", vocabulary_size)
+    check_positive_int("context_length", context_length)
     if vocabulary_size < _SMALLEST_VOCABULARY:
         raise ValueError(
             f"`vocabulary_size` must be at least {_SMALLEST_VOCABULARY} (256 "

@@ -133,3 +133,14 @@ def test_warmup_cosine(warmup):
 def test_warmup_must_end_before_the_run():
     with pytest.raises(ValueError, match="`warmup_steps` must"):
         kc.optimizers.warmup_cosine(1.0, 100, warmup_steps=100)
+    for name, wrong in (
+        ("peak", "x"),
+        ("peak", -1.0),
+        ("total_steps", None),
+        ("total_steps", float("nan")),
+        ("warmup_steps", "x"),
+        ("warmup_steps", -1),
+    ):
+        arguments = {"peak": 1.0, "total_steps": 100, name: wrong}
+        with pytest.raises(ValueError, match=f"`{name}` must"):
+            kc.optimizers.warmup_cosine(**arguments)

@@ -190,6 +190,11 @@ def test_training_errors():
         train_tokenizer(["a"], vocabulary_size=258)
     with pytest.raises(ValueError, match="`context_length`.*2"):
         train_tokenizer(["a"], context_length=2)
+    for wrong in ("x", 300.0, None):
+        with pytest.raises(ValueError, match="`vocabulary_size` must be"):
+            train_tokenizer(["a"], vocabulary_size=wrong)
+        with pytest.raises(ValueError, match="`context_length` must be"):
+            train_tokenizer(["a"], context_length=wrong)
 
 
 def test_missing_package_is_named(monkeypatch):

@@ -38,7 +38,7 @@ def image_shards(
         image_size: Int or `(height, width)`, in pixels.
         shuffle_buffer: Int, number of undecoded images from which the next one
             is drawn. 0 keeps the order of shards and images.
-        seed: Int.
+        seed: Int, not negative.
         image_key: Suffix of the images in archives, or their column in Parquet
             files, see `image_text_shards`.
         num_examples: Int, number of images in all shards. Required for URLs.

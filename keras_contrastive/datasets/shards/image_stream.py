@@ -73,7 +73,7 @@ def image_stream(
         image: Name of the column of images, or its position in tuples.
         shuffle_buffer: Int, number of examples from which the next one is
             drawn. 0 keeps the order.
-        seed: Int.
+        seed: Int, not negative.
         num_hosts: Int, number of processes that share the stream.
         host_index: Int, index of this process.
         workers: Int, number of threads that decode. Defaults to the number of

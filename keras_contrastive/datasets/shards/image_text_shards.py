@@ -96,7 +96,7 @@ def image_text_shards(
         shuffle_buffer: Int, number of undecoded examples, about a hundred
             kilobytes each, from which the next one is drawn. 0 keeps the order
             of shards and examples, for evaluation.
-        seed: Int.
+        seed: Int, not negative.
         caption_key: Field of the `.json` files that holds the caption, even if
             there is a `.txt`; or the column of Parquet files; or a list of
             several. Defaults to the `.txt` or, without one, the field

@@ -106,7 +106,7 @@ def open_stream(
         PixelReader(image_size, channels, value_range),
         with_captions=tokenizer is not None,
         shuffle_buffer=check_int("shuffle_buffer", shuffle_buffer, 0),
-        seed=seed,
+        seed=check_int("seed", seed, 0),
         num_hosts=hosts_of_parts[0],
         host_index=hosts_of_parts[1],
         workers=check_int("workers", workers, 1),

@@ -112,6 +112,10 @@ def test_the_length_of_an_epoch():
     assert len(image_stream(list(rows()), 8, 4)) == 3
     with pytest.raises(ValueError, match="`batch_size` must be at most 24"):
         image_stream(list(rows()), 25, 4)
+    with pytest.raises(
+        ValueError, match="`seed` must be .*Received: seed=None"
+    ):
+        image_stream(list(rows()), 8, 4, seed=None)
 
 
 def test_columns():
