@@ -116,12 +116,11 @@ class RandomGaussianBlur(RandomImageLayer):
 
     def _transform(self, images, parameters):
         def blur(images):
-            sizes = self.backend.shape(images)[1:3]
+            weights = parameters["weights"]
+            sizes = self.backend.shape(images)[1 : 1 + len(weights)]
             matrices = [
-                self._blur_matrix(*weights, size)
-                for weights, size in zip(
-                    parameters["weights"], sizes, strict=False
-                )
+                self._blur_matrix(*own, size)
+                for own, size in zip(weights, sizes, strict=True)
             ]
             images = filter_axis(self.backend, images, matrices[0], 1)
             return filter_axis(self.backend, images, matrices[-1], 2)
