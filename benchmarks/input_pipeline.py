@@ -31,6 +31,7 @@ parser.add_argument("--run", help="one contender, in its own process")
 
 FOLDER = Path(__file__).parents[1] / "build" / "pictures"
 SMALL, LARGE = "32 pixels", "500x375 to 224 pixels"
+SHARDS = "shard-0.tar", "shard-1.tar"
 # Panel: height and width of the files, size that is delivered, files, batch.
 SIZES = {SMALL: (32, 32, 32, 10_000, 256), LARGE: (375, 500, 224, 1_000, 64)}
 READERS = [
@@ -39,6 +40,7 @@ READERS = [
     "ours, files",
     "ours, files (PyTorch)",
     "ours, files, 1 worker",
+    "webdataset, tar shards, 2 workers",
     "ours, tar shards",
     "ours, TFRecord",
 ]
@@ -84,6 +86,7 @@ def picture(rng, height, width):
 
 def make_files():
     """JPEG files, tar shards and TFRecord files of the same pictures."""
+    import contextlib
     import os
 
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -97,10 +100,14 @@ def make_files():
             continue
         (folder / "files" / "any").mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(0)
-        with (
-            tarfile.open(folder / "shard-0.tar", "w") as shard,
-            tf.io.TFRecordWriter(str(folder / "pictures.tfrecord")) as record,
-        ):
+        with contextlib.ExitStack() as files:
+            # One for each worker.
+            shards = [
+                files.enter_context(tarfile.open(folder / name, "w"))
+                for name in SHARDS
+            ]
+            path = str(folder / "pictures.tfrecord")
+            record = files.enter_context(tf.io.TFRecordWriter(path))
             for i in range(count):
                 content = picture(rng, height, width)
                 path = folder / "files" / "any" / f"{i:05}.jpg"
@@ -109,7 +116,7 @@ def make_files():
                 for name, data in ((".jpg", content), (".txt", b"noise")):
                     info = tarfile.TarInfo(f"{i:05}{name}")
                     info.size = len(data)
-                    shard.addfile(info, io.BytesIO(data))
+                    shards[i % 2].addfile(info, io.BytesIO(data))
         (folder / "complete").touch()
 
 
@@ -127,18 +134,14 @@ def images_a_second(batches, count):
     return seen / (time.perf_counter() - start)
 
 
-def data_loader(panel):
-    """PyTorch's, with the transform of open_clip's evaluation."""
+def torchvision_transform(size):
+    """That of open_clip's evaluation, without normalization."""
     import peers
 
     peers.make_torchvision_importable()
-    import torch
-    from PIL import Image
     from torchvision import transforms
 
-    *_, size, _, batch = SIZES[panel]
-    paths = sorted((folder_of(panel) / "files").glob("*/*.jpg"))
-    transform = transforms.Compose(
+    return transforms.Compose(
         [
             transforms.Resize(
                 size, transforms.InterpolationMode.BICUBIC, antialias=True
@@ -147,6 +150,16 @@ def data_loader(panel):
             transforms.PILToTensor(),
         ]
     )
+
+
+def data_loader(panel):
+    """PyTorch's."""
+    *_, size, _, batch = SIZES[panel]
+    transform = torchvision_transform(size)
+    import torch
+    from PIL import Image
+
+    paths = sorted((folder_of(panel) / "files").glob("*/*.jpg"))
 
     class Pictures(torch.utils.data.Dataset):
         def __len__(self):
@@ -184,12 +197,34 @@ def our_files(panel, workers=None):
     return kc.datasets.ImageDataset(paths, batch, size, workers=workers)
 
 
+def web_dataset(panel):
+    """As its pages show it: shuffled in a buffer, batches made by workers."""
+    *_, size, _, batch = SIZES[panel]
+    transform = torchvision_transform(size)
+    import webdataset
+
+    dataset = (
+        webdataset.WebDataset(
+            [str(folder_of(panel) / name) for name in SHARDS],
+            shardshuffle=len(SHARDS),
+        )
+        .repeat()
+        .shuffle(1000)
+        .decode("pilrgb")
+        .to_tuple("jpg", "txt")
+        .map_tuple(transform, lambda text: text)
+        .batched(batch)
+    )
+    loader = webdataset.WebLoader(dataset, batch_size=None, num_workers=2)
+    return (images for images, _ in loader)
+
+
 def our_shards(panel):
     import keras_contrastive as kc
 
     *_, size, count, batch = SIZES[panel]
     dataset = kc.datasets.image_text_shards(
-        str(folder_of(panel) / "shard-0.tar"),
+        str(folder_of(panel) / "shard-*.tar"),
         lambda texts: np.zeros((len(texts), 1), "int32"),
         batch_size=batch,
         image_size=size,
@@ -262,6 +297,7 @@ def run(panel, name):
         "ours, files": our_files,
         "ours, files (PyTorch)": our_files,
         "ours, files, 1 worker": functools.partial(our_files, workers=1),
+        "webdataset, tar shards, 2 workers": web_dataset,
         "ours, tar shards": our_shards,
         "ours, TFRecord": our_records,
     }[name]

@@ -19,7 +19,7 @@ BARE = (
 NEEDED = (
     "lightly-utils pytorch-lightning torchmetrics aenum hydra-core tqdm "
     "requests python-dateutil six ftfy regex huggingface-hub safetensors "
-    "scikit-learn faiss-cpu"
+    "scikit-learn faiss-cpu webdataset"
 )
 # Compiled operators of torchvision, which do not load beside a CPU build of
 # torch; importing it registers shapes for them, so they must exist.

@@ -1,7 +1,6 @@
 """Reads the images of records in threads."""
 
 import os
-import statistics
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -12,13 +11,14 @@ import numpy as np
 
 from keras_contrastive.datasets.bad_records import BadRecords
 from keras_contrastive.datasets.files.pixel_reader import PixelReader
+from keras_contrastive.datasets.pipeline.decoding_speed import TIMED_IMAGES
+from keras_contrastive.datasets.pipeline.decoding_speed import (
+    one_thread_is_faster,
+)
 from keras_contrastive.datasets.pipeline.records import describe
 from keras_contrastive.datasets.pipeline.records import take_record
 
-CHUNK = 16  # images that a thread decodes at a time
-# Seconds per image below which one thread is faster than several, which would
-# mostly wait for the global interpreter lock.
-FAST = 2e-4
+CHUNK = TIMED_IMAGES  # images that a thread decodes at a time
 
 
 class ImageBatches:
@@ -31,7 +31,7 @@ class ImageBatches:
         reader: `PixelReader` of the images.
         cache: Whether to keep the resized images in memory.
         workers: Int, number of threads. `None` means one per core, or a single
-            one if the first images take less than `FAST` seconds each.
+            one if that is faster for the first images.
         bad_records: `BadRecords` that counts unreadable records.
         argument: Name of the argument that holds the records, for messages.
     """
@@ -102,9 +102,8 @@ class ImageBatches:
         chunks = []
         if self._chosen is None:
             chunks = [load_chunk(0)]
-            # The first image also imports its decoder.
-            is_fast = statistics.median(seconds) < FAST
-            self._chosen = self._one_thread if is_fast else self._threads
+            is_one = one_thread_is_faster(seconds)
+            self._chosen = self._one_thread if is_one else self._threads
             starts = starts[1:]
         chunks += self._chosen.map(load_chunk, starts)
         return images, [each for chunk in chunks for each in chunk]

@@ -106,7 +106,8 @@ def image_text_shards(
         num_hosts: Int, number of processes that share the shards.
         host_index: Int, index of this process.
         workers: Int, number of threads that decode. Defaults to the number of
-            cores.
+            cores, or to the thread that reads for images so small that threads
+            would wait for each other.
         max_queue_size: Int, at least 1, number of batches prepared ahead.
         max_bad_fraction: Float, the largest fraction of bad examples.
         image_key: Suffix of the images in archives, such as `"tif"`, or their

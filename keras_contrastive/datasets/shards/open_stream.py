@@ -100,7 +100,8 @@ def open_stream(
             f"there are {num_examples} examples for {num_hosts} hosts. "
             f"Received: {batch_size}"
         )
-    workers = os.cpu_count() if workers is None else workers
+    if workers is not None:
+        check_int("workers", workers, 1)
     reader = StreamReader(
         source,
         PixelReader(image_size, channels, value_range),
@@ -109,7 +110,7 @@ def open_stream(
         seed=check_int("seed", seed, 0),
         num_hosts=hosts_of_parts[0],
         host_index=hosts_of_parts[1],
-        workers=check_int("workers", workers, 1),
+        workers=workers,
         bad_records=BadRecords(
             "examples cannot be read", num_examples, max_bad_fraction
         ),

@@ -1,8 +1,10 @@
-"""Shuffles the examples of a stream, and decodes them in threads."""
+"""Shuffles the examples of a stream, and decodes them."""
 
+import itertools
+import os
 import random
+import time
 from collections import deque
-from collections.abc import Iterable
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,10 @@ import numpy as np
 
 from keras_contrastive.datasets.bad_records import BadRecords
 from keras_contrastive.datasets.files.pixel_reader import PixelReader
+from keras_contrastive.datasets.pipeline.decoding_speed import TIMED_IMAGES
+from keras_contrastive.datasets.pipeline.decoding_speed import (
+    one_thread_is_faster,
+)
 from keras_contrastive.datasets.shards.example_source import ExampleSource
 
 
@@ -20,8 +26,9 @@ class StreamReader:
 
     Examples are shuffled in a buffer before they are decoded, when they are
     smaller. They are decoded in threads, because Pillow releases the global
-    interpreter lock. The order depends on the seed, the epoch and the host, but
-    not on the timing of threads.
+    interpreter lock; small images in the thread that reads, which is faster
+    for them. The order depends on the seed, the epoch and the host, but not on
+    the timing of threads.
 
     Args:
         source: Source of the examples of all hosts.
@@ -33,7 +40,8 @@ class StreamReader:
         num_hosts: Int.
         host_index: Int. In the epoch's order of parts, this host reads the part
             at this index and every `num_hosts`-th after it.
-        workers: Int, number of threads that decode.
+        workers: Int, number of threads that decode. `None` means one per core,
+            or the thread that reads if that is faster for the first images.
         bad_records: Counts examples that cannot be read.
     """
 
@@ -46,7 +54,7 @@ class StreamReader:
         seed: int,
         num_hosts: int,
         host_index: int,
-        workers: int,
+        workers: int | None,
         bad_records: BadRecords,
     ):
         self.source = source
@@ -56,9 +64,11 @@ class StreamReader:
         self.seed = seed
         self.num_hosts = num_hosts
         self.host_index = host_index
-        self.workers = workers
+        self.workers = workers or os.cpu_count() or 1
         self.bad_records = bad_records
-        self._pool = ThreadPoolExecutor(workers, "decode")
+        self._pool = ThreadPoolExecutor(self.workers, "decode")
+        # `None` until the first images have been decoded.
+        self._needs_threads = None if workers is None else True
 
     def read(self, epoch: int) -> Iterator[tuple[np.ndarray, str, int]]:
         """Yields triples of image, caption and image id, endlessly.
@@ -115,7 +125,7 @@ class StreamReader:
             except (OSError, ValueError) as error:
                 return error
 
-        for example, decoded in self._in_threads(decode, examples):
+        for example, decoded in self._in_order(decode, examples):
             if isinstance(decoded, Exception):
                 self._reject(example.name, str(decoded)[:400])
             else:
@@ -132,8 +142,23 @@ class StreamReader:
                 caption = random.Random(path).choice(captions)
         return self.reader.read(image), caption, example.image_id
 
-    def _in_threads(self, function, items: Iterable) -> Iterator:
+    def _in_order(self, function, items: Iterator) -> Iterator:
         """Yields `(item, function(item))` in the order of the items."""
+        if self._needs_threads is None:
+            seconds = []
+            for item in itertools.islice(items, TIMED_IMAGES):
+                begin = time.perf_counter()
+                result = function(item)
+                seconds.append(time.perf_counter() - begin)
+                yield item, result
+            if seconds:
+                self._needs_threads = not one_thread_is_faster(seconds)
+        if self._needs_threads:
+            yield from self._in_threads(function, items)
+        else:
+            yield from ((item, function(item)) for item in items)
+
+    def _in_threads(self, function, items):
         waiting: deque[tuple[Any, Future]] = deque()
         for item in items:
             waiting.append((item, self._pool.submit(function, item)))

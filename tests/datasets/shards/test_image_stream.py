@@ -1,3 +1,6 @@
+import threading
+import types
+
 import numpy as np
 import pytest
 
@@ -5,6 +8,8 @@ Image = pytest.importorskip("PIL.Image")
 
 from keras_contrastive.datasets import image_stream  # noqa: E402
 from keras_contrastive.datasets import image_text_stream  # noqa: E402
+from keras_contrastive.datasets.files.pixel_reader import PixelReader  # noqa: E402
+from keras_contrastive.datasets.shards import stream_reader  # noqa: E402
 from tests.datasets.tables.pictures import array  # noqa: E402
 from tests.datasets.tables.pictures import png  # noqa: E402
 
@@ -48,9 +53,36 @@ def read(examples, batch_size=8, num_examples=TOTAL, **arguments):
     )
 
 
+@pytest.mark.parametrize(
+    "workers, seconds, is_alone",
+    [(None, 1e-4, True), (None, 1e-3, False), (2, 1e-4, False)],
+)
+def test_small_images_are_decoded_by_the_thread_that_reads(
+    workers, seconds, is_alone, monkeypatch
+):
+    clock, threads = [0.0], []
+
+    def decode(reader, image):
+        clock[0] += seconds
+        threads.append(threading.current_thread().name)
+        return image
+
+    monkeypatch.setattr(PixelReader, "read", decode)
+    timer = types.SimpleNamespace(perf_counter=lambda: clock[0])
+    monkeypatch.setattr(stream_reader, "time", timer)
+    images = np.random.default_rng(0).integers(0, 256, (96, 4, 4, 3), "uint8")
+    stream = image_stream(
+        lambda: iter(images), 48, 4, 96, shuffle_buffer=0, workers=workers
+    )
+    np.testing.assert_array_equal(np.concatenate(list(stream)), images)
+    # Until the first 16 are decoded, the choice is open.
+    assert {name.startswith("stream") for name in threads[16:]} == {is_alone}
+
+
+@pytest.mark.parametrize("workers", [None, 3])
 @pytest.mark.parametrize("make", [Rows, lambda: rows, lambda: list(rows())])
-def test_batches(make):
-    stream = read(make(), shuffle_buffer=0)
+def test_batches(make, workers):
+    stream = read(make(), shuffle_buffer=0, workers=workers)
     assert len(stream) == 3
     for _ in range(2):
         assert numbers(stream) == list(range(TOTAL))
