@@ -1,7 +1,10 @@
-"""Checks of arguments that are numbers: the one place for them."""
+"""Checks of arguments: numbers, lists, layers, one of several values."""
 
 import operator
+from collections.abc import Iterable
 from typing import Any
+
+import keras
 
 
 def check_int(name: str, value: Any, minimum: int) -> int:
@@ -82,6 +85,35 @@ def check_rate(name: str, value: Any) -> float:
     return number
 
 
+def check_number(name: str, value: Any) -> float:
+    """`value` as a finite float."""
+    number = _number(value)
+    if not abs(number) < float("inf"):
+        raise ValueError(
+            f"`{name}` must be a number. Received: {name}={value!r}"
+        )
+    return number
+
+
+def check_list(name: str, value: Any, of: str) -> list:
+    """The items of `value` as a list. A string is not taken for its letters.
+
+    Args:
+        name: Name of the argument.
+        value: Its value.
+        of: What the items are, for the message.
+    """
+    try:
+        items = None if isinstance(value, str | bytes | dict) else list(value)
+    except TypeError:
+        items = None
+    if items is None:
+        raise ValueError(
+            f"`{name}` must be a list of {of}. Received: {name}={value!r}"
+        )
+    return items
+
+
 def check_interval(
     name: str, interval: Any, low: float, high: float = float("inf")
 ) -> tuple[float, float]:
@@ -96,6 +128,40 @@ def check_interval(
             f"{low} <= low <= high <= {high}. Received: {name}={interval}"
         )
     return first, last
+
+
+def check_choice(
+    name: str, value: Any, choices: Iterable, condition: str = ""
+) -> None:
+    """Raises unless `value` is one of `choices`.
+
+    Args:
+        name: Name of the argument.
+        value: Its value.
+        choices: The values allowed.
+        condition: Words for the message, if they are allowed under a condition.
+    """
+    choices = list(choices)
+    try:
+        valid = value in set(choices)
+    except TypeError:  # a list, an array: without a hash
+        valid = False
+    if not valid:
+        listed = ", ".join(map(repr, choices))
+        condition = condition and f" {condition}"
+        raise ValueError(
+            f"`{name}` must be one of {listed}{condition}. "
+            f"Received: {name}={value!r}"
+        )
+
+
+def check_layer(name: str, value: Any) -> None:
+    """Raises unless `value` is a Keras model or layer."""
+    if not isinstance(value, keras.Layer):
+        raise ValueError(
+            f"`{name}` must be a Keras model or layer. "
+            f"Received: {name}={value!r}"
+        )
 
 
 def check_rgb_channels(

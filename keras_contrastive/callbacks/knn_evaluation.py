@@ -84,8 +84,8 @@ class KNNEvaluation(RepresentationEvaluation):
         super().__init__(
             train_data, test_data, every_n_epochs, batch_size, verbose, name
         )
-        check_positive_int("k", k)
-        check_positive("temperature", temperature)
+        k = check_positive_int("k", k)
+        temperature = check_positive("temperature", temperature)
         if is_arrays(train_data) and k > len(train_data[1]):
             raise ValueError(
                 "`k` must be at most the number of training images, "

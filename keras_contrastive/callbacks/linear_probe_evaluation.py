@@ -83,7 +83,7 @@ class LinearProbeEvaluation(RepresentationEvaluation):
         super().__init__(
             train_data, test_data, every_n_epochs, batch_size, verbose, name
         )
-        check_positive_int("epochs", epochs)
+        epochs = check_positive_int("epochs", epochs)
         check_solver(solver)
         self.epochs = epochs
         self.solver = solver

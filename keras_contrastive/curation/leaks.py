@@ -47,7 +47,7 @@ def leaks(
     print(kc.curation.leaks(train, test))  # test row 4, training row 20
     ```
     """
-    check_cosine("threshold", threshold)
+    threshold = check_cosine("threshold", threshold)
     train = unit_rows(train_embeddings, "train_embeddings", fewest=1)
     test = unit_rows(test_embeddings, "test_embeddings", fewest=1)
     check_same_width(train, test, ("train_embeddings", "test_embeddings"))

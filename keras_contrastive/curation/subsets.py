@@ -103,7 +103,7 @@ def typical_subset(
     """
     rows = unit_rows(embeddings, fewest=1)
     size = _check_size(size, len(rows))
-    check_positive_int("k", k)
+    k = check_positive_int("k", k)
     clusters = cluster(rows, size, seed=seed)
     counts = np.bincount(clusters, minlength=size)
     chosen: list[int] = []

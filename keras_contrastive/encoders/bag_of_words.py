@@ -64,9 +64,9 @@ class BagOfWords(FunctionalEncoder):
         name: str | None = None,
         **kwargs: Any,
     ):
-        check_positive_int("vocabulary_size", vocabulary_size)
-        check_positive_int("width", width)
-        check_rate("dropout", dropout)
+        vocabulary_size = check_positive_int("vocabulary_size", vocabulary_size)
+        width = check_positive_int("width", width)
+        dropout = check_rate("dropout", dropout)
         dtype = kwargs.get("dtype")
         tokens = keras.Input((None,), dtype="int32", name="tokens")
         x = TokenEmbedding(

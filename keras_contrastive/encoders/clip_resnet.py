@@ -4,6 +4,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_contrastive.encoders.checks import check_image_shape
+from keras_contrastive.encoders.checks import check_stages
 from keras_contrastive.encoders.checks import check_statistics
 from keras_contrastive.encoders.conv_norm import conv_norm
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
@@ -84,13 +86,20 @@ class CLIPResNet(FunctionalEncoder):
         name: str | None = None,
         **kwargs: Any,
     ):
-        stack_sizes = tuple(stack_sizes)
-        shape: tuple = tuple(input_shape)
-        _check_sizes(stack_sizes, width, shape)
+        stack_sizes = check_stages("stack_sizes", stack_sizes, 4)
+        width = check_positive_int("width", width)
+        if width % 2:
+            raise ValueError(f"`width` must be even. Received: width={width}")
+        shape = check_image_shape(input_shape, _STRIDE)
+        if None in shape:
+            raise ValueError(
+                "`input_shape` must be of images of one size. "
+                f"Received: input_shape={input_shape}"
+            )
         output_dim = check_positive_int("output_dim", output_dim)
         if num_heads is None:
             num_heads = max(width // 2, 1)
-        check_positive_int("num_heads", num_heads)
+        num_heads = check_positive_int("num_heads", num_heads)
         if 32 * width % num_heads:
             raise ValueError(
                 "`num_heads` must divide 32 * width, the channels of the last "
@@ -129,26 +138,6 @@ class CLIPResNet(FunctionalEncoder):
         self.num_heads = num_heads
         self.mean = mean
         self.std = std
-
-
-def _check_sizes(stack_sizes, width, input_shape):
-    if len(stack_sizes) != 4:
-        raise ValueError(
-            "`stack_sizes` must be four integers, the blocks of each stage. "
-            f"Received: stack_sizes={stack_sizes}"
-        )
-    for blocks in stack_sizes:
-        check_positive_int("stack_sizes", blocks)
-    check_positive_int("width", width)
-    if width % 2:
-        raise ValueError(f"`width` must be even. Received: width={width}")
-    if len(input_shape) != 3 or any(
-        size is None or size < _STRIDE for size in input_shape[:2]
-    ):
-        raise ValueError(
-            "`input_shape` must be (height, width, channels), height and "
-            f"width at least {_STRIDE}. Received: input_shape={input_shape}"
-        )
 
 
 def _average(x, name, dtype):

@@ -3,6 +3,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_contrastive.encoders.checks import check_image_shape
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.layers.batch_normalization import BatchNormalization
 from keras_contrastive.layers.conv2d import Conv2D
@@ -65,10 +66,11 @@ class ConvNet(FunctionalEncoder):
         name: str | None = None,
         **kwargs: Any,
     ):
-        check_positive_int("width", width)
-        check_positive_int("num_stages", num_stages)
+        width = check_positive_int("width", width)
+        num_stages = check_positive_int("num_stages", num_stages)
+        input_shape = check_image_shape(input_shape, 2**num_stages)
         dtype = kwargs.get("dtype")
-        inputs = keras.Input(tuple(input_shape), name="images")
+        inputs = keras.Input(input_shape, name="images")
         x = _conv(inputs, width, "stem", dtype)
         for stage in range(1, num_stages + 1):
             x = MaxPooling2D(

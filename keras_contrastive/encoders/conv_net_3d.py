@@ -3,6 +3,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_contrastive.encoders.checks import check_image_shape
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.layers.batch_normalization import BatchNormalization
 from keras_contrastive.layers.max_pooling3d import MaxPooling3D
@@ -61,17 +62,11 @@ class ConvNet3D(FunctionalEncoder):
         name: str | None = None,
         **kwargs: Any,
     ):
-        check_positive_int("width", width)
-        check_positive_int("num_stages", num_stages)
-        input_shape = tuple(input_shape)
-        smallest = 2**num_stages
-        sizes = [size for size in input_shape[:3] if size is not None]
-        if len(input_shape) != 4 or min(sizes, default=smallest) < smallest:
-            raise ValueError(
-                "`input_shape` must be (depth, height, width, channels) with "
-                f"axes of {smallest} or more, 2 ** num_stages. "
-                f"Received: input_shape={input_shape}"
-            )
+        width = check_positive_int("width", width)
+        num_stages = check_positive_int("num_stages", num_stages)
+        input_shape = check_image_shape(
+            input_shape, 2**num_stages, ("depth", "height", "width")
+        )
         dtype = kwargs.get("dtype")
         inputs = keras.Input(input_shape, name="volumes")
         x = _conv(inputs, width, "stem", dtype)

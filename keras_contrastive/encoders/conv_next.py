@@ -4,6 +4,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_contrastive.encoders.checks import check_image_shape
+from keras_contrastive.encoders.checks import check_stages
 from keras_contrastive.encoders.checks import check_statistics
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.encoders.standardize import standardize
@@ -84,16 +86,14 @@ class ConvNeXt(FunctionalEncoder):
         name: str | None = None,
         **kwargs: Any,
     ):
-        stack_sizes, widths = tuple(stack_sizes), tuple(widths)
-        input_shape = tuple(input_shape)
-        _check_sizes(stack_sizes, widths, input_shape)
+        stack_sizes = check_stages("stack_sizes", stack_sizes, 4)
+        widths = check_stages("widths", widths, 4)
+        input_shape = check_image_shape(input_shape, _STRIDE)
         check_positive("layer_norm_epsilon", layer_norm_epsilon)
-        for argument, dim in (
-            ("hidden_dim", hidden_dim),
-            ("output_dim", output_dim),
-        ):
-            if dim is not None:
-                check_positive_int(argument, dim)
+        if hidden_dim is not None:
+            hidden_dim = check_positive_int("hidden_dim", hidden_dim)
+        if output_dim is not None:
+            output_dim = check_positive_int("output_dim", output_dim)
         mean, std = check_statistics(mean, std, input_shape[2])
         dtype = kwargs.get("dtype")
 
@@ -132,24 +132,6 @@ class ConvNeXt(FunctionalEncoder):
         self.std = std
         self.hidden_dim = hidden_dim
         self.output_dim = output_dim
-
-
-def _check_sizes(stack_sizes, widths, input_shape):
-    for argument, sizes in (("stack_sizes", stack_sizes), ("widths", widths)):
-        if len(sizes) != 4:
-            raise ValueError(
-                f"`{argument}` must be four integers, one for each stage. "
-                f"Received: {argument}={sizes}"
-            )
-        for size in sizes:
-            check_positive_int(argument, size)
-    if len(input_shape) != 3 or any(
-        size is not None and size < _STRIDE for size in input_shape[:2]
-    ):
-        raise ValueError(
-            "`input_shape` must be (height, width, channels), height and "
-            f"width at least {_STRIDE}. Received: input_shape={input_shape}"
-        )
 
 
 def _initializer():

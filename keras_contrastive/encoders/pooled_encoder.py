@@ -16,6 +16,7 @@ from keras_contrastive.layers.transformer.end_token_pooling import (
 )
 from keras_contrastive.layers.transformer.token_pooling import TokenPooling
 from keras_contrastive.trainer.correct_bfloat16 import CorrectBfloat16
+from keras_contrastive.validation import check_choice
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -182,11 +183,8 @@ def _preprocess(inputs, preprocessing):
 
 
 def _check_data_format(data_format):
-    if data_format not in (None, "channels_last", "channels_first"):
-        raise ValueError(
-            '`data_format` must be "channels_last", "channels_first" or None. '
-            f"Received: data_format={data_format!r}"
-        )
+    formats = "channels_last", "channels_first", None
+    check_choice("data_format", data_format, formats)
 
 
 def _feature_map_pooling(pooling, data_format):
@@ -194,11 +192,7 @@ def _feature_map_pooling(pooling, data_format):
         "mean": layers.GlobalAveragePooling2D,
         "max": layers.GlobalMaxPooling2D,
     }
-    if pooling not in classes:
-        raise ValueError(
-            '`pooling` must be "mean" or "max" for a backbone that gives '
-            f"feature maps. Received: pooling={pooling!r}"
-        )
+    check_choice("pooling", pooling, classes, "for a backbone of feature maps")
     return lambda **kwargs: classes[pooling](data_format=data_format, **kwargs)
 
 
@@ -225,11 +219,7 @@ def _check_end(tokens, end_id):
 
 
 def _check_token_pooling(pooling, tokens, valid):
-    if pooling not in token_pooling.POOLINGS:
-        raise ValueError(
-            '`pooling` must be "cls", "mean", "max", "last" or "end". '
-            f"Received: pooling={pooling!r}"
-        )
+    check_choice("pooling", pooling, token_pooling.POOLINGS)
     if pooling != "cls" and tokens is not None and valid is None:
         raise ValueError(
             "`pad_id`, the id of padding, must be given for a backbone that "

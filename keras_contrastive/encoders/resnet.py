@@ -4,9 +4,12 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_contrastive.encoders.checks import check_image_shape
+from keras_contrastive.encoders.checks import check_stages
 from keras_contrastive.encoders.conv_norm import conv_norm
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.layers.max_pooling2d import MaxPooling2D
+from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_positive_int
 
 
@@ -76,20 +79,15 @@ class ResNet(FunctionalEncoder):
         name: str | None = None,
         **kwargs: Any,
     ):
-        if block_type not in _BLOCKS:
-            raise ValueError(
-                f"`block_type` must be one of {sorted(_BLOCKS)}. "
-                f"Received: block_type={block_type!r}"
-            )
-        if stem not in _STEMS:
-            raise ValueError(
-                f"`stem` must be one of {sorted(_STEMS)}. "
-                f"Received: stem={stem!r}"
-            )
-        check_positive_int("width", width)
+        check_choice("block_type", block_type, _BLOCKS)
+        check_choice("stem", stem, _STEMS)
+        width = check_positive_int("width", width)
         make_stem, default_shape = _STEMS[stem]
         make_block = _BLOCKS[block_type]
-        input_shape = tuple(input_shape or default_shape)
+        stack_sizes = check_stages("stack_sizes", stack_sizes)
+        if input_shape is None:
+            input_shape = default_shape
+        input_shape = check_image_shape(input_shape, 1)
         dtype = kwargs.get("dtype")
 
         inputs = keras.Input(input_shape, name="images")

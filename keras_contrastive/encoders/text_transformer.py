@@ -20,6 +20,8 @@ from keras_contrastive.layers.transformer.transformer_block import (
     TransformerBlock,
 )
 from keras_contrastive.normal_initializer import NormalInitializer
+from keras_contrastive.validation import check_choice
+from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_positive_int
 
 
@@ -123,9 +125,9 @@ class TextTransformer(FunctionalEncoder):
         name: str | None = None,
         **kwargs: Any,
     ):
-        check_positive_int("vocabulary_size", vocabulary_size)
-        check_positive_int("context_length", context_length)
-        check_transformer(
+        vocabulary_size = check_positive_int("vocabulary_size", vocabulary_size)
+        context_length = check_positive_int("context_length", context_length)
+        width, num_layers, num_heads = check_transformer(
             width,
             num_layers,
             num_heads,
@@ -134,7 +136,9 @@ class TextTransformer(FunctionalEncoder):
             layer_norm_epsilon,
             dropout,
         )
-        if end_id is not None and not 0 <= end_id < vocabulary_size:
+        if end_id is not None:
+            end_id = check_int("end_id", end_id, 0)
+        if end_id is not None and end_id >= vocabulary_size:
             raise ValueError(
                 "`end_id` must be an id of the vocabulary, in "
                 f"[0, {vocabulary_size}). Received: end_id={end_id}"
@@ -214,10 +218,7 @@ class TextTransformer(FunctionalEncoder):
 
 
 def _check_pooling(pooling, end_id):
-    if pooling not in ("end", "last"):
-        raise ValueError(
-            f'`pooling` must be "end" or "last". Received: pooling={pooling!r}'
-        )
+    check_choice("pooling", pooling, ("end", "last"))
     if pooling == "last" and end_id is not None:
         raise ValueError(
             '`end_id` must be None with pooling="last", which takes the last '

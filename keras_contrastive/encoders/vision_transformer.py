@@ -3,6 +3,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from keras_contrastive.encoders.checks import check_image_shape
 from keras_contrastive.encoders.checks import check_statistics
 from keras_contrastive.encoders.checks import check_transformer
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
@@ -22,6 +23,7 @@ from keras_contrastive.layers.transformer.resized_positions import (
 from keras_contrastive.layers.transformer.transformer_block import (
     TransformerBlock,
 )
+from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_positive_int
 from keras_contrastive.validation import check_rate
 
@@ -144,8 +146,8 @@ class VisionTransformer(FunctionalEncoder):
         name: str | None = None,
         **kwargs: Any,
     ):
-        check_positive_int("patch_size", patch_size)
-        check_transformer(
+        patch_size = check_positive_int("patch_size", patch_size)
+        width, num_layers, num_heads = check_transformer(
             width,
             num_layers,
             num_heads,
@@ -154,13 +156,13 @@ class VisionTransformer(FunctionalEncoder):
             layer_norm_epsilon,
             dropout,
         )
-        check_rate("patch_dropout", patch_dropout)
+        patch_dropout = check_rate("patch_dropout", patch_dropout)
         has_class_token = _check_pooling(
             pooling, class_token, norm_after_pooling
         )
         if output_dim is not None:
             output_dim = check_positive_int("output_dim", output_dim)
-        shape: tuple = tuple(input_shape)
+        shape = check_image_shape(input_shape, 1)
         _check_shape(shape, patch_size, whole_patches, position_grid)
         mean, std = check_statistics(mean, std, shape[2])
         dtype = kwargs.get("dtype")
@@ -275,11 +277,7 @@ class VisionTransformer(FunctionalEncoder):
 
 def _check_pooling(pooling, class_token, norm_after_pooling):
     """Whether there is a class token."""
-    if pooling not in ("attention", "cls", "mean"):
-        raise ValueError(
-            '`pooling` must be "cls", "mean" or "attention". '
-            f"Received: pooling={pooling!r}"
-        )
+    check_choice("pooling", pooling, ("cls", "mean", "attention"))
     if pooling == "cls" and class_token is False:
         raise ValueError(
             '`class_token` must be left out with pooling="cls", which is the '
@@ -305,7 +303,7 @@ def _check_shape(input_shape, patch_size, whole_patches, position_grid):
         for number in position_grid:
             check_positive_int("position_grid", number)
         return
-    if len(input_shape) != 3 or any(
+    if any(
         size is None
         or size < patch_size
         or (whole_patches and size % patch_size)

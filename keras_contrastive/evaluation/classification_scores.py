@@ -106,7 +106,7 @@ def classification_scores(
     num_classes = scores.shape[1]
     labels = _as_columns(labels, scores.shape)
     scale = check_positive("scale", scale)
-    check_positive_int("num_bins", num_bins)
+    num_bins = check_positive_int("num_bins", num_bins)
     names = list(range(num_classes) if class_names is None else class_names)
     is_list = not isinstance(class_names, str) and len(names) == num_classes
     if not is_list or len(set(names)) < num_classes:

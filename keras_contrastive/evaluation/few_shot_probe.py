@@ -117,8 +117,8 @@ def few_shot_probe(
         train_features, train_labels, test_features, test_labels
     )
     shots = _check_shots(shots, data.classes, data.train_index)
-    check_positive_int("num_draws", num_draws)
-    check_int("seed", seed, 0)
+    num_draws = check_positive_int("num_draws", num_draws)
+    seed = check_int("seed", seed, 0)
     statistics = feature_statistics(data.train_features)
     test_inputs = standardized_inputs(data.test_features, *statistics)
     progress = Progbar(

@@ -86,7 +86,7 @@ def knn_classify(
     test_features = as_features(test_features, "test_features")
     check_same_width(train_features, test_features)
     train_labels = as_labels(train_labels, "train_labels", len(train_features))
-    check_positive("temperature", temperature)
+    temperature = check_positive("temperature", temperature)
     if check_positive_int("k", k) > len(train_features):
         raise ValueError(
             "`k` must be at most the number of training rows, "
@@ -94,7 +94,7 @@ def knn_classify(
         )
     if chunk_size is None:
         chunk_size = max(1, CHUNK_BYTES // (4 * len(train_features)))
-    check_positive_int("chunk_size", chunk_size)
+    chunk_size = check_positive_int("chunk_size", chunk_size)
 
     classes, class_index = np.unique(train_labels, return_inverse=True)
     neighbors = _on_accelerator if has_accelerator() else _on_cpu

@@ -12,6 +12,7 @@ from keras_contrastive.evaluation.probe import loss_and_gradient_of_rows
 from keras_contrastive.evaluation.probe import probe_scores
 from keras_contrastive.evaluation.probe import solve_probe
 from keras_contrastive.evaluation.probe import standardized_inputs
+from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
@@ -105,8 +106,8 @@ def linear_probe(
     data = check_probe_data(
         train_features, train_labels, test_features, test_labels
     )
-    check_positive_int("epochs", epochs)
-    check_positive_int("batch_size", batch_size)
+    epochs = check_positive_int("epochs", epochs)
+    batch_size = check_positive_int("batch_size", batch_size)
     check_solver(solver)
     if solver == "lbfgs" and learning_rate is not None:
         raise ValueError(
@@ -115,7 +116,7 @@ def linear_probe(
         )
     if learning_rate is None:
         learning_rate = 0.1 * batch_size / 256
-    check_positive("learning_rate", learning_rate)
+    learning_rate = check_positive("learning_rate", learning_rate)
 
     statistics = feature_statistics(data.train_features)
     inputs = standardized_inputs(data.train_features, *statistics)
@@ -147,10 +148,7 @@ def linear_probe(
 
 def check_solver(solver: str) -> None:
     """Raises unless `linear_probe` knows the solver."""
-    if solver not in ("sgd", "lbfgs"):
-        raise ValueError(
-            f"`solver` must be 'sgd' or 'lbfgs'. Received: solver={solver!r}"
-        )
+    check_choice("solver", solver, ("sgd", "lbfgs"))
 
 
 def _train(

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from keras_contrastive.validation import check_choice
+
 # CLIP's 18 for CIFAR-10 and CIFAR-100: nine with "a" and nine with "the".
 CIFAR10_TEMPLATES = tuple(
     template.replace("ARTICLE", article)
@@ -116,11 +118,9 @@ def prompt_set(name: str) -> tuple[str | Callable[[str], str], ...]:
         - [Radford et al., 2021](https://arxiv.org/abs/2103.00020),
           section 3.1.4
     """
+    check_choice("name", name, (*PROMPT_SETS, *OPEN_CLIP_SETS))
     if name in OPEN_CLIP_SETS:
         return tuple(_of_open_clip(name))
-    if name not in PROMPT_SETS:
-        names = ", ".join(map(repr, [*PROMPT_SETS, *OPEN_CLIP_SETS]))
-        raise ValueError(f"`name` must be one of {names}. Received: {name!r}")
     return PROMPT_SETS[name]
 
 

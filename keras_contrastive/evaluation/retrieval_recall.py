@@ -82,7 +82,7 @@ def retrieval_recall(
     image_index = as_image_index(image_index, len(images), len(texts))
     ks = as_ks(ks)
     if chunk_size is not None:
-        check_positive_int("chunk_size", chunk_size)
+        chunk_size = check_positive_int("chunk_size", chunk_size)
     else:
         chunk_size = max(1, CHUNK_BYTES // (4 * len(texts)))
     ranks = _ranks(

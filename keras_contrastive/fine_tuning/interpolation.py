@@ -53,7 +53,7 @@ def interpolate_weights(
     Reference:
         Wortsman et al., 2022, Robust fine-tuning of zero-shot models.
     """
-    check_probability("fraction", fraction)
+    fraction = check_probability("fraction", fraction)
     _check(model, pretrained, "pretrained")
     _check(model, tuned, "tuned")
     model.set_weights(

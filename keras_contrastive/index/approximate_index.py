@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_contrastive.index.exact_search import exact_search
 from keras_contrastive.index.search_results import SearchResults
+from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_positive_int
 
 
@@ -30,11 +31,7 @@ class ApproximateIndex:
     """
 
     def __init__(self, index: Any, library: str, neighbors: int, effort: int):
-        if library not in _LIBRARIES:
-            raise ValueError(
-                f"`library` must be one of {sorted(_LIBRARIES)}. "
-                f"Received: {library!r}"
-            )
+        check_choice("library", library, _LIBRARIES)
         try:
             module = importlib.import_module(library)
         except ImportError as error:
@@ -42,8 +39,8 @@ class ApproximateIndex:
             raise ImportError(
                 f"Approximate search by {library} needs `pip install {package}`"
             ) from error
-        check_positive_int("neighbors", neighbors)
-        check_positive_int("effort", effort)
+        neighbors = check_positive_int("neighbors", neighbors)
+        effort = check_positive_int("effort", effort)
         self._index = index
         self._ids, self._rows = index.ids, index.embeddings
         self._find = _LIBRARIES[library](module, self._rows, neighbors, effort)

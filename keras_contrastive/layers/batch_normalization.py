@@ -8,6 +8,8 @@ from keras_contrastive.layers.fused_batch_norm import fused_batch_norm
 from keras_contrastive.layers.fused_batch_norm import interpolate
 from keras_contrastive.layers.fused_batch_norm import is_fusible
 from keras_contrastive.layers.shifted_moments import shifted_moments
+from keras_contrastive.validation import check_positive
+from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -77,6 +79,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
                 "`renorm` and `synchronized` must be left out: the moments are "
                 f"those of all replicas anyway. Received: {sorted(unused)}"
             )
+        momentum = check_probability("momentum", momentum)
+        epsilon = check_positive("epsilon", epsilon)
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_contrastive.validation import check_number
 from keras_contrastive.validation import check_positive
 
 _CLIP_BOUND = 100.0
@@ -72,7 +73,9 @@ class LogitScale(keras.layers.Layer):
         initial_bias: float | None = None,
         **kwargs: Any,
     ):
-        if max_scale == "auto":
+        if initial_bias is not None:
+            initial_bias = check_number("initial_bias", initial_bias)
+        if isinstance(max_scale, str) and max_scale == "auto":
             max_scale = _CLIP_BOUND if initial_bias is None else None
         initial_temperature = check_positive(
             "initial_temperature", initial_temperature

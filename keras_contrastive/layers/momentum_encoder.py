@@ -5,6 +5,7 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
+from keras_contrastive.validation import check_layer
 from keras_contrastive.validation import check_positive_int
 from keras_contrastive.validation import check_probability
 
@@ -187,11 +188,7 @@ class MomentumEncoder(keras.layers.Layer):
 
 def _copy(source):
     """A layer with the same config and its own weights."""
-    if not isinstance(source, keras.Layer):
-        raise ValueError(
-            "`source` must be a Keras model or layer. "
-            f"Received: source={source!r}"
-        )
+    check_layer("source", source)
     try:
         config = keras.saving.serialize_keras_object(source)
         return keras.saving.deserialize_keras_object(config)

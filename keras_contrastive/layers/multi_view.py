@@ -70,13 +70,7 @@ class MultiView(keras.layers.Layer):
         self._allow_non_tensor_positional_args = True
         is_list = isinstance(augmenter, (list, tuple))
         augmenters = list(augmenter) if is_list else [augmenter]
-        if not augmenters or not all(
-            isinstance(layer, keras.layers.Layer) for layer in augmenters
-        ):
-            raise ValueError(
-                "`augmenter` must be a Keras layer or a list of them. "
-                f"Received: augmenter={augmenter}"
-            )
+        _check_layers("augmenter", augmenters, augmenter)
         if num_views is None:
             num_views = len(augmenters) if is_list else 2
         num_views = check_positive_int("num_views", num_views)
@@ -234,6 +228,9 @@ def as_multi_view(
         ValueError: If it is a `MultiView` with another number of views.
     """
     if not isinstance(augmenter, MultiView):
+        is_list = isinstance(augmenter, (list, tuple))
+        layers = augmenter if is_list else [augmenter]
+        _check_layers(argument, layers, augmenter)
         augmenter = MultiView(augmenter, num_views)
     if augmenter.num_views != num_views:
         raise ValueError(
@@ -242,6 +239,14 @@ def as_multi_view(
             f"num_views={augmenter.num_views}"
         )
     return augmenter
+
+
+def _check_layers(argument, layers, received):
+    if not layers or not all(isinstance(each, keras.Layer) for each in layers):
+        raise ValueError(
+            f"`{argument}` must be a Keras layer or a list of them. "
+            f"Received: {argument}={received}"
+        )
 
 
 def example_rank_of(augmenter):

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_contrastive.losses.batch_loss import BatchLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
+from keras_contrastive.validation import check_not_negative
 
 # The epsilon of the authors' BatchNorm: a constant dimension becomes zero
 # instead of NaN.
@@ -77,11 +78,9 @@ class BarlowTwinsLoss(BatchLoss):
         name: str | None = "barlow_twins_loss",
         reduction: str | None = "sum_over_batch_size",
     ):
-        if not offdiagonal_weight >= 0:
-            raise ValueError(
-                "`offdiagonal_weight` must be a number that is not negative. "
-                f"Received: offdiagonal_weight={offdiagonal_weight}"
-            )
+        offdiagonal_weight = check_not_negative(
+            "offdiagonal_weight", offdiagonal_weight
+        )
         super().__init__(gather, name, reduction)
         self.offdiagonal_weight = offdiagonal_weight
 

@@ -7,6 +7,7 @@ from keras_contrastive.losses.clip_loss import CLIPLoss
 from keras_contrastive.losses.clip_partners import CLIPPartners
 from keras_contrastive.losses.weighted_sums import softmax_sum
 from keras_contrastive.validation import check_positive
+from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -101,13 +102,10 @@ class SoftTargetCLIPLoss(CLIPLoss):
             target_temperature = check_positive(
                 "target_temperature", target_temperature
             )
-        if not 0 <= soft_target_weight <= 1:
-            raise ValueError(
-                "`soft_target_weight` must be in [0, 1]. Received: "
-                f"soft_target_weight={soft_target_weight}"
-            )
         self.target_temperature = target_temperature
-        self.soft_target_weight = float(soft_target_weight)
+        self.soft_target_weight = check_probability(
+            "soft_target_weight", soft_target_weight
+        )
 
     def target_similarity(
         self, partners: CLIPPartners, logit_scale: Any, image_ids: Any

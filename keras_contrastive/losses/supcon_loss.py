@@ -11,6 +11,7 @@ from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.embedding_loss import check_embeddings
 from keras_contrastive.losses.info_nce import multi_positive_info_nce
 from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.validation import check_choice
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -92,10 +93,7 @@ class SupConLoss(ContrastiveLoss):
         name: str | None = "supcon_loss",
         reduction: str | None = "sum_over_batch_size",
     ):
-        if form not in _AVERAGES:
-            raise ValueError(
-                f"`form` must be 'out' or 'in'. Received: form={form!r}"
-            )
+        check_choice("form", form, _AVERAGES)
         super().__init__(temperature, block_size, gather, name, reduction)
         self.form = form
 

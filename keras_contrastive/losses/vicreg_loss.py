@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_contrastive.losses.batch_loss import BatchLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
+from keras_contrastive.validation import check_not_negative
 
 # Keeps the gradient of the square root finite if a dimension is constant.
 EPSILON = 1e-4
@@ -80,21 +81,10 @@ class VICRegLoss(BatchLoss):
         name: str | None = "vicreg_loss",
         reduction: str | None = "sum_over_batch_size",
     ):
-        weights = {
-            "invariance": invariance,
-            "variance": variance,
-            "covariance": covariance,
-        }
-        for weight, value in weights.items():
-            if not value >= 0:
-                raise ValueError(
-                    f"`{weight}` must be a number that is not negative. "
-                    f"Received: {weight}={value}"
-                )
         super().__init__(gather, name, reduction)
-        self.invariance = invariance
-        self.variance = variance
-        self.covariance = covariance
+        self.invariance = check_not_negative("invariance", invariance)
+        self.variance = check_not_negative("variance", variance)
+        self.covariance = check_not_negative("covariance", covariance)
 
     def call(self, z_a: Any, z_b: Any) -> Any:
         check_embedding_pair(z_a, z_b, names=("z_a", "z_b"))

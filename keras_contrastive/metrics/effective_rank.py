@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_contrastive.matmul import matmul
 from keras_contrastive.metrics.views import check_views
+from keras_contrastive.validation import check_positive_int
 
 # Eigenvalues below this fraction of the largest are rounding noise in float32.
 # Otherwise their roots, the singular values, would add up over the dimensions.
@@ -84,6 +85,8 @@ class EffectiveRank(keras.metrics.Metric):
         dtype: Any = None,
     ):
         super().__init__(name=name, dtype=dtype)
+        if dim is not None:
+            dim = check_positive_int("dim", dim)
         self.dim = dim
         self.second_moment: Any = None
         if dim is not None:

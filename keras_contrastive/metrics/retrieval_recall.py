@@ -11,6 +11,7 @@ from keras_contrastive.metrics.views import check_views
 from keras_contrastive.metrics.views import fold_similarities
 from keras_contrastive.metrics.views import own_rows
 from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_positive_int
 
 DIRECTIONS = ("image_to_text", "text_to_image")
@@ -92,11 +93,7 @@ class RetrievalRecall(keras.metrics.Mean):
         first, second = _check_modalities(modalities)
         directions = f"{first}_to_{second}", f"{second}_to_{first}"
         direction = directions[0] if direction is None else direction
-        if direction not in directions:
-            raise ValueError(
-                f"`direction` must be one of {', '.join(directions)}. "
-                f"Received: direction={direction!r}"
-            )
+        check_choice("direction", direction, directions)
         super().__init__(name=name or f"{direction}_recall@{k}", dtype=dtype)
         self.k = k
         self.direction = direction

@@ -449,7 +449,9 @@ class ContrastiveModel(Trainer):
             microbatch_size = check_positive_int(
                 "microbatch_size", microbatch_size
             )
-        check_positive_int("steps_per_execution", steps_per_execution)
+        steps_per_execution = check_positive_int(
+            "steps_per_execution", steps_per_execution
+        )
         if metrics is None:
             metrics = self.default_metrics()
         metrics = metric_objects("metrics", metrics)

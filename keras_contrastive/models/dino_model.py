@@ -15,6 +15,7 @@ from keras_contrastive.models.prototype_model import NUM_GLOBAL
 from keras_contrastive.models.prototype_model import PrototypeModel
 from keras_contrastive.trainer.accumulated_steps import has_updated
 from keras_contrastive.trainer.accumulated_steps import steps_per_update
+from keras_contrastive.validation import check_probability
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -159,6 +160,7 @@ class DINOModel(PrototypeModel):
         self.teacher = MomentumEncoder(
             self.student, momentum, total_steps, name="teacher"
         )
+        center_momentum = check_probability("center_momentum", center_momentum)
         self.center = Center(num_prototypes, center_momentum)
 
     def default_projector(self, dim: int) -> keras.Layer:

@@ -12,6 +12,7 @@ from keras_contrastive.trainer.bad_values import check_token_ids
 from keras_contrastive.trainer.bad_values import vocabulary_size_of
 from keras_contrastive.trainer.watched_inputs import watch_inputs
 from keras_contrastive.trainer.watched_inputs import watch_tokens
+from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_positive_int
 
 
@@ -189,11 +190,7 @@ class DualEncoderModel(MultimodalModel):
         Raises:
             ValueError: If there is no such modality.
         """
-        if name not in self.input_names:
-            raise ValueError(
-                f"`name` must be one of {_listed(self.input_names)}. "
-                f"Received: name={name!r}"
-            )
+        check_choice("name", name, self.input_names)
         tower, augmenter = self.tower_of(name), self.augmenter_of(name)
         value_range = value_range_of(augmenter)
         if value_range is not None:

@@ -16,6 +16,7 @@ from keras_contrastive.layers.multi_view import as_multi_view
 from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.models.probed_model import ProbedModel
 from keras_contrastive.trainer.bad_values import vocabulary_size_of
+from keras_contrastive.validation import check_layer
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -111,6 +112,7 @@ class JointEmbeddingModel(ProbedModel):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        check_layer("encoder", encoder)
         output_shape = known_shape(encoder, "output_shape")
         if output_shape is not None:
             check_representation(output_shape)
@@ -123,6 +125,7 @@ class JointEmbeddingModel(ProbedModel):
                     "keras_contrastive.layers.ProjectionHead."
                 )
             projector = self.default_projector(output_shape[-1])
+        check_layer("projector", projector)
         if augmenter is None:
             augmenter = simclr_augmenter(encoder)
         self.encoder = encoder

@@ -9,6 +9,7 @@ from keras_contrastive.metrics.retrieval_recall import RetrievalRecall
 from keras_contrastive.models.teacher_model import TeacherModel
 from keras_contrastive.normalization import l2_normalize
 from keras_contrastive.trainer.compile_arguments import check_takes_queue
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -141,6 +142,7 @@ class MoCoModel(TeacherModel):
         )
         self.queue = None
         if queue_size is not None:
+            queue_size = check_positive_int("queue_size", queue_size)
             self.queue = FeatureQueue(queue_size, self.projection_dim)
 
     def default_projector(self, dim: int) -> keras.Layer:

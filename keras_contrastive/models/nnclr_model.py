@@ -10,6 +10,7 @@ from keras_contrastive.losses.queue_info_nce_loss import QueueInfoNCELoss
 from keras_contrastive.metrics.views import fold_similarities
 from keras_contrastive.models.predictor_model import PredictorModel
 from keras_contrastive.normalization import l2_normalize
+from keras_contrastive.validation import check_positive_int
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -117,6 +118,7 @@ class NNCLRModel(PredictorModel):
             predictor,
             **kwargs,
         )
+        queue_size = check_positive_int("queue_size", queue_size)
         self.queue = FeatureQueue(queue_size, self.projection_dim)
 
     def default_projector(self, dim: int) -> keras.Layer:

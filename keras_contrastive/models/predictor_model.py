@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
+from keras_contrastive.validation import check_layer
 
 
 class PredictorModel(JointEmbeddingModel):
@@ -42,6 +43,7 @@ class PredictorModel(JointEmbeddingModel):
         if predictor is None:
             dim = self._width("predictor")
             predictor = self.default_predictor(dim, self.projection_dim)
+        check_layer("predictor", predictor)
         self.predictor = predictor
 
     def default_predictor(self, dim: int, projection_dim: int) -> keras.Layer:

@@ -7,6 +7,7 @@ from keras_contrastive.data_validation import check_labels
 from keras_contrastive.data_validation import known_shape
 from keras_contrastive.models.contrastive_model import ContrastiveModel
 from keras_contrastive.trainer.watched_inputs import watch_labels
+from keras_contrastive.validation import check_layer
 from keras_contrastive.validation import check_positive_int
 
 
@@ -42,6 +43,7 @@ class ProbedModel(ContrastiveModel):
             )
         self.probe: Any = probe
         if probe is not None:
+            check_layer("probe", probe)
             self.probe_objective = keras.losses.SparseCategoricalCrossentropy(
                 from_logits=True
             )

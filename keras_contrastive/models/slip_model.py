@@ -13,6 +13,7 @@ from keras_contrastive.losses.nt_xent_loss import NTXentLoss
 from keras_contrastive.models.clip_model import CLIPModel
 from keras_contrastive.models.joint_embedding_model import join_views
 from keras_contrastive.trainer.compile_arguments import loss_object
+from keras_contrastive.validation import check_layer
 from keras_contrastive.validation import check_positive
 
 
@@ -135,6 +136,7 @@ class SLIPModel(CLIPModel):
         self.image_loss_weight = check_positive(
             "image_loss_weight", image_loss_weight
         )
+        check_layer("projector", projector)
         self.projector = projector
         self.view_augmenter = view_augmenter
 

@@ -133,7 +133,7 @@ class SwAVModel(PrototypeModel):
         self.queue_start = check_int("queue_start", queue_start, 0)
         self.queue = None
         if queue_size is not None:
-            check_positive_int("queue_size", queue_size)
+            queue_size = check_positive_int("queue_size", queue_size)
             # The z of both global views, side by side.
             dim = NUM_GLOBAL * self.projection_dim
             self.queue = FeatureQueue(queue_size, dim)

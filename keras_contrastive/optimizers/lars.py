@@ -4,6 +4,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_contrastive.validation import check_list
 from keras_contrastive.validation import check_not_negative
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_rate
@@ -85,13 +86,11 @@ class LARS(keras.optimizers.Optimizer):
         self.trust_coefficient = check_positive(
             "trust_coefficient", trust_coefficient
         )
-        # Each letter of a string would be an expression of its own.
-        if isinstance(exclude, str):
-            raise ValueError(
-                "`exclude` must be a list of regular expressions. "
-                f"Received: exclude={exclude!r}"
-            )
-        self.exclude = list(exclude or [])
+        self.exclude = (
+            []
+            if exclude is None
+            else check_list("exclude", exclude, "regular expressions")
+        )
 
     def build(self, variables: Any) -> None:
         if self.built:

@@ -2,6 +2,7 @@ import math
 
 import keras
 
+from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_not_negative
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
@@ -35,13 +36,10 @@ def scaled_learning_rate(batch_size: int, rule: str = "linear") -> float:
         Chen et al., 2020 (SimCLR), section 2.1 and appendix B.1.
     """
     batch_size = check_positive_int("batch_size", batch_size)
+    check_choice("rule", rule, ("linear", "sqrt"))
     if rule == "linear":
         return 0.3 * batch_size / 256
-    if rule == "sqrt":
-        return 0.075 * math.sqrt(batch_size)
-    raise ValueError(
-        f'`rule` must be "linear" or "sqrt". Received: rule={rule!r}'
-    )
+    return 0.075 * math.sqrt(batch_size)
 
 
 def warmup_cosine(
@@ -77,7 +75,7 @@ def warmup_cosine(
     Reference:
         Chen et al., 2020 (SimCLR), section 2.1.
     """
-    check_not_negative("peak", peak)
+    peak = check_not_negative("peak", peak)
     check_positive("total_steps", total_steps)
     check_not_negative("warmup_steps", warmup_steps)
     if not warmup_steps < total_steps:

@@ -1,5 +1,6 @@
 import re
 import weakref
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -56,6 +57,11 @@ class MultiRateAdamW(keras.optimizers.AdamW):
         **kwargs: Any,
     ):
         super().__init__(learning_rate=learning_rate, **kwargs)
+        if not isinstance(multipliers, Mapping | None):
+            raise ValueError(
+                "`multipliers` must be a dict from regular expressions to "
+                f"factors. Received: multipliers={multipliers!r}"
+            )
         self.multipliers = dict(multipliers or {})
         for pattern, factor in self.multipliers.items():
             check_positive(f"multipliers[{pattern!r}]", factor)
@@ -76,7 +82,7 @@ class MultiRateAdamW(keras.optimizers.AdamW):
         Raises:
             ValueError: If the optimizer is built, or `factor` is not positive.
         """
-        check_positive("factor", factor)
+        factor = check_positive("factor", factor)
         if self.built:
             raise ValueError(
                 "`multiply_rate` must be called before `compile`, which builds "

@@ -129,7 +129,9 @@ def make_encoder(
         )
     else:
         if context_length is not None:
-            check_positive_int("context_length", context_length)
+            context_length = check_positive_int(
+                "context_length", context_length
+            )
             weights[_POSITIONS] = resized_positions(
                 weights[_POSITIONS], context_length
             )

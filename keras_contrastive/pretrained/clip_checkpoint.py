@@ -21,6 +21,7 @@ from keras_contrastive.pretrained.files import write_tensors
 from keras_contrastive.pretrained.loaded_logit_scale import loaded_logit_scale
 from keras_contrastive.trainer.keras_internals import all_layers
 from keras_contrastive.trainer.keras_internals import has_adapter
+from keras_contrastive.validation import check_choice
 
 _FORMATS = {
     "transformers": (transformers_writer, "model.safetensors"),
@@ -61,11 +62,7 @@ def load_checkpoint(
 
 def save_checkpoint(model, path, format):
     """See `CLIPModel.save_checkpoint`."""
-    if format not in _FORMATS:
-        raise ValueError(
-            f"`format` must be one of {list(_FORMATS)}. "
-            f"Received: format={format!r}"
-        )
+    check_choice("format", format, _FORMATS)
     image, text = model.image_encoder, model.text_encoder
     kind = kind_of(model)
     if (

@@ -6,6 +6,7 @@ import keras
 
 from keras_contrastive.pretrained.checkpoint import make_encoder
 from keras_contrastive.pretrained.checkpoint import read_checkpoint
+from keras_contrastive.validation import check_choice
 
 
 def from_checkpoint(
@@ -59,10 +60,7 @@ def from_checkpoint(
     print(encoder(np.ones((2, 32, 32, 3))).shape)  # (2, 32)
     ```
     """
-    if tower not in (None, "image", "text"):
-        raise ValueError(
-            f'`tower` must be "image" or "text". Received: tower={tower!r}'
-        )
+    check_choice("tower", tower, ("image", "text", None))
     checkpoint = read_checkpoint(path, one_tower=True, adapter=adapter)
     found = [
         name

@@ -66,8 +66,8 @@ def train_tokenizer(
             "`captions` must be an iterable of strings, not one string. "
             f"Received: {captions!r}"
         )
-    check_positive_int("vocabulary_size", vocabulary_size)
-    check_positive_int("context_length", context_length)
+    vocabulary_size = check_positive_int("vocabulary_size", vocabulary_size)
+    context_length = check_positive_int("context_length", context_length)
     if vocabulary_size < _SMALLEST_VOCABULARY:
         raise ValueError(
             f"`vocabulary_size` must be at least {_SMALLEST_VOCABULARY} (256 "

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_contrastive.validation import check_choice
 from keras_contrastive.visualization.figure import add_legend
 from keras_contrastive.visualization.figure import new_figure
 from keras_contrastive.visualization.figure import save_figure
@@ -77,11 +78,7 @@ def plot_embeddings(
         ```
     """
     features = check_features(to_numpy(features))
-    if method not in METHODS:
-        raise ValueError(
-            f"`method` must be one of {', '.join(METHODS)}. "
-            f"Received: method={method!r}"
-        )
+    check_choice("method", method, METHODS)
     if labels is not None:
         labels = check_labels(to_numpy(labels), len(features), class_names)
     elif class_names is not None:

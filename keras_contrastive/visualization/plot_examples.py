@@ -68,7 +68,7 @@ def plot_examples(
         )
         ```
     """
-    check_positive_int("columns", columns)
+    columns = check_positive_int("columns", columns)
     pictures = to_pictures("images", images, rgb_channels)
     if titles is None:
         titles = [""] * len(pictures)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_contrastive.metrics.retrieval_recall import DIRECTIONS
+from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_positive_int
 from keras_contrastive.visualization.cosine_similarity import check_one_for_each
 from keras_contrastive.visualization.cosine_similarity import cosine_similarity
@@ -92,12 +93,8 @@ def plot_retrieval(
         )
         ```
     """
-    if direction not in DIRECTIONS:
-        raise ValueError(
-            f"`direction` must be one of {', '.join(DIRECTIONS)}. "
-            f"Received: direction={direction!r}"
-        )
-    check_positive_int("k", k)
+    check_choice("direction", direction, DIRECTIONS)
+    k = check_positive_int("k", k)
     similarity = cosine_similarity(image_embeddings, text_embeddings)
     num_texts, num_images = similarity.shape
     check_one_for_each("images", images, num_images, "image_embeddings")

@@ -60,7 +60,7 @@ def plot_views(
         kc.visualization.plot_views(images, views, path="views.png")
         ```
     """
-    check_positive_int("num_images", num_images)
+    num_images = check_positive_int("num_images", num_images)
     batches: Sequence
     if callable(views):
         images = images[:num_images]

@@ -187,7 +187,7 @@ def tokens_of_patches():
         (
             lambda: image_backbone(keras.layers.ReLU()),
             {"pooling": "cls"},
-            'must be "mean" or "max"',
+            "must be one of 'mean', 'max'",
         ),
         (
             lambda: image_backbone(keras.layers.Flatten()),

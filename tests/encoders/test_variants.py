@@ -171,7 +171,11 @@ def test_pixels_beyond_the_last_patch_are_not_seen(rng):
         (make_image, {"class_token": False}, "`class_token` must be left out"),
         (make_image, {"norm_after_pooling": True}, 'needs pooling="mean"'),
         (make_image, {"output_dim": 0}, "`output_dim`"),
-        (make_text, {"pooling": "first"}, '`pooling` must be "end" or "last"'),
+        (
+            make_text,
+            {"pooling": "first"},
+            "`pooling` must be one of 'end'",
+        ),
         (make_text, {"pooling": "last"}, "`end_id` must be None"),
         (make_text, {"output_dim": 1.5}, "`output_dim`"),
     ],

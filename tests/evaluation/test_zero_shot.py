@@ -141,7 +141,7 @@ def test_templates_by_the_name_of_a_set():
         for templates in ("satellite", prompt_set("satellite"))
     )
     np.testing.assert_array_equal(found, expected)
-    with pytest.raises(ValueError, match="one of 'cifar10'.*: 'imagenet'"):
+    with pytest.raises(ValueError, match="one of 'cifar10'.*='imagenet'"):
         prompt_set("imagenet")
     with pytest.raises(ValueError, match="`templates` .*set.*: 'imagenet'"):
         zero_shot_weights(encode_text, ["cat", "dog"], "imagenet")

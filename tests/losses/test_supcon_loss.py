@@ -114,7 +114,7 @@ def test_trains_a_plain_keras_model(rng):
 
 def test_rejects_bad_input():
     embeddings, _ = views(6, 4)
-    with pytest.raises(ValueError, match="`form` must be 'out' or 'in'"):
+    with pytest.raises(ValueError, match="`form` must be one of 'out', 'in'"):
         kc.losses.SupConLoss(form="both")
     with pytest.raises(ValueError, match=r"labels.shape=\(5,\)"):
         kc.losses.SupConLoss()(LABELS[:5], embeddings)

@@ -159,7 +159,7 @@ def test_other_modalities(to, rng):
         ({"direction": "both"}, "`direction`.*both"),
         (
             {"modalities": ("audio", "text"), "direction": "image_to_text"},
-            "must be one of audio_to_text, text_to_audio.*image_to_text",
+            "must be one of 'audio_to_text', 'text_to_audio'.*image_to_text",
         ),
         ({"modalities": ("audio", "audio")}, "`modalities`.*'audio'"),
         ({"modalities": "audio"}, "`modalities`.*'audio'"),

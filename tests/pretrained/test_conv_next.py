@@ -136,7 +136,7 @@ def test_trains_and_returns_from_a_file(tmp_path, rng):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"stack_sizes": (1, 1)}, "`stack_sizes` must be four"),
+        ({"stack_sizes": (1, 1)}, "`stack_sizes` must be 4"),
         ({"widths": (1, 1, 1, 0)}, "`widths`"),
         ({"input_shape": (16, 64, 3)}, "`input_shape`.*at least 32"),
         ({"mean": (1, 1, 1)}, "`mean` and `std`"),

@@ -205,7 +205,7 @@ def test_has_the_size_of_rn50():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"stack_sizes": (1, 1)}, "`stack_sizes` must be four"),
+        ({"stack_sizes": (1, 1)}, "`stack_sizes` must be 4"),
         ({"width": 5}, "`width` must be even"),
         ({"num_heads": 7}, "`num_heads` must divide"),
         ({"input_shape": (16, 64, 3)}, "`input_shape`.*at least 32"),

@@ -211,7 +211,7 @@ def test_missing_packages_are_named(
         ({"class_names": ["a"]}, "`class_names` needs `labels`"),
         ({"images": np.zeros((5, 4, 4, 3))}, "`images` .* 60 rows.*5"),
         ({"images": np.zeros((60, 4, 4))}, r"`images` .*\(60, 4, 4\)"),
-        ({"method": "isomap"}, "`method` .*pca, tsne, umap.*'isomap'"),
+        ({"method": "isomap"}, "`method` .*'pca', 'tsne', 'umap'.*'isomap'"),
     ],
 )
 def test_bad_arguments(features, arguments, message):

@@ -162,7 +162,7 @@ def captioned_folder(
         assert record.captions == ("a cat, asleep", "night")
         ```
     """
-    check_rate("max_bad_fraction", max_bad_fraction)
+    max_bad_fraction = check_rate("max_bad_fraction", max_bad_fraction)
     root, scan = _scan(folder, arrays)
     paths = [root / path for path in scan.images]
     bad_records = BadRecords(

@@ -136,9 +136,9 @@ def channel_statistics(
     channels = check_channels(channels)
     value_range = check_value_range(value_range, count_channels(channels))
     percentiles = _check_percentiles(percentiles)
-    check_int("max_images", max_images, 1)
-    check_int("seed", seed, 0)
-    check_rate("max_bad_fraction", max_bad_fraction)
+    max_images = check_int("max_images", max_images, 1)
+    seed = check_int("seed", seed, 0)
+    max_bad_fraction = check_rate("max_bad_fraction", max_bad_fraction)
     images = image_sequence(images, arrays=True)
     if not len(images):
         raise ValueError("`images` must hold at least one image. Received: 0")

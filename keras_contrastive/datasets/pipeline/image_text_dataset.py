@@ -16,6 +16,7 @@ from keras_contrastive.datasets.pipeline.record_dataset import RecordDataset
 from keras_contrastive.datasets.pipeline.records import as_captioned_image
 from keras_contrastive.datasets.pipeline.records import check_caption_columns
 from keras_contrastive.datasets.pipeline.sequences import as_sequence
+from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_positive_int
 
 
@@ -142,7 +143,7 @@ class ImageTextDataset(RecordDataset):
         negative_captions: Callable | None = None,
     ):
         if num_captions is not None:
-            check_positive_int("num_captions", num_captions)
+            num_captions = check_positive_int("num_captions", num_captions)
         records = as_sequence("records", records, ("image", "captions"))
         check_caption_columns(records)
         if not callable(tokenizer):
@@ -155,11 +156,7 @@ class ImageTextDataset(RecordDataset):
                 "`negative_captions` must be callable on a caption. Received: "
                 f"negative_captions={negative_captions!r}"
             )
-        if caption not in ("random", "first"):
-            raise ValueError(
-                "`caption` must be 'random' or 'first'. "
-                f"Received: caption={caption!r}"
-            )
+        check_choice("caption", caption, ("random", "first"))
         super().__init__(
             records,
             batch_size,

@@ -97,7 +97,7 @@ def load_image_text(
         ```
     """
     reader = PixelReader(image_size, channels, value_range)
-    check_rate("max_bad_fraction", max_bad_fraction)
+    max_bad_fraction = check_rate("max_bad_fraction", max_bad_fraction)
     records = as_sequence("records", records, ("image", "captions"))
     if not len(records):
         raise ValueError("`records` must hold at least one record. Received: 0")

@@ -78,12 +78,12 @@ class RecordDataset(EpochDataset):
                 f"`{self.argument}` must hold at least {smallest} records. "
                 f"Received: {len(records)}"
             )
-        check_rate("max_bad_fraction", max_bad_fraction)
+        max_bad_fraction = check_rate("max_bad_fraction", max_bad_fraction)
         self._bad_records = BadRecords(
             "images cannot be used", len(records), max_bad_fraction
         )
         if workers is not None:
-            check_int("workers", workers, 1)
+            workers = check_int("workers", workers, 1)
         self._batches = ImageBatches(
             records,
             self._parse_record,

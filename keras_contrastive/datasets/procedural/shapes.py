@@ -11,6 +11,7 @@ from keras_contrastive.datasets.procedural.shape_scenes import FACTORS
 from keras_contrastive.datasets.procedural.shape_scenes import TEMPLATES
 from keras_contrastive.datasets.procedural.shape_scenes import draw_scenes
 from keras_contrastive.datasets.procedural.shape_scenes import write_captions
+from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_int
 
 CHUNK = 256  # scenes that share a random stream and are drawn by one thread
@@ -108,11 +109,7 @@ image's center, to the right and downwards |
     num_examples = check_int("num_examples", num_examples, 1)
     image_size = check_int("image_size", image_size, 8)
     seed = check_int("seed", seed, 0)
-    if label not in FACTORS:
-        raise ValueError(
-            f"`label` must be one of {', '.join(FACTORS)}. "
-            f"Received: label={label!r}"
-        )
+    check_choice("label", label, FACTORS)
     captions_per_image = check_int("captions_per_image", captions_per_image, 1)
     if captions_per_image > len(TEMPLATES):
         raise ValueError(

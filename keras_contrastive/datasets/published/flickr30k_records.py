@@ -81,7 +81,7 @@ def flickr30k_records(
         2014. Karpathy and Fei-Fei, "Deep Visual-Semantic Alignments for
         Generating Image Descriptions", CVPR 2015 (splits).
     """
-    check_rate("max_bad_fraction", max_bad_fraction)
+    max_bad_fraction = check_rate("max_bad_fraction", max_bad_fraction)
     files = find_files(data_dir)
     captions, lines = read_captions(files, max_bad_fraction)
     found = read_splits(files)

@@ -90,7 +90,7 @@ def open_stream(
             max_bad_fraction, channels, value_range: See `image_shards`.
     """
     batch_size = check_int("batch_size", batch_size, 1)
-    check_rate("max_bad_fraction", max_bad_fraction)
+    max_bad_fraction = check_rate("max_bad_fraction", max_bad_fraction)
     num_examples = check_int("num_examples", num_examples, 0)
     num_hosts, _ = hosts
     num_batches = num_examples // (batch_size * num_hosts)
@@ -101,7 +101,7 @@ def open_stream(
             f"Received: {batch_size}"
         )
     if workers is not None:
-        check_int("workers", workers, 1)
+        workers = check_int("workers", workers, 1)
     reader = StreamReader(
         source,
         PixelReader(image_size, channels, value_range),

@@ -117,7 +117,7 @@ def image_records(
         dataset = kc.datasets.ImageDataset(records, 1, image_size=32)
         ```
     """
-    check_rate("max_bad_fraction", max_bad_fraction)
+    max_bad_fraction = check_rate("max_bad_fraction", max_bad_fraction)
     captions = list_of_columns(captions)
     text = captions[0] if captions else None
     table = open_table(source, text, max_bad_fraction)

@@ -31,12 +31,7 @@ class ImageLayer(ExampleLayer):
 
     def __init__(self, value_range: Any = (0, 1), **kwargs: Any):
         super().__init__(**kwargs)
-        self.value_range = tuple(value_range)
-        if self.value_range not in ((0, 1), (0, 255)):
-            raise ValueError(
-                "`value_range` must be (0, 1) or (0, 255). "
-                f"Received: value_range={value_range}"
-            )
+        self.value_range = _check_value_range(value_range)
 
     def get_random_transformation(self, images: Any) -> Any:
         """Draws a transformation per image, from the shape of `images`."""
@@ -173,3 +168,19 @@ class RandomImageLayer(Draws, ImageLayer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "value_range": self.value_range}
+
+
+def _check_value_range(value_range):
+    """`value_range` as a tuple of ints, which is (0, 1) or (0, 255)."""
+    try:
+        low, high = (int(bound) for bound in value_range)
+        valid = (low, high) in ((0, 1), (0, 255))
+        valid = valid and (low, high) == tuple(value_range)
+    except (TypeError, ValueError):
+        valid = False
+    if not valid:
+        raise ValueError(
+            "`value_range` must be (0, 1) or (0, 255). "
+            f"Received: value_range={value_range!r}"
+        )
+    return low, high

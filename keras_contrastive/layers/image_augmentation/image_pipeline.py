@@ -12,6 +12,7 @@ from keras_contrastive.layers.image_augmentation.image_layer import (
 )
 from keras_contrastive.layers.image_augmentation.random_apply import RandomApply
 from keras_contrastive.trainer.keras_internals import in_tf_graph
+from keras_contrastive.validation import check_list
 
 # Images with at least this many values are too large for a batch to fit into
 # the cache.
@@ -62,7 +63,7 @@ class ImagePipeline(keras.layers.Pipeline):
     draws_first = True
 
     def __init__(self, layers: Any, name: str | None = None, dtype: Any = None):
-        layers = list(layers)
+        layers = check_list("layers", layers, "layers")
         _check(layers)
         super().__init__(layers, name=name)
         self.dtype_policy = layers[-1].dtype_policy if dtype is None else dtype

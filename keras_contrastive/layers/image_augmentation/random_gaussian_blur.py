@@ -1,5 +1,6 @@
 """Random Gaussian blur."""
 
+import numbers
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
 from keras_contrastive.validation import check_interval
+from keras_contrastive.validation import check_list
 from keras_contrastive.validation import check_positive_int
 from keras_contrastive.validation import check_probability
 
@@ -187,9 +189,10 @@ class RandomGaussianBlur(RandomImageLayer):
 
 
 def _kernel_size(kernel_size):
-    if isinstance(kernel_size, int):
+    if isinstance(kernel_size, numbers.Integral):
         kernel_size = (kernel_size, kernel_size)
-    sizes = tuple(check_positive_int("kernel_size", k) for k in kernel_size)
+    sizes = check_list("kernel_size", kernel_size, "two odd integers")
+    sizes = tuple(check_positive_int("kernel_size", size) for size in sizes)
     if len(sizes) != 2 or any(size % 2 == 0 for size in sizes):
         raise ValueError(
             "`kernel_size` must be an odd integer or a pair of them. "

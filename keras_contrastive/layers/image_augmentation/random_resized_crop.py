@@ -13,6 +13,7 @@ from keras_contrastive.layers.image_augmentation.resize import has_few_taps
 from keras_contrastive.layers.image_augmentation.resize import resize_axis
 from keras_contrastive.layers.image_augmentation.resize import sum_taps
 from keras_contrastive.layers.image_augmentation.resize import taps_of_part
+from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_interval
 from keras_contrastive.validation import check_positive_int
 
@@ -108,11 +109,7 @@ class RandomResizedCrop(RandomImageLayer):
             raise ValueError(
                 f"`ratio` must be positive. Received: ratio={ratio}"
             )
-        if interpolation not in ("bilinear", "bicubic"):
-            raise ValueError(
-                '`interpolation` must be "bilinear" or "bicubic". '
-                f"Received: interpolation={interpolation!r}"
-            )
+        check_choice("interpolation", interpolation, ("bilinear", "bicubic"))
         self.interpolation = interpolation
         self.center_crop = center_crop
 

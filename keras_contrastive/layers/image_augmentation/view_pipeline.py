@@ -25,6 +25,7 @@ from keras_contrastive.layers.image_augmentation.random_solarize import (
 )
 from keras_contrastive.layers.multi_crop import MultiCrop
 from keras_contrastive.layers.multi_view import MultiView
+from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_positive_int
 from keras_contrastive.validation import check_rgb_channels
@@ -132,11 +133,7 @@ def has_colors_of(channels, rgb_channels):
 
 def check_preset(preset):
     """Raises unless `preset` is one of `PRESETS`."""
-    if preset not in PRESETS:
-        raise ValueError(
-            f"`preset` must be one of {sorted(PRESETS)}. "
-            f"Received: preset={preset!r}"
-        )
+    check_choice("preset", preset, PRESETS)
 
 
 def derive_seeds(seed, count):

@@ -8,6 +8,7 @@ from keras_contrastive.layers.signal_augmentation.random_signal_layer import (
     RandomSignalLayer,
 )
 from keras_contrastive.validation import check_interval
+from keras_contrastive.validation import check_number
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -59,7 +60,7 @@ class RandomSignalMask(RandomSignalLayer):
     ):
         super().__init__(seed=seed, **kwargs)
         self.scale = check_interval("scale", scale, 0, 1)
-        self.fill_value = float(fill_value)
+        self.fill_value = check_number("fill_value", fill_value)
 
     def get_random_transformation(self, signals: Any, seed: Any = None) -> Any:
         """Draws the stretches.

@@ -9,6 +9,7 @@ from keras_contrastive.layers.signal_augmentation.random_signal_layer import (
 )
 from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_interval
+from keras_contrastive.validation import check_number
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -83,7 +84,7 @@ class RandomSpectrogramMask(RandomSignalLayer):
         self.num_frequency_masks = check_int(
             "num_frequency_masks", num_frequency_masks, 0
         )
-        self.fill_value = float(fill_value)
+        self.fill_value = check_number("fill_value", fill_value)
 
     def get_random_transformation(self, signals: Any, seed: Any = None) -> Any:
         """Draws the masks.

@@ -10,6 +10,8 @@ from keras_contrastive.layers.volume_augmentation.random_volume_layer import (
 from keras_contrastive.layers.volume_augmentation.random_volume_layer import (
     per_volume,
 )
+from keras_contrastive.validation import check_choice
+from keras_contrastive.validation import check_list
 from keras_contrastive.validation import check_probability
 
 AXES = {"depth": 1, "height": 2, "width": 3}
@@ -60,11 +62,13 @@ class RandomVolumeFlip(RandomVolumeLayer):
     ):
         super().__init__(seed=seed, **kwargs)
         self.probability = check_probability("probability", probability)
-        self.axes = (axes,) if isinstance(axes, str) else tuple(axes)
-        if not self.axes or not set(self.axes) <= set(AXES):
+        axes = [axes] if isinstance(axes, str) else axes
+        self.axes = tuple(check_list("axes", axes, "axes"))
+        for axis in self.axes:
+            check_choice("axes", axis, AXES)
+        if not self.axes:
             raise ValueError(
-                f"`axes` must be some of {', '.join(AXES)}. "
-                f"Received: axes={axes!r}"
+                f"`axes` must hold at least one axis. Received: axes={axes!r}"
             )
 
     def get_random_transformation(self, volumes: Any, seed: Any = None) -> Any:

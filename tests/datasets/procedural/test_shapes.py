@@ -199,7 +199,7 @@ def test_raw_pixels_do_not_tell_the_shape():
         ({"image_size": (32, 32)}, "`image_size` .* integer"),
         ({"seed": -1}, "`seed` .* of 0 or more.*seed=-1"),
         ({"seed": None}, "`seed` .* integer.*None"),
-        ({"label": "x"}, "`label` must be one of shape, color.*'x'"),
+        ({"label": "x"}, "`label` must be one of 'shape', 'color'.*'x'"),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -1,0 +1,132 @@
+"""Every argument of a public class refuses values of a wrong type.
+
+A `ValueError` names the argument; or the value is accepted, as `True` is for
+the number 1 in places.
+"""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+
+import keras_contrastive as kc
+from tests import test_conformity as conformity
+from tests.encoders.test_functional_encoder import ENCODERS
+
+pytestmark = pytest.mark.one_backend
+
+SIZE = 8
+WRONG = [
+    *("text", "", b"bytes", [], {}, set(), (1,), (1, 2, 3), [1, [2]]),
+    *(-1, 0, 1.5, -0.5, float("nan"), float("inf"), True, None),
+    *(object(), np.zeros((2, 2)), np.float32(0.5), np.int64(3), int),
+]
+# Checked by Keras, or true or false whatever they are.
+OTHERS = {
+    *("dtype", "name", "reduction", "trainable"),
+    *("use_batch_norm", "output_batch_norm", "zero_init_residual"),
+    *("class_token", "patch_bias", "initial_norm", "norm_after_pooling"),
+    "whole_patches",
+}
+
+
+def encoder():
+    return keras.Sequential(
+        [keras.Input((SIZE, SIZE, 3)), keras.layers.Flatten()]
+    )
+
+
+def texts():
+    return kc.models.TextTransformer(9, 1, 4, 8, num_layers=1, num_heads=2)
+
+
+def heads(*names):
+    return {name: kc.layers.ProjectionHead(4, 4) for name in names}
+
+
+def models():
+    images = {
+        "encoder": encoder(),
+        **heads("projector"),
+        "augmenter": kc.layers.RandomFlip(),
+        "probe": keras.layers.Dense(2),
+        "num_classes": None,
+    }
+    pairs = {
+        "image_encoder": encoder(),
+        "text_encoder": texts(),
+        "projection_dim": 4,
+        "augmenter": kc.layers.RandomFlip(),
+        "logit_scale": None,
+        "tokenizer": None,
+    }
+    teacher = {"momentum": 0.9, "total_steps": None}
+    prototypes = {"num_prototypes": 8, "frozen_steps": 0}
+    queue = {"queue_size": 16}
+    return {
+        "SimCLRModel": images,
+        "SimSiamModel": {**images, **heads("predictor")},
+        "BYOLModel": {**images, **heads("predictor"), **teacher},
+        "MoCoModel": {**images, "predictor": None, **queue, **teacher},
+        "NNCLRModel": {**images, **heads("predictor"), **queue},
+        "DINOModel": {**images, **prototypes, **teacher, "center_momentum": 0},
+        "SwAVModel": {**images, **prototypes, **queue, "queue_start": 0},
+        "DistillationModel": {
+            **images,
+            "teacher": encoder(),
+            "teacher_dim": None,
+        },
+        "CLIPModel": pairs,
+        "SLIPModel": {
+            **pairs,
+            **heads("projector"),
+            "view_augmenter": kc.layers.RandomFlip(),
+            "image_loss": None,
+            "image_loss_weight": 1.0,
+        },
+    }
+
+
+def classes():
+    """Names to classes and arguments that they take."""
+    layers = {name: case[0] for name, case in conformity.LAYERS.items()}
+    tables = [
+        (kc.layers, layers),
+        (kc.losses, conformity.LOSSES),
+        (kc.metrics, conformity.METRICS),
+        (kc.optimizers, conformity.OPTIMIZERS),
+        (kc.models, ENCODERS),
+        (kc.models, models()),
+    ]
+    return {
+        name: (getattr(module, name), arguments)
+        for module, table in tables
+        for name, arguments in table.items()
+    }
+
+
+@pytest.mark.parametrize("name", classes())
+def test_errors_name_the_argument(name):
+    make, arguments = classes()[name]
+    make(**arguments)
+    for argument in set(arguments) - OTHERS:
+        for value in WRONG:
+            try:
+                make(**{**arguments, argument: value})
+            except ValueError as error:
+                # The argument that does not fit to it, in a few cases.
+                named = re.findall(r"`(\w+)", str(error))
+                assert set(named) & set(arguments), (argument, value)
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_encoders_take_integers_of_numpy(name):
+    arguments = {
+        argument: np.int64(value) if type(value) is int else value
+        for argument, value in ENCODERS[name].items()
+    }
+    encoder = getattr(kc.models, name)(**arguments)
+    copy = type(encoder).from_config(encoder.get_config())
+    assert copy.count_params() == encoder.count_params()
+    encoder.to_json()  # no integers of NumPy in the config
