@@ -96,7 +96,7 @@ class DINOLoss(EmbeddingLoss):
         values: Any = teacher_temperature if is_pair else [teacher_temperature]
         for value in values:
             check_positive("teacher_temperature", value)
-        if is_pair is (warmup_steps is None) or len(values) not in (1, 2):
+        if is_pair is (warmup_steps is None) or is_pair and len(values) != 2:
             raise ValueError(
                 "`teacher_temperature` must be a number, or a pair of the "
                 "first and last value together with `warmup_steps`. Received: "

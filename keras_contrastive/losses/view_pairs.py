@@ -15,7 +15,7 @@ def cross_entropy_of_other_views(targets, logits):
         Float32 tensor of shape `(batch,)`.
     """
     count, views = targets.shape[1], logits.shape[1]
-    log_p = ops.log_softmax(logits, axis=-1)
+    log_p = ops.log_softmax(logits)
     own = [targets[:, i] for i in range(count)]
     # H is linear in the target, so the targets of a view are summed first.
     others = [sum(own[:i] + own[i + 1 :]) for i in range(count)]

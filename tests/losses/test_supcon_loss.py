@@ -127,3 +127,48 @@ def test_rejects_bad_input():
 def test_config_round_trip():
     loss = kc.losses.SupConLoss(0.2, form="in", gather=False)
     assert round_trip(loss).get_config() == loss.get_config()
+
+
+def of(labels, n=6):
+    return float(kc.losses.SupConLoss()(labels, views(n, 4)[0]))
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize(
+    "labels",
+    [
+        LABELS.tolist(),
+        tuple(LABELS.tolist()),
+        LABELS[:, None],
+        LABELS.astype("float32"),
+        LABELS.astype("uint8"),
+        LABELS.astype("int64"),
+        LABELS - 3,
+        np.eye(10, dtype="bool")[LABELS],
+        np.eye(10)[LABELS],
+        np.eye(10, dtype="int32")[LABELS].tolist(),
+    ],
+    ids=str,
+)
+def test_forms_of_labels(labels):
+    assert of(labels) == pytest.approx(of(LABELS), rel=1e-6)
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        (["a", "b", "a", "b", "c", "c"], "Turn names into them"),
+        (np.array(["a", "b", "a", "b", "c", "c"]), "Turn names into them"),
+        (LABELS + 0.5, "`labels` must be integers.*dtype float64"),
+        ([0, 1, np.nan, 0, 1, 1], "`labels` must be integers.*nan"),
+        ([0, 1, 1e20, 0, 1, 1], "`labels` must be integers"),
+        (np.eye(10)[LABELS] / 2, "rows of 0 and 1"),
+        (LABELS[:, None, None], r"labels.shape=\(6, 1, 1\)"),
+        (np.array(0), r"labels.shape=\(\)"),
+    ],
+    ids=str,
+)
+def test_forms_that_are_no_labels(labels, message):
+    with pytest.raises(ValueError, match=message):
+        of(labels)
