@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_contrastive.curation.neighbors import unit_rows
+from keras_contrastive.evaluation.checks import as_array
 from keras_contrastive.evaluation.checks import check_same_width
 
 ROWS = 1024  # captions that are compared with all images at a time
@@ -85,7 +86,7 @@ def _image_index(image_index, num_images, num_texts):
                 f"Received: {num_images} images and {num_texts} captions"
             )
         return np.arange(num_texts)
-    own = np.asarray(image_index)
+    own = as_array(image_index, "image_index")
     is_index = own.dtype.kind in "iu" and own.shape == (num_texts,)
     if not is_index or own.min() < 0 or own.max() >= num_images:
         raise ValueError(

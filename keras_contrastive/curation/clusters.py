@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_contrastive.curation.neighbors import unit_rows
+from keras_contrastive.evaluation.checks import as_array
 from keras_contrastive.evaluation.checks import as_labels
 from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_positive_int
@@ -111,7 +112,8 @@ def describe_clusters(clusters: Any, labels: Any) -> dict[str, np.ndarray]:
     print(kc.curation.describe_clusters(clusters, labels))
     ```
     """
-    clusters = as_labels(clusters, "clusters", len(clusters))
+    clusters = as_array(clusters, "clusters")
+    clusters = as_labels(clusters, "clusters", clusters.size)
     if clusters.dtype.kind not in "iu":
         raise ValueError(
             "`clusters` must be integers, as `cluster` returns them. "

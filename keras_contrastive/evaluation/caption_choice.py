@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from keras import ops
 
+from keras_contrastive.evaluation.checks import as_array
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import normalize_rows
 
@@ -58,7 +58,7 @@ def caption_choice(
     """
     images = as_features(image_embeddings, "image_embeddings")
     texts = as_features(text_embeddings, "text_embeddings")
-    wrong = np.asarray(ops.convert_to_numpy(wrong_text_embeddings))
+    wrong = as_array(wrong_text_embeddings, "wrong_text_embeddings")
     if wrong.ndim == 2:
         wrong = wrong[:, None]
     if (

@@ -11,9 +11,20 @@ CHUNK_BYTES = 2**27
 NORMALIZED_ROWS = 1024
 
 
+def as_array(value: Any, name: str, dtype: Any = None) -> np.ndarray:
+    """Returns an array, tensor or nested list as a NumPy array."""
+    try:
+        return np.asarray(ops.convert_to_numpy(value), dtype=dtype)
+    except Exception as error:  # of any type, depending on the library
+        raise ValueError(
+            f"`{name}` must be an array or a tensor. "
+            f"Received: {type(value).__name__} ({error})"
+        ) from error
+
+
 def as_features(features: Any, name: str) -> np.ndarray:
     """Returns `features` as a finite float32 NumPy array, (rows, dim)."""
-    features = np.asarray(ops.convert_to_numpy(features), dtype="float32")
+    features = as_array(features, name, "float32")
     if features.ndim != 2 or 0 in features.shape:
         raise ValueError(
             f"`{name}` must be a non-empty array of shape (rows, dim). "
@@ -33,7 +44,7 @@ def as_labels(labels: Any, name: str, num_rows: int) -> np.ndarray:
 
     A trailing axis of size 1 is dropped: `keras.datasets` returns such labels.
     """
-    labels = np.asarray(ops.convert_to_numpy(labels))
+    labels = as_array(labels, name)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (num_rows,):

@@ -5,10 +5,11 @@ from typing import Any
 from typing import NamedTuple
 
 import numpy as np
-from keras import ops
 
+from keras_contrastive.evaluation.checks import as_array
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.metrics.retrieval_recall import TIE
+from keras_contrastive.validation import check_list
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
@@ -107,9 +108,9 @@ def classification_scores(
     labels = _as_columns(labels, scores.shape)
     scale = check_positive("scale", scale)
     num_bins = check_positive_int("num_bins", num_bins)
-    names = list(range(num_classes) if class_names is None else class_names)
-    is_list = not isinstance(class_names, str) and len(names) == num_classes
-    if not is_list or len(set(names)) < num_classes:
+    names: Any = range(num_classes) if class_names is None else class_names
+    names = check_list("class_names", names, "strings")
+    if not len(names) == num_classes == len({*map(str, names)}):
         raise ValueError(
             f"`class_names` must hold {num_classes} different names, one for "
             f"each column of `scores`. Received: {class_names!r}"
@@ -144,7 +145,7 @@ def classification_scores(
 
 def _as_columns(labels, shape):
     """`labels` as an int array of columns."""
-    labels = np.asarray(ops.convert_to_numpy(labels))
+    labels = as_array(labels, "labels")
     num_rows, num_classes = shape
     if labels.shape != (num_rows,) or labels.dtype.kind not in "iu":
         raise ValueError(

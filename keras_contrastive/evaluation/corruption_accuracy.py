@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_contrastive import layers
+from keras_contrastive.evaluation.checks import as_array
 from keras_contrastive.evaluation.checks import as_labels
 from keras_contrastive.evaluation.checks import check_same_kind
 from keras_contrastive.validation import check_positive_int
@@ -190,7 +191,7 @@ def _cases(corruptions, severities, num_channels):
 
 
 def _as_images(images):
-    images = np.asarray(keras.ops.convert_to_numpy(images))
+    images = as_array(images, "images")
     if images.ndim != 4 or not len(images):
         raise ValueError(
             "`images` must have the shape (n, height, width, channels). "

@@ -11,6 +11,7 @@ from keras import ops
 from keras_contrastive.evaluation.checks import as_labels
 from keras_contrastive.trainer.correct_bfloat16 import correct_bfloat16
 from keras_contrastive.trainer.empty_data import errors_of_empty_data
+from keras_contrastive.validation import check_positive_int
 
 
 def extract_features(
@@ -59,6 +60,12 @@ def extract_features(
     print(features.shape)  # (10, 3)
     ```
     """
+    if not hasattr(model, "predict"):
+        raise ValueError(
+            "`model` must have a method `predict`, as Keras models do. "
+            f"Received: model={model!r}"
+        )
+    batch_size = check_positive_int("batch_size", batch_size)
     if is_arrays(data):
         images, labels = data, None
         if isinstance(data, tuple):

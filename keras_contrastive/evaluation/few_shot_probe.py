@@ -13,6 +13,7 @@ from keras_contrastive.evaluation.probe import probe_scores
 from keras_contrastive.evaluation.probe import solve_probe
 from keras_contrastive.evaluation.probe import standardized_inputs
 from keras_contrastive.validation import check_int
+from keras_contrastive.validation import check_list
 from keras_contrastive.validation import check_positive_int
 
 MAX_PASSES = 100
@@ -159,6 +160,7 @@ def _check_shots(shots, classes, class_index):
     counts = np.bincount(class_index)
     if isinstance(shots, int | np.integer):
         shots = [shots]
+    shots = check_list("shots", shots, "positive integers")
     shots = sorted({check_positive_int("shots", each) for each in shots})
     if not shots:
         raise ValueError("`shots` must hold at least one number.")

@@ -13,6 +13,7 @@ from keras_contrastive.evaluation.probe import probe_scores
 from keras_contrastive.evaluation.probe import solve_probe
 from keras_contrastive.evaluation.probe import standardized_inputs
 from keras_contrastive.validation import check_choice
+from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
@@ -108,6 +109,7 @@ def linear_probe(
     )
     epochs = check_positive_int("epochs", epochs)
     batch_size = check_positive_int("batch_size", batch_size)
+    seed = check_int("seed", seed, 0)
     check_solver(solver)
     if solver == "lbfgs" and learning_rate is not None:
         raise ValueError(

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from keras import ops
 
+from keras_contrastive.evaluation.checks import as_array
 from keras_contrastive.evaluation.checks import as_features
 
 
@@ -50,7 +50,7 @@ def mean_average_precision(scores: Any, targets: Any) -> dict[str, Any]:
         Challenge, section 4.2; without its interpolation.
     """
     scores = as_features(scores, "scores")
-    targets = np.asarray(ops.convert_to_numpy(targets))
+    targets = as_array(targets, "targets")
     if targets.shape != scores.shape or not np.isin(targets, (0, 1)).all():
         raise ValueError(
             "`targets` must be zeros and ones of the shape of `scores`, "

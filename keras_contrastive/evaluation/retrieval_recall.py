@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from keras_contrastive.evaluation.checks import CHUNK_BYTES
+from keras_contrastive.evaluation.checks import as_array
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import check_same_width
 from keras_contrastive.evaluation.checks import normalize_rows
@@ -131,7 +131,7 @@ def as_ks(ks):
 
 def as_image_index(image_index, num_images, num_texts):
     """`image_index` as an integer NumPy array, if every image has a text."""
-    image_index = np.asarray(ops.convert_to_numpy(image_index))
+    image_index = as_array(image_index, "image_index")
     if image_index.shape != (num_texts,) or image_index.dtype.kind not in "iu":
         raise ValueError(
             "`image_index` must hold the row of each text's image, integers "

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_contrastive.evaluation.checks import as_array
 from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import check_same_width
 from keras_contrastive.evaluation.checks import normalize_rows
@@ -24,16 +25,20 @@ def cosine_similarity(image_embeddings, text_embeddings):
 
 
 def check_one_for_each(name, things, length, embeddings_name):
-    if len(things) != length:
+    try:
+        received = len(things)
+    except TypeError:  # not a sequence
+        received = repr(things)
+    if received != length:
         raise ValueError(
             f"`{name}` must have one entry for each of the {length} rows of "
-            f"`{embeddings_name}`. Received: {len(things)}"
+            f"`{embeddings_name}`. Received: {received}"
         )
 
 
 def right_pairs(image_index, num_texts, num_images):
     """The correct pairs of texts and images, a boolean array `(m, n)`."""
-    image_index = np.asarray(image_index)
+    image_index = as_array(image_index, "image_index")
     if image_index.shape != (num_texts,) or not np.all(
         np.isin(image_index, np.arange(num_images))
     ):

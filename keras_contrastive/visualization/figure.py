@@ -6,6 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_contrastive.validation import check_rgb_channels
+
 # Properties for texts of users, in which `$`, `_` and backslashes do not start
 # a formula.
 AS_WRITTEN = {"parse_math": False, "usetex": False}
@@ -129,15 +131,7 @@ def select_shown(images, rgb_channels=None):
 
 def pick_channels(name, images, rgb_channels):
     """Three channels of images, as red, green and blue."""
-    rgb_channels = list(rgb_channels)
-    if len(rgb_channels) != 3 or not all(
-        0 <= index < images.shape[-1] for index in rgb_channels
-    ):
-        raise ValueError(
-            "`rgb_channels` must be three indices among the channels of "
-            f"`{name}`. Received: rgb_channels={rgb_channels}, "
-            f"{name}.shape={tuple(images.shape)}"
-        )
+    rgb_channels = check_rgb_channels(rgb_channels, images.shape[-1])
     return images[..., rgb_channels]
 
 

@@ -73,7 +73,7 @@ def test_a_collapsed_model_and_few_classes():
         ({"labels": [0, 1, 3]}, "from 0 to 2. Received: 3"),
         ({"labels": [0, -1, 2]}, "Received: -1"),
         ({"class_names": ["a", "b"]}, "`class_names` must hold 3"),
-        ({"class_names": "abc"}, "`class_names` must hold 3"),
+        ({"class_names": "abc"}, "`class_names` must be a list"),
         ({"class_names": ["a", "a", "b"]}, "3 different names"),
         ({"scale": 0.0}, "`scale`"),
         ({"num_bins": 0}, "`num_bins`"),

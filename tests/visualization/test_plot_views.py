@@ -58,7 +58,7 @@ def test_some_of_many_channels(rng):
     with pytest.raises(ValueError, match="`rgb_channels` of `plot_views`"):
         plot_views(bands, [bands])
     for wrong in ((0, 1), (0, 1, 7), (0, 1, -1)):
-        with pytest.raises(ValueError, match="must be three indices among"):
+        with pytest.raises(ValueError, match="`rgb_channels` must be"):
             plot_views(bands, [bands], rgb_channels=wrong)
 
 
