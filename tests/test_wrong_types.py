@@ -130,3 +130,55 @@ def test_encoders_take_integers_of_numpy(name):
     copy = type(encoder).from_config(encoder.get_config())
     assert copy.count_params() == encoder.count_params()
     encoder.to_json()  # no integers of NumPy in the config
+
+
+CALLS = {
+    "model": [
+        lambda: kc.fine_tuning.unfreeze("encoder"),
+        lambda: kc.fine_tuning.enable_lora("encoder"),
+        lambda: kc.fine_tuning.merge_lora(None),
+        lambda: kc.fine_tuning.interpolate_weights(None, [], []),
+        lambda: kc.models.export_onnx(keras.Sequential(), "unbuilt.onnx"),
+        lambda: kc.evaluation.extract_features(None, np.zeros((2, 3))),
+    ],
+    "encoder": [lambda: kc.fine_tuning.blocks([encoder()])],
+    "augmenter": [
+        lambda: kc.fine_tuning.linear_classifier(
+            encoder(), np.zeros((2, SIZE, SIZE, 3)), [0, 1], augmenter="flip"
+        )
+    ],
+    "preprocessing": [
+        lambda: kc.models.pooled(encoder(), preprocessing="imagenet")
+    ],
+    "strength": [
+        lambda: kc.layers.simclr_augmentation("cifar10", 8, 8, strength="1"),
+        lambda: kc.layers.byol_augmentation("cifar10", 8, 8, strength=[1]),
+    ],
+    "local_height": [
+        lambda: kc.layers.dino_augmentation("cifar10", 8, 8, local_height="4")
+    ],
+    "num_local": [
+        lambda: kc.layers.swav_augmentation("cifar10", 8, 8, num_local="6")
+    ],
+    "titles": [
+        lambda: kc.visualization.plot_examples(
+            np.zeros((2, SIZE, SIZE, 3)), titles=3
+        )
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "argument, call",
+    [(name, call) for name, calls in CALLS.items() for call in calls],
+)
+def test_functions(argument, call):
+    with pytest.raises(ValueError, match=f"`{argument}`"):
+        call()
+
+
+@pytest.mark.parametrize("model", ["SimCLRModel", "CLIPModel"])
+def test_the_part_of_a_model_to_export(model):
+    model = getattr(kc.models, model)(**models()[model])
+    with pytest.raises(ValueError, match="cannot be exported as a whole"):
+        kc.models.export_onnx(model, "whole.onnx")

@@ -172,6 +172,11 @@ def _inputs_like(inputs):
 
 
 def _preprocess(inputs, preprocessing):
+    if not callable(preprocessing):
+        raise ValueError(
+            "`preprocessing` must be a layer or a function of the inputs. "
+            f"Received: preprocessing={preprocessing!r}"
+        )
     """The inputs of the backbone, with its images preprocessed."""
     if len(keras.tree.flatten(inputs)) > 1:
         raise ValueError(

@@ -22,6 +22,8 @@ def export_onnx(model: keras.Model, path: str | Path) -> None:
         path: Path of the file, ending in `.onnx`.
 
     Raises:
+        ValueError: If `model` does not know its inputs, or is one of this
+            package that trains an encoder.
         ImportError: If a converter is missing; `keras_contrastive[onnx]`
             installs those of TensorFlow and PyTorch.
 
@@ -43,6 +45,13 @@ def export_onnx(model: keras.Model, path: str | Path) -> None:
     kc.models.export_onnx(texts, "texts.onnx")
     ```
     """
+    if not getattr(model, "inputs", None):
+        if hasattr(model, "exportable"):
+            model.export(path)  # raises an error that names its parts
+        raise ValueError(
+            "`model` must be a functional or built Sequential model. "
+            f"Received: model={model!r}"
+        )
     if keras.backend.backend() == "torch":
         _export_by_torch(model, str(path))
         return

@@ -10,6 +10,7 @@ from keras_contrastive.fine_tuning.own_weights import own_weights
 from keras_contrastive.fine_tuning.own_weights import path_of
 from keras_contrastive.trainer.keras_internals import all_layers
 from keras_contrastive.validation import check_int
+from keras_contrastive.validation import check_layer
 
 # Finds the number of a block at the start of a part of a path: `block3`,
 # `stage2_block1`, `conv4_block6`, `block2a`, `stage_0_block_1`,
@@ -47,6 +48,7 @@ def blocks(encoder: keras.Layer) -> list[list[keras.Layer]]:
     print(len(kc.fine_tuning.blocks(encoder)))  # 4
     ```
     """
+    check_layer("encoder", encoder)
     layers = [each for each in all_layers(encoder) if own_weights(each)]
     # A layer's weights tell where it is, even inside nested models.
     place = {id(v): index for index, v in enumerate(encoder.weights)}

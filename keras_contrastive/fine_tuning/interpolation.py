@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_contrastive.validation import check_layer
+from keras_contrastive.validation import check_list
 from keras_contrastive.validation import check_probability
 
 
@@ -124,6 +126,8 @@ def interpolation_curve(
 
 
 def _check(model, weights, argument):
+    check_layer("model", model)
+    weights = check_list(argument, weights, "arrays")
     shapes = [tuple(variable.shape) for variable in model.weights]
     received = [np.shape(weight) for weight in weights]
     if shapes == received:

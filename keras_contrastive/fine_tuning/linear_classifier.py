@@ -10,6 +10,7 @@ from keras_contrastive.evaluation.extract_features import extract_features
 from keras_contrastive.evaluation.probe import feature_statistics
 from keras_contrastive.evaluation.probe import solve_probe
 from keras_contrastive.evaluation.probe import standardized_inputs
+from keras_contrastive.validation import check_layer
 from keras_contrastive.validation import check_positive_int
 
 MOST_PASSES = 200
@@ -99,11 +100,14 @@ def linear_classifier(
         )
     if num_classes is None:
         num_classes = int(present[-1]) + 1
-    if check_positive_int("num_classes", num_classes) <= present[-1]:
+    num_classes = check_positive_int("num_classes", num_classes)
+    if num_classes <= present[-1]:
         raise ValueError(
             "`num_classes` must be greater than the largest label. Received: "
             f"num_classes={num_classes} with a label {present[-1]}"
         )
+    if augmenter is not None:
+        check_layer("augmenter", augmenter)
     features, _ = extract_features(encoder, images, batch_size, verbose)
     head = keras.layers.Dense(num_classes, dtype="float32", name="head")
     layers = (

@@ -13,6 +13,7 @@ from keras_contrastive.trainer.keras_internals import all_layers
 from keras_contrastive.trainer.keras_internals import clear_functions
 from keras_contrastive.trainer.keras_internals import has_adapter
 from keras_contrastive.trainer.keras_internals import remove_adapter
+from keras_contrastive.validation import check_layer
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
@@ -82,6 +83,7 @@ def enable_lora(
         Hu et al., 2022, LoRA: Low-Rank Adaptation of Large Language Models,
         section 4.1.
     """
+    check_layer("model", model)
     rank = check_positive_int("rank", rank)
     alpha = rank if alpha is None else check_positive("alpha", alpha)
     if not model.built:
@@ -135,6 +137,7 @@ def merge_lora(model: keras.Layer) -> list[keras.Layer]:
     encoder.save("encoder.keras")
     ```
     """
+    check_layer("model", model)
     adapted = [layer for layer in all_layers(model) if has_adapter(layer)]
     for layer in adapted:
         remove_adapter(layer)

@@ -3,6 +3,7 @@
 import keras
 
 from keras_contrastive.trainer.keras_internals import all_layers
+from keras_contrastive.validation import check_layer
 
 
 def unfreeze(model: keras.Layer) -> None:
@@ -29,6 +30,7 @@ def unfreeze(model: keras.Layer) -> None:
     assert encoder.get_layer("stage2_block2_2_conv").trainable
     ```
     """
+    check_layer("model", model)
     # From the inside out, since a momentum teacher freezes its layers.
     for layer in reversed(all_layers(model)):
         layer.trainable = False

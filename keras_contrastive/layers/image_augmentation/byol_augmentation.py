@@ -10,6 +10,7 @@ from keras_contrastive.layers.image_augmentation.view_pipeline import (
     view_pipeline,
 )
 from keras_contrastive.layers.multi_view import MultiView
+from keras_contrastive.validation import check_not_negative
 
 
 def byol_augmentation(
@@ -103,4 +104,5 @@ def byol_augmentation(
 
 def byol_jitter(strength):
     """Strength of brightness, contrast, saturation and hue."""
+    strength = check_not_negative("strength", strength)
     return tuple(strength * x for x in (0.4, 0.4, 0.2, 0.1))

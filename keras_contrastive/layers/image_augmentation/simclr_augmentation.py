@@ -9,6 +9,7 @@ from keras_contrastive.layers.image_augmentation.view_pipeline import (
 from keras_contrastive.layers.image_augmentation.view_pipeline import (
     view_pipeline,
 )
+from keras_contrastive.validation import check_not_negative
 
 STRENGTHS = {"cifar10": 0.5, "imagenet": 1.0}
 
@@ -101,4 +102,5 @@ def simclr_augmentation(
 
 def simclr_jitter(strength):
     """Strength of brightness, contrast, saturation and hue."""
+    strength = check_not_negative("strength", strength)
     return tuple(strength * x for x in (0.8, 0.8, 0.8, 0.2))

@@ -101,11 +101,16 @@ def with_local_views(global_views, local_view, num_local, sizes, local_sizes):
         local_sizes: Those of the local views; `None` takes 3/7 of the global
             one.
     """
-    if num_local == 0:
+    if check_int("num_local", num_local, 0) == 0:
         return MultiView(global_views)
+    names = "local_height", "local_width"
     height, width = (
-        max(1, round(size * 3 / 7)) if local_size is None else local_size
-        for size, local_size in zip(sizes, local_sizes, strict=True)
+        max(1, round(size * 3 / 7))
+        if local_size is None
+        else check_positive_int(name, local_size)
+        for name, size, local_size in zip(
+            names, sizes, local_sizes, strict=True
+        )
     )
     return MultiCrop(global_views, local_view(height, width), num_local)
 
