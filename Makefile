@@ -96,9 +96,13 @@ build/keras-oldest: $(VENV)/.dev
 build/keras-nightly: $(VENV)/.dev
 	$(VENV)/bin/pip install --quiet --pre --no-deps --target $@ keras-nightly
 
-# The readers of data on 100,000 damaged files.
+# The readers of data on 100,000 damaged files, and trainings put together at
+# random.
 fuzz: $(VENV)/.dev
 	$(RUN) -m tests.fuzz.run --count 100000
+	for backend in $(BACKENDS); do \
+	  KERAS_BACKEND=$$backend $(RUN) -m tests.fuzz.trainings --count 50 || exit 1; \
+	done
 
 # The package's lines that the suite runs: all of it on PyTorch, and on the
 # others what is theirs. Fails below the least that pyproject.toml asks for.

@@ -1,0 +1,17 @@
+"""A few of the trainings at random; more by `python -m tests.fuzz.trainings`."""
+
+import pytest
+
+from tests.fuzz.trainings import case_of
+from tests.fuzz.trainings import check
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_random_training(number):
+    check(case_of(number))
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("number", range(2, 8))
+def test_random_training_on_one_backend(number):
+    check(case_of(number))

@@ -1,0 +1,370 @@
+"""Trains models put together at random: parts, data, arguments, entries.
+
+    KERAS_BACKEND=torch python -m tests.fuzz.trainings --count 200
+
+Each case is a method, an encoder, an optimizer, a form of the data and a few
+arguments, chosen by a number. A training must have finite losses, the same
+ones when it is repeated, predictions that do not depend on their batch size,
+and a file from which it continues as if it had not been saved. The number of a
+case that fails is printed: `--first NUMBER --count 1` repeats it.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+import keras_contrastive as kc
+
+SIZE, CLASSES, TOKENS, BATCH, COUNT = 8, 3, 6, 8, 16
+SHAPE = (SIZE, SIZE, 3)
+BACKEND = keras.backend.backend()
+
+
+class Case(NamedTuple):
+    """Names of the choices below, and arguments of `compile` and `fit`."""
+
+    number: int
+    method: str
+    encoder: str
+    optimizer: str
+    data: str
+    dtype: str
+    policy: str
+    entry: str
+    options: dict
+
+
+def case_of(number):
+    rng = random.Random(number)
+    data = rng.choice(sorted(DATA))
+    # The last batch of 17 examples has one, which no microbatch divides.
+    microbatches = [None] if data == "arrays, 17" else [None, None, BATCH // 2]
+    eager = rng.random() < 0.2
+    options = {
+        "microbatch_size": rng.choice(microbatches),
+        "run_eagerly": eager,
+        "steps_per_execution": 1
+        if BACKEND == "torch" or eager
+        else rng.choice([1, 1, 2]),
+        "jit_compile": "auto" if eager else rng.choice(["auto", False]),
+    }
+    return Case(
+        number,
+        rng.choice(sorted(METHODS)),
+        rng.choice(sorted(ENCODERS)),
+        rng.choice(sorted(OPTIMIZERS)),
+        data,
+        rng.choice(["uint8", "float32", "float64"]),
+        rng.choice(["float32"] * 3 + ["mixed_bfloat16", "mixed_float16"]),
+        rng.choice(sorted(ENTRIES)),
+        options,
+    )
+
+
+# Encoders.
+
+
+def _sequential():
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            layers.Conv2D(6, 3, 2),
+            layers.BatchNormalization(),
+            # Not Keras' own, whose random state is not in the file.
+            kc.layers.Dropout(0.1),
+            layers.Flatten(),
+            layers.Dense(5),
+        ]
+    )
+
+
+@keras.saving.register_keras_serializable("fuzz")
+class Subclassed(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.conv = keras.layers.Conv2D(6, 3)
+        self.norm = keras.layers.BatchNormalization()
+        self.pool = keras.layers.GlobalAveragePooling2D()
+
+    def call(self, images, training=False):
+        return self.pool(self.norm(self.conv(images), training=training))
+
+
+def _wrapped():
+    images = keras.Input(SHAPE)
+    return keras.Model(images, Subclassed()(images))
+
+
+ENCODERS = {
+    "ConvNet": lambda: kc.models.ConvNet(4, 2, SHAPE),
+    "ResNet": lambda: kc.models.ResNet("basic", (1, 1), "cifar", 4, SHAPE),
+    "Sequential": _sequential,
+    "VisionTransformer": lambda: kc.models.VisionTransformer(
+        4, 8, 1, 2, input_shape=SHAPE, patch_dropout=0.25
+    ),
+    "subclassed": _wrapped,
+}
+
+# Methods.
+
+
+def _head():
+    return kc.layers.ProjectionHead(8, 8)
+
+
+def _texts():
+    return kc.models.TextTransformer(30, 1, TOKENS, 8, 1, 2)
+
+
+METHODS = {
+    "BYOL": lambda encoder: kc.BYOLModel(encoder, _head(), predictor=_head()),
+    "CLIP": lambda encoder: kc.CLIPModel(encoder, _texts(), 8),
+    "DINO": lambda encoder: kc.DINOModel(encoder, _head(), num_prototypes=12),
+    "distillation": lambda encoder: kc.DistillationModel(
+        encoder, teacher=_sequential()
+    ),
+    "MoCo": lambda encoder: kc.MoCoModel(encoder, _head(), queue_size=32),
+    "MoCo v3": lambda encoder: kc.MoCoModel(
+        encoder, _head(), predictor=_head(), queue_size=None
+    ),
+    "NNCLR": lambda encoder: kc.NNCLRModel(
+        encoder, _head(), predictor=_head(), queue_size=32
+    ),
+    "SimCLR": lambda encoder: kc.SimCLRModel(encoder, _head()),
+    "SimCLR, probe": lambda encoder: kc.SimCLRModel(
+        encoder, _head(), num_classes=CLASSES
+    ),
+    "SimSiam": lambda encoder: kc.SimSiamModel(
+        encoder, _head(), predictor=_head()
+    ),
+    "SLIP": lambda encoder: kc.SLIPModel(
+        encoder, _texts(), 8, projector=_head()
+    ),
+    "SwAV": lambda encoder: kc.SwAVModel(encoder, _head(), num_prototypes=6),
+}
+
+OPTIMIZERS = {
+    "SGD": lambda: keras.optimizers.SGD(0.05, 0.9),
+    "AdamW": lambda: keras.optimizers.AdamW(1e-3),
+    "LARS": lambda: kc.optimizers.LARS(0.1),
+    "accumulation": lambda: keras.optimizers.Adam(
+        1e-3, gradient_accumulation_steps=2
+    ),
+    "average": lambda: keras.optimizers.Adam(
+        1e-3, use_ema=True, ema_overwrite_frequency=2
+    ),
+    "clipping": lambda: keras.optimizers.Adam(1e-3, global_clipnorm=1.0),
+    "schedule": lambda: keras.optimizers.SGD(
+        keras.optimizers.schedules.CosineDecay(0.1, 10)
+    ),
+}
+
+# Data: functions of the inputs and labels, or of `None` for labels, to the
+# first arguments of `fit`, and its keyword arguments.
+
+
+def _rows(x, rows):
+    return keras.tree.map_structure(lambda each: each[rows], x)
+
+
+def _batches(x, y):
+    for start in range(0, COUNT, BATCH):
+        rows = slice(start, start + BATCH)
+        yield (_rows(x, rows),) if y is None else (_rows(x, rows), y[rows])
+
+
+def _arrays(x, y):
+    return [x] if y is None else [x, y], {"batch_size": BATCH}
+
+
+def _py_dataset(x, y):
+    batches = list(_batches(x, y))
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return len(batches)
+
+        def __getitem__(self, index):
+            return batches[index]
+
+    return [Batches()], {}
+
+
+def _generator(x, y):
+    def forever():
+        while True:
+            yield from _batches(x, y)
+
+    return [forever()], {"steps_per_epoch": COUNT // BATCH}
+
+
+def _tf_data(x, y):
+    import tensorflow as tf
+
+    slices = x if y is None else (x, y)
+    return [tf.data.Dataset.from_tensor_slices(slices).batch(BATCH)], {}
+
+
+def _data_loader(x, y):
+    import torch
+
+    class Examples(torch.utils.data.Dataset):
+        def __len__(self):
+            return COUNT
+
+        def __getitem__(self, index):
+            one = _rows(x, index)
+            return (one,) if y is None else (one, y[index])
+
+    return [torch.utils.data.DataLoader(Examples(), BATCH)], {}
+
+
+DATA = {
+    "arrays": _arrays,
+    "arrays, 17": _arrays,
+    "DataLoader": _data_loader,
+    "generator": _generator,
+    "PyDataset": _py_dataset,
+    "tf.data": _tf_data,
+}
+
+# What comes after `fit`: functions of the model, the data and the keyword
+# arguments, whose losses must be finite.
+
+
+def _evaluate(model, data, arguments):
+    arguments = dict(arguments)
+    steps = arguments.pop("steps_per_epoch", None)
+    return model.evaluate(
+        *data, **arguments, steps=steps, verbose=0, return_dict=True
+    )["loss"]
+
+
+def _fit_again(model, data, arguments):
+    return model.fit(*data, **arguments, verbose=0).history["loss"]
+
+
+def _one_step(model, data, arguments):
+    if "batch_size" not in arguments:
+        return 0.0
+    batch = [_rows(each, slice(0, BATCH)) for each in data]
+    loss = model.train_on_batch(*batch, return_dict=True)["loss"]
+    return [loss, model.test_on_batch(*batch, return_dict=True)["loss"]]
+
+
+def _validate(model, data, arguments):
+    if "batch_size" not in arguments:
+        return 0.0
+    history = model.fit(
+        *data, **arguments, validation_split=0.5, verbose=0
+    ).history
+    return history["val_loss"]
+
+
+ENTRIES = {
+    "evaluate": _evaluate,
+    "fit again": _fit_again,
+    "train_on_batch": _one_step,
+    "validation_split": _validate,
+}
+
+
+def made(case):
+    """A compiled model, the arguments of `fit`, and images."""
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(case.policy)
+    keras.utils.set_random_seed(case.number)
+    model = METHODS[case.method](ENCODERS[case.encoder]())
+    model.compile(OPTIMIZERS[case.optimizer](), **case.options)
+    rng = np.random.default_rng(case.number)
+    count = 17 if case.data == "arrays, 17" else COUNT
+    images = rng.integers(0, 256, (count, *SHAPE)).astype("uint8")
+    if case.dtype != "uint8":
+        images = (images / 255).astype(case.dtype)
+    x, labels = images, None
+    if case.method in ("CLIP", "SLIP"):
+        texts = rng.integers(2, 30, (count, TOKENS)).astype("int32")
+        texts[:, -1] = 1
+        x = {"images": images, "texts": texts}
+    if case.method == "SimCLR, probe":
+        labels = rng.integers(0, CLASSES, count)
+    data, arguments = DATA[case.data](x, labels)
+    return model, data, arguments, images
+
+
+def predicted(model, images, batch_size):
+    if hasattr(model, "encode_image"):
+        model = keras.Sequential(
+            [keras.Input(images.shape[1:]), _Encode(model)]
+        )
+    return np.float32(model.predict(images, batch_size, verbose=0))
+
+
+class _Encode(keras.Layer):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def call(self, images):
+        return self.model.encode_image(images)
+
+
+def check(case):
+    """Raises an error if the training breaks one of its promises."""
+    model, data, arguments, images = made(case)
+    losses = model.fit(*data, **arguments, epochs=2, verbose=0).history["loss"]
+    assert np.isfinite(losses).all(), losses
+
+    again, data, arguments, _ = made(case)
+    repeated = again.fit(*data, **arguments, epochs=2, verbose=0).history
+    np.testing.assert_allclose(repeated["loss"], losses, rtol=1e-4)
+
+    tolerance = 2e-5 if case.policy == "float32" else 0.05
+    bounds = {"rtol": tolerance, "atol": tolerance}
+    outputs = predicted(model, images, len(images))
+    assert np.isfinite(outputs).all() and len(outputs) == len(images)
+    np.testing.assert_allclose(predicted(model, images, 5), outputs, **bounds)
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.keras")
+        model.save(path)
+        restored = keras.models.load_model(path)
+    np.testing.assert_allclose(
+        predicted(restored, images, len(images)), outputs, **bounds
+    )
+    going_on = []
+    for each in (model, restored):
+        keras.utils.set_random_seed(case.number)  # of the order of the data
+        going_on.append(ENTRIES[case.entry](each, data, arguments))
+    assert np.isfinite(going_on).all(), going_on
+    np.testing.assert_allclose(*going_on, rtol=1e-3, atol=1e-5)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0)
+    arguments = parser.parse_args()
+    failed = 0
+    for number in range(arguments.first, arguments.first + arguments.count):
+        case = case_of(number)
+        try:
+            check(case)
+        except Exception as error:
+            failed += 1
+            line = traceback.extract_tb(error.__traceback__)[-1]
+            print(case, type(error).__name__, str(error)[:300], line)
+    print(f"{arguments.count} cases on {BACKEND}, {failed} failed")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
