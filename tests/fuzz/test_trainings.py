@@ -1,4 +1,4 @@
-"""A few of the trainings at random; more by `python -m tests.fuzz.trainings`."""
+"""A few of the random trainings; more by `python -m tests.fuzz.trainings`."""
 
 import pytest
 
