@@ -3,6 +3,7 @@ import keras
 from keras_contrastive.callbacks.training_health import TrainingHealth
 from keras_contrastive.datasets.pipeline.epoch_dataset import EpochDataset
 from keras_contrastive.trainer.initial_weights import EqualStart
+from keras_contrastive.trainer.separate_weights import SeparateWeights
 
 
 def default_callbacks(callbacks, data, model):
@@ -27,7 +28,9 @@ def default_callbacks(callbacks, data, model):
     others = [c for c in user if c not in health]
     if not any(_has_health(callback) for callback in user):
         health = [TrainingHealth()]
-    added = [*health, *others, EqualStart(), StartEpoch(data)]
+    # First, since a callback may predict at the end of the training.
+    added = [SeparateWeights(), *health, *others]
+    added += [EqualStart(), StartEpoch(data)]
     if not is_container:
         return added
     return keras.callbacks.CallbackList(added, model=model, **params)
