@@ -141,6 +141,11 @@ CALLS = {
         lambda: kc.models.export_onnx(keras.Sequential(), "unbuilt.onnx"),
         lambda: kc.evaluation.extract_features(None, np.zeros((2, 3))),
     ],
+    "teacher": [
+        lambda: kc.DistillationModel(
+            encoder(), teacher="a path", teacher_dim=4, **heads("projector")
+        )
+    ],
     "encoder": [lambda: kc.fine_tuning.blocks([encoder()])],
     "augmenter": [
         lambda: kc.fine_tuning.linear_classifier(

@@ -8,7 +8,7 @@ from keras_contrastive.layers.fused_batch_norm import fused_batch_norm
 from keras_contrastive.layers.fused_batch_norm import interpolate
 from keras_contrastive.layers.fused_batch_norm import is_fusible
 from keras_contrastive.layers.shifted_moments import shifted_moments
-from keras_contrastive.validation import check_positive
+from keras_contrastive.validation import check_not_negative
 from keras_contrastive.validation import check_probability
 
 
@@ -80,7 +80,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
                 f"those of all replicas anyway. Received: {sorted(unused)}"
             )
         momentum = check_probability("momentum", momentum)
-        epsilon = check_positive("epsilon", epsilon)
+        epsilon = check_not_negative("epsilon", epsilon)
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_contrastive.layers.multi_view import MultiView
+from keras_contrastive.validation import check_layer
 from keras_contrastive.validation import check_positive_int
 
 
@@ -65,11 +66,7 @@ class MultiCrop(keras.layers.Layer):
         # As in `MultiView`: the augmenters receive the inputs unchanged.
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
-        if not isinstance(local_augmenter, keras.layers.Layer):
-            raise ValueError(
-                "`local_augmenter` must be a Keras layer. "
-                f"Received: local_augmenter={local_augmenter}"
-            )
+        check_layer("local_augmenter", local_augmenter)
         self.global_views = MultiView(global_augmenter)
         self.num_local = check_positive_int("num_local", num_local)
         self.local_views = MultiView(local_augmenter, self.num_local)

@@ -68,9 +68,8 @@ class MultiView(keras.layers.Layer):
         # the augmenter unchanged.
         self._convert_input_args = False
         self._allow_non_tensor_positional_args = True
+        augmenters = _layers("augmenter", augmenter)
         is_list = isinstance(augmenter, (list, tuple))
-        augmenters = list(augmenter) if is_list else [augmenter]
-        _check_layers("augmenter", augmenters, augmenter)
         if num_views is None:
             num_views = len(augmenters) if is_list else 2
         num_views = check_positive_int("num_views", num_views)
@@ -228,9 +227,7 @@ def as_multi_view(
         ValueError: If it is a `MultiView` with another number of views.
     """
     if not isinstance(augmenter, MultiView):
-        is_list = isinstance(augmenter, (list, tuple))
-        layers = augmenter if is_list else [augmenter]
-        _check_layers(argument, layers, augmenter)
+        _layers(argument, augmenter)
         augmenter = MultiView(augmenter, num_views)
     if augmenter.num_views != num_views:
         raise ValueError(
@@ -241,12 +238,16 @@ def as_multi_view(
     return augmenter
 
 
-def _check_layers(argument, layers, received):
+def _layers(argument, augmenter):
+    """A layer, or a list of them, as a list."""
+    is_list = isinstance(augmenter, (list, tuple))
+    layers = list(augmenter) if is_list else [augmenter]
     if not layers or not all(isinstance(each, keras.Layer) for each in layers):
         raise ValueError(
             f"`{argument}` must be a Keras layer or a list of them. "
-            f"Received: {argument}={received}"
+            f"Received: {argument}={augmenter}"
         )
+    return layers
 
 
 def example_rank_of(augmenter):

@@ -11,6 +11,7 @@ from keras_contrastive.losses.negative_cosine_similarity import (
 )
 from keras_contrastive.models.frozen_teacher import trainable_but_the_teacher
 from keras_contrastive.models.joint_embedding_model import JointEmbeddingModel
+from keras_contrastive.validation import check_layer
 from keras_contrastive.validation import check_positive_int
 
 _KEYS = {"inputs", "targets"}
@@ -123,6 +124,8 @@ class DistillationModel(JointEmbeddingModel):
         teacher_dim: int | None = None,
         **kwargs: Any,
     ):
+        if teacher is not None:
+            check_layer("teacher", teacher)
         self._teacher_dim = _dim_of(teacher, teacher_dim)
         super().__init__(
             encoder, projector, augmenter, probe, num_classes, **kwargs

@@ -1,12 +1,13 @@
 """Helpers of the plots: figures without a display, and their contents."""
 
+import numbers
 import textwrap
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_contrastive.validation import check_rgb_channels
+from keras_contrastive.validation import check_list
 
 # Properties for texts of users, in which `$`, `_` and backslashes do not start
 # a formula.
@@ -131,8 +132,17 @@ def select_shown(images, rgb_channels=None):
 
 def pick_channels(name, images, rgb_channels):
     """Three channels of images, as red, green and blue."""
-    rgb_channels = check_rgb_channels(rgb_channels, images.shape[-1])
-    return images[..., rgb_channels]
+    indices = check_list("rgb_channels", rgb_channels, "three indices")
+    if len(indices) != 3 or not all(
+        isinstance(index, numbers.Integral) and 0 <= index < images.shape[-1]
+        for index in indices
+    ):
+        raise ValueError(
+            "`rgb_channels` must be three indices among the channels of "
+            f"`{name}`. Received: rgb_channels={rgb_channels}, "
+            f"{name}.shape={tuple(images.shape)}"
+        )
+    return images[..., indices]
 
 
 def to_pictures(name, images, rgb_channels=None):

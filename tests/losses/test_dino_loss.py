@@ -83,6 +83,10 @@ def test_rejects_outputs_that_do_not_pair():
         ({"teacher_temperature": (0.04, 0.07)}, "teacher_temperature"),
         ({"warmup_steps": 10}, "teacher_temperature"),
         (
+            {"teacher_temperature": [0.04], "warmup_steps": 10},
+            "teacher_temperature",
+        ),
+        (
             {"teacher_temperature": (0.04, 0.07), "warmup_steps": 0},
             "warmup_steps",
         ),

@@ -57,9 +57,11 @@ def test_some_of_many_channels(rng):
     np.testing.assert_array_equal(pictures[1], bands[0, ::-1][..., [5, 0, 2]])
     with pytest.raises(ValueError, match="`rgb_channels` of `plot_views`"):
         plot_views(bands, [bands])
-    for wrong in ((0, 1), (0, 1, 7), (0, 1, -1)):
-        with pytest.raises(ValueError, match="`rgb_channels` must be"):
+    for wrong in ((0, 1), (0, 1, 7), (0, 1, -1), (0, 1, 2.0)):
+        with pytest.raises(ValueError, match="must be three indices among"):
             plot_views(bands, [bands], rgb_channels=wrong)
+    pictures = shown(plot_views(bands, [bands], rgb_channels=np.array([4] * 3)))
+    np.testing.assert_array_equal(pictures[0], bands[0][..., [4, 4, 4]])
 
 
 def test_views_may_have_another_size(images):

@@ -7,6 +7,7 @@ import keras
 from keras_contrastive.layers.image_augmentation.image_layer import (
     RandomImageLayer,
 )
+from keras_contrastive.validation import check_layer
 from keras_contrastive.validation import check_probability
 
 
@@ -63,10 +64,7 @@ class RandomApply(RandomImageLayer):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        if not isinstance(layer, keras.Layer):
-            raise ValueError(
-                f"`layer` must be a Keras layer. Received: layer={layer}"
-            )
+        check_layer("layer", layer)
         if value_range is None:
             value_range = getattr(layer, "value_range", (0, 1))
         super().__init__(value_range=value_range, seed=seed, **kwargs)

@@ -1,14 +1,11 @@
 """The number of threads that decode."""
 
-import threading
-import types
-
 import numpy as np
 import pytest
 
 import keras_contrastive as kc
-from keras_contrastive.datasets.files.pixel_reader import PixelReader
 from keras_contrastive.datasets.pipeline import image_batches
+from tests.datasets.decoding import record_decoding
 
 pytestmark = pytest.mark.one_backend
 
@@ -18,16 +15,7 @@ pytestmark = pytest.mark.one_backend
     [(None, 1e-4, True), (None, 1e-3, False), (2, 1e-4, False), (1, 1, True)],
 )
 def test_small_images_need_one_thread(workers, seconds, is_one, monkeypatch):
-    clock, names = [0.0], []
-
-    def read(reader, image):
-        clock[0] += seconds
-        names.append(threading.current_thread().name)
-        return image
-
-    monkeypatch.setattr(PixelReader, "read", read)
-    timer = types.SimpleNamespace(perf_counter=lambda: clock[0])
-    monkeypatch.setattr(image_batches, "time", timer)
+    names = record_decoding(monkeypatch, image_batches, seconds)
     images = np.random.default_rng(0).integers(0, 256, (96, 4, 4, 3), "uint8")
     dataset = kc.datasets.ImageDataset(
         images, 48, 4, shuffle=False, workers=workers, max_queue_size=0

@@ -1,6 +1,3 @@
-import threading
-import types
-
 import numpy as np
 import pytest
 
@@ -8,8 +5,8 @@ Image = pytest.importorskip("PIL.Image")
 
 from keras_contrastive.datasets import image_stream  # noqa: E402
 from keras_contrastive.datasets import image_text_stream  # noqa: E402
-from keras_contrastive.datasets.files.pixel_reader import PixelReader  # noqa: E402
 from keras_contrastive.datasets.shards import stream_reader  # noqa: E402
+from tests.datasets.decoding import record_decoding  # noqa: E402
 from tests.datasets.tables.pictures import array  # noqa: E402
 from tests.datasets.tables.pictures import png  # noqa: E402
 
@@ -60,16 +57,7 @@ def read(examples, batch_size=8, num_examples=TOTAL, **arguments):
 def test_small_images_are_decoded_by_the_thread_that_reads(
     workers, seconds, is_alone, monkeypatch
 ):
-    clock, threads = [0.0], []
-
-    def decode(reader, image):
-        clock[0] += seconds
-        threads.append(threading.current_thread().name)
-        return image
-
-    monkeypatch.setattr(PixelReader, "read", decode)
-    timer = types.SimpleNamespace(perf_counter=lambda: clock[0])
-    monkeypatch.setattr(stream_reader, "time", timer)
+    threads = record_decoding(monkeypatch, stream_reader, seconds)
     images = np.random.default_rng(0).integers(0, 256, (96, 4, 4, 3), "uint8")
     stream = image_stream(
         lambda: iter(images), 48, 4, 96, shuffle_buffer=0, workers=workers
