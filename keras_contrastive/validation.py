@@ -1,10 +1,11 @@
-"""Checks of arguments: numbers, lists, layers, one of several values."""
+"""Checks of arguments: numbers, flags, lists, layers, one of several values."""
 
 import operator
 from collections.abc import Iterable
 from typing import Any
 
 import keras
+import numpy as np
 
 
 def check_int(name: str, value: Any, minimum: int) -> int:
@@ -27,6 +28,16 @@ def check_int(name: str, value: Any, minimum: int) -> int:
         }.get(minimum, f"an integer of at least {minimum}")
         raise ValueError(f"`{name}` must be {kind}. Received: {name}={value!r}")
     return integer
+
+
+def check_bool(name: str, value: Any) -> bool:
+    """`value` as a bool. `"False"` is not taken for true, nor 0 for false."""
+    # NumPy's comes from its comparisons.
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(
+            f"`{name}` must be True or False. Received: {name}={value!r}"
+        )
+    return bool(value)
 
 
 def check_positive_int(name: str, value: Any) -> int:

@@ -54,9 +54,9 @@ def count_syncs(function):
 
 
 def embeddings():
-    import torch
-
-    return [torch.tensor(z).requires_grad_() for z in views(16, 4)]
+    return [
+        keras.ops.convert_to_tensor(z).requires_grad_() for z in views(16, 4)
+    ]
 
 
 @pytest.mark.parametrize("name", LOSSES)

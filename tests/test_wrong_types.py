@@ -4,6 +4,7 @@ A `ValueError` names the argument; or the value is accepted, as `True` is for
 the number 1 in places.
 """
 
+import inspect
 import re
 
 import keras
@@ -22,13 +23,9 @@ WRONG = [
     *(-1, 0, 1.5, -0.5, float("nan"), float("inf"), True, None),
     *(object(), np.zeros((2, 2)), np.float32(0.5), np.int64(3), int),
 ]
-# Checked by Keras, or true or false whatever they are.
-OTHERS = {
-    *("dtype", "name", "reduction", "trainable"),
-    *("use_batch_norm", "output_batch_norm", "zero_init_residual"),
-    *("class_token", "patch_bias", "initial_norm", "norm_after_pooling"),
-    "whole_patches",
-}
+# Checked by Keras.
+OTHERS = {"dtype", "name", "reduction", "trainable"}
+NO_FLAGS = "False", "", 0, 1, 2.0, [], np.zeros(2)
 
 
 def encoder():
@@ -120,6 +117,24 @@ def test_errors_name_the_argument(name):
                 assert set(named) & set(arguments), (argument, value)
 
 
+def flags():
+    """Names of classes and of their arguments that are true or false."""
+    return [
+        (name, parameter.name)
+        for name, (make, _) in classes().items()
+        for parameter in inspect.signature(make).parameters.values()
+        if str(parameter.annotation).startswith(("<class 'bool'>", "bool"))
+    ]
+
+
+@pytest.mark.parametrize("name, flag", flags())
+def test_flags_are_true_or_false(name, flag):
+    make, arguments = classes()[name]
+    for value in NO_FLAGS:
+        with pytest.raises(ValueError, match=f"`{flag}` must be True or False"):
+            make(**{**arguments, flag: value})
+
+
 @pytest.mark.parametrize("name", ENCODERS)
 def test_encoders_take_integers_of_numpy(name):
     arguments = {
@@ -130,6 +145,15 @@ def test_encoders_take_integers_of_numpy(name):
     copy = type(encoder).from_config(encoder.get_config())
     assert copy.count_params() == encoder.count_params()
     encoder.to_json()  # no integers of NumPy in the config
+
+
+def images(**flags):
+    return kc.datasets.ImageDataset(["a.png"], 1, SIZE, **flags)
+
+
+def pairs(**flags):
+    record = {"image": "a.png", "captions": "a"}
+    return kc.datasets.ImageTextDataset([record], texts, 1, SIZE, **flags)
 
 
 CALLS = {
@@ -165,11 +189,29 @@ CALLS = {
     "num_local": [
         lambda: kc.layers.swav_augmentation("cifar10", 8, 8, num_local="6")
     ],
+    "arrays": [lambda: kc.datasets.image_folder(".", arrays="False")],
+    "cache": [lambda: images(cache="no"), lambda: pairs(cache=1)],
+    "download": [lambda: kc.datasets.cifar10(download="no")],
+    "drop_remainder": [
+        lambda: images(drop_remainder=None),
+        lambda: pairs(drop_remainder="no"),
+    ],
+    "every_step": [lambda: kc.callbacks.TrainingHealth(every_step="no")],
+    "fix_text": [lambda: kc.text.clip_tokenizer("merges.txt", fix_text="no")],
+    "interactive": [
+        lambda: kc.visualization.report(
+            encoder(), np.zeros((2, SIZE, SIZE, 3)), "r", interactive="no"
+        )
+    ],
+    "mmap": [lambda: kc.index.EmbeddingIndex.load("index", mmap="no")],
+    "resume": [lambda: kc.callbacks.Checkpoint("run", resume="False")],
+    "shuffle": [lambda: images(shuffle="False"), lambda: pairs(shuffle=0)],
     "titles": [
         lambda: kc.visualization.plot_examples(
             np.zeros((2, SIZE, SIZE, 3)), titles=3
         )
     ],
+    "verify": [lambda: kc.index.EmbeddingIndex.load("index", verify=1)],
 }
 
 

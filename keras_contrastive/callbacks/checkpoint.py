@@ -21,6 +21,7 @@ from keras_contrastive.callbacks.training_state import set_state
 from keras_contrastive.distribution.together import together
 from keras_contrastive.trainer.keras_internals import set_initial_epoch
 from keras_contrastive.trainer.replayed_steps import skip_steps
+from keras_contrastive.validation import check_bool
 from keras_contrastive.validation import check_int
 
 
@@ -98,7 +99,7 @@ class Checkpoint(keras.callbacks.Callback):
         if every_n_steps is not None:
             every_n_steps = check_int("every_n_steps", every_n_steps, 1)
         self.every_n_steps = every_n_steps
-        self.resume = resume
+        self.resume = check_bool("resume", resume)
         self._files = CheckpointFiles(directory)
 
     def on_train_begin(self, logs: dict | None = None) -> None:

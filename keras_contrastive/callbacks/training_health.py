@@ -11,6 +11,7 @@ from keras_contrastive.trainer.reports import skipped_message
 from keras_contrastive.trainer.reports import value_of
 from keras_contrastive.trainer.reports import weights_are_finite
 from keras_contrastive.trainer.training_statistics import LOSS
+from keras_contrastive.validation import check_bool
 
 # Embeddings that fill the sphere have spread 1. Those of an untrained network
 # have about 0.9 with a BatchNorm in its head, and about 0.1 to 0.3 without.
@@ -69,7 +70,7 @@ class TrainingHealth(keras.callbacks.Callback):
 
     def __init__(self, every_step: bool = False):
         super().__init__()
-        self.every_step = every_step
+        self.every_step = check_bool("every_step", every_step)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._has_batches = False

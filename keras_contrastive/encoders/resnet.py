@@ -9,6 +9,7 @@ from keras_contrastive.encoders.checks import check_stages
 from keras_contrastive.encoders.conv_norm import conv_norm
 from keras_contrastive.encoders.functional_encoder import FunctionalEncoder
 from keras_contrastive.layers.max_pooling2d import MaxPooling2D
+from keras_contrastive.validation import check_bool
 from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_positive_int
 
@@ -82,6 +83,9 @@ class ResNet(FunctionalEncoder):
         check_choice("block_type", block_type, _BLOCKS)
         check_choice("stem", stem, _STEMS)
         width = check_positive_int("width", width)
+        zero_init_residual = check_bool(
+            "zero_init_residual", zero_init_residual
+        )
         make_stem, default_shape = _STEMS[stem]
         make_block = _BLOCKS[block_type]
         stack_sizes = check_stages("stack_sizes", stack_sizes)

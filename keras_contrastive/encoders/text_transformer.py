@@ -20,6 +20,7 @@ from keras_contrastive.layers.transformer.transformer_block import (
     TransformerBlock,
 )
 from keras_contrastive.normal_initializer import NormalInitializer
+from keras_contrastive.validation import check_bool
 from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_positive_int
@@ -136,6 +137,7 @@ class TextTransformer(FunctionalEncoder):
             layer_norm_epsilon,
             dropout,
         )
+        causal = check_bool("causal", causal)
         if end_id is not None:
             end_id = check_int("end_id", end_id, 0)
         if end_id is not None and end_id >= vocabulary_size:

@@ -23,6 +23,7 @@ from keras_contrastive.layers.transformer.resized_positions import (
 from keras_contrastive.layers.transformer.transformer_block import (
     TransformerBlock,
 )
+from keras_contrastive.validation import check_bool
 from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_positive_int
 from keras_contrastive.validation import check_rate
@@ -157,6 +158,14 @@ class VisionTransformer(FunctionalEncoder):
             dropout,
         )
         patch_dropout = check_rate("patch_dropout", patch_dropout)
+        if class_token is not None:
+            class_token = check_bool("class_token", class_token)
+        patch_bias = check_bool("patch_bias", patch_bias)
+        initial_norm = check_bool("initial_norm", initial_norm)
+        norm_after_pooling = check_bool(
+            "norm_after_pooling", norm_after_pooling
+        )
+        whole_patches = check_bool("whole_patches", whole_patches)
         has_class_token = _check_pooling(
             pooling, class_token, norm_after_pooling
         )
@@ -288,7 +297,7 @@ def _check_pooling(pooling, class_token, norm_after_pooling):
             '`norm_after_pooling` needs pooling="mean". '
             f"Received: norm_after_pooling=True with pooling={pooling!r}"
         )
-    return pooling == "cls" if class_token is None else bool(class_token)
+    return pooling == "cls" if class_token is None else class_token
 
 
 def _check_shape(input_shape, patch_size, whole_patches, position_grid):

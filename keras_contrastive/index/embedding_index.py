@@ -26,6 +26,7 @@ from keras_contrastive.index.index_files import write_arrays
 from keras_contrastive.index.near_duplicates import similar_groups
 from keras_contrastive.index.parquet_columns import read_parquet
 from keras_contrastive.index.search_results import SearchResults
+from keras_contrastive.validation import check_bool
 from keras_contrastive.validation import check_positive_int
 
 _METADATA = "metadata/"
@@ -348,7 +349,8 @@ class EmbeddingIndex:
             FileNotFoundError: If there is no such folder.
             ValueError: If the folder does not hold an index, or is damaged.
         """
-        mapped = {"embeddings"} if mmap else set()
+        mapped = {"embeddings"} if check_bool("mmap", mmap) else set()
+        verify = check_bool("verify", verify)
         arrays = read_arrays(Path(path).expanduser(), mapped, verify)
         index = cls()
         index.embeddings, index.ids = arrays["embeddings"], arrays["ids"]

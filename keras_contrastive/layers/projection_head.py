@@ -4,6 +4,7 @@ import keras
 
 from keras_contrastive.layers.batch_normalization import BatchNormalization
 from keras_contrastive.layers.frozen_sublayers import freeze_sublayers
+from keras_contrastive.validation import check_bool
 from keras_contrastive.validation import check_positive_int
 
 
@@ -72,6 +73,11 @@ class ProjectionHead(keras.layers.Layer):
         hidden_dim = check_positive_int("hidden_dim", hidden_dim)
         output_dim = check_positive_int("output_dim", output_dim)
         num_layers = check_positive_int("num_layers", num_layers)
+        use_batch_norm = check_bool("use_batch_norm", use_batch_norm)
+        if output_batch_norm is not None:
+            output_batch_norm = check_bool(
+                "output_batch_norm", output_batch_norm
+            )
         self.supports_masking = True
         self.hidden_dim = hidden_dim
         self.output_dim = output_dim

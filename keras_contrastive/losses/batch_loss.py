@@ -7,6 +7,7 @@ from keras_contrastive.losses.embedding_loss import EmbeddingLoss
 from keras_contrastive.losses.key_blocks import once_differentiable
 from keras_contrastive.losses.key_blocks import upstream_of
 from keras_contrastive.matmul import matmul
+from keras_contrastive.validation import check_bool
 
 
 class BatchLoss(EmbeddingLoss):
@@ -30,7 +31,7 @@ class BatchLoss(EmbeddingLoss):
 
     def __init__(self, gather: bool, name: str | None, reduction: str | None):
         super().__init__(name=name, reduction=reduction)
-        self.gather = gather
+        self.gather = check_bool("gather", gather)
 
     def _reduced(self, embeddings, sample_weight, kwargs):
         if sample_weight is not None:

@@ -3,6 +3,7 @@ from typing import Any
 import keras
 
 from keras_contrastive.losses.embedding_loss import EmbeddingLoss
+from keras_contrastive.validation import check_bool
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
@@ -80,7 +81,7 @@ class ContrastiveLoss(EmbeddingLoss):
         super().__init__(name=name, reduction=reduction)
         self.temperature = check_positive("temperature", temperature)
         self.block_size = block_size
-        self.gather = gather
+        self.gather = check_bool("gather", gather)
 
     def get_config(self) -> dict[str, Any]:
         return {

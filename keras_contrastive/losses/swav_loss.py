@@ -7,6 +7,7 @@ from keras_contrastive.losses.embedding_loss import EmbeddingLoss
 from keras_contrastive.losses.sinkhorn import sinkhorn
 from keras_contrastive.losses.view_pairs import check_view_pairs
 from keras_contrastive.losses.view_pairs import cross_entropy_of_other_views
+from keras_contrastive.validation import check_bool
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
@@ -93,7 +94,7 @@ class SwAVLoss(EmbeddingLoss):
         self.temperature = check_positive("temperature", temperature)
         self.epsilon = check_positive("epsilon", epsilon)
         self.iterations = check_positive_int("iterations", iterations)
-        self.gather = gather
+        self.gather = check_bool("gather", gather)
 
     def call(
         self,

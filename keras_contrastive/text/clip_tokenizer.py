@@ -13,6 +13,7 @@ from keras_contrastive.text.cleaning import import_mending
 from keras_contrastive.text.packed_tokenizer import PackedTokenizer
 from keras_contrastive.text.siglip_tokenizer import has_own_packing
 from keras_contrastive.text.siglip_tokenizer import siglip_tokenizer
+from keras_contrastive.validation import check_bool
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 # The words of CLIP's code: the names of its two special tokens, contractions,
@@ -85,6 +86,7 @@ def clip_tokenizer(
     ```
     """
     path = Path(path).expanduser()
+    fix_text = check_bool("fix_text", fix_text)
     if path.name == "tokenizer.json" and path.is_file():
         path = path.parent
     if path.suffix == ".json" and path.is_file():

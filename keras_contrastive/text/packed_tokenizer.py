@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_contrastive.text.texts import to_strings
+from keras_contrastive.validation import check_bool
 
 
 class PackedTokenizer:
@@ -70,7 +71,7 @@ class PackedTokenizer:
         self.start_id = start_id
         self.end_id = end_id
         self.pad_id = pad_id
-        self.keep_special = keep_special
+        self.keep_special = check_bool("keep_special", keep_special)
 
     def __call__(self, texts: str | Iterable[str]) -> np.ndarray:
         """Token ids of captions.

@@ -158,8 +158,9 @@ def not_ids(ids, count):
         good = ops.logical_and(good, ops.equal(ids, ops.floor(ids)))
         # The reported range covers the finite values only.
         low = high = ops.where(ops.isfinite(ids), ids, 0)
-    low = ops.cast(ops.min(low), "float32")
-    high = ops.cast(ops.max(high), "float32")
+    # As floats, since TensorFlow has no GPU kernel for the minimum of integers.
+    low = ops.min(ops.cast(low, "float32"))
+    high = ops.max(ops.cast(high, "float32"))
     return ops.logical_not(good), low, high
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_contrastive.evaluation.effective_rank import effective_rank
+from keras_contrastive.validation import check_bool
 from keras_contrastive.visualization import report_parts as parts
 from keras_contrastive.visualization.cosine_similarity import check_one_for_each
 from keras_contrastive.visualization.figure import select_shown
@@ -123,6 +124,8 @@ def report(
         )
         ```
     """
+    if interactive is not None:
+        check_bool("interactive", interactive)
     is_clip = hasattr(model, "encode_text")
     tokenizer = tokenizer or getattr(model, "tokenizer", None)
     if captions is not None and not (is_clip and tokenizer):

@@ -91,7 +91,8 @@ def test_the_block_size_is_that_of_every_sum(case, monkeypatch):
     assert sizes == {7}
 
 
-def test_default_blocks_have_half_a_million_logits():
+def test_default_blocks_have_half_a_million_logits(monkeypatch):
+    monkeypatch.setattr(key_blocks, "has_accelerator", lambda: False)
     for n, size in [(1024, 512), (4096, 128), (65_536, 128), (2, 200_000)]:
         assert KeyBlocks(n, 200_000, None).size == size
     assert KeyBlocks(1024, 200_000, 7).size == 7

@@ -14,6 +14,7 @@ from keras_contrastive.datasets.files.caption_files import read_texts
 from keras_contrastive.datasets.files.folder_scan import ARRAY_SUFFIXES
 from keras_contrastive.datasets.files.folder_scan import scan_folder
 from keras_contrastive.datasets.files.image_files import SUFFIXES
+from keras_contrastive.validation import check_bool
 from keras_contrastive.validation import check_rate
 
 SHOWN_CLASSES = 5  # names in the `repr` of a folder
@@ -199,6 +200,7 @@ def captioned_folder(
 
 
 def _scan(folder, arrays):
+    arrays = check_bool("arrays", arrays)
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         what = "a file" if folder.exists() else "which does not exist"

@@ -23,6 +23,7 @@ from keras_contrastive.datasets.pipeline.epoch_sampling import (
     sample_substitutes,
 )
 from keras_contrastive.datasets.pipeline.image_batches import ImageBatches
+from keras_contrastive.validation import check_bool
 from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_rate
 
@@ -69,9 +70,11 @@ class RecordDataset(EpochDataset):
         super().__init__(workers=1)
         self.records = records
         self.batch_size = check_int("batch_size", batch_size, 1)
-        self.drop_remainder = drop_remainder
+        self.drop_remainder = check_bool("drop_remainder", drop_remainder)
         self._seed = check_int("seed", seed, 0)
         self._ahead = check_int("max_queue_size", max_queue_size, 0)
+        shuffle = check_bool("shuffle", shuffle)
+        cache = check_bool("cache", cache)
         smallest = self.batch_size if drop_remainder else 1
         if len(records) < smallest:
             raise ValueError(

@@ -5,6 +5,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_contrastive.validation import check_bool
+
 
 def cifar10(
     split: str = "train",
@@ -52,6 +54,7 @@ def cifar10(
             print(error)
         ```
     """
+    download = check_bool("download", download)
     tfds = import_tensorflow_datasets()
     builder = tfds.builder("cifar10", data_dir=data_dir)
     if not builder.is_prepared():

@@ -87,10 +87,9 @@ class RandomChannelDropout(RandomImageLayer):
         draws = self.draw(images, 1 + channels, seed)
         apply, draws = draws[:, :1] < self.probability, draws[:, 1:]
         # The channel of the highest draw is the last one to be dropped.
-        # An empty batch, which has none, needs the initial value.
-        highest = self.backend.numpy.max(
-            draws, axis=1, keepdims=True, initial=0.0
-        )
+        # `max` refuses an empty batch without `initial`, which on PyTorch is
+        # always a tensor of the CPU.
+        highest = self.backend.numpy.amax(draws, axis=1, keepdims=True)
         return {"dropped": apply & (draws < self.rate) & (draws < highest)}
 
     def transform_images(self, images: Any, transformation: Any) -> Any:

@@ -13,6 +13,7 @@ from keras_contrastive.layers.image_augmentation.resize import has_few_taps
 from keras_contrastive.layers.image_augmentation.resize import resize_axis
 from keras_contrastive.layers.image_augmentation.resize import sum_taps
 from keras_contrastive.layers.image_augmentation.resize import taps_of_part
+from keras_contrastive.validation import check_bool
 from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_interval
 from keras_contrastive.validation import check_positive_int
@@ -111,7 +112,7 @@ class RandomResizedCrop(RandomImageLayer):
             )
         check_choice("interpolation", interpolation, ("bilinear", "bicubic"))
         self.interpolation = interpolation
-        self.center_crop = center_crop
+        self.center_crop = check_bool("center_crop", center_crop)
 
     def get_random_transformation(self, images: Any, seed: Any = None) -> Any:
         """Draws the crops.

@@ -45,14 +45,13 @@ class EndTokenPooling(keras.layers.Layer):
 
     def call(self, inputs, tokens, training=False):
         if self.end_id is None:
-            highest = ops.cast(ops.argmax(tokens, axis=1), "int32")
-            return take_token(inputs, highest)
+            return take_token(inputs, _first_highest(tokens))
         if not training:
             check_end(tokens, self.end_id)
-        is_end = ops.cast(ops.equal(tokens, self.end_id), "int32")
+        is_end = ops.equal(tokens, self.end_id)
         index = ops.where(
             ops.any(is_end, axis=1),
-            ops.cast(ops.argmax(is_end, axis=1), "int32"),
+            _first_highest(is_end),
             ops.shape(tokens)[1] - 1,
         )
         return take_token(inputs, index)
@@ -89,3 +88,9 @@ def check_end(tokens, end_id):
             f"{', ...' if without.size > 5 else ''}); a tokenizer must keep "
             "the end token when it truncates."
         )
+
+
+def _first_highest(x):
+    # As floats, since TensorFlow has no GPU kernel for integers. Ids are below
+    # 2^24, so float32 holds them exactly.
+    return ops.cast(ops.argmax(ops.cast(x, "float32"), axis=1), "int32")
