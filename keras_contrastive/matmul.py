@@ -68,9 +68,17 @@ def matmul_of_parts(a, b, product):
 
 def _parts(x):
     # By bit operations: a compiler may remove a cast to TF32 and back.
-    bits = ops.view(x, dtype="int32")
-    high = ops.view(ops.bitwise_and(bits, ~0x1FFF), dtype="float32")
+    high = _view(_view(x, "int32") & ~0x1FFF, "float32")
     return high, x - high
+
+
+def _view(x, dtype):
+    """`ops.view`, which on TensorFlow refuses sizes left open by a graph."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.view(x, dtype=dtype)
+    import tensorflow as tf
+
+    return tf.bitcast(x, dtype)
 
 
 def _tensorflow_rounds_to_tf32():

@@ -43,15 +43,18 @@ def test_three_products_in_tf32_are_one_in_float32(rng):
     keras.backend.backend() != "tensorflow",
     reason="the other backends ask for the precision",
 )
-@pytest.mark.parametrize("is_graph", [False, True])
-def test_tensorflow_takes_three_where_it_may_round(monkeypatch, is_graph):
+@pytest.mark.parametrize("shape", [None, (16, 8), (None, 8), (None, None)])
+def test_tensorflow_takes_three_where_it_may_round(monkeypatch, shape):
+    """Eagerly, and in graphs that know the shape or leave it open."""
     import tensorflow as tf
 
     z_a, z_b = (tf.constant(z) for z in views(16, 8))
     loss = kc.losses.CLIPLoss(0.01)
     plain = float(loss(z_a, z_b))
     monkeypatch.setattr(kc.matmul, "_tensorflow_rounds_to_tf32", lambda: True)
-    run = tf.function(loss) if is_graph else loss
+    run = loss
+    if shape:
+        run = tf.function(loss, input_signature=2 * [tf.TensorSpec(shape)])
     # Float32 holds a logit of 100 to 1e-5.
     assert float(run(z_a, z_b)) == pytest.approx(plain, abs=5e-5)
 
