@@ -31,7 +31,7 @@ OF_A_BACKEND := tests/losses/test_blocks.py tests/models/test_simclr_model.py \
   tests/distribution/test_replicas.py
 
 .PHONY: quickstart test $(BACKENDS:%=test-%) test-slow test-browser benchmark lint types docs package \
-  format clean fuzz coverage mutation test-without-tensorflow \
+  format clean fuzz coverage mutation test-without-tensorflow test-as-on-gpu \
   test-keras-oldest $(OLDEST) test-keras-nightly $(NIGHTLY)
 
 # The environment of a user on one backend, then the main job.
@@ -75,6 +75,15 @@ test-without-tensorflow: $(VENV)/.dev
 	for backend in jax torch; do \
 	  KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(JOBS) \
 	    -p tests.hide_tensorflow $(CORE) tests/datasets || exit 1; \
+	done
+
+# The paths of a GPU, without one: tests/as_on_gpu. TensorFlow compiles each
+# step with XLA, which takes an hour.
+test-as-on-gpu: $(VENV)/.dev
+	for backend in torch jax tensorflow; do \
+	  $(XLA_QUICKLY) KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 $(RUN) -m pytest \
+	    -n $(JOBS) -p tests.as_on_gpu -m "$(EACH)" $(CORE) tests/callbacks \
+	    tests/evaluation tests/metrics || exit 1; \
 	done
 
 # The lowest Keras that pyproject.toml allows, and tomorrow's, which may fail

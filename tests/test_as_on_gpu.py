@@ -26,13 +26,14 @@ FILES = (
     "tests/models/test_methods.py",
     "tests/models/test_clip_model.py",
     "tests/evaluation/test_knn_classify.py",
+    "tests/test_tensors_as_data.py",
 )
 
 
 def test_on_an_emulated_device():
     command = [
         *(sys.executable, "-m", "pytest", "-p", "tests.as_on_gpu"),
-        *("-q", "-p", "no:cacheprovider", "-m", "not slow and not one_backend"),
+        *("-q", "-p", "no:cacheprovider", "-m", "not slow"),
         *FILES,
     ]
     result = subprocess.run(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_contrastive.table_columns import as_array
@@ -62,6 +63,13 @@ def new_ids(
     return given
 
 
+def _on_host(values):
+    """A tensor, on any device, or a column of a table as a NumPy array."""
+    if keras.ops.is_tensor(values):
+        return keras.ops.convert_to_numpy(values)
+    return as_array(values)
+
+
 def as_ids(ids: Any) -> np.ndarray:
     """Ids of rows as an array of strings (also for paths) or of ints.
 
@@ -71,7 +79,7 @@ def as_ids(ids: Any) -> np.ndarray:
     Raises:
         ValueError: If they are neither strings nor ints, or a mixture of both.
     """
-    ids = as_array(ids)
+    ids = _on_host(ids)
     if isinstance(ids, str | os.PathLike) or not np.iterable(ids):
         ids = [ids]
     ids = [
@@ -92,7 +100,7 @@ def check_column(
     name: str, column: Sequence | np.ndarray, count: int
 ) -> np.ndarray:
     """A column of metadata as an array of `count` values, or raises."""
-    values = np.asarray(as_array(column))
+    values = np.asarray(_on_host(column))
     # This includes strings of pandas, and NumPy's strings of variable length.
     if all(isinstance(value, str) for value in values.flat):
         values = np.array(values.tolist(), str)
@@ -143,7 +151,7 @@ def kept_rows(
         )
     kept = np.ones(count, bool)
     for name, values in where.items():
-        values = as_array(values)
+        values = _on_host(values)
         # NumPy treats a set as a single value.
         if isinstance(values, Collection) and not isinstance(
             values, str | np.ndarray

@@ -217,7 +217,7 @@ class PatchFeatures(keras.layers.Layer):
         Raises:
             ValueError: If there are fewer images than `output_dim`.
         """
-        images = np.asarray(images)
+        images = ops.convert_to_numpy(images)
         if images.ndim != 4 or len(images) < self.output_dim:
             raise ValueError(
                 "`images` must be of shape (n, height, width, channels), with "

@@ -100,9 +100,13 @@ def save_figure(figure, path):
 
 
 def to_numpy(array):
-    """Converts any tensor to a NumPy array; half precision becomes float32."""
-    if not isinstance(array, np.ndarray):
+    """A tensor, on any device, or a list as a NumPy array.
+
+    Half precision becomes float32.
+    """
+    if hasattr(array, "dtype"):
         array = keras.ops.convert_to_numpy(array)
+    array = np.asarray(array)
     if array.dtype.name in ("bfloat16", "float16"):
         return array.astype("float32")
     return array

@@ -68,7 +68,7 @@ def columns(
 
 def column(name: str, values: Any) -> dict[str, Any]:
     """A column of numbers with a color scale, or of categories with colors."""
-    values = to_numpy(np.asarray(values))
+    values = to_numpy(values)
     if values.dtype.kind == "f":
         rounded = [
             float(f"{v:.5g}") if np.isfinite(v) else None for v in values

@@ -17,6 +17,7 @@ from keras_contrastive.visualization.figure import add_picture
 from keras_contrastive.visualization.figure import add_text
 from keras_contrastive.visualization.figure import new_figure
 from keras_contrastive.visualization.figure import save_figure
+from keras_contrastive.visualization.figure import to_numpy
 from keras_contrastive.visualization.figure import to_pictures
 from keras_contrastive.visualization.figure import wrap
 
@@ -129,7 +130,7 @@ class Row(NamedTuple):
 def check_queries(queries, length):
     if queries is None:
         return np.arange(min(8, length))
-    queries = np.asarray(queries)
+    queries = to_numpy(queries)
     if (
         queries.ndim != 1
         or queries.size == 0

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from keras_contrastive.evaluation.effective_rank import effective_rank
 from keras_contrastive.validation import check_bool
 from keras_contrastive.visualization import report_parts as parts
@@ -133,7 +131,7 @@ def report(
             "`captions` need a model with a text encoder, and `tokenizer`. "
             f"Received: {type(model).__name__}, tokenizer={tokenizer!r}"
         )
-    images = np.asarray(images)
+    images = to_numpy(images)
     if names is None:
         names = [f"image {i}" for i in range(len(images))]
     check_one_for_each("names", names, len(images), "images")
@@ -152,7 +150,7 @@ def report(
         labels = check_labels(to_numpy(labels), len(images), class_names)
     columns, search = dict(columns or {}), {}
     if captions is not None:
-        image_index = np.asarray(
+        image_index = to_numpy(
             range(len(images)) if image_index is None else image_index
         )
 
