@@ -181,6 +181,8 @@ def check_microbatches(arguments: dict, microbatch_size: int | None) -> None:
 
 
 _NOT_DIVIDED = "`microbatch_size` must divide the batch"
+# Name of the operation that fails if it does not, in a graph.
+DIVIDED = "batch_divided_into_microbatches"
 
 
 def not_divided(microbatch_size: int, batch: Any) -> str:
@@ -194,16 +196,17 @@ def not_divided(microbatch_size: int, batch: Any) -> str:
 
 
 @contextlib.contextmanager
-def errors_of_graphs():
+def errors_of_graphs(microbatch_size: int | None):
     """Converts errors raised in a TensorFlow graph to `ValueError`."""
     try:
         yield
     except Exception as error:
         text = str(error)
-        if isinstance(error, ValueError) or _NOT_DIVIDED not in text:
+        is_known = _NOT_DIVIDED in text or DIVIDED in text
+        if isinstance(error, ValueError) or not is_known:
             raise
-        text = text[text.index(_NOT_DIVIDED) :]
-        raise ValueError(text[: text.index("arrays.") + 7]) from None
+        message = not_divided(microbatch_size, "another size")
+        raise ValueError(message) from None
 
 
 def _batch_sizes(arguments):

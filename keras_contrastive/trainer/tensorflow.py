@@ -5,6 +5,7 @@ import types
 import tensorflow as tf
 
 from keras_contrastive.trainer import microbatches
+from keras_contrastive.trainer.data_checks import DIVIDED
 from keras_contrastive.trainer.data_checks import not_divided
 
 
@@ -123,7 +124,11 @@ def _count_parts(model, views):
         message=not_divided(model.microbatch_size, "another size"),
     )
     with tf.control_dependencies([check]):
-        return tf.identity(count)
+        # XLA leaves assertions out, but refuses this shape while it compiles.
+        parts = tf.reshape(
+            tf.zeros(batch), (count, model.microbatch_size), name=DIVIDED
+        )
+        return tf.shape(parts)[0]
 
 
 def _dense(gradient):

@@ -108,7 +108,10 @@ class Trainer(HookedModel):
     # The entry points of Keras.
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
-        with distribution.scope_of(self), errors_of_graphs():
+        with (
+            distribution.scope_of(self),
+            errors_of_graphs(self.microbatch_size),
+        ):
             call = checked_call(self, "fit", args, kwargs)
             check_microbatches(call.arguments, self.microbatch_size)
             call.arguments["callbacks"] = self.built_in_callbacks(
@@ -122,7 +125,10 @@ class Trainer(HookedModel):
                 return super().fit(*call.args[1:], **call.kwargs)
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
-        with distribution.scope_of(self), errors_of_graphs():
+        with (
+            distribution.scope_of(self),
+            errors_of_graphs(self.microbatch_size),
+        ):
             call = checked_call(self, "train_on_batch", args, kwargs)
             # All examples form one batch.
             size = {"batch_size": 2**62}

@@ -40,7 +40,9 @@ def test_a_teacher_moves_once_an_update(policy):
     optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)
     if policy == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, 1.0)
-    model = kc.BYOLModel(encoder(), momentum=0.9)
+    model = kc.BYOLModel(
+        encoder(), augmenter=kc.layers.RandomFlip(), momentum=0.9
+    )
     model.compile(optimizer)
     model.build_from_config({"input_shape": (None, 16, 16, 3)})
     teacher = model.teacher.encoder

@@ -11,7 +11,9 @@ SIZE = 8
 
 def compiled(optimizer=keras.optimizers.SGD):
     model = kc.SimCLRModel(
-        kc.models.ConvNet(4, 1, (SIZE, SIZE, 3)), kc.layers.ProjectionHead(4, 4)
+        kc.models.ConvNet(4, 1, (SIZE, SIZE, 3)),
+        kc.layers.ProjectionHead(4, 4),
+        kc.layers.RandomFlip(),
     )
     model.compile(optimizer(0.05, use_ema=True, ema_momentum=0.5))
     return model
