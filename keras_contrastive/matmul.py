@@ -25,7 +25,7 @@ def matmul(a, b):
         with full_precision():
             return ops.matmul(a, b)
     if _tensorflow_rounds_to_tf32():
-        return matmul_of_parts(a, b, ops.matmul)
+        return _differentiable_matmul_of_parts(a, b)
     return ops.matmul(a, b)
 
 
@@ -52,6 +52,21 @@ def full_precision():
     finally:
         for setting, value in reduced:
             setattr(setting, name, value)
+
+
+def _differentiable_matmul_of_parts(a, b):
+    # The automatic gradient would leave out the parts that were split by bits.
+    @ops.custom_gradient
+    def product(a, b):
+        def gradient(upstream):
+            return (
+                matmul(upstream, ops.transpose(b)),
+                matmul(ops.transpose(a), upstream),
+            )
+
+        return matmul_of_parts(a, b, ops.matmul), gradient
+
+    return product(a, b)
 
 
 def matmul_of_parts(a, b, product):

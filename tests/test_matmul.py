@@ -60,6 +60,24 @@ def test_tensorflow_takes_three_where_it_may_round(monkeypatch, shape):
 
 
 @pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="the other backends ask for the precision",
+)
+def test_gradient_of_three_products(monkeypatch, rng):
+    import tensorflow as tf
+
+    monkeypatch.setattr(kc.matmul, "_tensorflow_rounds_to_tf32", lambda: True)
+    a, b, upstream = rng.normal(size=(3, 8, 8)).astype("float32")
+    a, b = tf.Variable(a), tf.Variable(b)
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(matmul(a, b) * upstream)
+    gradients = tape.gradient(total, [a, b])
+    expected = upstream @ b.numpy().T, a.numpy().T @ upstream
+    for gradient, other in zip(gradients, expected, strict=True):
+        np.testing.assert_allclose(gradient, other, atol=2e-5)
+
+
+@pytest.mark.skipif(
     keras.backend.backend() != "jax", reason="reads JAX's programs"
 )
 @pytest.mark.parametrize(

@@ -86,10 +86,10 @@ class RandomChannelDropout(RandomImageLayer):
         channels = self.backend.shape(images)[-1]
         draws = self.draw(images, 1 + channels, seed)
         apply, draws = draws[:, :1] < self.probability, draws[:, 1:]
-        # The channel of the highest draw is the last one to be dropped.
-        # `max` refuses an empty batch without `initial`, which on PyTorch is
-        # always a tensor of the CPU.
-        highest = self.backend.numpy.amax(draws, axis=1, keepdims=True)
+        # The channel of the highest draw is the last one to be dropped. Not by
+        # `max`, which refuses an empty batch, and with `initial` fails on a GPU
+        # with PyTorch.
+        highest = self.backend.numpy.sort(draws, axis=1)[:, -1:]
         return {"dropped": apply & (draws < self.rate) & (draws < highest)}
 
     def transform_images(self, images: Any, transformation: Any) -> Any:
