@@ -211,7 +211,9 @@ def remove_adapter(layer: keras.Layer) -> None:
         # A function that TensorFlow traced earlier still adds their product.
         variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
         layer._untrack_variable(variable)
-        delattr(layer, part)
+        # Not by `delattr`: Keras' own collects all garbage of the process for
+        # each variable, which may take seconds.
+        super(keras.Layer, layer).__delattr__(part)
     layer._tracker.lock()
     layer.lora_enabled, layer.lora_rank, layer.lora_alpha = False, None, None
 
