@@ -185,7 +185,7 @@ _NOT_DIVIDED = "`microbatch_size` must divide the batch"
 DIVIDED = "batch_divided_into_microbatches"
 
 
-def not_divided(microbatch_size: int, batch: Any) -> str:
+def not_divided(microbatch_size: int | None, batch: Any) -> str:
     """The message for a batch that does not divide into microbatches."""
     return (
         f"{_NOT_DIVIDED}. Received: microbatch_size={microbatch_size} with a "
