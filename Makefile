@@ -80,10 +80,10 @@ test-without-tensorflow: $(VENV)/.dev
 # The paths of a GPU, without one: tests/as_on_gpu. TensorFlow compiles each
 # step with XLA, which takes an hour.
 test-as-on-gpu: $(VENV)/.dev
-	for backend in torch jax tensorflow; do \
-	  $(XLA_QUICKLY) KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 $(RUN) -m pytest \
-	    -n $(JOBS) -p tests.as_on_gpu -m "$(EACH)" $(CORE) tests/callbacks \
-	    tests/evaluation tests/metrics || exit 1; \
+	KERAS_BACKEND=torch $(RUN_TESTS) -p tests.as_on_gpu -m "not slow"
+	for backend in jax tensorflow; do \
+	  KERAS_BACKEND=$$backend $(RUN_TESTS) -p tests.as_on_gpu -m "$(EACH)" \
+	    $(CORE) tests/callbacks tests/evaluation tests/metrics || exit 1; \
 	done
 
 # The lowest Keras that pyproject.toml allows, and tomorrow's, which may fail

@@ -222,3 +222,13 @@ def test_errors():
         enable_lora(encoder, layers="query")
     with pytest.raises(ValueError, match="must be built"):
         enable_lora(keras.Sequential([keras.layers.Dense(2)]))
+
+
+def test_merging_collects_no_garbage(monkeypatch):
+    """Keras does for each variable, which may take seconds."""
+    encoder = kc.models.VisionTransformer(
+        8, width=8, num_layers=1, num_heads=2, input_shape=(16, 16, 3)
+    )
+    enable_lora(encoder)
+    monkeypatch.setattr("gc.collect", lambda: pytest.fail("collected"))
+    assert merge_lora(encoder)
