@@ -1,5 +1,6 @@
 """Set-up shared by the whole suite, which runs once per KERAS_BACKEND."""
 
+import gc
 import os
 
 # PyTorch must be imported before TensorFlow in one process.
@@ -24,6 +25,12 @@ def pytest_collection_modifyitems(items):
         if test in seen and item.get_closest_marker("one_case"):
             item.add_marker(pytest.mark.one_backend)
         seen.add(test)
+
+
+def pytest_collection_finish():
+    """The collector need not look again at all that the imports made."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -220,6 +220,7 @@ def test_finetune_cifar10(tmp_path):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not FLICKR.is_dir(),
     reason="there are no photographs in ../shared/data/flickr30k_format",

@@ -153,6 +153,7 @@ def test_values_of_pixels(tmp_path, rng, layer, preprocessing, scale, offset):
     np.testing.assert_allclose(numpy(restored(images)), expected, atol=1e-5)
 
 
+@pytest.mark.one_case
 @slow_on_jax
 @pytest.mark.parametrize(
     "name, rescales",

@@ -86,6 +86,7 @@ def test_gray_images_keep_their_features(name, rng):
         np.testing.assert_array_equal(to_numpy(weight), value)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", ["ResNet", "VisionTransformer", "functional"])
 def test_three_channels_are_a_copy(name, rng):
     model = random_weights(BACKBONES[name](), rng)

@@ -49,6 +49,7 @@ def test_floats_are_corrupted_as_integers(name):
     np.testing.assert_allclose(255 * images, integers, atol=0.51)
 
 
+@pytest.mark.one_backend
 def test_values_by_hand():
     flat = np.full((1, 10, 10, 3), 200, "uint8")
     _, dark = corrupted(flat, corruptions=["dark"], severities=[5])
@@ -83,6 +84,7 @@ def test_takes_arrays_tensors_and_generators():
     assert scores.accuracy == {"dark": {1: 1.0, 2: 1.0}}
 
 
+@pytest.mark.one_backend
 def test_accuracies_are_counted(capsys):
     labels = np.array(["a", "b", "a", "b", "a", "b"])
     bright = np.where(labels == "a", 250, 100).astype("uint8")

@@ -159,6 +159,7 @@ def test_a_stopped_run_goes_on(rng, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.one_backend
 def test_convolutions_and_batch_statistics(rng):
     encoder = kc.models.ConvNet(width=4, input_shape=(16, 16, 3))
     assert enable_lora(encoder, 2, layers="conv")

@@ -17,7 +17,7 @@ def crops(as_list=True):
 SHAPES = [(12, 12, 3)] * 2 + [(6, 8, 3)] * 3
 
 
-@pytest.mark.one_case
+@pytest.mark.one_backend
 @pytest.mark.parametrize("as_list", [False, True])
 def test_global_views_come_first(as_list, rng):
     images = rng.random((4, 16, 14, 3))

@@ -88,6 +88,7 @@ def test_the_loss_is_the_formula(temperature, expected):
     )
 
 
+@pytest.mark.one_backend
 def test_the_student_learns_and_the_teacher_stays(tmp_path):
     model = make(teacher=teacher(), distillation_weight=1.0)
     frozen = [to_numpy(v) for v in model.teacher.weights]

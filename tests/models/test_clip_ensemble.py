@@ -24,6 +24,7 @@ def similarities(model):
     return to_numpy(images) @ to_numpy(texts).T
 
 
+@pytest.mark.one_backend
 def test_has_the_mean_similarity(tmp_path):
     # Two of one architecture, one without projections, another kind of model.
     flat = [keras.Input(IMAGES.shape[1:]), keras.layers.Flatten()]

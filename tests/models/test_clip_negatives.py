@@ -36,6 +36,7 @@ def make(**kwargs):
     )
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("loss", ["clip", "siglip"])
 @pytest.mark.parametrize("ids", [None, IDS], ids=["pairs", "image_ids"])
 @pytest.mark.parametrize("negatives", [NEGATIVES, NEGATIVES[:, 1]])
@@ -59,6 +60,7 @@ def test_the_loss_is_the_formula(loss, ids, negatives):
     assert found["loss"] == pytest.approx(rows.mean(), rel=1e-4)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("captions", [1, 2])
 def test_microbatches_equal_the_whole(captions):
     texts = TEXTS

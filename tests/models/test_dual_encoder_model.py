@@ -206,6 +206,7 @@ def test_metrics_are_of_their_pair():
 # Files.
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("names", [TWO, ("text", "sensor", "image")])
 def test_file_round_trip_continues_as_if_never_stopped(tmp_path, names):
     x = {name: three_kinds()[name] for name in names}

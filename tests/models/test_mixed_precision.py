@@ -8,7 +8,7 @@ from benchmarks.mixed_precision import losses
 pytest.importorskip("tokenizers")
 
 
-@pytest.mark.one_case
+@pytest.mark.one_backend
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_clip_ends_near_float32(policy):
     """SimCLR: test_simclr_model.py."""

@@ -44,6 +44,7 @@ def make(method, augmenter=None, encoder_=None, compile=None, **arguments):
     return model
 
 
+@pytest.mark.one_case
 @METHODS
 def test_prototypes_are_frozen_in_the_first_steps(method):
     model = make(method, frozen_steps=2, num_classes=4)
@@ -64,6 +65,7 @@ def test_prototypes_are_frozen_in_the_first_steps(method):
     assert model.predict(IMAGES, verbose=0).shape == (16, 8)
 
 
+@pytest.mark.one_backend
 def test_a_queue_holds_the_z_of_earlier_images():
     model = make("SwAVModel", queue_size=20)
     views = model.make_views(IMAGES, training=True)

@@ -16,8 +16,9 @@ from tests.models.helpers import to_numpy
 from tests.models.helpers import weights_of
 
 
-@pytest.mark.parametrize("kind", KINDS_OF_DATA)
-@pytest.mark.parametrize("labeled", [False, True])
+@pytest.mark.parametrize(
+    "kind, labeled", zip(KINDS_OF_DATA, [True, True, False], strict=True)
+)
 def test_fit_takes_every_kind_of_data(kind, labeled):
     images, labels = images_and_labels()
     model = simclr(num_classes=4 if labeled else None)

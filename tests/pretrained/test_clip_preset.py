@@ -61,7 +61,7 @@ def to_numpy(x):
     return keras.ops.convert_to_numpy(x)
 
 
-@pytest.mark.one_case
+@pytest.mark.one_backend
 @pytest.mark.parametrize("family", ["CLIP", "MetaCLIP2", "SigLIP"])
 def test_equals_keras_hub(family, tmp_path):
     tokens = np.array(TOKENS)

@@ -89,7 +89,7 @@ def checkpoint(request, tmp_path):
     return tmp_path, embeddings(image, tokens=np.full((1, 6), 49))[0], texts
 
 
-@pytest.mark.one_case
+@pytest.mark.one_backend
 def test_embeddings_equal_those_of_transformers(checkpoint, tmp_path):
     folder, images, texts = checkpoint
     model = kc.CLIPModel.from_checkpoint(folder)

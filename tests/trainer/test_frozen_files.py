@@ -46,6 +46,7 @@ def frozen_stage():
     return model, None, images_and_labels()[:1]
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("make", [locked_tower, replaced_scale, frozen_stage])
 def test_the_same_weights_go_on_training(make, tmp_path):
     model, loss, data = make()

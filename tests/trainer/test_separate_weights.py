@@ -28,6 +28,7 @@ class PredictAtTheEnd(keras.callbacks.Callback):
         self.model.encoder.predict(self.images, verbose=0)
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("in_callback", [False, True])
 def test_fit_predict_save_and_fit(tmp_path, rng, in_callback):
     """On JAX the averages were deleted, or donated twice."""

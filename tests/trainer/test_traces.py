@@ -99,6 +99,7 @@ def test_layers_of_a_loaded_model_are_built(tmp_path):
     assert all(layer.built for layer in all_layers(model))
 
 
+@pytest.mark.one_case
 @pytest.mark.parametrize("kind", MODELS)
 def test_nothing_is_traced_twice(kind):
     model = compiled(kind)

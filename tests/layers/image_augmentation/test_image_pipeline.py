@@ -33,6 +33,7 @@ def test_equals_its_layers_in_a_row(size, dtype, rng):
     np.testing.assert_allclose(to_numpy(actual), expected, atol=1e-5)
 
 
+@pytest.mark.one_backend
 def test_an_empty_batch_of_large_images():
     views = layers.ImagePipeline(pipeline_of(16, 16))(
         np.zeros((0, 180, 190, 3))
