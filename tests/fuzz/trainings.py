@@ -5,7 +5,8 @@
 Each case is a method, a loss, an encoder, an optimizer, a form of the data and
 a few arguments, chosen by a number. A training must have finite losses, the
 same ones when it is repeated, predictions that do not depend on their batch
-size, and a file from which it continues as if it had not been saved. The number
+size, and a file from which it continues as if it had not been saved; some are
+interrupted, and end from their checkpoints as if they had not been. The number
 of a case that fails is printed: `--first NUMBER --count 1` repeats it.
 """
 
@@ -39,6 +40,7 @@ class Case(NamedTuple):
     dtype: str
     policy: str
     entry: str
+    interrupted_after: int | None
     options: dict
 
 
@@ -72,6 +74,7 @@ def case_of(number):
         rng.choice(["uint8", "float32", "float64"]),
         rng.choice(["float32"] * 3 + ["mixed_bfloat16", "mixed_float16"]),
         rng.choice(sorted(ENTRIES)),
+        rng.choice([None, None, None, 1, 2, 3]),
         options,
     )
 
@@ -385,6 +388,46 @@ class _Encode(keras.Layer):
         return self.model.encode_image(images)
 
 
+class Interrupted(Exception):
+    pass
+
+
+class Interrupt(keras.callbacks.Callback):
+    def __init__(self, steps):
+        super().__init__()
+        self.left = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise Interrupted
+
+
+def whole_run(case, *callbacks):
+    """The losses of two epochs, and the weights after them."""
+    model = model_of(case)
+    data, arguments, _ = data_of(case)
+    history = model.fit(
+        *data,
+        **arguments,
+        epochs=2,
+        shuffle=False,
+        callbacks=list(callbacks),
+        verbose=0,
+    )
+    return [history.history["loss"], *model.get_weights()]
+
+
+def resumed_run(case):
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = kc.callbacks.Checkpoint(folder, every_n_steps=1)
+        try:
+            whole_run(case, checkpoint, Interrupt(case.interrupted_after))
+        except Interrupted:
+            pass
+        return whole_run(case, kc.callbacks.Checkpoint(folder, every_n_steps=1))
+
+
 def check(case):
     """Raises an error if the training breaks one of its promises."""
     losses = []
@@ -409,6 +452,9 @@ def check(case):
     np.testing.assert_allclose(
         predicted(restored, images, len(images)), outputs, **bounds
     )
+    if case.interrupted_after is not None:
+        for one, other in zip(whole_run(case), resumed_run(case), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
     going_on = []
     for each in (model, restored):
         keras.utils.set_random_seed(case.number)
