@@ -18,6 +18,11 @@ BACKEND = keras.backend.backend()
 METHODS = ["simclr", "clip"] + ["moco"] * (BACKEND == "torch")
 
 
+def tolerance(name):
+    """Sharp distributions, of temperatures near 0.05, multiply rounding."""
+    return 1e-4 if name.startswith(("swav/", "dino/")) else 1e-5
+
+
 @pytest.fixture(scope="module")
 def on_one_device(tmp_path_factory):
     folder = tmp_path_factory.mktemp("one")
@@ -59,7 +64,7 @@ def test_many_equal_one(setup, methods, on_one_device, tmp_path):
         if name.split("/")[0] in methods
     }
     for name, value in differences(expected, results, BACKEND, setup).items():
-        assert value <= 1e-5, name
+        assert value <= tolerance(name), name
 
 
 @pytest.mark.slow
@@ -70,7 +75,7 @@ def test_other_methods(tmp_path):
     one = train(BACKEND, tmp_path, None, *methods)
     many = train(BACKEND, tmp_path, setup, *methods)
     for name, value in differences(one, many, BACKEND, setup).items():
-        assert value <= 1e-5, name
+        assert value <= tolerance(name), name
 
 
 @pytest.mark.slow
@@ -80,7 +85,7 @@ def test_microbatches(tmp_path):
     one = train(BACKEND, tmp_path, None, "--microbatches=2")
     many = train(BACKEND, tmp_path, setup, "--microbatches=2")
     for name, value in differences(one, many, BACKEND, setup).items():
-        assert value <= 1e-5, name
+        assert value <= tolerance(name), name
 
 
 @pytest.mark.slow

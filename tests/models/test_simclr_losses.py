@@ -122,7 +122,7 @@ def test_a_loss_of_labels_needs_labels():
     assert int(model.optimizer.iterations) == 0
     with pytest.raises(ValueError, match="`labels` must be integers"):
         model.fit(images, labels + 0.5, verbose=0)
-    with pytest.raises(ValueError, match="labels must be integers of shape"):
+    with pytest.raises(ValueError, match="labels`? must be integers"):
         model.fit(PyBatches((images, labels + 0.5)), verbose=0)
     with pytest.raises(ValueError, match="rows of 0 and 1.*span .0, 2."):
         model.fit(images, np.stack([labels * 0 + 2, labels * 0], 1), verbose=0)
@@ -194,7 +194,7 @@ def test_learns(loss, shapes):
     before = accuracy()
     model.compile(keras.optimizers.Adam(5e-3), loss)
     history = model.fit(
-        train.images, train.labels, batch_size=128, epochs=10, verbose=0
+        train.images, train.labels, batch_size=128, epochs=25, verbose=0
     ).history
     assert history["contrastive_accuracy"][-1] > 0.2  # chance: 1 / 255
     assert accuracy() > before + 0.05, before  # chance: 1 / 8
