@@ -154,6 +154,7 @@ def test_where_a_metric_must_be_built_first(backend, replicas, monkeypatch):
         loss = keras.metrics.Mean(name="loss")
         return StepMetrics(loss, ("loss",), list(metrics), [])
 
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     partly_built, without = PartlyBuilt(), keras.metrics.Metric(name="none")
     assert step_metrics(without).may_lack_variables is True
     assert step_metrics(partly_built).may_lack_variables is False
