@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 FILES = (
     "tests/test_conformity.py",
     "tests/models/test_methods.py",
+    "tests/models/test_slip_model.py",
     "tests/evaluation/test_knn_classify.py",
     "tests/test_tensors_as_data.py",
 )

@@ -12,29 +12,14 @@ import pytest
 import keras_contrastive as kc
 from keras_contrastive.callbacks.checkpoint_files import CheckpointFiles
 from tests.callbacks import runs
+from tests.callbacks.interruption import Interrupt
+from tests.callbacks.interruption import Interrupted
 from tests.callbacks.kill_training import kill_and_restart
 from tests.encoders.marks import slow_on_jax
 
 EPOCHS = 3
 FIRST = "epoch-000000-step-000000000"
 SECOND = "epoch-000001-step-000000000"
-
-
-class Interrupted(Exception):
-    pass
-
-
-class Interrupt(keras.callbacks.Callback):
-    """Raises after a number of steps: what a power cut is to the files."""
-
-    def __init__(self, steps):
-        super().__init__()
-        self.left = steps
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if not self.left:
-            raise Interrupted
 
 
 def train(run, *callbacks, seed=0, epochs=EPOCHS):

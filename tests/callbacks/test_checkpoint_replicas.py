@@ -19,18 +19,7 @@ RESUME = """
     import pathlib
     import time
 
-    class Interrupted(Exception):
-        pass
-
-    class Interrupt(keras.callbacks.Callback):
-        def __init__(self, steps):
-            super().__init__()
-            self.left = steps
-
-        def on_train_batch_end(self, batch, logs=None):
-            self.left -= 1
-            if not self.left:
-                raise Interrupted
+    from tests.callbacks.interruption import Interrupt, Interrupted
 
     def train(directory, interrupt=99, resume=True):
         keras.utils.set_random_seed(0)

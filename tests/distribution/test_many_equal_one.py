@@ -19,8 +19,8 @@ METHODS = ["simclr", "clip"] + ["moco"] * (BACKEND == "torch")
 
 
 def tolerance(name):
-    """Sharp distributions, of temperatures near 0.05, multiply rounding."""
-    return 1e-4 if name.startswith(("swav/", "dino/")) else 1e-5
+    """SwAV's sharp distribution, of temperature 0.05, multiplies rounding."""
+    return 5e-5 if name.startswith("swav/") else 1e-5
 
 
 @pytest.fixture(scope="module")

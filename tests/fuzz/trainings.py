@@ -22,6 +22,8 @@ import keras
 import numpy as np
 
 import keras_contrastive as kc
+from tests.callbacks.interruption import Interrupt
+from tests.callbacks.interruption import Interrupted
 
 SIZE, CLASSES, TOKENS, BATCH, COUNT = 8, 3, 6, 8, 16
 SHAPE = (SIZE, SIZE, 3)
@@ -386,21 +388,6 @@ class _Encode(keras.Layer):
 
     def call(self, images):
         return self.model.encode_image(images)
-
-
-class Interrupted(Exception):
-    pass
-
-
-class Interrupt(keras.callbacks.Callback):
-    def __init__(self, steps):
-        super().__init__()
-        self.left = steps
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise Interrupted
 
 
 def whole_run(case, *callbacks):

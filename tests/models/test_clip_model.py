@@ -6,6 +6,7 @@ import keras_contrastive as kc
 from keras_contrastive.trainer.keras_internals import is_decayed
 from tests import oracles
 from tests.autodiff import value_and_gradients
+from tests.encoders.marks import slow_on_jax
 from tests.models.helpers import END
 from tests.models.helpers import KINDS_OF_DATA
 from tests.models.helpers import SIZE
@@ -632,10 +633,7 @@ def test_refuses_sets_of_labels_for_several_captions():
         clip().train_on_batch(data)
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() == "jax",
-    reason="JAX compiles a step for each shape by itself",
-)
+@slow_on_jax
 def test_ranks_and_widths_may_differ_between_calls():
     """On TensorFlow, a step that saw both would be traced for neither."""
     images, texts = images_and_texts(16)

@@ -183,11 +183,15 @@ def test_the_warning_of_collapse_names_the_causes_of_the_method(method):
 @pytest.mark.slow
 @ALL
 def test_mixed_precision_ends_near_float32(method):
+    # Rounding decides which neighbor is the nearest: one step of NNCLR.
+    epochs, count = (1, 8) if method == "nnclr" else (2, len(IMAGES))
+    data = IMAGES[:count], LABELS[:count]
+
     def losses():
         model = make(method)
         model.compile(keras.optimizers.SGD(0.01))
         history = model.fit(
-            IMAGES, LABELS, batch_size=8, epochs=2, shuffle=False, verbose=0
+            *data, batch_size=8, epochs=epochs, shuffle=False, verbose=0
         ).history
         h = model.predict(IMAGES, batch_size=8, verbose=0)
         assert np.isfinite(np.float32(h)).all()
@@ -201,8 +205,6 @@ def test_mixed_precision_ends_near_float32(method):
         keras.config.set_dtype_policy("mixed_float16")
         assert np.isfinite(losses()).all()
         keras.config.set_dtype_policy("mixed_bfloat16")
-        # Rounding decides which of two neighbors is the nearest.
-        rtol = 0.3 if method == "nnclr" else 0.05
-        np.testing.assert_allclose(losses(), expected, rtol)
+        np.testing.assert_allclose(losses(), expected, rtol=0.05)
     finally:
         keras.config.set_dtype_policy(before)
