@@ -119,6 +119,8 @@ FOLDERS = (
         "matmul",
         "normal_initializer",
         "fused",
+        "accelerator",
+        "int32_hash",
         "json_files",
         "table_columns",
     },

@@ -50,6 +50,10 @@ class TrainingHealth(keras.callbacks.Callback):
             after the first step and at the end of each epoch. The device waits
             for each check, and Keras then calls no callback asynchronously.
 
+    Raises:
+        ValueError: In `fit`, in the cases above; for an `every_step` that is
+            not True or False.
+
     Example:
 
     ```python

@@ -35,7 +35,8 @@ class ZeroShotEvaluation(ImageTextEvaluation):
         tokenizer: Function from a list of strings to inputs of the model's text
             encoder, such as an int array of shape `(n, context_length)`.
         templates: As in `evaluation.zero_shot_weights`: strings with `{}` in
-            place of the name, or the name of a `prompt_set`.
+            place of the name, functions of the name, or the name of a
+            `prompt_set`.
         every_n_epochs: Number of epochs from one evaluation to the next.
         batch_size: Number of images or texts in a batch of `predict`.
         verbose: 0 is silent, 1 shows progress bars.

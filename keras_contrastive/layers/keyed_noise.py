@@ -4,6 +4,9 @@ import math
 
 import numpy as np
 
+from keras_contrastive.int32_hash import mix
+from keras_contrastive.int32_hash import shift_right
+
 # Float32 draws in [0, 1) have at least 23 random bits.
 KEY_SCALE = 2.0**23
 
@@ -44,30 +47,15 @@ def normal_noise(backend, key, shape):
     ops = backend.numpy
     index = ops.arange(math.prod(shape), dtype="int32")
     key = backend.cast(key, "int32")
-    start, scramble = key[:, :1], _mix(ops, key[:, 1:])
-    bits = _mix(ops, ops.bitwise_xor(_STRIDE * index[None] + start, scramble))
+    start, scramble = key[:, :1], mix(ops, key[:, 1:])
+    bits = mix(ops, ops.bitwise_xor(_STRIDE * index[None] + start, scramble))
     # An odd integer between -2^23 and 2^23, which a float32 holds exactly: the
     # argument of `erfinv` is never -1 or 1.
-    odd = 2 * _shift(ops, bits, 9) - np.int32(2**23 - 1)
+    odd = 2 * shift_right(ops, bits, 9) - np.int32(2**23 - 1)
     uniform = backend.cast(odd, "float32") / 2.0**23
     noise = math.sqrt(2) * backend.math.erfinv(uniform)
     return ops.reshape(noise, (-1, *shape))
 
 
-def _mix(ops, x):
-    """Scrambles 32-bit integers: `lowbias32` of C. Wellons' hash-prospector."""
-    x = ops.bitwise_xor(x, _shift(ops, x, 16)) * _FIRST
-    x = ops.bitwise_xor(x, _shift(ops, x, 15)) * _SECOND
-    return ops.bitwise_xor(x, _shift(ops, x, 16))
-
-
-def _shift(ops, x, count):
-    """Shifts int32 to the right, filling with zeros instead of the sign."""
-    x = ops.right_shift(x, np.int32(count))
-    return ops.bitwise_and(x, np.int32(2 ** (32 - count) - 1))
-
-
-# The bits of unsigned integers as the int32 that JAX and PyTorch compute with.
-_STRIDE, _FIRST, _SECOND = np.array(
-    [0x9E3779B9, 0x7FEB352D, 0x846CA68B], "uint32"
-).view("int32")
+# 0x9E3779B9, as the int32 that JAX and PyTorch compute with.
+_STRIDE = np.int32(0x9E3779B9 - 2**32)

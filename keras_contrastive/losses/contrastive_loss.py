@@ -38,7 +38,8 @@ class ContrastiveLoss(EmbeddingLoss):
         A scalar; with `reduction=None` the result of `call`, shape `(batch,)`.
 
     Raises:
-        ValueError: If `temperature` or `block_size` is not positive.
+        ValueError: If `temperature` or `block_size` is not positive, the batch
+            is empty, or `sample_weight` is not one number per example.
 
     Example:
 

@@ -26,6 +26,10 @@ class EmbeddingLoss(keras.losses.Loss):
     Returns:
         A scalar; with `reduction=None` the result of `call`, shape `(batch,)`.
 
+    Raises:
+        ValueError: If the batch is empty, or `sample_weight` is not one number
+            per example.
+
     Example:
 
     ```python

@@ -10,6 +10,9 @@ import math
 
 from keras import ops
 
+from keras_contrastive.int32_hash import mix
+from keras_contrastive.int32_hash import shift_right
+
 
 def random_directions(dim, count, step):
     """Draws directions uniformly from the unit sphere.
@@ -22,7 +25,7 @@ def random_directions(dim, count, step):
     Returns:
         Float32 tensor of shape `(dim, count)`, whose columns have norm 1.
     """
-    key = _hash(ops.cast(step, "int32"))
+    key = mix(ops, ops.cast(step, "int32"))
     # Two uniform numbers for each normal one (Box and Muller).
     first, second = (
         _uniform(ops.arange(start, 2 * dim * count, 2, dtype="int32"), key)
@@ -35,30 +38,5 @@ def random_directions(dim, count, step):
 
 def _uniform(position, key):
     """Float32 numbers in (0, 1], one for each position."""
-    bits = _hash(ops.bitwise_xor(_hash(position), key))
-    return (ops.cast(_shifted(bits, 8), "float32") + 0.5) / 2**24
-
-
-def _hash(x):
-    """A permutation of the int32 numbers that mixes each bit into all bits.
-
-    Its constants are those of `lowbias32` (Wellons, 2018).
-    """
-    x = ops.bitwise_xor(x, _shifted(x, 16))
-    x = x * _int32(0x7FEB352D)
-    x = ops.bitwise_xor(x, _shifted(x, 15))
-    x = x * _int32(0x846CA68B)
-    return ops.bitwise_xor(x, _shifted(x, 16))
-
-
-def _shifted(x, bits):
-    """Shifts to the right, and the sign bit like any other bit."""
-    shifted = ops.right_shift(x, _int32(bits))
-    return ops.bitwise_and(shifted, _int32(2 ** (32 - bits) - 1))
-
-
-def _int32(bits):
-    """Converts a number of 32 unsigned bits to int32."""
-    return ops.convert_to_tensor(
-        bits - 2**32 if bits >= 2**31 else bits, dtype="int32"
-    )
+    bits = mix(ops, ops.bitwise_xor(mix(ops, position), key))
+    return (ops.cast(shift_right(ops, bits, 8), "float32") + 0.5) / 2**24

@@ -4,7 +4,6 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
-from keras_contrastive.losses.clip_denominators import with_negatives
 from keras_contrastive.losses.contrastive_loss import ContrastiveLoss
 from keras_contrastive.losses.embedding_loss import check_embedding_pair
 from keras_contrastive.losses.embedding_loss import check_scalar
@@ -157,7 +156,9 @@ class SigLIPLoss(ContrastiveLoss):
         negatives = negative_text_embeddings
         if negatives is not None:
             negatives = l2_normalize(negative_rows(negatives, images.shape[1]))
-            keys = with_negatives(texts, negatives, self.gather)
+            if self.gather:
+                negatives = distribution.all_gather(negatives)
+            keys = ops.concatenate([keys, negatives])
         every = softplus_blocks(images, keys, scale, bias, self.block_size)
         return every - positive
 

@@ -67,8 +67,9 @@ class ContrastiveModel(Trainer):
 
     A subclass may also override `metric_inputs(embeddings, targets)`,
     `default_loss()`, `check_loss(loss)`, `adapt_to_loss(loss)`,
-    `default_metrics()`, `unpack_data(data)`, `undecayed_variables()` and
-    `build_from_encoders()`; see their docstrings.
+    `default_metrics()`, `unpack_data(data)`, `undecayed_variables()`,
+    `build_from_encoders()`, and `draw_views(x)` with `finish_views(drawn)`; see
+    their docstrings.
 
     Args:
         **kwargs: Arguments of `keras.Model`.

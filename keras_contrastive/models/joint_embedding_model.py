@@ -76,13 +76,14 @@ class JointEmbeddingModel(ProbedModel):
 
     class OneWayModel(kc.models.JointEmbeddingModel):
         # The first view looks for the second, not the second for the first.
-        named_losses = {"nt_xent": kc.losses.NTXentLoss}
+        named_losses = {"info_nce": kc.losses.QueueInfoNCELoss}
 
         def compute_embedding_loss(
             self, embeddings, targets, y, sample_weight
         ):
-            first, second = embeddings["pair"]
-            return self.loss(first, keras.ops.stop_gradient(second))
+            queries, keys = embeddings["pair"]
+            keys = keras.ops.stop_gradient(keys)
+            return self.loss(queries, keys, sample_weight=sample_weight)
 
     data = kc.datasets.shapes(64, image_size=32, label="color")
     model = OneWayModel(kc.models.ConvNet(8, 2, (32, 32, 3)), num_classes=8)

@@ -1,8 +1,8 @@
-"""Every private name of Keras that the package uses.
+"""The private names of Keras that the package uses.
 
 Each was checked in Keras 3.15.0 and 3.15.1, and in the source of 3.16. No
-other module uses private names of Keras
-(`tests/trainer/test_keras_internals.py`).
+other module imports private names of Keras or reads them from another object
+(`tests/trainer/test_keras_internals.py`); layers use a few that they inherit.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from keras.src.backend import compute_output_spec as compute_output_spec
 # layer that keeps different tokens in each call cannot use `compute_mask`.
 # Keras 3.16 has it under this path only.
 from keras.src.backend.common.masking import set_keras_mask as set_keras_mask
+from keras.src.layers.preprocessing.data_layer import DataLayer as DataLayer
 
 # Returns the operations of the backend that owns a tensor.
 from keras.src.utils.backend_utils import DynamicBackend as DynamicBackend
@@ -26,11 +27,6 @@ from keras.src.utils.backend_utils import in_tf_graph as in_tf_graph
 from keras.src.utils.jax_utils import (
     is_in_jax_tracing_scope as is_in_jax_tracing_scope,
 )
-
-try:
-    from keras.src.layers.preprocessing.data_layer import DataLayer as DataLayer
-except ImportError:  # Its name up to Keras 3.11.
-    pass
 
 # Keras 3.16 sums metrics over torch.distributed by itself.
 KERAS_SUMS_METRICS = hasattr(keras.Model, "_initialize_ddp")
