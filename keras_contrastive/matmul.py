@@ -1,6 +1,7 @@
 """Matrix products in full float32 precision, on every device."""
 
 import contextlib
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,7 +13,8 @@ def matmul(a, b):
     By default, accelerators multiply float32 matrices in TF32, with 11 bits of
     mantissa, or in bfloat16, with 8: at a logit scale of 100, a loss is then
     wrong in its third digit. JAX takes the precision with each product. PyTorch
-    has a setting, which this function restores afterwards. TensorFlow has a
+    has a setting, which this function restores afterwards, and may round to 16
+    bits inside `torch.autocast`, which it leaves. TensorFlow has a
     setting for the whole process, which belongs to the user: if it allows TF32
     on a GPU, this function computes each product from three.
     """
@@ -22,11 +24,30 @@ def matmul(a, b):
 
         return jax.numpy.matmul(a, b, precision="highest")
     if backend == "torch":
-        with full_precision():
+        with full_precision(), without_autocast(a):
             return ops.matmul(a, b)
     if _tensorflow_rounds_to_tf32():
         return _differentiable_matmul_of_parts(a, b)
     return ops.matmul(a, b)
+
+
+def without_autocast(tensor: Any) -> contextlib.AbstractContextManager:
+    """A context without `torch.autocast` on the device of a tensor.
+
+    Inside a user's `torch.autocast`, PyTorch would round the factors of matrix
+    products to 16 bits. On other backends, and in `tf.data`, the context does
+    nothing.
+    """
+    if keras.backend.backend() != "torch":
+        return contextlib.nullcontext()
+    import torch
+
+    if not isinstance(tensor, torch.Tensor):
+        return contextlib.nullcontext()
+    device = tensor.device.type
+    if not torch.is_autocast_enabled(device):
+        return contextlib.nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import keras
 
 from keras_contrastive.layers.data_layer import DataLayer
 from keras_contrastive.layers.random_state import RandomState
+from keras_contrastive.matmul import without_autocast
 
 
 class ExampleLayer(DataLayer):
@@ -46,7 +47,8 @@ class ExampleLayer(DataLayer):
         """
         self.check_shape(examples.shape)
         examples = self.as_floats(examples)
-        examples = self.apply_transformation(examples, transformation)
+        with without_autocast(examples):
+            examples = self.apply_transformation(examples, transformation)
         return self.backend.cast(examples, self.compute_dtype)
 
     def __init__(self, **kwargs: Any):
@@ -81,9 +83,9 @@ class ExampleLayer(DataLayer):
         batched = len(examples.shape) > self.example_rank
         if not batched:
             examples = examples[None]
-        examples = (
-            self.augment(examples) if training else self.prepare(examples)
-        )
+        change = self.augment if training else self.prepare
+        with without_autocast(examples):
+            examples = change(examples)
         if not batched:
             examples = examples[0]
         return self.backend.cast(examples, self.compute_dtype)

@@ -10,12 +10,13 @@ from keras import ops
 
 from keras_contrastive.matmul import full_precision
 from keras_contrastive.matmul import matmul
+from keras_contrastive.matmul import without_autocast
 
 
 def add_product(total, a, b):
     """`total + a @ b`; `total` must not be used again."""
     if keras.backend.backend() == "torch":
-        with full_precision():
+        with full_precision(), without_autocast(a):
             return total.addmm_(a, b)
     return total + matmul(a, b)
 

@@ -3,9 +3,8 @@ from typing import Any
 from keras import ops
 
 from keras_contrastive import distribution
+from keras_contrastive.losses.custom_gradient import with_custom_gradient
 from keras_contrastive.losses.embedding_loss import EmbeddingLoss
-from keras_contrastive.losses.key_blocks import once_differentiable
-from keras_contrastive.losses.key_blocks import upstream_of
 from keras_contrastive.matmul import matmul
 from keras_contrastive.validation import check_bool
 
@@ -68,16 +67,14 @@ def _mean_outer_product(a, b):
     Its gradient has this precision too. The automatic gradient of `matmul`
     would have the backend's precision.
     """
-    n = ops.cast(ops.shape(a)[0], "float32")
 
-    @ops.custom_gradient
     def product(a, b):
-        def gradient(*arguments, upstream=None):
-            upstream = upstream_of(arguments, upstream) / n
-            by_a = matmul(b, ops.transpose(upstream))
-            by_b = matmul(a, upstream)
-            return once_differentiable(by_a), once_differentiable(by_b)
+        n = ops.cast(ops.shape(a)[0], "float32")
+
+        def gradient(upstream):
+            upstream = upstream / n
+            return matmul(b, ops.transpose(upstream)), matmul(a, upstream)
 
         return matmul(ops.transpose(a), b) / n, gradient
 
-    return product(a, b)
+    return with_custom_gradient(product, (a, b))

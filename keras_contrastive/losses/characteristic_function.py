@@ -3,8 +3,7 @@
 from keras import ops
 
 from keras_contrastive.fused import fused
-from keras_contrastive.losses.key_blocks import once_differentiable
-from keras_contrastive.losses.key_blocks import upstream_of
+from keras_contrastive.losses.custom_gradient import with_custom_gradient
 from keras_contrastive.matmul import matmul
 
 
@@ -27,16 +26,13 @@ def characteristic_function(z, directions, spacing, count):
         Float32 tensor of shape `(2, count, V, m)`: real and imaginary parts.
     """
 
-    @ops.custom_gradient
-    def run(z):
+    def run(z, directions):
         def forward():
             parts = _powers(matmul(z, directions), spacing, count)
             means = [[ops.mean(x, axis=1) for x in part] for part in parts]
             return ops.stack([ops.stack(x) for x in zip(*means, strict=True)])
 
-        def gradient(*arguments, upstream=None):
-            upstream = upstream_of(arguments, upstream)
-
+        def gradient(upstream):
             def backward():
                 total = 0.0
                 angle = matmul(z, directions)
@@ -50,11 +46,11 @@ def characteristic_function(z, directions, spacing, count):
                 n = ops.cast(ops.shape(z)[1], "float32")
                 return matmul(total / n, ops.transpose(directions))
 
-            return once_differentiable(fused(backward)())
+            return (fused(backward)(),)
 
         return fused(forward)(), gradient
 
-    return run(z)
+    return with_custom_gradient(run, (z,), (directions,))
 
 
 def _powers(x, spacing, count):

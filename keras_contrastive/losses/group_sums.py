@@ -22,12 +22,13 @@ def sum_of_group(keys, key_groups, query_groups, block_size=None):
     """
     keys = ops.concatenate([keys, ops.ones_like(keys[:, :1])], axis=1)
 
-    def membership(blocks, i):
+    def membership(blocks, i, query_groups, key_groups):
         mine = belong_together(query_groups, blocks.of(key_groups, i))
         return ops.cast(mine, "float32")
 
     n = ops.shape(query_groups)[0]
-    sums = weighted_sum(keys, n, membership, block_size)
+    groups = query_groups, key_groups
+    sums = weighted_sum(keys, n, membership, groups, block_size)
     return sums[:, :-1], sums[:, -1]
 
 

@@ -1,4 +1,4 @@
-"""Blocks of keys, and helpers for the gradients of loops over them."""
+"""Blocks of keys, and loops over them."""
 
 from keras import ops
 
@@ -68,19 +68,3 @@ class KeyBlocks:
             return logits
         is_seen = self.key_index(i) < i * self.size
         return ops.where(is_seen, value, logits)
-
-
-def upstream_of(arguments, upstream):
-    # The PyTorch backend passes the upstream gradient by name, after the
-    # arguments of the function.
-    return arguments[0] if upstream is None else upstream
-
-
-@ops.custom_gradient
-def once_differentiable(x):
-    def gradient(*arguments, upstream=None):
-        raise NotImplementedError(
-            "The losses of keras_contrastive have no second derivative."
-        )
-
-    return x * 1, gradient

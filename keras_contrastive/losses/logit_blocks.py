@@ -13,10 +13,9 @@ from keras import ops
 
 from keras_contrastive.fused import fused
 from keras_contrastive.losses.accumulate import add_product
+from keras_contrastive.losses.custom_gradient import with_custom_gradient
 from keras_contrastive.losses.groups import belong_together
 from keras_contrastive.losses.key_blocks import KeyBlocks
-from keras_contrastive.losses.key_blocks import once_differentiable
-from keras_contrastive.losses.key_blocks import upstream_of
 from keras_contrastive.matmul import matmul
 
 # Finite, so that a hidden logit has weight exp(-1e30) = 0 and gradient 0
@@ -114,36 +113,37 @@ def _sum_rows(
     n, m = ops.shape(queries)[0], ops.shape(keys)[0]
     blocks = KeyBlocks(n, m, block_size)
     columns = _columns(excluded)
+    constants = (*columns, *(groups or ()))
 
-    def logits_of(i, queries, keys, scale, bias):
+    def logits_of(i, queries, keys, scale, bias, *constants):
+        excluded, groups = constants[: len(columns)], constants[len(columns) :]
         # Keras would convert the number to `floatx`: -inf in float16.
         hidden = ops.convert_to_tensor(HIDDEN, dtype="float32")
         logits = matmul(queries, ops.transpose(blocks.of(keys, i)))
         logits = blocks.hide(i, logits * scale + bias, hidden)
-        for column in columns:
+        for column in excluded:
             is_out = blocks.key_index(i) == column[:, None]
             logits = ops.where(is_out, hidden, logits)
-        if groups is not None:
+        if groups:
             is_in = belong_together(groups[0], blocks.of(groups[1], i))
             logits = ops.where(is_in, logits, hidden)
         return logits
 
-    @ops.custom_gradient
-    def run(queries, keys, scale, bias):
+    def run(*tensors):
+        queries, keys, scale, bias, *_ = tensors
+
         def visit(i, state):
-            logits = logits_of(i, queries, keys, scale, bias)
+            logits = logits_of(i, *tensors)
             return sums.add(state, logits, blocks.start(i))
 
         values = fused(
             lambda: sums.finish(blocks.fold(visit, sums.start(n, m)))
         )()
 
-        def gradient(*arguments, upstream=None):
-            upstream = upstream_of(arguments, upstream)
-
+        def gradient(upstream):
             def visit(i, state):
                 by_queries, by_keys, by_bias = state
-                logits = logits_of(i, queries, keys, scale, bias)
+                logits = logits_of(i, *tensors)
                 slopes = sums.slopes(logits, blocks.start(i), values, upstream)
                 by_queries = add_product(by_queries, slopes, blocks.of(keys, i))
                 own = matmul(ops.transpose(slopes), queries)
@@ -156,8 +156,7 @@ def _sum_rows(
 
             by_queries, by_keys, by_bias = fused(sums_of_blocks)()
             by_scale = ops.sum(by_queries * queries)
-            gradients = (by_queries * scale, by_keys * scale, by_scale, by_bias)
-            return tuple(once_differentiable(g) for g in gradients)
+            return by_queries * scale, by_keys * scale, by_scale, by_bias
 
         return values, gradient
 
@@ -166,7 +165,7 @@ def _sum_rows(
         1.0 * ops.convert_to_tensor(x, dtype="float32")
         for x in (logit_scale, logit_bias)
     )
-    return run(queries, keys, scale, bias)
+    return with_custom_gradient(run, (queries, keys, scale, bias), constants)
 
 
 def _columns(excluded):

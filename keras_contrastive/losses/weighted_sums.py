@@ -4,14 +4,13 @@ from keras import ops
 
 from keras_contrastive.fused import fused
 from keras_contrastive.losses.accumulate import add_product
+from keras_contrastive.losses.custom_gradient import with_custom_gradient
 from keras_contrastive.losses.key_blocks import KeyBlocks
-from keras_contrastive.losses.key_blocks import once_differentiable
-from keras_contrastive.losses.key_blocks import upstream_of
 from keras_contrastive.losses.logit_blocks import logsumexp_blocks
 from keras_contrastive.matmul import matmul
 
 
-def weighted_sum(keys, n, weights, block_size=None):
+def weighted_sum(keys, n, weights, tensors, block_size=None):
     """`out_i = sum_j w_ij k_j`, without the matrix of the weights.
 
     Only the keys have a gradient.
@@ -19,8 +18,10 @@ def weighted_sum(keys, n, weights, block_size=None):
     Args:
         keys: Float32 tensor of shape `(m, d)`.
         n: Number of rows of the result.
-        weights: Function of `KeyBlocks` and the index of a block, that returns
-            the weights of its keys, a float32 tensor of shape `(n, size)`.
+        weights: Function of `KeyBlocks`, the index of a block and the
+            `tensors`, that returns the weights of the block's keys, a float32
+            tensor of shape `(n, size)`.
+        tensors: All tensors that the weights depend on.
         block_size: Int, keys per block, or `None` to choose it automatically.
 
     Returns:
@@ -28,17 +29,14 @@ def weighted_sum(keys, n, weights, block_size=None):
     """
     blocks = KeyBlocks(n, ops.shape(keys)[0], block_size)
 
-    def weights_of(i):
-        return blocks.hide(i, weights(blocks, i), 0.0)
+    def run(keys, *tensors):
+        def weights_of(i):
+            return blocks.hide(i, weights(blocks, i, *tensors), 0.0)
 
-    @ops.custom_gradient
-    def run(keys):
         def visit(i, total):
             return add_product(total, weights_of(i), blocks.of(keys, i))
 
-        def gradient(*arguments, upstream=None):
-            upstream = upstream_of(arguments, upstream)
-
+        def gradient(upstream):
             def visit(i, by_keys):
                 own = matmul(ops.transpose(weights_of(i)), upstream)
                 return blocks.add(by_keys, i, own)
@@ -46,7 +44,7 @@ def weighted_sum(keys, n, weights, block_size=None):
             def sums_of_blocks():
                 return blocks.fold(visit, ops.zeros_like(keys))
 
-            return once_differentiable(fused(sums_of_blocks)())
+            return (fused(sums_of_blocks)(),)
 
         def sums_of_rows():
             start = ops.zeros((n, keys.shape[1]), dtype="float32")
@@ -54,7 +52,7 @@ def weighted_sum(keys, n, weights, block_size=None):
 
         return fused(sums_of_rows)(), gradient
 
-    return run(keys)
+    return with_custom_gradient(run, (keys,), tensors)
 
 
 def softmax_sum(keys, queries, query_keys, logit_scale, block_size=None):
@@ -80,7 +78,7 @@ def softmax_sum(keys, queries, query_keys, logit_scale, block_size=None):
     )
     total = logsumexp_blocks(queries, query_keys, scale, block_size)
 
-    def weights(blocks, i):
+    def weights(blocks, i, queries, query_keys, scale, total):
         logits = matmul(queries, ops.transpose(blocks.of(query_keys, i)))
         return ops.exp(scale * logits - total[:, None])
 
@@ -93,6 +91,7 @@ def softmax_sum(keys, queries, query_keys, logit_scale, block_size=None):
         ops.concatenate(columns, axis=1),
         ops.shape(queries)[0],
         weights,
+        (queries, query_keys, scale, total),
         block_size,
     )
     sums = sums / ops.stop_gradient(sums[:, -1:])

@@ -152,3 +152,17 @@ def test_representation_model_is_exact(policy):
     np.testing.assert_allclose(rescaled, IMAGES / 255, rtol=1e-6)
     h = model(IMAGES)
     assert keras.backend.standardize_dtype(h.dtype) == POLICIES[policy]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="of PyTorch")
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", LAYERS)
+def test_autocast_rounds_nothing(name, training):
+    import torch
+
+    def changed(enabled):
+        layer = kc.layers.MultiView(LAYERS[name](seed=0))
+        with torch.autocast("cpu", torch.bfloat16, enabled):
+            return to_numpy(layer(IMAGES, training=training)[0])
+
+    np.testing.assert_array_equal(changed(False), changed(True))
