@@ -126,8 +126,35 @@ def known_shape(layer, name):
     return shape if isinstance(shape, tuple) else None
 
 
-def check_representation(shape, name="encoder"):
-    """Raises unless an encoder's output `shape` is `(batch, dim)`."""
+def representation_shape(encoder, name="encoder"):
+    """An encoder's output shape `(batch, dim)`, None before it has one.
+
+    Raises as `check_representation`.
+    """
+    shape = getattr(encoder, "output_shape", None)
+    if shape is not None:
+        check_representation(shape, name)
+    return shape
+
+
+def check_representation(outputs, name="encoder"):
+    """Raises unless an encoder's outputs have the shape `(batch, dim)`.
+
+    Args:
+        outputs: Its outputs, or its `output_shape`.
+        name: The name of the encoder, for the error.
+    """
+    shape = getattr(outputs, "shape", outputs)
+    if isinstance(shape, dict) or (
+        isinstance(shape, (list, tuple))
+        and any(hasattr(x, "shape") or isinstance(x, tuple) for x in shape)
+    ):
+        raise ValueError(
+            f"`{name}` must give one vector per example, shape (batch, dim). "
+            f"Received: an encoder with a list or dict of {len(shape)}; make a "
+            "model of one of them, such as "
+            "keras.Model(encoder.inputs, encoder.outputs[0])."
+        )
     if len(shape) != 2:
         raise ValueError(
             f"`{name}` must give one vector per example, shape (batch, dim). "

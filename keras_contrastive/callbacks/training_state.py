@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_contrastive import distribution
+from keras_contrastive.trainer.keras_internals import refresh_normalization
 
 
 def get_state(model):
@@ -47,6 +48,7 @@ def set_state(model, arrays):
         ValueError: If the state belongs to a different model.
     """
     _assign(_variables(model), "variable", arrays)
+    refresh_normalization(model)
 
 
 def set_metrics(model, arrays):

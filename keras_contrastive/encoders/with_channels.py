@@ -9,6 +9,7 @@ from keras_contrastive.encoders.channel_weights import spread_of_colors
 from keras_contrastive.encoders.channel_weights import spread_statistics
 from keras_contrastive.encoders.pooled_encoder import PooledEncoder
 from keras_contrastive.trainer.keras_internals import all_layers
+from keras_contrastive.trainer.keras_internals import refresh_normalization
 from keras_contrastive.validation import check_positive_int
 from keras_contrastive.validation import check_rgb_channels
 
@@ -261,8 +262,7 @@ def _copy_weights(source, target, spread):
                     f"{old.path!r} depends on their number, as part of "
                     f"{old_layer!r}"
                 )
-        if isinstance(new_layer, layers.Normalization):
-            new_layer.finalize_state()
+    refresh_normalization(target)
     return count
 
 

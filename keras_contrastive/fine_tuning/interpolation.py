@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_contrastive.trainer.keras_internals import refresh_normalization
 from keras_contrastive.validation import check_layer
 from keras_contrastive.validation import check_list
 from keras_contrastive.validation import check_probability
@@ -58,11 +59,12 @@ def interpolate_weights(
     fraction = check_probability("fraction", fraction)
     _check(model, pretrained, "pretrained")
     _check(model, tuned, "tuned")
-    model.set_weights(
+    _set_weights(
+        model,
         [
             _between(before, after, fraction)
             for before, after in zip(pretrained, tuned, strict=True)
-        ]
+        ],
     )
 
 
@@ -121,8 +123,13 @@ def interpolation_curve(
             interpolate_weights(model, pretrained, tuned, fraction)
             curve.append({"fraction": float(fraction), **evaluate()})
     finally:
-        model.set_weights(tuned)
+        _set_weights(model, tuned)
     return curve
+
+
+def _set_weights(model, weights):
+    model.set_weights(weights)
+    refresh_normalization(model)
 
 
 def _check(model, weights, argument):

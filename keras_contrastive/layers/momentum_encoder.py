@@ -5,6 +5,9 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
+from keras_contrastive.trainer.keras_internals import all_layers
+from keras_contrastive.trainer.keras_internals import has_adapter
+from keras_contrastive.trainer.keras_internals import refresh_normalization
 from keras_contrastive.validation import check_layer
 from keras_contrastive.validation import check_positive_int
 from keras_contrastive.validation import check_probability
@@ -26,7 +29,9 @@ class MomentumEncoder(keras.layers.Layer):
 
     The moving statistics of a BatchNormalization are not averaged: the copy has
     its own statistics of its own inputs, and normalizes a training batch by
-    that batch. The weights of the copy are not among a model's
+    that batch, unless that layer of the source is frozen. If layers of the
+    source are frozen or unfrozen later, call `follow_trainable(source)` before
+    training continues. The weights of the copy are not among a model's
     `trainable_variables`, but they are saved with the model, and are equal on
     all devices.
 
@@ -49,7 +54,8 @@ class MomentumEncoder(keras.layers.Layer):
         ValueError: If `momentum` is not in [0, 1], `total_steps` is not a
             positive integer, or the source has no config, which is needed to
             copy it; in `update` and `copy_weights`, if the weights of source
-            and copy differ in number or shape.
+            and copy differ in number or shape; in `follow_trainable`, if the
+            source has received LoRA adapters.
 
     Example:
 
@@ -99,10 +105,34 @@ class MomentumEncoder(keras.layers.Layer):
 
     def copy_weights(self, source: keras.Layer) -> None:
         """Sets all weights to the source's, including batch statistics."""
-        self._freeze()
+        self.follow_trainable(source)
         for own, other in self._pairs(source):
             # A copy: JAX refuses to donate one buffer twice.
             own.assign(ops.copy(other))
+        refresh_normalization(self.encoder)
+
+    def follow_trainable(self, source: keras.Layer) -> None:
+        """Sets `trainable` of each layer to that of the source's layer.
+
+        A BatchNormalization that is not trainable normalizes by its moving
+        statistics, and the copy must do so where the source does. The weights
+        of the copy stay frozen.
+
+        Args:
+            source: The layer that was copied.
+        """
+        own, others = all_layers(self.encoder), all_layers(source)
+        if len(own) == len(others):  # else the copy is not built yet
+            for layer, other in zip(own, others, strict=True):
+                if has_adapter(other) and not has_adapter(layer):
+                    raise ValueError(
+                        "`source` must have no LoRA adapters that its momentum "
+                        f"copy lacks. Received: an adapter in {other.name!r}. "
+                        "Call `fine_tuning.merge_lora` first, or train by a "
+                        "method without a teacher."
+                    )
+                layer.trainable = other.trainable
+        self._freeze()
 
     def update(self, source: keras.Layer, is_due: Any = True) -> None:
         """Moves the weights toward the source's trainable weights.

@@ -2,7 +2,7 @@ import keras
 
 from keras_contrastive.data_validation import check_channels
 from keras_contrastive.data_validation import check_representation
-from keras_contrastive.data_validation import known_shape
+from keras_contrastive.data_validation import representation_shape
 from keras_contrastive.normalization import l2_normalize
 
 
@@ -50,13 +50,12 @@ class Tower(keras.layers.Layer):
                 name="projection",
                 dtype=dtype,
             )
-        if self.encoder_output_shape is not None:
-            self._check(self.encoder_output_shape)
+        representation_shape(encoder, f"{name}_encoder")
 
     @property
     def encoder_output_shape(self):
         """Shape of the features, `None` if the encoder does not know it yet."""
-        return known_shape(self.encoder, "output_shape")
+        return representation_shape(self.encoder, f"{self.name}_encoder")
 
     @property
     def output_shape(self):
@@ -71,7 +70,9 @@ class Tower(keras.layers.Layer):
                 lambda shape: keras.KerasTensor(shape, self.example_dtype),
                 input_shape,
             )
-            features_shape = self.encoder(inputs).shape
+            features = self.encoder(inputs)
+            self._check(features)
+            features_shape = features.shape
         self.features_dim = features_shape[-1]
         if self.projection is not None:
             self.projection.build(features_shape)
@@ -80,10 +81,10 @@ class Tower(keras.layers.Layer):
         training = training and self.encoder.trainable
         check_channels(inputs, self.encoder)
         features = self.encoder(inputs, training=training)
-        self._check(features.shape)
+        self._check(features)
         if self.projection is not None:
             features = self.projection(features)
         return l2_normalize(features)
 
-    def _check(self, shape):
-        check_representation(shape, f"{self.name}_encoder")
+    def _check(self, features):
+        check_representation(features, f"{self.name}_encoder")

@@ -68,8 +68,8 @@ class ContrastiveModel(Trainer):
     A subclass may also override `metric_inputs(embeddings, targets)`,
     `default_loss()`, `check_loss(loss)`, `adapt_to_loss(loss)`,
     `default_metrics()`, `unpack_data(data)`, `undecayed_variables()`,
-    `build_from_encoders()`, and `draw_views(x)` with `finish_views(drawn)`; see
-    their docstrings.
+    `after_compile()`, `build_from_encoders()`, and `draw_views(x)` with
+    `finish_views(drawn)`; see their docstrings.
 
     Args:
         **kwargs: Arguments of `keras.Model`.
@@ -179,6 +179,13 @@ class ContrastiveModel(Trainer):
         """Updates state without gradients, once per training step."""
 
     # Other functions that a method may define.
+
+    def after_compile(self) -> None:
+        """Runs at the end of `compile`.
+
+        A method with a momentum teacher freezes the layers of the teacher whose
+        sources are frozen, by `MomentumEncoder.follow_trainable`.
+        """
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -483,6 +490,7 @@ class ContrastiveModel(Trainer):
             if not self.built:
                 self.build_from_encoders()
         self.exclude_from_weight_decay()
+        self.after_compile()
 
     def exclude_from_weight_decay(self) -> None:
         """Excludes `undecayed_variables` from the optimizer's weight decay."""

@@ -145,8 +145,8 @@ class DINOModel(PrototypeModel):
         input_shape = known_shape(encoder, "input_shape")
         if input_shape is None:
             raise ValueError(
-                "`encoder` must know its input shape: begin it with "
-                f"keras.Input. Received: encoder={encoder!r}"
+                "`encoder` must have one input, of a known shape: begin it "
+                f"with one keras.Input. Received: encoder={encoder!r}"
             )
         self.student = keras.Sequential(
             [
@@ -171,6 +171,9 @@ class DINOModel(PrototypeModel):
             output_batch_norm=False,
             dtype=self.dtype_policy,
         )
+
+    def after_compile(self) -> None:
+        self.teacher.follow_trainable(self.student)
 
     def embed_targets(self, views: Any, training: bool) -> Any:
         together = ops.concatenate(views[:NUM_GLOBAL], axis=0)

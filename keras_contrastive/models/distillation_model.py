@@ -3,7 +3,7 @@ from typing import Any
 import keras
 
 from keras_contrastive.data_validation import check_representation
-from keras_contrastive.data_validation import known_shape
+from keras_contrastive.data_validation import representation_shape
 from keras_contrastive.layers.multi_view import as_multi_view
 from keras_contrastive.losses.clip_loss import CLIPLoss
 from keras_contrastive.losses.negative_cosine_similarity import (
@@ -199,7 +199,7 @@ class DistillationModel(JointEmbeddingModel):
             targets = views["targets"]
         else:
             targets = self.teacher(views["view"], training=False)
-        check_representation(targets.shape, "teacher")
+        check_representation(targets, "teacher")
         if targets.shape[1] != self._teacher_dim:
             raise ValueError(
                 f"`teacher_dim` must be the width of the teacher's vectors, "
@@ -270,11 +270,10 @@ def _dim_of(teacher, teacher_dim):
     """The width of the teacher's vectors."""
     if teacher_dim is not None:
         return check_positive_int("teacher_dim", teacher_dim)
-    shape = None if teacher is None else known_shape(teacher, "output_shape")
+    shape = representation_shape(teacher, "teacher")
     if shape is None:
         raise ValueError(
             "`teacher_dim` can only be left out for a teacher whose output "
             f"shape is known. Received: teacher_dim=None, teacher={teacher!r}"
         )
-    check_representation(shape, "teacher")
     return shape[-1]

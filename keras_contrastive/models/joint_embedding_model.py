@@ -8,6 +8,7 @@ from keras_contrastive.data_validation import check_images
 from keras_contrastive.data_validation import check_representation
 from keras_contrastive.data_validation import is_pair
 from keras_contrastive.data_validation import known_shape
+from keras_contrastive.data_validation import representation_shape
 from keras_contrastive.data_validation import value_range_of
 from keras_contrastive.layers.image_augmentation.default_augmenters import (
     simclr_augmenter,
@@ -114,9 +115,7 @@ class JointEmbeddingModel(ProbedModel):
     ):
         super().__init__(**kwargs)
         check_layer("encoder", encoder)
-        output_shape = known_shape(encoder, "output_shape")
-        if output_shape is not None:
-            check_representation(output_shape)
+        output_shape = representation_shape(encoder)
         if projector is None:
             if output_shape is None:
                 raise ValueError(
@@ -223,7 +222,7 @@ class JointEmbeddingModel(ProbedModel):
             those of the second.
         """
         h = self.encoder(join_views(views), training=training)
-        check_representation(h.shape)
+        check_representation(h)
         return h, self.projector(h, training=training)
 
     def embed(self, views: Any, training: bool) -> Any:
@@ -304,13 +303,14 @@ class JointEmbeddingModel(ProbedModel):
         return {name: x, "labels": y}
 
     def build(self, input_shape: Any) -> None:
-        output_shape = known_shape(self.encoder, "output_shape")
+        output_shape = representation_shape(self.encoder)
         if output_shape is None:
             if self._is_views(input_shape):
                 input_shape = input_shape[0]
             x = keras.tree.map_shape_structure(keras.KerasTensor, input_shape)
-            output_shape = self.encoder(self._prepare(x)).shape
-        check_representation(output_shape)
+            h = self.encoder(self._prepare(x))
+            check_representation(h)
+            output_shape = h.shape
         self.build_heads(keras.KerasTensor(output_shape))
         self.built = True
         self.exclude_from_weight_decay()
@@ -322,7 +322,7 @@ class JointEmbeddingModel(ProbedModel):
             self.probe(h)
 
     def build_from_encoders(self) -> None:
-        if known_shape(self.encoder, "output_shape") is not None:
+        if representation_shape(self.encoder) is not None:
             self.build(None)
 
     def get_config(self) -> dict[str, Any]:

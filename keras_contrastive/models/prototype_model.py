@@ -92,7 +92,7 @@ class PrototypeModel(JointEmbeddingModel):
     def embed(self, views: Any, training: bool) -> Any:
         h: list = []
         z: list = []
-        for _, group in itertools.groupby(views, lambda v: tuple(v.shape[1:])):
+        for _, group in itertools.groupby(views, _size):
             views_of_size = list(group)
             encoded = self.encode_views(views_of_size, training)
             for parts, whole in zip((h, z), encoded, strict=True):
@@ -122,3 +122,8 @@ class PrototypeModel(JointEmbeddingModel):
             "num_prototypes": self.num_prototypes,
             "frozen_steps": self.frozen_steps,
         }
+
+
+def _size(view):
+    """The shapes of the examples of a view, any structure of tensors."""
+    return [tuple(x.shape[1:]) for x in keras.tree.flatten(view)]

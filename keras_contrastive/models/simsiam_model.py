@@ -1,6 +1,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_contrastive.layers.projection_head import ProjectionHead
 from keras_contrastive.losses.negative_cosine_similarity import (
@@ -100,7 +101,9 @@ class SimSiamModel(PredictorModel):
     def compute_embedding_loss(
         self, embeddings: Any, targets: Any, y: Any, sample_weight: Any
     ) -> Any:
-        (p_a, p_b), (z_a, z_b) = embeddings["predictions"], embeddings["pair"]
+        p_a, p_b = embeddings["predictions"]
+        # Whatever the loss, it must not move the targets.
+        z_a, z_b = map(ops.stop_gradient, embeddings["pair"])
         loss = self.loss(p_a, z_b, sample_weight=sample_weight)
         loss = loss + self.loss(p_b, z_a, sample_weight=sample_weight)
         return loss / 2

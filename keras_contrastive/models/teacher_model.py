@@ -52,6 +52,9 @@ class TeacherModel(PredictorModel):
             self.encoder, self.projector, momentum, total_steps
         )
 
+    def after_compile(self) -> None:
+        self.teacher.follow_trainable(self.encoder, self.projector)
+
     def embed_targets(self, views: Any, training: bool) -> Any:
         targets = self.teacher(join_views(views), training=training)
         return ops.split(targets, len(views), axis=0)
@@ -107,6 +110,11 @@ class Teacher(keras.layers.Layer):
         """Moves the copies toward their sources, if `is_due`."""
         self.encoder.update(encoder, is_due)
         self.projector.update(projector, is_due)
+
+    def follow_trainable(self, encoder, projector):
+        """Sets `trainable` of all layers to that of the sources' layers."""
+        self.encoder.follow_trainable(encoder)
+        self.projector.follow_trainable(projector)
 
     def copy_weights(self, encoder, projector):
         """Sets all weights to those of the sources."""

@@ -148,6 +148,17 @@ def all_layers(model: keras.Model) -> list[Any]:
     return model._flatten_layers()
 
 
+def refresh_normalization(model: keras.Layer) -> None:
+    """Has `keras.layers.Normalization` compute with its current weights.
+
+    It computes with copies that Keras renews when a file is loaded, but not
+    when the weights are assigned.
+    """
+    for layer in all_layers(model):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
+
+
 def own_trainable(layer: keras.Layer) -> list[Any]:
     """The weights that a layer created as trainable, even if now frozen."""
     return layer._trainable_variables

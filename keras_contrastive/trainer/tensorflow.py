@@ -33,7 +33,8 @@ def train_step(model, data):
     else:
         drawn = microbatches.draw_views(model, x)
         gradients, embeddings, targets = _in_parts(model, drawn, loss_of)
-    model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+    if weights:
+        model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
     model.update_metrics(embeddings, targets, sample_weight)
     model.after_update(embeddings, targets)
     return _per_worker(model.get_metrics_result())

@@ -17,7 +17,9 @@ def train_step(model, data):
         loss = model.total_loss(
             embeddings, targets, y, sample_weight, training=True
         )
-        model.optimizer.scale_loss(loss).backward()
+        # Nothing requires a gradient if all is frozen.
+        if loss.requires_grad:
+            model.optimizer.scale_loss(loss).backward()
 
     if model.microbatch_size is None:
         with torch.no_grad():
@@ -75,7 +77,9 @@ def _in_parts(model, drawn, backward):
     for i in range(count):
         embeddings_of_part = model.embed(views_of(i), training=True)
         floats = microbatches.floats_of(embeddings_of_part)
-        microbatches.inner_product(floats, _part(slopes, i)).backward()
+        product = microbatches.inner_product(floats, _part(slopes, i))
+        if product.requires_grad:
+            product.backward()
     _restore(model, after)
     return embeddings, targets
 

@@ -1,5 +1,6 @@
 import contextlib
 import contextvars
+import warnings
 from typing import Any
 
 import keras
@@ -208,6 +209,12 @@ class Trainer(HookedModel):
             return steps.predict_step(self, super().predict_step, *args)
 
     def make_train_function(self, force: bool = False) -> None:
+        if has_all_weights(self) and not self.trainable_variables:
+            warnings.warn(
+                "The model has no trainable weights, so training changes only "
+                "its state, such as batch statistics.",
+                stacklevel=3,
+            )
         if not self.optimizer.built and has_all_weights(self):
             # On TensorFlow, Keras builds it in the first trace of a step, and
             # traces the step a second time if the first trace created

@@ -11,6 +11,8 @@ import pytest
 
 import keras_contrastive as kc
 from keras_contrastive.callbacks.checkpoint_files import CheckpointFiles
+from keras_contrastive.callbacks.training_state import get_state
+from keras_contrastive.callbacks.training_state import set_state
 from tests.callbacks import runs
 from tests.callbacks.interruption import Interrupt
 from tests.callbacks.interruption import Interrupted
@@ -143,6 +145,24 @@ def test_scores_of_later_callbacks_are_in_the_history(tmp_path):
     with pytest.raises(Interrupted):
         run(Interrupt(6))
     assert run()[0].history["score"] == [0, 1, 2]
+
+
+def test_a_normalization_computes_with_what_is_restored():
+    rows = np.arange(6, dtype="float32").reshape(3, 2)
+    models = []
+    for scale in (1, 7):
+        normalize = keras.layers.Normalization()
+        normalize.adapt(scale * rows)
+        models.append(
+            keras.Sequential(
+                [keras.Input((2,)), normalize, keras.layers.Dense(2)]
+            )
+        )
+        models[-1].compile("sgd", "mse")
+    set_state(models[1], get_state(models[0]))
+    np.testing.assert_allclose(
+        *(keras.ops.convert_to_numpy(model(rows)) for model in models)
+    )
 
 
 def damage(path, kind):

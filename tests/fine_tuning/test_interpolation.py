@@ -72,3 +72,16 @@ def test_errors(model):
         interpolate_weights(model, weights[:1], weights)
     with pytest.raises(ValueError, match=r"`tuned`.*shape \(3, 1\)"):
         interpolate_weights(model, weights, [weights[0][:, :1], *weights[1:]])
+
+
+@pytest.mark.one_backend
+def test_a_normalization_uses_the_statistics_in_between():
+    normalize = keras.layers.Normalization()
+    model = keras.Sequential([keras.Input((1,)), normalize])
+    weights = []
+    for mean in (0.0, 4.0):
+        normalize.adapt(np.array([[mean - 1], [mean + 1]], "float32"))
+        weights.append(model.get_weights())
+    interpolate_weights(model, *weights, 0.5)
+    outputs = keras.ops.convert_to_numpy(model(np.array([[2.0]], "float32")))
+    np.testing.assert_allclose(outputs, 0, atol=1e-6)

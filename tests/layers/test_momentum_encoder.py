@@ -41,6 +41,42 @@ def test_starts_equal_and_follows():
     assert int(teacher.num_updates) == 3
 
 
+def adapted():
+    """A layer whose statistics are weights, adapted to `X`."""
+    normalize = keras.layers.Normalization()
+    normalize.adapt(3 * X + 1)
+    return keras.Sequential([keras.Input((6,)), normalize])
+
+
+def test_starts_with_the_statistics_of_a_normalization():
+    source = adapted()
+    teacher = kc.layers.MomentumEncoder(source)
+    np.testing.assert_allclose(to_numpy(teacher(X)), to_numpy(source(X)))
+
+
+def test_follows_what_is_frozen_later():
+    source = student()
+    teacher = kc.layers.MomentumEncoder(source)
+    source(X, training=True)  # moves the statistics
+    teacher.copy_weights(source)
+    for trainable in (False, True):
+        source.layers[1].trainable = trainable
+        teacher.follow_trainable(source)
+        assert not teacher.trainable_variables
+        found = [
+            to_numpy(encoder(X, training=True)) for encoder in (source, teacher)
+        ]
+        np.testing.assert_allclose(*found, atol=1e-6)
+
+
+def test_refuses_adapters_that_it_lacks():
+    source = student()
+    teacher = kc.layers.MomentumEncoder(source)
+    source.layers[0].enable_lora(2)
+    with pytest.raises(ValueError, match="no LoRA adapters.*`fine_tuning.merg"):
+        teacher.follow_trainable(source)
+
+
 def test_moves_only_when_an_update_is_due():
     source = student()
     teacher = kc.layers.MomentumEncoder(source, 0.75, total_steps=4)

@@ -165,6 +165,43 @@ def test_a_stopped_run_goes_on(method, tmp_path):
 
 
 @pytest.mark.one_backend
+@pytest.mark.parametrize("method", ["moco", "byol", "dino"])
+def test_a_teacher_is_frozen_where_its_student_is(method, tmp_path):
+    model = make(method)
+    model.encoder.trainable = False
+    model.compile(keras.optimizers.SGD(0.1))
+    model.fit(IMAGES, LABELS, batch_size=8, verbose=0)
+    model.encoder.trainable = True
+    model.encoder.get_layer("conv").trainable = False
+    model.compile(keras.optimizers.SGD(0.1))
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    views = model.make_views((IMAGES[:8], IMAGES[8:16]), training=True)
+    targets = [
+        keras.tree.flatten(each.embed_targets(views, training=True))
+        for each in (model, again)
+    ]
+    for ours, theirs in zip(*targets, strict=True):
+        np.testing.assert_allclose(to_numpy(ours), to_numpy(theirs), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "method", ["simclr", pytest.param("byol", marks=pytest.mark.one_backend)]
+)
+@pytest.mark.parametrize("microbatch_size", [None, 4])
+def test_nothing_to_train_is_warned_of(method, microbatch_size):
+    model = make(method)
+    model.trainable = False
+    model.compile("sgd", microbatch_size=microbatch_size)
+    before = [to_numpy(v) for v in model.encoder.weights]
+    with pytest.warns(UserWarning, match="no trainable weights"):
+        model.fit(IMAGES, LABELS, batch_size=8, verbose=0)
+    model.train_on_batch(IMAGES[:8], LABELS[:8])
+    for old, variable in zip(before, model.encoder.weights, strict=True):
+        np.testing.assert_array_equal(old, to_numpy(variable))
+
+
+@pytest.mark.one_backend
 @pytest.mark.parametrize("method", ["byol", "simsiam", "nnclr"])
 def test_the_warning_of_collapse_names_the_causes_of_the_method(method):
     model = make(method)

@@ -138,6 +138,17 @@ def test_scores_are_in_the_order_of_the_views(method):
 
 
 @pytest.mark.one_backend
+def test_views_may_be_structures():
+    images, rows = keras.Input((4, 4, 3)), keras.Input((2,))
+    h = keras.layers.Concatenate()([keras.layers.Flatten()(images), rows])
+    inputs = {"images": images, "rows": rows}
+    model = make("SwAVModel", keras.layers.Identity(), keras.Model(inputs, h))
+    data = {"images": IMAGES[:, :4, :4], "rows": IMAGES[:, 0, 0, :2]}
+    history = model.fit(data, batch_size=8, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+
+
+@pytest.mark.one_backend
 @METHODS
 def test_microbatches_of_crops_equal_the_whole(method):
     results = []

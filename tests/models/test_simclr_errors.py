@@ -11,6 +11,7 @@ from tests.models.helpers import SIZE
 from tests.models.helpers import encoder
 from tests.models.helpers import images_and_labels
 from tests.models.helpers import simclr
+from tests.models.helpers import text_encoder
 from tests.models.helpers import to_numpy
 
 
@@ -135,6 +136,28 @@ def test_encoder_without_pooling_that_only_shows_when_called():
     model = simclr(keras.layers.Conv2D(8, 3))
     with pytest.raises(ValueError, match="`encoder` must give.*pool it"):
         model.fit(images_and_labels()[0], verbose=0)
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("kind", [list, dict])
+def test_encoder_with_several_outputs(kind):
+    x = keras.Input((SIZE, SIZE, 3))
+    h = keras.layers.GlobalAveragePooling2D()(x)
+    outputs = kind({"a": h, "b": -h}.items())
+    if kind is list:
+        outputs = [output for _, output in outputs]
+    encoder_ = keras.Model(x, outputs)
+    message = "must give one vector per example.*a list or dict of 2"
+    head = kc.layers.ProjectionHead(8, 4)
+    for make in (
+        lambda: kc.SimCLRModel(encoder_),
+        lambda: kc.SimCLRModel(encoder_, head),
+        lambda: kc.DINOModel(encoder_),
+        lambda: kc.CLIPModel(encoder_, text_encoder()),
+        lambda: kc.DistillationModel(encoder(), teacher=encoder_),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make()
 
 
 def test_what_cannot_be_left_out():
