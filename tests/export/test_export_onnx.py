@@ -78,7 +78,6 @@ def trained(model, rng):
     return model
 
 
-@pytest.mark.one_case
 @MODELS
 def test_onnx(make, data, rng, tmp_path):
     runtime = import_onnx_runtime()
@@ -94,7 +93,6 @@ def test_onnx(make, data, rng, tmp_path):
         )
 
 
-@pytest.mark.one_case
 @MODELS
 @pytest.mark.skipif(
     BACKEND == "torch",

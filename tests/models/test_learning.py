@@ -110,6 +110,6 @@ def test_learns_what_the_labels_name(method):
 
     before = accuracy()
     model.compile(keras.optimizers.Adam(3e-3), loss)
-    epochs = 10 if method == "nt_xent" else 40
+    epochs = 20 if method == "nt_xent" else 40
     model.fit(train.images, batch_size=64, epochs=epochs, verbose=0)
     assert accuracy() > before + 0.1, before

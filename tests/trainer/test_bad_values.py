@@ -208,7 +208,9 @@ def test_a_callback_list_stays_as_it_is(model):
     assert callbacks.callbacks == [history, health]
 
 
-@pytest.mark.one_backend
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="elsewhere a step is traced once"
+)
 def test_threads_that_predict_leave_direct_calls_checked(model, monkeypatch):
     """The thread that enters its step first also leaves it first."""
     step = keras.Model.predict_step

@@ -91,6 +91,12 @@ def check_end(tokens, end_id):
 
 
 def _first_highest(x):
-    # As floats, since TensorFlow has no GPU kernel for integers. Ids are below
-    # 2^24, so float32 holds them exactly.
-    return ops.cast(ops.argmax(ops.cast(x, "float32"), axis=1), "int32")
+    # In float32, since TensorFlow has no GPU kernels for integers; ids are below
+    # 2^24, which it holds exactly. Not by `ops.argmax`: for floats on
+    # TensorFlow, Keras looks at their bits, which ONNX cannot.
+    x = ops.cast(x, "float32")
+    length = ops.shape(x)[1]
+    place = ops.cast(ops.arange(length), "float32")
+    is_highest = x == ops.max(x, axis=1, keepdims=True)
+    place = ops.where(is_highest, place, ops.cast(length, "float32"))
+    return ops.cast(ops.min(place, axis=1), "int32")
