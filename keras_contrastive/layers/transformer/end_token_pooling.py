@@ -91,8 +91,8 @@ def check_end(tokens, end_id):
 
 
 def _first_highest(x):
-    # In float32, since TensorFlow has no GPU kernels for integers; ids are below
-    # 2^24, which it holds exactly. Not by `ops.argmax`: for floats on
+    # In float32, since TensorFlow has no GPU kernels for integers; ids are
+    # below 2^24, which it holds exactly. Not by `ops.argmax`: for floats on
     # TensorFlow, Keras looks at their bits, which ONNX cannot.
     x = ops.cast(x, "float32")
     length = ops.shape(x)[1]
