@@ -24,6 +24,7 @@ from keras_contrastive.cli.held_out import to_json
 from keras_contrastive.cli.history_file import HistoryFile
 from keras_contrastive.cli.history_file import read_rows
 from keras_contrastive.cli.output import check_writable
+from keras_contrastive.cli.run_lock import run_lock
 from keras_contrastive.command import program
 from keras_contrastive.json_files import read_json
 from keras_contrastive.json_files import write_json
@@ -65,10 +66,16 @@ class RunFolder:
         self._untrained = path / "untrained.json"
         self._checkpoints = path / "checkpoints"
 
-    def prepare(self) -> None:
-        """Makes the folder ready for a run to start or resume, or raises."""
-        self.check_output()
-        self.forget_start()
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[None]:
+        """A context in which a run can start or resume, or raises.
+
+        No other training can use the folder until the context ends.
+        """
+        with run_lock(self.path):
+            self.check_output()
+            self.forget_start()
+            yield
 
     def check_output(self) -> None:
         """Raises if no run can start or resume in this folder."""

@@ -50,11 +50,16 @@ def compile_classifier(classifier, learning_rate, num_steps):
 
 
 def run(args):
+    folder = RunFolder(args.run_folder)
+    with folder.prepared():
+        run_in(folder, args)
+
+
+def run_in(folder, args):
+    """Starts or resumes the run in its folder."""
     pretrained = RunFolder(args.model)
     of_run = pretrained.settings()
     channels = Channels.of(of_run)
-    folder = RunFolder(args.run_folder)
-    folder.prepare()
     args.source = args.source.resolve()
     found = find_images(args, of_run, channels)
     split = None if args.force else folder.split()

@@ -152,7 +152,12 @@ def compile_model(model, loss, learning_rate, num_steps):
 def run(args):
     channels = Channels.of_arguments(args)
     folder = RunFolder(args.run_folder)
-    folder.prepare()
+    with folder.prepared():
+        run_in(folder, args, channels)
+
+
+def run_in(folder, args, channels):
+    """Starts or resumes the run in its folder."""
     columns = columns_of(args)
     split = choose_images(args, folder, columns, channels)
     chosen = choose_settings(args, split.num_train, has_accelerator())

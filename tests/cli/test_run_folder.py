@@ -1,6 +1,9 @@
 """Files after failed, interrupted and finished runs."""
 
+import contextlib
 import csv
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -13,8 +16,10 @@ from keras_contrastive.cli.epoch_lines import EpochLines
 from keras_contrastive.cli.epoch_lines import duration
 from keras_contrastive.cli.held_out import every_image
 from keras_contrastive.cli.history_file import HistoryFile
+from keras_contrastive.cli.main import main
 from keras_contrastive.cli.run_folder import FIRST_CHECKPOINT
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.run_lock import NAME
 from keras_contrastive.cli.warning_summary import summarized_warnings
 from keras_contrastive.datasets.bad_records import BadRecords
 
@@ -91,6 +96,67 @@ def test_a_process_killed_in_the_first_epoch_blocks_nothing(run, settings):
     run.check_output()
     run.forget_start()
     run.check_settings({**settings, "image_size": 16})
+
+
+OTHER = """
+import fcntl, sys
+file = open(sys.argv[1], "a")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def other_training(run):
+    """A process in its first epoch, whose files look like a dead one's."""
+    pytest.importorskip("fcntl", reason="needs the locks of POSIX")
+    with run.training({"folder": "."}, every_image([])):
+        (run.path / "checkpoints").mkdir()
+        (run.path / "checkpoints" / FIRST_CHECKPOINT).touch()
+    command = [sys.executable, "-c", OTHER, run.path / NAME]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process:
+        assert process.stdout.readline() == b"locked\n"
+        yield
+        process.kill()
+
+
+def test_two_processes_do_not_train_in_one_folder(run):
+    with other_training(run):
+        before = sorted(run.path.rglob("*"))
+        with pytest.raises(ValueError, match="run is in use by another train"):
+            with run.prepared():
+                raise AssertionError
+        assert sorted(run.path.rglob("*")) == before
+    # The lock ended with its process.
+    with run.prepared():
+        assert [path.name for path in run.path.iterdir()] == [NAME]
+        with pytest.raises(ValueError, match="run is in use by another train"):
+            with run.prepared():
+                raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "command", ["simclr --force", "clip", "classifier", "classifier --force"]
+)
+def test_commands_do_not_touch_a_run_in_use(run, tmp_path, command):
+    with other_training(run):
+        before = sorted(run.path.rglob("*"))
+        with pytest.raises(SystemExit, match="run is in use by another train"):
+            main(
+                ["train", *command.split(), str(tmp_path)]
+                + ["--output", str(run.path)]
+            )
+        assert sorted(run.path.rglob("*")) == before
+
+
+def test_a_lock_leaves_nothing(tmp_path):
+    for path in (tmp_path, tmp_path / "runs" / "simclr"):
+        for _ in range(2):
+            with RunFolder(path).prepared():
+                assert path.exists()
+        assert not list(tmp_path.iterdir())
 
 
 def test_a_later_failure_keeps_the_run_and_the_traceback(run, settings):
