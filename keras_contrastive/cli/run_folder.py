@@ -169,12 +169,13 @@ class RunFolder:
 
     def forget_start(self) -> None:
         """Deletes the files of a run that stopped during its first epoch."""
+        begun = self._read(self._settings) or {}
+        is_ours = begun.get("model") in (*MODELS, CLASSIFIER)
         checkpoints = {path.name for path in self._checkpoints.glob("*.npz")}
-        if (
-            checkpoints == {FIRST_CHECKPOINT}
-            and self._settings.is_file()
-            and not self.history.exists()
-        ):
+        has_trained = checkpoints - {FIRST_CHECKPOINT} or any(
+            file.exists() for file in (self.history, self.model)
+        )
+        if is_ours and not has_trained:
             self._remove_start()
 
     @contextlib.contextmanager
@@ -186,15 +187,11 @@ class RunFolder:
         traceback to errors.log.
         """
         is_new = not self._settings.exists()
-        if is_new:
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_json(to_json(split, Path(settings["folder"])), self._split)
-            write_json(settings, self._settings)
-        else:
-            begun = self._read(self._settings)
-            if begun.get("epochs", 0) < settings.get("epochs", 0):
-                self._prolong(begun, settings["epochs"])
         try:
+            if is_new:
+                self._begin(settings, split)
+            else:
+                self._prolong(settings.get("epochs", 0))
             yield
         except BaseException as error:
             if is_new and not self.history.exists():
@@ -265,8 +262,19 @@ class RunFolder:
         trained = settings.get("trained_epochs", epochs)
         return self.model.exists() and trained == epochs
 
-    def _prolong(self, begun, epochs):
-        """Writes the larger number of epochs to the settings of the run."""
+    def _begin(self, settings, split):
+        """Writes the files that name the images and the settings of the run."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        content = to_json(split, Path(settings["folder"]))
+        # Settings first: alone, they are a start that `forget_start` deletes.
+        write_json(settings, self._settings)
+        write_json(content, self._split)
+
+    def _prolong(self, epochs):
+        """Writes a larger number of epochs to the settings of the run."""
+        begun = self._read(self._settings)
+        if begun.get("epochs", 0) >= epochs:
+            return
         longer = {"first_epochs": begun["epochs"], **begun, "epochs": epochs}
         if self.model.exists():
             longer.setdefault("trained_epochs", begun["epochs"])
@@ -301,7 +309,10 @@ class RunFolder:
         try:
             content = read_json(file)
         except ValueError as error:
-            raise ValueError(f"{file} is damaged: {error}") from error
+            raise ValueError(
+                f"{file} is damaged: {error}. Restore it, delete all files of "
+                f"the run in {self.path}, or use another folder."
+            ) from error
         if content is not None and not isinstance(content, dict):
             raise ValueError(f"{file} must hold a JSON object.")
         return content

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from keras_contrastive.callbacks.checkpoint_files import CheckpointFiles
+from keras_contrastive.cli import run_folder
 from keras_contrastive.cli.classifier_report import write_classifier_report
 from keras_contrastive.cli.epoch_lines import COLUMNS
 from keras_contrastive.cli.epoch_lines import EpochLines
@@ -22,6 +23,8 @@ from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.run_lock import NAME
 from keras_contrastive.cli.warning_summary import summarized_warnings
 from keras_contrastive.datasets.bad_records import BadRecords
+from keras_contrastive.json_files import write_json
+from tests.full_disk import full_disk
 
 pytestmark = pytest.mark.one_backend
 
@@ -111,7 +114,7 @@ sys.stdin.read()
 def other_training(run):
     """A process in its first epoch, whose files look like a dead one's."""
     pytest.importorskip("fcntl", reason="needs the locks of POSIX")
-    with run.training({"folder": "."}, every_image([])):
+    with run.training({"model": "clip", "folder": "."}, every_image([])):
         (run.path / "checkpoints").mkdir()
         (run.path / "checkpoints" / FIRST_CHECKPOINT).touch()
     command = [sys.executable, "-c", OTHER, run.path / NAME]
@@ -201,6 +204,48 @@ def test_other_files_are_named(run, settings):
     (run.path / "run.json").write_text('{"model": "moco"}')
     with pytest.raises(ValueError, match="model='moco', without .*'folder'"):
         run.settings()
+
+
+@pytest.mark.parametrize("before", ["run.json", "split.json"])
+def test_a_process_killed_before_it_trains(run, settings, before, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(run_folder, "write_json", killed_before(before))
+        # A killed process would not clean up either.
+        patch.setattr(run, "_remove_start", lambda: None)
+        with pytest.raises(SystemExit):
+            with run.training(settings, every_image([])):
+                raise AssertionError
+    with run.prepared():
+        run.check_settings({**settings, "image_size": 16})
+        with run.training(settings, every_image([])):
+            assert run.split().num_train == 0
+
+
+def killed_before(name):
+    def write(content, path):
+        if path.name == name:
+            raise SystemExit
+        write_json(content, path)
+
+    return write
+
+
+def test_a_run_json_of_another_program_stays(run):
+    run.path.mkdir()
+    (run.path / "run.json").write_text('{"seed": 1}')
+    with run.prepared():
+        assert (run.path / "run.json").read_text() == '{"seed": 1}'
+
+
+def test_a_full_disk_keeps_a_finished_run(run, settings):
+    train_to(run, settings, 1)
+    before = sorted(run.path.rglob("*"))
+    with full_disk(0), pytest.raises(OSError):
+        train_to(run, settings, 2)
+    assert run.settings()["epochs"] == 1
+    assert {*run.path.rglob("*")} - {*before} <= {run.errors}
+    train_to(run, settings, 2)
+    assert run.settings()["epochs"] == 2
 
 
 def test_an_output_that_cannot_be_written(run, monkeypatch):
