@@ -91,6 +91,10 @@ class RunFolder:
                 "another --output, so that the file is not overwritten."
             )
 
+    def has_begun(self) -> bool:
+        """Whether a run is in this folder."""
+        return self._settings.exists()
+
     def split(self) -> Split | None:
         """The existing images of the run; `None` if no run has started."""
         settings, content = self._read(self._settings), self._read(self._split)
@@ -186,7 +190,7 @@ class RunFolder:
         so that the corrected command can start. A later failure appends its
         traceback to errors.log.
         """
-        is_new = not self._settings.exists()
+        is_new = not self.has_begun()
         try:
             if is_new:
                 self._begin(settings, split)

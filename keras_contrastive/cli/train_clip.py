@@ -97,6 +97,16 @@ def choose_pairs(args, folder, columns, channels):
     )
 
 
+def choose_tokenizer(args, folder, captions):
+    """The tokenizer of the run in the folder, or a new one.
+
+    Training it again would change the ids of tokens if captions are gone.
+    """
+    if folder.has_begun() and not args.force:
+        return text.CaptionTokenizer.load(folder.tokenizer)
+    return text.train_tokenizer(captions, 4096, context_length=32)
+
+
 def build_model(method, chosen, channels, tokenizer, num_captions):
     size = chosen.image_size
     return METHODS[method](
@@ -155,7 +165,7 @@ def run_in(folder, args, channels):
     test = load_records(split.held_out, size, channels)
     keras.utils.set_random_seed(args.seed)
     captions = captions_of(split.train)
-    tokenizer = text.train_tokenizer(captions, 4096, context_length=32)
+    tokenizer = choose_tokenizer(args, folder, captions)
     dataset = datasets.ImageTextDataset(
         split.train,
         tokenizer,
@@ -166,9 +176,8 @@ def run_in(folder, args, channels):
         max_bad_fraction=max_bad_fraction(len(split.train)),
         **channels.reading(),
     )
-    model = build_model(
-        args.method, chosen, channels, tokenizer, sum(map(len, captions))
-    )
+    num_captions = sum(map(len, captions)) + split.gone_captions
+    model = build_model(args.method, chosen, channels, tokenizer, num_captions)
     num_steps = chosen.epochs * len(dataset)
     compile_model(model, args.loss, args.learning_rate, num_steps)
     retrieval = callbacks.RetrievalEvaluation(
@@ -177,5 +186,6 @@ def run_in(folder, args, channels):
     if args.force:
         folder.restart()
     with folder.training(settings, split):
-        tokenizer.save(folder.tokenizer)
+        if not folder.tokenizer.exists():
+            tokenizer.save(folder.tokenizer)
         train(model, dataset, settings, folder, [retrieval])

@@ -185,11 +185,11 @@ def run_in(folder, args, channels):
         max_bad_fraction=max_bad_fraction(len(split.train)),
         **channels.reading(),
     )
-    # A run that is trained further keeps the size of its queue.
+    # A run that is trained further, or without images that are gone, keeps the
+    # size of its queue.
     first_epochs = folder.first_epochs(chosen.epochs, args.force)
-    model = build_model(
-        METHODS[args.method], chosen, channels, first_epochs * len(dataset)
-    )
+    first_steps = first_epochs * (split.num_train // chosen.batch_size)
+    model = build_model(METHODS[args.method], chosen, channels, first_steps)
     num_steps = chosen.epochs * len(dataset)
     compile_model(model, loss, args.learning_rate, num_steps)
     if args.force:

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.cli import train_clip
 from keras_contrastive.cli.defaults import choose_settings
+from keras_contrastive.cli.history_file import read_rows
 from keras_contrastive.cli.main import build_parser
 from keras_contrastive.cli.main import main
 from keras_contrastive.cli.run_folder import RunFolder
@@ -270,6 +272,35 @@ def test_interrupted_run_resumes(pictures, tmp_path, monkeypatch, capsys):
     main([*command[:-1], "1", "--force"])
     history = (tmp_path / "runs" / "simclr" / "history.csv").read_text()
     assert len(history.splitlines()) == 2
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("method", ["clip", "moco"])
+def test_a_run_whose_image_is_gone_is_trained_further(
+    pictures, tmp_path, method, monkeypatch
+):
+    built = []
+    build_text_encoder = train_clip.build_text_encoder
+
+    def spy(tokenizer, num_captions):
+        built.append((tokenizer(["a red star"]).tolist(), num_captions))
+        return build_text_encoder(tokenizer, num_captions)
+
+    monkeypatch.setattr(train_clip, "build_text_encoder", spy)
+    # One image less is one batch less.
+    small = "--image-size 8 --batch-size 4 --encoder convnet".split()
+    main(["train", method, str(pictures), *small, "--epochs", "1"])
+    run = tmp_path / "runs" / method
+    split = json.loads((run / "split.json").read_text())
+    files = [run / "tokenizer.json"] * (method == "clip")
+    before = [file.read_bytes() for file in files]
+    for entry in split["train"][:8]:
+        (pictures / entry["image"]).unlink()
+    with pytest.warns(UserWarning, match="8 of 40 images of this run are gone"):
+        main(["train", method, str(pictures), *small, "--epochs", "2"])
+    assert [file.read_bytes() for file in files] == before
+    assert len(read_rows(run / "history.csv")) == 2
+    assert all(each == built[0] for each in built)
 
 
 @pytest.mark.one_backend
