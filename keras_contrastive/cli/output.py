@@ -35,17 +35,17 @@ def check_writable(path: Path, argument: str) -> None:
 
 
 def check_outside(path: Path, source: Path, argument: str) -> None:
-    """Raises if a picture at `path` would become an image of the source.
+    """Raises if a file at `path` would become an image of the source.
 
     Args:
-        path: path of the picture, or of a folder of pictures.
+        path: path of the file, or of a folder of files.
         source: path of a folder of images, or of a table.
         argument: name of the argument in error messages.
     """
     if source.is_dir() and path.resolve().is_relative_to(source.resolve()):
         raise ValueError(
-            f"{argument} must be outside of SOURCE. Otherwise its pictures "
-            f"would be read as your images. Received: {path}, in {source}"
+            f"{argument} must be outside of SOURCE. Otherwise its files would "
+            f"be read as your images. Received: {path}, in {source}"
         )
 
 

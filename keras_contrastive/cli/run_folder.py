@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import os
+import shlex
 import traceback
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -25,14 +26,14 @@ from keras_contrastive.cli.history_file import HistoryFile
 from keras_contrastive.cli.history_file import read_rows
 from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_lock import run_lock
+from keras_contrastive.cli.run_settings import OF_SOURCE
+from keras_contrastive.cli.run_settings import changed_settings
 from keras_contrastive.command import program
 from keras_contrastive.json_files import read_json
 from keras_contrastive.json_files import write_json
 
 # The checkpoint of the state before training.
 FIRST_CHECKPOINT = "epoch-000000-step-000000000.npz"
-# Settings that are added when a run is trained for more epochs.
-OF_LONGER_RUNS = ("first_epochs", "trained_epochs")
 WITH_CAPTIONS = ("clip", "slip")
 MODELS = (
     *WITH_CAPTIONS,
@@ -102,6 +103,10 @@ class RunFolder:
             return None
         return from_json(content, settings)
 
+    def class_names(self) -> list[str]:
+        """The names of the classes of a run of `train classifier`."""
+        return (self._read(self._settings) or {}).get("class_names", [])
+
     def untrained(self) -> dict[str, float] | None:
         """The scores of the model before training, by key."""
         return self._read(self._untrained)
@@ -109,6 +114,18 @@ class RunFolder:
     def save_untrained(self, scores: dict[str, float]) -> None:
         """Writes the scores of the model before training."""
         write_json(scores, self._untrained)
+
+    def check_source(self, settings: dict) -> None:
+        """Raises if the run in this folder is of another method or other data.
+
+        The images of a run determine its other settings, so this comes before
+        the images of the run are read.
+
+        Args:
+            settings: Dict with the model and the location of the images.
+        """
+        begun = self._read(self._settings) or {}
+        self._check_equal(begun, settings, {*begun}.intersection(OF_SOURCE))
 
     def check_settings(self, settings: dict) -> None:
         """Raises if the run in this folder cannot continue.
@@ -122,19 +139,10 @@ class RunFolder:
         epochs = begun.get("epochs", 0)
         has_more_epochs = settings.get("epochs", 0) > epochs
         is_finished = self._is_finished()
-        changed = [
-            f"{name}={begun.get(name)!r}"
-            for name in sorted({*begun, *settings} - set(OF_LONGER_RUNS))
-            if begun.get(name) != settings.get(name)
-            and not (name == "epochs" and (has_more_epochs or is_finished))
-        ]
-        state = "a finished run" if is_finished else "an interrupted run"
-        if changed:
-            raise ValueError(
-                f"{self.path} holds {state} with other settings, "
-                f"{', '.join(changed)}. Repeat them to continue it, give "
-                "another --output, or start over with --force."
-            )
+        names = {*begun, *settings}
+        if has_more_epochs or is_finished:
+            names.discard("epochs")
+        self._check_equal(begun, settings, names)
         if not is_finished:
             return
         if not has_more_epochs:
@@ -191,23 +199,30 @@ class RunFolder:
         traceback to errors.log.
         """
         is_new = not self.has_begun()
+        if not is_new:
+            self._prolong(settings.get("epochs", 0))
         try:
             if is_new:
                 self._begin(settings, split)
-            else:
-                self._prolong(settings.get("epochs", 0))
             yield
         except BaseException as error:
-            if is_new and not self.history.exists():
+            is_finished = self._is_finished()
+            if is_new and not is_finished and not self.history.exists():
                 self._remove_start()
                 if isinstance(error, KeyboardInterrupt):
                     error.add_note("Stopped before the first epoch ended.")
             elif isinstance(error, Exception):
                 self._log(error)
-            elif isinstance(error, KeyboardInterrupt):
+            elif isinstance(error, KeyboardInterrupt) and not is_finished:
                 error.add_note(
                     f"Stopped after epoch {len(read_rows(self.history))}. Run "
                     "the same command again to resume."
+                )
+            if is_finished:
+                report = shlex.join(["report", str(self.path)])
+                error.add_note(
+                    f"The model is trained. `{program()} {report}` writes its "
+                    "report."
                 )
             raise
 
@@ -259,6 +274,16 @@ class RunFolder:
                 f"Received: a run of train {model}"
             )
         return settings
+
+    def _check_equal(self, begun, settings, names):
+        changed = changed_settings(begun, settings, names)
+        kind = "a finished" if self._is_finished() else "an interrupted"
+        if changed:
+            raise ValueError(
+                f"{self.path} holds {kind} run with other settings, "
+                f"{', '.join(changed)}. Repeat them to continue it, give "
+                "another --output, or start over with --force."
+            )
 
     def _is_finished(self):
         settings = self._read(self._settings) or {}

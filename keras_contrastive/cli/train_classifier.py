@@ -14,10 +14,12 @@ from keras_contrastive.cli.classifier_report import write_classifier_report
 from keras_contrastive.cli.defaults import CACHE_BYTES
 from keras_contrastive.cli.defaults import learning_rate_schedule
 from keras_contrastive.cli.epoch_lines import EpochLines
+from keras_contrastive.cli.output import check_outside
 from keras_contrastive.cli.run_folder import CLASSIFIER
 from keras_contrastive.cli.run_folder import RunFolder
-from keras_contrastive.cli.sources import columns_of
+from keras_contrastive.cli.sources import find_columns
 from keras_contrastive.cli.sources import find_images
+from keras_contrastive.cli.sources import location_of
 from keras_contrastive.cli.sources import settings_of_source
 from keras_contrastive.command import program
 from keras_contrastive.fine_tuning.linear_classifier import linear_classifier
@@ -30,6 +32,17 @@ from keras_contrastive.trainer.keras_internals import all_layers
 
 STEPS = 300  # of fine-tuning
 LARGEST_BATCH = 64
+
+
+def choose_classes(args, folder, of_run, channels):
+    """The images and the classes of the run in the folder, or of the source."""
+    split = None if args.force else folder.split()
+    if split is not None:
+        return split, folder.class_names()
+    if not channels.reads_rgb:  # checkpoints are .npz files
+        check_outside(folder.path, args.source, "--output")
+    found = find_images(args, of_run, channels)
+    return split_classes(found), list(found.class_names)
 
 
 def choose_schedule(args, num_train):
@@ -60,17 +73,19 @@ def run_in(folder, args):
     pretrained = RunFolder(args.model)
     of_run = pretrained.settings()
     channels = Channels.of(of_run)
-    args.source = args.source.resolve()
-    found = find_images(args, of_run, channels)
-    split = None if args.force else folder.split()
-    if split is None:
-        split = split_classes(found)
-    batch_size, steps, epochs = choose_schedule(args, split.num_train)
-    names = list(found.class_names)
-    settings = {
+    args.source = location_of(args.source)
+    columns = find_columns(args, of_run, channels)
+    source = {
         "model": CLASSIFIER,
+        **settings_of_source(args.source, columns),
+    }
+    if not args.force:
+        folder.check_source(source)
+    split, names = choose_classes(args, folder, of_run, channels)
+    batch_size, steps, epochs = choose_schedule(args, split.num_train)
+    settings = {
+        **source,
         "pretrained": str(args.model.resolve()),
-        **settings_of_source(args.source, columns_of(args)),
         "class_names": names,
         "num_images": split.num_train,
         "image_size": of_run["image_size"],

@@ -16,10 +16,11 @@ from keras_contrastive.cli.defaults import loaded_size
 from keras_contrastive.cli.held_out import hold_out
 from keras_contrastive.cli.images import load_records
 from keras_contrastive.cli.images import max_bad_fraction
+from keras_contrastive.cli.output import check_outside
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.sources import captions_of
 from keras_contrastive.cli.sources import columns_of
-from keras_contrastive.cli.sources import is_table
+from keras_contrastive.cli.sources import location_of
 from keras_contrastive.cli.sources import open_records
 from keras_contrastive.cli.sources import settings_of_source
 from keras_contrastive.cli.training import train
@@ -79,8 +80,8 @@ def color_jitter(channels):
 
 def choose_pairs(args, folder, columns, channels):
     """The pairs of the run in the folder, or those of the source, split."""
-    source = args.source.resolve()
-    if args.captions and is_table(source):
+    source = location_of(args.source)
+    if args.captions and columns is not None:
         raise ValueError(
             "--captions is for folders. Received: --captions "
             f"{args.captions} with the table {args.source}"
@@ -88,7 +89,9 @@ def choose_pairs(args, folder, columns, channels):
     split = None if args.force else folder.split()
     if split is not None:
         return split
-    if is_table(source):
+    if not channels.reads_rgb:  # checkpoints are .npz files
+        check_outside(folder.path, args.source, "--output")
+    if columns is not None:
         return hold_out(open_records(source, columns))
     return hold_out(
         datasets.captioned_folder(
@@ -141,13 +144,18 @@ def run(args):
 
 def run_in(folder, args, channels):
     """Starts or resumes the run in its folder."""
-    columns = columns_of(args, captions=True)
+    columns = columns_of(args, channels, captions=True)
+    source = {
+        "model": args.method,
+        **settings_of_source(location_of(args.source), columns),
+    }
+    if not args.force:
+        folder.check_source(source)
     split = choose_pairs(args, folder, columns, channels)
     chosen = choose_settings(args, split.num_train, has_accelerator())
     size = chosen.image_size
     settings = {
-        "model": args.method,
-        **settings_of_source(args.source.resolve(), columns),
+        **source,
         "captions": args.captions and str(args.captions.resolve()),
         "num_images": split.num_train,
         **chosen._asdict(),

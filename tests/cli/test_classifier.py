@@ -37,6 +37,8 @@ def test_classifies_by_few_labels(run, capsys, tmp_path):
     for line in ("chance", "most frequent class", "untrained", "fine-tuned"):
         assert line in printed
     split = json.loads((tmp_path / "runs/classifier/split.json").read_text())
+    settings = tmp_path / "runs/classifier/run.json"
+    names = json.loads(settings.read_text())["class_names"]
     held_out = [entry["captions"][0] for entry in split["held_out"]]
     assert set(held_out) == {e["captions"][0] for e in split["train"]}
     page = (tmp_path / "runs/classifier/report.html").read_text()
@@ -62,6 +64,14 @@ def test_classifies_by_few_labels(run, capsys, tmp_path):
     ):
         with pytest.raises(SystemExit, match=message):
             main(arguments)
+
+    # The run keeps its images and classes, whatever is added to the folder.
+    one = next(path for path in run.iterdir() if path.is_dir())
+    (run / "stray.png").write_bytes(next(one.iterdir()).read_bytes())
+    main(["train", "classifier", str(run), "--epochs", "3"])
+    assert json.loads(settings.read_text())["class_names"] == names
+    with pytest.raises(SystemExit, match="run with other settings, folder="):
+        main(["train", "classifier", str(one), "--epochs", "4"])
 
 
 @pytest.mark.one_backend

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import shutil
 import subprocess
 import sys
 import warnings
@@ -18,12 +19,17 @@ from keras_contrastive.cli.epoch_lines import duration
 from keras_contrastive.cli.held_out import every_image
 from keras_contrastive.cli.history_file import HistoryFile
 from keras_contrastive.cli.main import main
+from keras_contrastive.cli.report import load_sample
 from keras_contrastive.cli.run_folder import FIRST_CHECKPOINT
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.run_lock import NAME
+from keras_contrastive.cli.scores import print_scores
+from keras_contrastive.cli.sources import location_of
 from keras_contrastive.cli.warning_summary import summarized_warnings
 from keras_contrastive.datasets.bad_records import BadRecords
+from keras_contrastive.datasets.files.image_folder import image_folder
 from keras_contrastive.json_files import write_json
+from keras_contrastive.visualization.scores import Score
 from tests.full_disk import full_disk
 
 pytestmark = pytest.mark.one_backend
@@ -370,6 +376,97 @@ def test_a_finished_run_is_trained_further(run, settings, capsys):
         file.unlink()
     with pytest.raises(ValueError, match="without a checkpoint"):
         train_to(run, settings, 5)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("full")])
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_failure_after_the_training(run, settings, error, epochs):
+    """Such as in the report. A classifier may be trained for 0 epochs."""
+    error.__notes__ = []
+    settings = {**settings, "epochs": epochs}
+    with pytest.raises(type(error)):
+        with run.training(settings, every_image([])):
+            for epoch in range(epochs):
+                HistoryFile(run.history).on_epoch_end(epoch, {"loss": 1.0})
+            run.save(SavedModel())
+            raise error
+    assert error.__notes__[-1] == (
+        "The model is trained. `python -m keras_contrastive report "
+        f"{run.path}` writes its report."
+    )
+    assert "again to resume" not in "".join(error.__notes__)
+    assert run.settings()["epochs"] == epochs
+
+
+def begin(run, settings, folder):
+    """A run on all images of a folder, interrupted after an epoch."""
+    settings = {**settings, "folder": str(folder.resolve()), "epochs": 2}
+    images = image_folder(folder.resolve()).paths if folder.is_dir() else []
+    with run.training(settings, every_image(images)):
+        HistoryFile(run.history).on_epoch_end(0, {"loss": 1.0})
+    return settings
+
+
+@pytest.mark.parametrize("method", ["simclr", "clip", "classifier"])
+def test_the_run_of_other_images_is_named(
+    run, settings, make_folder, method, tmp_path
+):
+    begin(run, {**settings, "model": method}, make_folder(6))
+    other = make_folder(40, "others")
+    if method == "classifier":  # It asks for this run first.
+        (tmp_path / "runs" / "simclr").mkdir(parents=True)
+        (tmp_path / "runs" / "simclr" / "model.keras").touch()
+        write_json(
+            {**settings, "model": "simclr"}, tmp_path / "runs/simclr/run.json"
+        )
+    with pytest.raises(
+        SystemExit, match="run with other settings, folder=.*pictures'. Rep"
+    ):
+        main(
+            ["train", method, str(other), "--output", str(run.path)]
+            + ["--batch-size", "20"]
+        )
+
+
+def test_a_link_to_the_table_of_an_earlier_version(run, settings, tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "table_v1.csv").write_text("image\na.png\n")
+    link, other = tmp_path / "link.csv", tmp_path / "other.csv"
+    link.symlink_to(tmp_path / "store" / "table_v1.csv")
+    other.write_text("image\nb.png\n")
+    begun = begin(run, settings, link)
+    assert begun["folder"].endswith("table_v1.csv")
+    run.check_settings({**begun, "folder": str(location_of(link))})
+    for folder in (str(other), None):
+        with pytest.raises(ValueError, match="settings, folder="):
+            run.check_source({"model": "simclr", "folder": folder})
+
+
+def test_the_report_has_the_classes_of_the_run(run, settings, make_folder):
+    folder = make_folder(12)
+    settings = begin(run, settings, folder)
+    before = load_sample(run, settings)
+    assert len(before["class_names"]) > 1
+    (folder / "stray.png").write_bytes(next(folder.rglob("*.png")).read_bytes())
+    after = load_sample(run, settings)
+    assert after["names"] == before["names"]
+    assert after["class_names"] == before["class_names"]
+    np.testing.assert_array_equal(after["labels"], before["labels"])
+    # No photograph is left when the report shows it in its own size.
+    large = after["originals"](3)
+    shutil.rmtree(folder)
+    np.testing.assert_array_equal(after["originals"](3), after["images"][3])
+    assert large.shape != after["images"][3].shape
+
+
+def test_classes_that_are_new_have_no_earlier_score(capsys):
+    score = Score("knn_accuracy", "by their neighbors", 0.5, 0.25, None)
+    print_scores([score], {})
+    print_scores([score], {"knn_accuracy": 0.375})
+    assert capsys.readouterr().out.splitlines()[1::2] == [
+        "  chance 25.0%",
+        "  untrained 37.5%, chance 25.0%",
+    ]
 
 
 def test_starting_over_leaves_other_files(run, settings):
