@@ -1,7 +1,6 @@
 """`train classifier`: fine-tunes the encoder of a run on few labels."""
 
 import shlex
-from typing import Any
 
 import keras
 import numpy as np
@@ -133,7 +132,8 @@ def run_in(folder, args):
             scores["the same, fine-tuned"] = accuracy(classifier, held_out)
         folder.save(classifier)
         write_classifier_report(folder, settings, held_out)
-    print_accuracies(scores, train.labels, held_out.labels)
+    counts = np.bincount(train.labels, minlength=len(names))
+    print_accuracies(scores, counts, held_out.labels)
     words = ["classify", of_run["folder"], "--model", str(folder.path)]
     print(f"Next: {program()} {shlex.join(words)}")
 
@@ -215,9 +215,16 @@ def accuracy(classifier: keras.Model, of: LabeledImages) -> float:
     return float(np.mean(logits.argmax(axis=1) == of.labels))
 
 
-def print_accuracies(scores: dict, train_labels: Any, labels: Any) -> None:
-    """Prints the share of held-out images in the right class."""
-    counts = np.bincount(train_labels)
+def print_accuracies(
+    scores: dict[str, float], counts: np.ndarray, labels: np.ndarray
+) -> None:
+    """Prints the share of held-out images in the right class.
+
+    Args:
+        scores: The accuracy of each classifier, by its name.
+        counts: The number of training images of each class.
+        labels: The classes of the held-out images.
+    """
     print(f"held-out images in the right class, of {len(labels):,}:")
     majority = float(np.mean(labels == counts.argmax()))
     everything = {

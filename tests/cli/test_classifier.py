@@ -11,6 +11,7 @@ import pytest
 from keras_contrastive.cli.classifier_report import class_rows
 from keras_contrastive.cli.classifier_report import confusion_rows
 from keras_contrastive.cli.main import main
+from keras_contrastive.cli.train_classifier import print_accuracies
 
 ARGUMENTS = ["--image-size", "16", "--epochs", "1", "--batch-size", "8"]
 
@@ -88,6 +89,17 @@ def test_the_linear_layer_alone_and_classes_that_cannot_be_learned(
     with pytest.raises(SystemExit, match="must have classes"):
         main(["train", "classifier", str(one), "--output", "runs/other"])
     assert not (tmp_path / "runs/other").exists()
+
+
+@pytest.mark.one_backend
+def test_a_class_without_a_readable_training_image(capsys):
+    print_accuracies({"linear": 0.5}, np.array([3, 1, 0]), np.array([0, 2]))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in lines[1:]] == [
+        "33.3%",
+        "50.0%",
+        "50.0%",
+    ]
 
 
 @pytest.mark.one_backend

@@ -334,6 +334,15 @@ def test_errors_and_warnings_take_one_line(make_folder, tmp_path):
 
 
 @pytest.mark.one_backend
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_closed_streams(make_folder, monkeypatch, name):
+    monkeypatch.setattr(sys, name, None)
+    with pytest.raises(SystemExit, match="at least 4 images"):
+        main(["train", "simclr", str(make_folder(3))])
+    assert not getattr(sys, name).isatty()
+
+
+@pytest.mark.one_backend
 def test_debug_shows_the_traceback(tmp_path):
     with pytest.raises(FileNotFoundError, match="SOURCE must be.*not exist"):
         main(["train", "simclr", str(tmp_path / "missing"), "--debug"])

@@ -132,7 +132,8 @@ def captioned_folder(
 
     Text is UTF-8. In a `.csv` file, put captions with commas in quotation
     marks; without other columns, unquoted commas are read as part of the
-    caption. In a `.tsv` file, quotation marks are ordinary characters, and a
+    caption. Semicolons and tabs separate columns, too, if the first row has no
+    comma. In a `.tsv` file, quotation marks are ordinary characters, and a
     caption cannot span lines.
 
     Lines that cannot be parsed, such as those with unmatched quotation marks,
