@@ -233,8 +233,11 @@ class RunFolder:
     def save(self, model: keras.Model) -> None:
         """Saves the model atomically, and deletes older checkpoints."""
         temporary = self.path / ".model.keras"
-        model.save(temporary)
-        os.replace(temporary, self.model)
+        try:
+            model.save(temporary)
+            os.replace(temporary, self.model)
+        finally:
+            temporary.unlink(missing_ok=True)
         settings = self._read(self._settings)
         if settings and "trained_epochs" in settings:
             trained = {"trained_epochs": settings["epochs"]}

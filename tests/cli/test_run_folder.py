@@ -192,7 +192,7 @@ def test_an_interrupted_save_does_not_finish_a_run(run, settings):
     model.interrupted = True
     with pytest.raises(KeyboardInterrupt):
         run.save(model)
-    assert not run.model.exists()
+    assert not list(run.path.iterdir())
     model.interrupted = False
     run.save(model)
     assert run.model.exists()
