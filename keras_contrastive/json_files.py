@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from keras_contrastive.atomic_file import atomic_file
+
 
 def read_json(path: Path) -> dict | None:
     """The object in a `.json` file, or `None` if there is no such file.
@@ -26,7 +28,10 @@ def read_json(path: Path) -> dict | None:
 
 
 def write_json(content: dict, path: Path) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    """Writes an object to a `.json` file, atomically."""
+    text = json.dumps(content, indent=2) + "\n"
+    with atomic_file(path, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def value_of(

@@ -112,6 +112,7 @@ def imports_of(path):
 # Each folder imports from the lines above its own only: the table of
 # docs/how_it_works.md from its end to its start.
 FOLDERS = (
+    {"atomic_file"},
     {
         "validation",
         "data_validation",

@@ -19,11 +19,11 @@ from keras_contrastive.cli.output import check_writable
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.sources import FoundImages
 from keras_contrastive.cli.sources import fingerprint
-from keras_contrastive.cli.sources import is_table
 from keras_contrastive.cli.sources import relative_name
 from keras_contrastive.cli.vectors_file import PARQUET
 from keras_contrastive.cli.vectors_file import key_of_table
 from keras_contrastive.cli.vectors_file import write_vectors
+from keras_contrastive.datasets.tables.image_records import ImageRecords
 from keras_contrastive.datasets.tables.parquet_table import import_parquet
 
 IMAGES = CHUNK  # maximum number in a part
@@ -129,7 +129,7 @@ def _key(source, run_folder, settings, found):
     digest = hashlib.sha256(run_folder.model.read_bytes())
     read = {"size": settings["image_size"], **Channels.of(settings).settings()}
     digest.update(json.dumps(read).encode())
-    if is_table(source):
+    if isinstance(found.records, ImageRecords):
         digest.update(fingerprint(source).encode())
         digest.update(f"{len(found.records)} {found.class_names}".encode())
     else:

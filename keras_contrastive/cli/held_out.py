@@ -26,11 +26,14 @@ class Split(NamedTuple):
             table.
         held_out: Records to measure retrieval on, in the same form.
         num_train: int, number of training images when the run began.
+        gone_captions: int, number of the captions of training images that are
+            gone since.
     """
 
     train: Sequence[CaptionedImage]
     held_out: Sequence[CaptionedImage]
     num_train: int
+    gone_captions: int = 0
 
 
 def hold_out(records: Sequence[CaptionedImage]) -> Split:
@@ -131,4 +134,10 @@ def _of_folder(content, folder):
             else:
                 gone.add(str(image))
     gone.warn("They are left out.")
-    return Split(**parts, num_train=len(content["train"]))
+    num_captions = sum(len(entry["captions"]) for entry in content["train"])
+    left = sum(len(record.captions) for record in parts["train"])
+    return Split(
+        **parts,
+        num_train=len(content["train"]),
+        gone_captions=num_captions - left,
+    )

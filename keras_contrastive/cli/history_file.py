@@ -1,10 +1,11 @@
 """Writes the logs of each epoch to a file."""
 
 import csv
-import os
 from pathlib import Path
 
 import keras
+
+from keras_contrastive.atomic_file import atomic_file
 
 
 class HistoryFile(keras.callbacks.Callback):
@@ -25,13 +26,11 @@ class HistoryFile(keras.callbacks.Callback):
         rows = [row for row in self._rows() if int(row["epoch"]) < epoch]
         logs = {name: float(value) for name, value in (logs or {}).items()}
         rows.append({"epoch": epoch, **logs})
-        temporary = self._path.with_name(f".{self._path.name}.tmp")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        with atomic_file(self._path, "w", newline="", encoding="utf-8") as file:
             names = dict.fromkeys(name for row in rows for name in row)
             writer = csv.DictWriter(file, list(names), restval="NA")
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(temporary, self._path)
 
     def _rows(self):
         return read_rows(self._path)

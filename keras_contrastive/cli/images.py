@@ -133,16 +133,21 @@ def name_of(image: Any) -> str | None:
 
 def picture_reader(
     records: Sequence, channels: Channels, image_size: int
-) -> Callable[[int], np.ndarray]:
+) -> Callable[..., np.ndarray]:
     """Returns a function that reads the image of an index at this size.
 
     It reads the file or table again, because pictures for display are larger
-    than the input of a model.
+    than the input of a model. If the image has been deleted or damaged since,
+    the function returns its second argument, by default a black picture.
     """
     reader = PixelReader(image_size, **channels.reading())
+    black: np.ndarray = np.zeros(reader.shape, reader.dtype)
 
-    def read(place):
-        record = records[place]
-        return reader.read(getattr(record, "image", record))
+    def read(place, instead=black):
+        try:
+            record = records[place]
+            return reader.read(getattr(record, "image", record))
+        except (OSError, ValueError):
+            return instead
 
     return read

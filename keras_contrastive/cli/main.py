@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: list of strings. Defaults to the process' arguments.
     """
+    replace_closed_streams()
     args = build_parser().parse_args(arguments)
     if "keras" not in sys.modules:
         choose_backend()
@@ -76,6 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         notes = getattr(error, "__notes__", ["Stopped."])
         print("", *notes, sep="\n", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from error
+
+
+def replace_closed_streams() -> None:
+    """Discards the output that has no file, as in `embed ... >&-`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))
 
 
 def build_parser() -> argparse.ArgumentParser:

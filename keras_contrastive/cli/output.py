@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from keras_contrastive.atomic_file import atomic_file
+
 
 def check_writable(path: Path, argument: str) -> None:
     """Raises if no file can be written at `path`.
@@ -33,17 +35,17 @@ def check_writable(path: Path, argument: str) -> None:
 
 
 def check_outside(path: Path, source: Path, argument: str) -> None:
-    """Raises if a picture at `path` would become an image of the source.
+    """Raises if a file at `path` would become an image of the source.
 
     Args:
-        path: path of the picture, or of a folder of pictures.
+        path: path of the file, or of a folder of files.
         source: path of a folder of images, or of a table.
         argument: name of the argument in error messages.
     """
     if source.is_dir() and path.resolve().is_relative_to(source.resolve()):
         raise ValueError(
-            f"{argument} must be outside of SOURCE. Otherwise its pictures "
-            f"would be read as your images. Received: {path}, in {source}"
+            f"{argument} must be outside of SOURCE. Otherwise its files would "
+            f"be read as your images. Received: {path}, in {source}"
         )
 
 
@@ -53,14 +55,9 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable) -> None:
     File names that are not UTF-8 keep their bytes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open(
-            "w", newline="", encoding="utf-8", errors="surrogateescape"
-        ) as file:
-            writer = csv.writer(file)
-            writer.writerow(header)
-            writer.writerows(rows)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(
+        path, "w", newline="", encoding="utf-8", errors="surrogateescape"
+    ) as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)

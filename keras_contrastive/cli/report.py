@@ -21,6 +21,7 @@ from keras_contrastive.cli.run_folder import MODELS
 from keras_contrastive.cli.run_folder import WITH_CAPTIONS
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.sources import relative_name
+from keras_contrastive.datasets.files.image_folder import folder_of_images
 
 SAMPLE = 2000  # maximum number of images
 
@@ -87,12 +88,13 @@ def _images(run_folder, settings):
     split = run_folder.split()
     if split is not None and isinstance(split.train, datasets.ImageRecords):
         return _images_of_table(split.train, settings, channels)
-    found = datasets.image_folder(settings["folder"], not channels.reads_rgb)
-    trained = np.arange(len(found.paths))
-    if split is not None:
-        of_run = {record.image for record in split.train}
-        trained = [i for i in trained if found.paths[i] in of_run]
-    some = np.random.default_rng(0).permutation(trained)[:SAMPLE]
+    folder = Path(settings["folder"])
+    if split is None:
+        found = datasets.image_folder(folder, not channels.reads_rgb)
+    else:
+        names = [record.image.relative_to(folder) for record in split.train]
+        found = folder_of_images(folder, names)
+    some = np.random.default_rng(0).permutation(len(found.paths))[:SAMPLE]
     _check_any(some, settings)
     records = [found.paths[i] for i in some]
     loaded = load_images(records, settings["image_size"], channels)
@@ -142,7 +144,7 @@ def _shown(loaded, records, settings, channels):
     return {
         "images": loaded.images,
         "names": [relative_name(name, folder) for name in loaded.names],
-        "originals": lambda index: read(loaded.places[index]),
+        "originals": lambda i: read(loaded.places[i], loaded.images[i]),
     }
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import os
+import shlex
 import traceback
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -24,14 +25,15 @@ from keras_contrastive.cli.held_out import to_json
 from keras_contrastive.cli.history_file import HistoryFile
 from keras_contrastive.cli.history_file import read_rows
 from keras_contrastive.cli.output import check_writable
+from keras_contrastive.cli.run_lock import run_lock
+from keras_contrastive.cli.run_settings import OF_SOURCE
+from keras_contrastive.cli.run_settings import changed_settings
 from keras_contrastive.command import program
 from keras_contrastive.json_files import read_json
 from keras_contrastive.json_files import write_json
 
 # The checkpoint of the state before training.
 FIRST_CHECKPOINT = "epoch-000000-step-000000000.npz"
-# Settings that are added when a run is trained for more epochs.
-OF_LONGER_RUNS = ("first_epochs", "trained_epochs")
 WITH_CAPTIONS = ("clip", "slip")
 MODELS = (
     *WITH_CAPTIONS,
@@ -65,10 +67,16 @@ class RunFolder:
         self._untrained = path / "untrained.json"
         self._checkpoints = path / "checkpoints"
 
-    def prepare(self) -> None:
-        """Makes the folder ready for a run to start or resume, or raises."""
-        self.check_output()
-        self.forget_start()
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[None]:
+        """A context in which a run can start or resume, or raises.
+
+        No other training can use the folder until the context ends.
+        """
+        with run_lock(self.path):
+            self.check_output()
+            self.forget_start()
+            yield
 
     def check_output(self) -> None:
         """Raises if no run can start or resume in this folder."""
@@ -84,12 +92,20 @@ class RunFolder:
                 "another --output, so that the file is not overwritten."
             )
 
+    def has_begun(self) -> bool:
+        """Whether a run is in this folder."""
+        return self._settings.exists()
+
     def split(self) -> Split | None:
         """The existing images of the run; `None` if no run has started."""
         settings, content = self._read(self._settings), self._read(self._split)
         if settings is None or content is None:
             return None
         return from_json(content, settings)
+
+    def class_names(self) -> list[str]:
+        """The names of the classes of a run of `train classifier`."""
+        return (self._read(self._settings) or {}).get("class_names", [])
 
     def untrained(self) -> dict[str, float] | None:
         """The scores of the model before training, by key."""
@@ -98,6 +114,18 @@ class RunFolder:
     def save_untrained(self, scores: dict[str, float]) -> None:
         """Writes the scores of the model before training."""
         write_json(scores, self._untrained)
+
+    def check_source(self, settings: dict) -> None:
+        """Raises if the run in this folder is of another method or other data.
+
+        The images of a run determine its other settings, so this comes before
+        the images of the run are read.
+
+        Args:
+            settings: Dict with the model and the location of the images.
+        """
+        begun = self._read(self._settings) or {}
+        self._check_equal(begun, settings, {*begun}.intersection(OF_SOURCE))
 
     def check_settings(self, settings: dict) -> None:
         """Raises if the run in this folder cannot continue.
@@ -111,19 +139,10 @@ class RunFolder:
         epochs = begun.get("epochs", 0)
         has_more_epochs = settings.get("epochs", 0) > epochs
         is_finished = self._is_finished()
-        changed = [
-            f"{name}={begun.get(name)!r}"
-            for name in sorted({*begun, *settings} - set(OF_LONGER_RUNS))
-            if begun.get(name) != settings.get(name)
-            and not (name == "epochs" and (has_more_epochs or is_finished))
-        ]
-        state = "a finished run" if is_finished else "an interrupted run"
-        if changed:
-            raise ValueError(
-                f"{self.path} holds {state} with other settings, "
-                f"{', '.join(changed)}. Repeat them to continue it, give "
-                "another --output, or start over with --force."
-            )
+        names = {*begun, *settings}
+        if has_more_epochs or is_finished:
+            names.discard("epochs")
+        self._check_equal(begun, settings, names)
         if not is_finished:
             return
         if not has_more_epochs:
@@ -162,12 +181,13 @@ class RunFolder:
 
     def forget_start(self) -> None:
         """Deletes the files of a run that stopped during its first epoch."""
+        begun = self._read(self._settings) or {}
+        is_ours = begun.get("model") in (*MODELS, CLASSIFIER)
         checkpoints = {path.name for path in self._checkpoints.glob("*.npz")}
-        if (
-            checkpoints == {FIRST_CHECKPOINT}
-            and self._settings.is_file()
-            and not self.history.exists()
-        ):
+        has_trained = checkpoints - {FIRST_CHECKPOINT} or any(
+            file.exists() for file in (self.history, self.model)
+        )
+        if is_ours and not has_trained:
             self._remove_start()
 
     @contextlib.contextmanager
@@ -178,28 +198,31 @@ class RunFolder:
         so that the corrected command can start. A later failure appends its
         traceback to errors.log.
         """
-        is_new = not self._settings.exists()
-        if is_new:
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_json(to_json(split, Path(settings["folder"])), self._split)
-            write_json(settings, self._settings)
-        else:
-            begun = self._read(self._settings)
-            if begun.get("epochs", 0) < settings.get("epochs", 0):
-                self._prolong(begun, settings["epochs"])
+        is_new = not self.has_begun()
+        if not is_new:
+            self._prolong(settings.get("epochs", 0))
         try:
+            if is_new:
+                self._begin(settings, split)
             yield
         except BaseException as error:
-            if is_new and not self.history.exists():
+            is_finished = self._is_finished()
+            if is_new and not is_finished and not self.history.exists():
                 self._remove_start()
                 if isinstance(error, KeyboardInterrupt):
                     error.add_note("Stopped before the first epoch ended.")
             elif isinstance(error, Exception):
                 self._log(error)
-            elif isinstance(error, KeyboardInterrupt):
+            elif isinstance(error, KeyboardInterrupt) and not is_finished:
                 error.add_note(
                     f"Stopped after epoch {len(read_rows(self.history))}. Run "
                     "the same command again to resume."
+                )
+            if is_finished:
+                report = shlex.join(["report", str(self.path)])
+                error.add_note(
+                    f"The model is trained. `{program()} {report}` writes its "
+                    "report."
                 )
             raise
 
@@ -210,8 +233,11 @@ class RunFolder:
     def save(self, model: keras.Model) -> None:
         """Saves the model atomically, and deletes older checkpoints."""
         temporary = self.path / ".model.keras"
-        model.save(temporary)
-        os.replace(temporary, self.model)
+        try:
+            model.save(temporary)
+            os.replace(temporary, self.model)
+        finally:
+            temporary.unlink(missing_ok=True)
         settings = self._read(self._settings)
         if settings and "trained_epochs" in settings:
             trained = {"trained_epochs": settings["epochs"]}
@@ -252,14 +278,35 @@ class RunFolder:
             )
         return settings
 
+    def _check_equal(self, begun, settings, names):
+        changed = changed_settings(begun, settings, names)
+        kind = "a finished" if self._is_finished() else "an interrupted"
+        if changed:
+            raise ValueError(
+                f"{self.path} holds {kind} run with other settings, "
+                f"{', '.join(changed)}. Repeat them to continue it, give "
+                "another --output, or start over with --force."
+            )
+
     def _is_finished(self):
         settings = self._read(self._settings) or {}
         epochs = settings.get("epochs")
         trained = settings.get("trained_epochs", epochs)
         return self.model.exists() and trained == epochs
 
-    def _prolong(self, begun, epochs):
-        """Writes the larger number of epochs to the settings of the run."""
+    def _begin(self, settings, split):
+        """Writes the files that name the images and the settings of the run."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        content = to_json(split, Path(settings["folder"]))
+        # Settings first: alone, they are a start that `forget_start` deletes.
+        write_json(settings, self._settings)
+        write_json(content, self._split)
+
+    def _prolong(self, epochs):
+        """Writes a larger number of epochs to the settings of the run."""
+        begun = self._read(self._settings)
+        if begun.get("epochs", 0) >= epochs:
+            return
         longer = {"first_epochs": begun["epochs"], **begun, "epochs": epochs}
         if self.model.exists():
             longer.setdefault("trained_epochs", begun["epochs"])
@@ -294,7 +341,10 @@ class RunFolder:
         try:
             content = read_json(file)
         except ValueError as error:
-            raise ValueError(f"{file} is damaged: {error}") from error
+            raise ValueError(
+                f"{file} is damaged: {error}. Restore it, delete all files of "
+                f"the run in {self.path}, or use another folder."
+            ) from error
         if content is not None and not isinstance(content, dict):
             raise ValueError(f"{file} must hold a JSON object.")
         return content

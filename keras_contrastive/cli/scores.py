@@ -58,7 +58,10 @@ def print_scores(
             if score.majority is not None
             else ""
         )
-        print(
-            f"  untrained {untrained[score.key]:.1%}, "
-            f"chance {score.chance:.1%}{majority}"
+        # Classes or captions may be gone, or new, since the run began.
+        before = (
+            f"untrained {untrained[score.key]:.1%}, "
+            if score.key in untrained
+            else ""
         )
+        print(f"  {before}chance {score.chance:.1%}{majority}")

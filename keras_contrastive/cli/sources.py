@@ -33,13 +33,15 @@ class Columns(NamedTuple):
     label_column: str | None = None
 
 
-def is_table(source: Path) -> bool:
-    """Whether the source is a table, not a folder of images."""
-    return source.is_file() or bool(parquet_files_of(source))
+def columns_of(
+    args: argparse.Namespace, channels: Channels, captions: bool = False
+) -> Columns | None:
+    """The columns that the arguments name; `None` for a folder of images.
 
-
-def columns_of(args: argparse.Namespace, captions: bool = False) -> Columns:
-    """The columns that the arguments name.
+    Args:
+        args: Arguments of the command.
+        channels: Channels of the images: they decide which files are images.
+        captions: Whether the command reads captions.
 
     Raises:
         FileNotFoundError: If there is no such source.
@@ -57,7 +59,10 @@ def columns_of(args: argparse.Namespace, captions: bool = False) -> Columns:
         "--label-column": getattr(args, "label_column", None),
     }
     named = {name: value for name, value in named.items() if value}
-    if named and not is_table(args.source):
+    arrays = not channels.reads_rgb
+    if args.source.is_dir() and not parquet_files_of(args.source, arrays):
+        if not named:
+            return None
         name, value = next(iter(named.items()))
         raise ValueError(
             f"{name} is for tables. Received: {name} {value} with "
@@ -74,10 +79,22 @@ def columns_of_run(settings: dict) -> Columns:
     return Columns(**columns)
 
 
-def settings_of_source(source: Path, columns: Columns) -> dict[str, Any]:
+def location_of(source: Path) -> Path:
+    """The absolute path of a source, for the settings of a run.
+
+    A link to a table is not resolved: the paths in the table start from the
+    folder of the link, and the file may have a name without a suffix, as in
+    the cache of Hugging Face.
+    """
+    if source.is_dir():
+        return source.resolve()
+    return source.parent.resolve() / source.name
+
+
+def settings_of_source(source: Path, columns: Columns | None) -> dict[str, Any]:
     """The settings of a run that locate its images."""
     settings = {"folder": str(source)}
-    if not is_table(source):
+    if columns is None:
         return settings  # compatible with runs of earlier versions
     named = {k: v for k, v in columns._asdict().items() if v is not None}
     return {**settings, **named}
@@ -109,6 +126,23 @@ class FoundImages(NamedTuple):
     folder: Path
 
 
+def find_columns(
+    args: argparse.Namespace, settings: dict, channels: Channels
+) -> Columns | None:
+    """`columns_of`, by default with the column of images of a run.
+
+    Args:
+        args: Arguments of the command.
+        settings: Settings of the run.
+        channels: Channels of the images.
+    """
+    columns = columns_of(args, channels)
+    of_run = columns_of_run(settings).image_column
+    if columns is None or args.image_column or not of_run:
+        return columns
+    return columns._replace(image_column=of_run)
+
+
 def find_images(
     args: argparse.Namespace, settings: dict, channels: Channels
 ) -> FoundImages:
@@ -120,13 +154,10 @@ def find_images(
             the default column of images.
         channels: Channels of the images.
     """
-    columns = columns_of(args)
-    if not is_table(args.source):
+    columns = find_columns(args, settings, channels)
+    if columns is None:
         found = datasets.image_folder(args.source, not channels.reads_rgb)
         return FoundImages(*found, args.source)
-    of_run = columns_of_run(settings)
-    if args.image_column is None and of_run.image_column:
-        columns = columns._replace(image_column=of_run.image_column)
     records = open_records(args.source, columns)
     is_file = args.source.is_file()
     folder = args.source.parent if is_file else args.source

@@ -1,7 +1,6 @@
 """`train classifier`: fine-tunes the encoder of a run on few labels."""
 
 import shlex
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,10 +13,12 @@ from keras_contrastive.cli.classifier_report import write_classifier_report
 from keras_contrastive.cli.defaults import CACHE_BYTES
 from keras_contrastive.cli.defaults import learning_rate_schedule
 from keras_contrastive.cli.epoch_lines import EpochLines
+from keras_contrastive.cli.output import check_outside
 from keras_contrastive.cli.run_folder import CLASSIFIER
 from keras_contrastive.cli.run_folder import RunFolder
-from keras_contrastive.cli.sources import columns_of
+from keras_contrastive.cli.sources import find_columns
 from keras_contrastive.cli.sources import find_images
+from keras_contrastive.cli.sources import location_of
 from keras_contrastive.cli.sources import settings_of_source
 from keras_contrastive.command import program
 from keras_contrastive.fine_tuning.linear_classifier import linear_classifier
@@ -30,6 +31,17 @@ from keras_contrastive.trainer.keras_internals import all_layers
 
 STEPS = 300  # of fine-tuning
 LARGEST_BATCH = 64
+
+
+def choose_classes(args, folder, of_run, channels):
+    """The images and the classes of the run in the folder, or of the source."""
+    split = None if args.force else folder.split()
+    if split is not None:
+        return split, folder.class_names()
+    if not channels.reads_rgb:  # checkpoints are .npz files
+        check_outside(folder.path, args.source, "--output")
+    found = find_images(args, of_run, channels)
+    return split_classes(found), list(found.class_names)
 
 
 def choose_schedule(args, num_train):
@@ -50,22 +62,29 @@ def compile_classifier(classifier, learning_rate, num_steps):
 
 
 def run(args):
+    folder = RunFolder(args.run_folder)
+    with folder.prepared():
+        run_in(folder, args)
+
+
+def run_in(folder, args):
+    """Starts or resumes the run in its folder."""
     pretrained = RunFolder(args.model)
     of_run = pretrained.settings()
     channels = Channels.of(of_run)
-    folder = RunFolder(args.run_folder)
-    folder.prepare()
-    args.source = args.source.resolve()
-    found = find_images(args, of_run, channels)
-    split = None if args.force else folder.split()
-    if split is None:
-        split = split_classes(found)
-    batch_size, steps, epochs = choose_schedule(args, split.num_train)
-    names = list(found.class_names)
-    settings = {
+    args.source = location_of(args.source)
+    columns = find_columns(args, of_run, channels)
+    source = {
         "model": CLASSIFIER,
+        **settings_of_source(args.source, columns),
+    }
+    if not args.force:
+        folder.check_source(source)
+    split, names = choose_classes(args, folder, of_run, channels)
+    batch_size, steps, epochs = choose_schedule(args, split.num_train)
+    settings = {
+        **source,
         "pretrained": str(args.model.resolve()),
-        **settings_of_source(args.source, columns_of(args)),
         "class_names": names,
         "num_images": split.num_train,
         "image_size": of_run["image_size"],
@@ -113,7 +132,8 @@ def run(args):
             scores["the same, fine-tuned"] = accuracy(classifier, held_out)
         folder.save(classifier)
         write_classifier_report(folder, settings, held_out)
-    print_accuracies(scores, train.labels, held_out.labels)
+    counts = np.bincount(train.labels, minlength=len(names))
+    print_accuracies(scores, counts, held_out.labels)
     words = ["classify", of_run["folder"], "--model", str(folder.path)]
     print(f"Next: {program()} {shlex.join(words)}")
 
@@ -195,9 +215,16 @@ def accuracy(classifier: keras.Model, of: LabeledImages) -> float:
     return float(np.mean(logits.argmax(axis=1) == of.labels))
 
 
-def print_accuracies(scores: dict, train_labels: Any, labels: Any) -> None:
-    """Prints the share of held-out images in the right class."""
-    counts = np.bincount(train_labels)
+def print_accuracies(
+    scores: dict[str, float], counts: np.ndarray, labels: np.ndarray
+) -> None:
+    """Prints the share of held-out images in the right class.
+
+    Args:
+        scores: The accuracy of each classifier, by its name.
+        counts: The number of training images of each class.
+        labels: The classes of the held-out images.
+    """
     print(f"held-out images in the right class, of {len(labels):,}:")
     majority = float(np.mean(labels == counts.argmax()))
     everything = {

@@ -16,10 +16,11 @@ from keras_contrastive.cli.defaults import loaded_size
 from keras_contrastive.cli.held_out import hold_out
 from keras_contrastive.cli.images import load_records
 from keras_contrastive.cli.images import max_bad_fraction
+from keras_contrastive.cli.output import check_outside
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.sources import captions_of
 from keras_contrastive.cli.sources import columns_of
-from keras_contrastive.cli.sources import is_table
+from keras_contrastive.cli.sources import location_of
 from keras_contrastive.cli.sources import open_records
 from keras_contrastive.cli.sources import settings_of_source
 from keras_contrastive.cli.training import train
@@ -79,8 +80,8 @@ def color_jitter(channels):
 
 def choose_pairs(args, folder, columns, channels):
     """The pairs of the run in the folder, or those of the source, split."""
-    source = args.source.resolve()
-    if args.captions and is_table(source):
+    source = location_of(args.source)
+    if args.captions and columns is not None:
         raise ValueError(
             "--captions is for folders. Received: --captions "
             f"{args.captions} with the table {args.source}"
@@ -88,13 +89,25 @@ def choose_pairs(args, folder, columns, channels):
     split = None if args.force else folder.split()
     if split is not None:
         return split
-    if is_table(source):
+    if not channels.reads_rgb:  # checkpoints are .npz files
+        check_outside(folder.path, args.source, "--output")
+    if columns is not None:
         return hold_out(open_records(source, columns))
     return hold_out(
         datasets.captioned_folder(
             source, args.captions, arrays=not channels.reads_rgb
         )
     )
+
+
+def choose_tokenizer(args, folder, captions):
+    """The tokenizer of the run in the folder, or a new one.
+
+    Training it again would change the ids of tokens if captions are gone.
+    """
+    if folder.has_begun() and not args.force:
+        return text.CaptionTokenizer.load(folder.tokenizer)
+    return text.train_tokenizer(captions, 4096, context_length=32)
 
 
 def build_model(method, chosen, channels, tokenizer, num_captions):
@@ -125,14 +138,24 @@ def compile_model(model, loss, learning_rate, num_steps):
 def run(args):
     channels = Channels.of_arguments(args)
     folder = RunFolder(args.run_folder)
-    folder.prepare()
-    columns = columns_of(args, captions=True)
+    with folder.prepared():
+        run_in(folder, args, channels)
+
+
+def run_in(folder, args, channels):
+    """Starts or resumes the run in its folder."""
+    columns = columns_of(args, channels, captions=True)
+    source = {
+        "model": args.method,
+        **settings_of_source(location_of(args.source), columns),
+    }
+    if not args.force:
+        folder.check_source(source)
     split = choose_pairs(args, folder, columns, channels)
     chosen = choose_settings(args, split.num_train, has_accelerator())
     size = chosen.image_size
     settings = {
-        "model": args.method,
-        **settings_of_source(args.source.resolve(), columns),
+        **source,
         "captions": args.captions and str(args.captions.resolve()),
         "num_images": split.num_train,
         **chosen._asdict(),
@@ -150,7 +173,7 @@ def run(args):
     test = load_records(split.held_out, size, channels)
     keras.utils.set_random_seed(args.seed)
     captions = captions_of(split.train)
-    tokenizer = text.train_tokenizer(captions, 4096, context_length=32)
+    tokenizer = choose_tokenizer(args, folder, captions)
     dataset = datasets.ImageTextDataset(
         split.train,
         tokenizer,
@@ -161,9 +184,8 @@ def run(args):
         max_bad_fraction=max_bad_fraction(len(split.train)),
         **channels.reading(),
     )
-    model = build_model(
-        args.method, chosen, channels, tokenizer, sum(map(len, captions))
-    )
+    num_captions = sum(map(len, captions)) + split.gone_captions
+    model = build_model(args.method, chosen, channels, tokenizer, num_captions)
     num_steps = chosen.epochs * len(dataset)
     compile_model(model, args.loss, args.learning_rate, num_steps)
     retrieval = callbacks.RetrievalEvaluation(
@@ -172,5 +194,6 @@ def run(args):
     if args.force:
         folder.restart()
     with folder.training(settings, split):
-        tokenizer.save(folder.tokenizer)
+        if not folder.tokenizer.exists():
+            tokenizer.save(folder.tokenizer)
         train(model, dataset, settings, folder, [retrieval])

@@ -17,9 +17,10 @@ from keras_contrastive.cli.defaults import loaded_size
 from keras_contrastive.cli.held_out import every_image
 from keras_contrastive.cli.held_out import every_record
 from keras_contrastive.cli.images import max_bad_fraction
+from keras_contrastive.cli.output import check_outside
 from keras_contrastive.cli.run_folder import RunFolder
 from keras_contrastive.cli.sources import columns_of
-from keras_contrastive.cli.sources import is_table
+from keras_contrastive.cli.sources import location_of
 from keras_contrastive.cli.sources import open_records
 from keras_contrastive.cli.sources import settings_of_source
 from keras_contrastive.cli.training import train
@@ -117,8 +118,10 @@ def choose_images(args, folder, columns, channels):
     split = None if args.force else folder.split()
     if split is not None:
         return split
-    source = args.source.resolve()
-    if is_table(source):
+    if not channels.reads_rgb:  # checkpoints are .npz files
+        check_outside(folder.path, args.source, "--output")
+    source = location_of(args.source)
+    if columns is not None:
         return every_record(open_records(source, columns))
     return every_image(
         datasets.image_folder(source, not channels.reads_rgb).paths
@@ -152,14 +155,24 @@ def compile_model(model, loss, learning_rate, num_steps):
 def run(args):
     channels = Channels.of_arguments(args)
     folder = RunFolder(args.run_folder)
-    folder.prepare()
-    columns = columns_of(args)
+    with folder.prepared():
+        run_in(folder, args, channels)
+
+
+def run_in(folder, args, channels):
+    """Starts or resumes the run in its folder."""
+    columns = columns_of(args, channels)
+    source = {
+        "model": args.method,
+        **settings_of_source(location_of(args.source), columns),
+    }
+    if not args.force:
+        folder.check_source(source)
     split = choose_images(args, folder, columns, channels)
     chosen = choose_settings(args, split.num_train, has_accelerator())
     loss, loss_settings = choose_loss(args)
     settings = {
-        "model": args.method,
-        **settings_of_source(args.source.resolve(), columns),
+        **source,
         "num_images": split.num_train,
         **chosen._asdict(),
         "learning_rate": args.learning_rate,
@@ -180,11 +193,11 @@ def run(args):
         max_bad_fraction=max_bad_fraction(len(split.train)),
         **channels.reading(),
     )
-    # A run that is trained further keeps the size of its queue.
+    # A run that is trained further, or without images that are gone, keeps the
+    # size of its queue.
     first_epochs = folder.first_epochs(chosen.epochs, args.force)
-    model = build_model(
-        METHODS[args.method], chosen, channels, first_epochs * len(dataset)
-    )
+    first_steps = first_epochs * (split.num_train // chosen.batch_size)
+    model = build_model(METHODS[args.method], chosen, channels, first_steps)
     num_steps = chosen.epochs * len(dataset)
     compile_model(model, loss, args.learning_rate, num_steps)
     if args.force:

@@ -1,13 +1,12 @@
 """The file of embeddings that `embed` writes: .npz, or Parquet."""
 
-import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keras_contrastive.atomic_file import atomic_file
 from keras_contrastive.datasets.tables.parquet_table import import_parquet
 
 MARK = b"keras_contrastive"  # in the metadata of our Parquet files
@@ -62,24 +61,16 @@ def write_vectors(
         key: String that is stored in Parquet files, for `key_of_table`.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
-    # The name is unique to this process. Readers skip hidden files.
-    temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            if output.suffix == PARQUET:
-                columns = (paths, embeddings, labels, class_names)
-                _write_table(file, *columns, key)
-            else:
-                arrays: dict[str, Any] = {"paths": paths}
-                arrays["embeddings"] = embeddings
-                if labels is not None:
-                    arrays |= {"labels": labels, "class_names": class_names}
-                np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, output)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(output, "wb") as file:
+        if output.suffix == PARQUET:
+            columns = (paths, embeddings, labels, class_names)
+            _write_table(file, *columns, key)
+        else:
+            arrays: dict[str, Any] = {"paths": paths}
+            arrays["embeddings"] = embeddings
+            if labels is not None:
+                arrays |= {"labels": labels, "class_names": class_names}
+            np.savez(file, **arrays)
 
 
 def key_of_table(path: Path) -> str | None:

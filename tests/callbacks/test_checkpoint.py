@@ -1,6 +1,5 @@
 """What was interrupted ends as what was not."""
 
-import contextlib
 import json
 import os
 import warnings
@@ -18,6 +17,7 @@ from tests.callbacks.interruption import Interrupt
 from tests.callbacks.interruption import Interrupted
 from tests.callbacks.kill_training import kill_and_restart
 from tests.encoders.marks import slow_on_jax
+from tests.full_disk import full_disk
 
 EPOCHS = 3
 FIRST = "epoch-000000-step-000000000"
@@ -245,18 +245,6 @@ def test_killed_while_it_writes(tmp_path, monkeypatch):
     again.prepare()
     assert list(tmp_path.iterdir()) == [tmp_path / f"{FIRST}.npz"]
     np.testing.assert_array_equal(again.read()["a"], np.zeros(2))
-
-
-@contextlib.contextmanager
-def full_disk(size):
-    """Files end at `size` bytes: writing more fails as on a full disk."""
-    resource = pytest.importorskip("resource")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.one_backend

@@ -10,6 +10,7 @@ import keras_contrastive as kc
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.main import build_parser
 from keras_contrastive.cli.main import main
+from keras_contrastive.json_files import write_json
 from keras_contrastive.visualization import report_parts
 from tests.fuzz.readers import tiff
 
@@ -128,6 +129,25 @@ def test_interrupted_run_with_other_channels(tiles, tmp_path):
     (run / "run.json").write_text('{"channels": 5}')
     with pytest.raises(SystemExit, match="other settings.*channels=5"):
         main(["train", "simclr", str(tiles), *SMALL, *OPTIONS])
+
+
+@pytest.mark.parametrize("command", ["train simclr", "train clip", "embed"])
+def test_arrays_are_not_written_among_the_tiles(tiles, tmp_path, command):
+    """They would be images, unlike those beside photographs."""
+    if command == "embed":
+        run = tmp_path / "runs" / "simclr"
+        run.mkdir(parents=True)
+        (run / "model.keras").touch()
+        settings = {"model": "simclr", "folder": str(tiles), "image_size": 8}
+        bands = {"channels": 4, "value_range": [0, 10200]}
+        write_json({**settings, **bands}, run / "run.json")
+        arguments = ["--output", str(tiles / "embeddings.npz")]
+    else:
+        arguments = ["--output", str(tiles / "runs/x"), *SMALL, *OPTIONS]
+    before = sorted(tiles.rglob("*"))
+    with pytest.raises(SystemExit, match="--output must be outside of SOURCE"):
+        main([*command.split(), str(tiles), *arguments])
+    assert sorted(tiles.rglob("*")) == before
 
 
 def test_without_the_arguments(tiles):

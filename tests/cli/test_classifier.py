@@ -11,6 +11,7 @@ import pytest
 from keras_contrastive.cli.classifier_report import class_rows
 from keras_contrastive.cli.classifier_report import confusion_rows
 from keras_contrastive.cli.main import main
+from keras_contrastive.cli.train_classifier import print_accuracies
 
 ARGUMENTS = ["--image-size", "16", "--epochs", "1", "--batch-size", "8"]
 
@@ -37,6 +38,8 @@ def test_classifies_by_few_labels(run, capsys, tmp_path):
     for line in ("chance", "most frequent class", "untrained", "fine-tuned"):
         assert line in printed
     split = json.loads((tmp_path / "runs/classifier/split.json").read_text())
+    settings = tmp_path / "runs/classifier/run.json"
+    names = json.loads(settings.read_text())["class_names"]
     held_out = [entry["captions"][0] for entry in split["held_out"]]
     assert set(held_out) == {e["captions"][0] for e in split["train"]}
     page = (tmp_path / "runs/classifier/report.html").read_text()
@@ -63,6 +66,14 @@ def test_classifies_by_few_labels(run, capsys, tmp_path):
         with pytest.raises(SystemExit, match=message):
             main(arguments)
 
+    # The run keeps its images and classes, whatever is added to the folder.
+    one = next(path for path in run.iterdir() if path.is_dir())
+    (run / "stray.png").write_bytes(next(one.iterdir()).read_bytes())
+    main(["train", "classifier", str(run), "--epochs", "3"])
+    assert json.loads(settings.read_text())["class_names"] == names
+    with pytest.raises(SystemExit, match="run with other settings, folder="):
+        main(["train", "classifier", str(one), "--epochs", "4"])
+
 
 @pytest.mark.one_backend
 def test_the_linear_layer_alone_and_classes_that_cannot_be_learned(
@@ -78,6 +89,17 @@ def test_the_linear_layer_alone_and_classes_that_cannot_be_learned(
     with pytest.raises(SystemExit, match="must have classes"):
         main(["train", "classifier", str(one), "--output", "runs/other"])
     assert not (tmp_path / "runs/other").exists()
+
+
+@pytest.mark.one_backend
+def test_a_class_without_a_readable_training_image(capsys):
+    print_accuracies({"linear": 0.5}, np.array([3, 1, 0]), np.array([0, 2]))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in lines[1:]] == [
+        "33.3%",
+        "50.0%",
+        "50.0%",
+    ]
 
 
 @pytest.mark.one_backend

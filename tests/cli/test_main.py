@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 import keras_contrastive as kc
+from keras_contrastive.cli import train_clip
 from keras_contrastive.cli.defaults import choose_settings
+from keras_contrastive.cli.history_file import read_rows
 from keras_contrastive.cli.main import build_parser
 from keras_contrastive.cli.main import main
 from keras_contrastive.cli.run_folder import RunFolder
@@ -273,6 +275,35 @@ def test_interrupted_run_resumes(pictures, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.one_backend
+@pytest.mark.parametrize("method", ["clip", "moco"])
+def test_a_run_whose_image_is_gone_is_trained_further(
+    pictures, tmp_path, method, monkeypatch
+):
+    built = []
+    build_text_encoder = train_clip.build_text_encoder
+
+    def spy(tokenizer, num_captions):
+        built.append((tokenizer(["a red star"]).tolist(), num_captions))
+        return build_text_encoder(tokenizer, num_captions)
+
+    monkeypatch.setattr(train_clip, "build_text_encoder", spy)
+    # One image less is one batch less.
+    small = "--image-size 8 --batch-size 4 --encoder convnet".split()
+    main(["train", method, str(pictures), *small, "--epochs", "1"])
+    run = tmp_path / "runs" / method
+    split = json.loads((run / "split.json").read_text())
+    files = [run / "tokenizer.json"] * (method == "clip")
+    before = [file.read_bytes() for file in files]
+    for entry in split["train"][:8]:
+        (pictures / entry["image"]).unlink()
+    with pytest.warns(UserWarning, match="8 of 40 images of this run are gone"):
+        main(["train", method, str(pictures), *small, "--epochs", "2"])
+    assert [file.read_bytes() for file in files] == before
+    assert len(read_rows(run / "history.csv")) == 2
+    assert all(each == built[0] for each in built)
+
+
+@pytest.mark.one_backend
 def test_other_settings_do_not_resume_a_run(pictures, tmp_path):
     run = tmp_path / "runs" / "simclr"
     run.mkdir(parents=True)
@@ -300,6 +331,15 @@ def test_errors_and_warnings_take_one_line(make_folder, tmp_path):
     (skipped,) = [line for line in lines if ".mp4" in line]
     assert skipped.startswith("warning: ") and "beside 3 images" in skipped
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_closed_streams(make_folder, monkeypatch, name):
+    monkeypatch.setattr(sys, name, None)
+    with pytest.raises(SystemExit, match="at least 4 images"):
+        main(["train", "simclr", str(make_folder(3))])
+    assert not getattr(sys, name).isatty()
 
 
 @pytest.mark.one_backend

@@ -117,3 +117,9 @@ def test_a_run_is_searched(make_folder):
     assert names_of(answer)[0] == name
     answer = site.post("/", files={"image": ("x.png", b"no image")})
     assert answer.status_code == 400
+    # Images that are gone since, or damaged, cost no page.
+    (folder / name).unlink()
+    (folder / collection.names[6]).write_bytes(b"no image")
+    for params in ({}, {"like": "5"}, {"like": "6"}):
+        answer = site.get("/", params=params)
+        assert answer.status_code == 200 and len(names_of(answer)) == 24

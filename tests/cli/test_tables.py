@@ -11,8 +11,13 @@ import pytest
 import keras_contrastive as kc
 from keras_contrastive.cli.channels import Channels
 from keras_contrastive.cli.images import load_images
+from keras_contrastive.cli.main import build_parser
 from keras_contrastive.cli.main import main
 from keras_contrastive.cli.run_folder import RunFolder
+from keras_contrastive.cli.sources import columns_of
+from keras_contrastive.cli.sources import find_columns
+from keras_contrastive.datasets.tables.open_table import parquet_files_of
+from keras_contrastive.json_files import write_json
 
 pytestmark = pytest.mark.one_backend
 
@@ -174,6 +179,73 @@ def test_errors_before_training(table, tmp_path, command, message):
     with pytest.raises(SystemExit, match=message):
         main([*command.split(), *SMALL])
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_link_to_a_table(table, capsys, tmp_path):
+    """As in the cache of Hugging Face, whose files have no suffix."""
+    store = tmp_path / "store"
+    store.mkdir()
+    table.rename(store / "0123abcd")
+    table.symlink_to(store / "0123abcd")
+    # Of the current folder: both names are relative.
+    link = table.relative_to(tmp_path)
+    with pytest.warns(UserWarning, match="none.png"):
+        main(["train", "simclr", str(link), "--image-column", "file", *SMALL])
+    settings = json.loads((tmp_path / "runs/simclr/run.json").read_text())
+    assert settings["folder"] == str(table)
+    with pytest.warns(UserWarning, match="none.png"):
+        main(["report", "runs/simclr"])
+
+
+def parse(command):
+    return build_parser().parse_args(command.split())
+
+
+def test_what_is_a_table(tmp_path, monkeypatch, make_folder):
+    bands = Channels(5, None, [0, 10000])
+    for name in ("tiles", "table", "links"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.parquet").touch()
+    np.save(tmp_path / "tiles" / "1.npy", np.zeros((4, 4, 5), "uint16"))
+    (tmp_path / "links" / "2024").symlink_to(make_folder(3))
+    for name, channels, is_table in (
+        ("tiles", Channels(), True),
+        ("tiles", bands, False),
+        ("table", bands, True),
+        ("links", Channels(), False),
+    ):
+        args = parse(f"embed {tmp_path / name}")
+        assert (columns_of(args, channels) is not None) == is_table
+    # A folder may have the name of a table; a link may lead back.
+    (tmp_path / "table" / "more.parquet").mkdir()
+    (tmp_path / "table" / "more.parquet" / "b.parquet").touch()
+    (tmp_path / "table" / "up").symlink_to(tmp_path / "table")
+    assert parquet_files_of(tmp_path / "table") == [
+        tmp_path / "table" / "a.parquet",
+        tmp_path / "table" / "more.parquet" / "b.parquet",
+    ]
+
+
+def test_the_column_of_a_run(table, tmp_path):
+    """`train classifier` stores the column of images that it has read."""
+    args = parse(f"train classifier {table} --label-column color")
+    columns = find_columns(args, {"image_column": "file"}, Channels())
+    assert columns == ("file", None, "color")
+    args.image_column = "other"
+    columns = find_columns(args, {"image_column": "file"}, Channels())
+    assert columns == ("other", None, "color")
+
+
+def test_vectors_are_not_written_into_the_table(parquet, tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.path.mkdir()
+    run.model.touch()
+    settings = {"model": "simclr", "folder": str(parquet), "image_size": 8}
+    write_json(settings, run.path / "run.json")
+    embed = ["embed", str(parquet), "--model", str(run.path), "--output"]
+    for output in (["data/vectors.parquet"], ["data/more", "--shard", "1/2"]):
+        with pytest.raises(SystemExit, match="must be outside of SOURCE"):
+            main([*embed, *output])
 
 
 def test_names_of_images(tmp_path):

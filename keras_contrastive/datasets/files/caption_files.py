@@ -5,6 +5,7 @@ from pathlib import Path
 
 from keras_contrastive.datasets.bad_records import BadRecords
 from keras_contrastive.datasets.files.file_lookup import FileLookup
+from keras_contrastive.datasets.files.table_rows import delimiter_of
 from keras_contrastive.datasets.files.table_rows import fields_by_name
 from keras_contrastive.datasets.files.table_rows import read_rows
 from keras_contrastive.datasets.files.text_lines import read_lines
@@ -38,10 +39,10 @@ def read_texts(
 def read_table(
     path: Path, folder: Path, images: list[Path], bad_records: BadRecords
 ) -> dict[Path, list[str]]:
-    """Reads captions from a file of comma- or tab-separated values.
+    """Reads captions from a file of delimited values.
 
     Args:
-        path: Path of the file: `.tsv` has tabs, any other suffix commas.
+        path: Path of the file.
         folder: Folder that paths in the file are relative to.
         images: List of `Path`s of the folder's images.
         bad_records: Counts bad lines.
@@ -55,7 +56,7 @@ def read_table(
     """
     lines = list(read_lines(path, bad_records))
     bad_records.check()
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    delimiter = delimiter_of(path, lines)
     rows = read_rows(lines, delimiter)
     header = next((row.fields for row in rows), [])
     header = [name.strip() for name in header]

@@ -2,7 +2,10 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from typing import NamedTuple
 
 from keras_contrastive.datasets.files.image_files import HEIF_HINT
@@ -53,11 +56,8 @@ class FolderScan(NamedTuple):
 def scan_folder(folder: Path, arrays: bool = False) -> FolderScan:
     """Lists the files of a folder and its subfolders by kind.
 
-    Follows links to folders, except those that lead back to a folder above.
-    Ignores hidden files and folders.
-
     Args:
-        folder: Path of the folder.
+        folder: Path of the folder, see `walk_files`.
         arrays: Whether `.npy`, `.npz` and `.dcm` are images.
     """
     suffixes = SUFFIXES + HEIF_SUFFIXES * reads_heif() + ARRAY_SUFFIXES * arrays
@@ -66,8 +66,32 @@ def scan_folder(folder: Path, arrays: bool = False) -> FolderScan:
     def count_unreadable(error):
         scan.skipped["folders without permission to read"] += 1
 
+    for path in walk_files(folder, count_unreadable):
+        suffix = path.suffix.lower()
+        if suffix in suffixes:
+            scan.images.append(path)
+        elif suffix == ".txt":
+            scan.texts.append(path)
+        elif suffix not in COMPANIONS:
+            scan.skipped[suffix or "without a suffix"] += 1
+    scan.images.sort()
+    return scan
+
+
+def walk_files(
+    folder: Path, on_error: Callable[[OSError], Any] | None = None
+) -> Iterator[Path]:
+    """The files of a folder and its subfolders, relative to the folder.
+
+    Follows links to folders, except those that lead back to a folder above.
+    Ignores hidden files and folders.
+
+    Args:
+        folder: Path of the folder.
+        on_error: Function of the error for a folder that cannot be read.
+    """
     for parent, folders, names in os.walk(
-        folder, followlinks=True, onerror=count_unreadable
+        folder, followlinks=True, onerror=on_error
     ):
         place = Path(parent)
         folders[:] = [
@@ -77,18 +101,8 @@ def scan_folder(folder: Path, arrays: bool = False) -> FolderScan:
             and not _leads_back(place / name, folder)
         ]
         for name in names:
-            path = (place / name).relative_to(folder)
-            suffix = path.suffix.lower()
-            if name.startswith("."):
-                continue
-            if suffix in suffixes:
-                scan.images.append(path)
-            elif suffix == ".txt":
-                scan.texts.append(path)
-            elif suffix not in COMPANIONS:
-                scan.skipped[suffix or "without a suffix"] += 1
-    scan.images.sort()
-    return scan
+            if not name.startswith("."):
+                yield (place / name).relative_to(folder)
 
 
 def _leads_back(path, folder):

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,12 +95,23 @@ def image_folder(
         assert folder.labels.tolist() == [0, 1]
         ```
     """
-    folder, scan = _scan(folder, arrays)
-    paths = [folder / path for path in scan.images]
-    classes = sorted({path.parts[0] for path in scan.images})
-    if len(classes) < 2 or any(len(path.parts) == 1 for path in scan.images):
+    root, scan = _scan(folder, arrays)
+    return folder_of_images(root, scan.images)
+
+
+def folder_of_images(folder: Path, names: Sequence[Path]) -> ImageFolder:
+    """The result of `image_folder` for these images.
+
+    Args:
+        folder: Path of a folder.
+        names: List of `Path`s relative to the folder.
+    """
+    paths = [folder / name for name in names]
+    classes = sorted({name.parts[0] for name in names})
+    if len(classes) < 2 or any(len(name.parts) == 1 for name in names):
         return ImageFolder(paths, None, None)
-    labels = np.array([classes.index(path.parts[0]) for path in scan.images])
+    places = {name: place for place, name in enumerate(classes)}
+    labels = np.array([places[name.parts[0]] for name in names])
     return ImageFolder(paths, labels, classes)
 
 
@@ -120,7 +132,8 @@ def captioned_folder(
 
     Text is UTF-8. In a `.csv` file, put captions with commas in quotation
     marks; without other columns, unquoted commas are read as part of the
-    caption. In a `.tsv` file, quotation marks are ordinary characters, and a
+    caption. Semicolons and tabs separate columns, too, if the first row has no
+    comma. In a `.tsv` file, quotation marks are ordinary characters, and a
     caption cannot span lines.
 
     Lines that cannot be parsed, such as those with unmatched quotation marks,

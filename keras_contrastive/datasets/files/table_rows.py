@@ -26,6 +26,16 @@ class Row(NamedTuple):
     error: str | None
 
 
+def delimiter_of(path: Path, lines: list[tuple[int, str]]) -> str:
+    """The delimiter of a file: a tab in `.tsv`, or that of its first row."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    header = next((text for _, text in lines if text.strip()), "")
+    # Spreadsheets write semicolons in locales with decimal commas.
+    found = (each for each in (",", ";", "\t") if each in header)
+    return next(found, ",")
+
+
 def read_rows(lines: list[tuple[int, str]], delimiter: str) -> Iterator[Row]:
     """Splits lines into fields, and skips blank lines.
 
@@ -36,7 +46,7 @@ def read_rows(lines: list[tuple[int, str]], delimiter: str) -> Iterator[Row]:
 
     Args:
         lines: List of pairs of a line's number and its text.
-        delimiter: A comma or a tab.
+        delimiter: A comma, a semicolon or a tab.
     """
     start = 0
     while start < len(lines):

@@ -10,6 +10,7 @@ from keras_contrastive.datasets.files.pixel_reader import PixelReader
 from keras_contrastive.datasets.shards.example_source import ExampleSource
 from keras_contrastive.datasets.shards.hosts import check_hosts
 from keras_contrastive.datasets.shards.parquet_source import ParquetSource
+from keras_contrastive.datasets.shards.shard_files import archive_error
 from keras_contrastive.datasets.shards.shard_files import are_parquet
 from keras_contrastive.datasets.shards.shard_files import count_examples
 from keras_contrastive.datasets.shards.shard_files import expand_urls
@@ -58,6 +59,12 @@ def open_shards(
     )
     if num_examples is None:
         num_examples = count()
+        if not num_examples:
+            reason = "" if are_parquet(shards) else archive_error(shards[0])
+            raise ValueError(
+                "`urls` must be shards with images. Received: no images in "
+                f"{shards[0]!r}" + f" ({reason})" * bool(reason)
+            )
     return open_stream(source, tokenizer, num_examples, hosts, hosts, **options)
 
 

@@ -158,6 +158,16 @@ def count_examples(
     )
 
 
+def archive_error(path: str) -> str:
+    """Why an archive cannot be read to its end; empty if it can."""
+    try:
+        with tarfile.open(path, "r|*") as archive:  # as the shards are read
+            archive.getmembers()
+    except Exception as error:
+        return str(error)
+    return ""
+
+
 def _read_sizes(path):
     try:
         sizes = json.loads(path.read_bytes())

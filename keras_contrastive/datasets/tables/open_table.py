@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from keras_contrastive.datasets.files.folder_scan import ARRAY_SUFFIXES
+from keras_contrastive.datasets.files.folder_scan import walk_files
 from keras_contrastive.datasets.files.image_files import HEIF_SUFFIXES
 from keras_contrastive.datasets.files.image_files import SUFFIXES
 from keras_contrastive.datasets.files.image_folder import ImageFolder
@@ -160,22 +162,24 @@ def _open_path(source, captions, max_bad_fraction):
     )
 
 
-def parquet_files_of(folder: Path) -> list[Path]:
+def parquet_files_of(folder: Path, arrays: bool = False) -> list[Path]:
     """The Parquet files of a folder; empty for a folder of images.
 
     A folder of images may also hold Parquet files: download tools write their
     tables beside the images.
+
+    Args:
+        folder: Path of the folder, see `walk_files`.
+        arrays: Whether `.npy`, `.npz` and `.dcm` are images.
     """
+    suffixes = SUFFIXES + HEIF_SUFFIXES + ARRAY_SUFFIXES * arrays
     files = []
-    for path in folder.rglob("*"):
+    for path in walk_files(folder):
         suffix = path.suffix.lower()
-        parts = path.relative_to(folder).parts
-        if any(part.startswith(".") for part in parts):
-            continue
-        if suffix in SUFFIXES + HEIF_SUFFIXES:
+        if suffix in suffixes:
             return []
         if suffix in PARQUET_SUFFIXES:
-            files.append(path)
+            files.append(folder / path)
     return sorted(files)
 
 

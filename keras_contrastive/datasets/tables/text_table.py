@@ -5,6 +5,7 @@ from collections.abc import Hashable
 from pathlib import Path
 
 from keras_contrastive.datasets.bad_records import BadRecords
+from keras_contrastive.datasets.files.table_rows import delimiter_of
 from keras_contrastive.datasets.files.table_rows import fields_by_name
 from keras_contrastive.datasets.files.table_rows import read_rows
 from keras_contrastive.datasets.files.text_lines import read_lines
@@ -61,12 +62,12 @@ def _json_columns(lines, path, bad_lines):
 
 
 def _delimited_columns(lines, path, free_text, bad_lines):
-    first = next((text for _, text in lines if text.strip()), "")
-    delimiter = _delimiter(first, path)
+    delimiter = delimiter_of(path, lines)
     rows = read_rows(lines, delimiter)
     header = next((row.fields for row in rows), [])
     header = [name.strip() for name in header]
-    repeated = [name for name in header if header.count(name) > 1]
+    # Spreadsheets write empty columns at the end.
+    repeated = [name for name in header if name and header.count(name) > 1]
     if repeated:
         raise ValueError(
             "The columns of a table must have different names. "
@@ -84,11 +85,3 @@ def _delimited_columns(lines, path, free_text, bad_lines):
         for name, column in columns.items():
             column.append(fields[name])
     return columns
-
-
-def _delimiter(header, path):
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    # Spreadsheets write semicolons in locales with decimal commas.
-    found = (each for each in (",", ";", "\t") if each in header)
-    return next(found, ",")

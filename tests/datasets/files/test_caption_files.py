@@ -57,6 +57,13 @@ def test_captions_without_quotation_marks_are_whole(folder):
     assert read_quietly(folder) == dict.fromkeys(NAMES, ("a, b and c",))
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_other_delimiters(folder, delimiter):
+    rows = [f"{name}{delimiter}a cat, asleep" for name in NAMES]
+    write(folder / "captions.csv", f"image{delimiter}caption", *rows)
+    assert read_quietly(folder) == dict.fromkeys(NAMES, ("a cat, asleep",))
+
+
 def test_captions_in_quotation_marks_are_whole(folder):
     texts = [*WHOLE[:3], 'two lines,\n"the second"\n']
     with (folder / "captions.csv").open("w", newline="") as file:

@@ -47,6 +47,18 @@ def test_images_without_captions(folder):
 
 
 @pytest.mark.one_backend
+def test_shards_without_images(folder):
+    """Such as the pointers that Git LFS leaves instead of the files."""
+    for shard in range(2):
+        (folder / f"{shard}.tar").write_text("version https://git-lfs...\n")
+    with pytest.raises(ValueError, match=r"no images in '.*0.tar' \(truncated"):
+        image_shards(folder, 4, 4)
+    write_shard(folder / "0.tar", {"a": {"txt": b"a text"}})
+    with pytest.raises(ValueError, match="no images in '.*0.tar'$"):
+        image_shards(folder, 4, 4)
+
+
+@pytest.mark.one_backend
 def test_a_suffix(folder):
     shards = image_shards(folder, 6, 4, image_key="mask.png", shuffle_buffer=0)
     assert len(shards) == 2

@@ -502,6 +502,12 @@ def test_bad_lines(folder):
         image_records("table.csv", **names())
 
 
+def test_empty_columns_at_the_end(folder):
+    Path("table.csv").write_text("file,text,,\nimages/0.png,a cat,,\n")
+    records = image_records("table.csv", "file", "text")
+    assert records.captions == [("a cat",)]
+
+
 def test_commas_in_captions(folder):
     Path("table.csv").write_text("file,text\nimages/0.png,a cat, asleep\n")
     assert image_records("table.csv", "file", "text").captions == [
