@@ -22,9 +22,9 @@ def as_array(value: Any, name: str, dtype: Any = None) -> np.ndarray:
         ) from error
 
 
-def as_features(features: Any, name: str) -> np.ndarray:
-    """Returns `features` as a finite float32 NumPy array, (rows, dim)."""
-    features = as_array(features, name, "float32")
+def as_features(features: Any, name: str, dtype: str = "float32") -> np.ndarray:
+    """Returns `features` as a finite NumPy array of floats, (rows, dim)."""
+    features = as_array(features, name, dtype)
     if features.ndim != 2 or 0 in features.shape:
         raise ValueError(
             f"`{name}` must be a non-empty array of shape (rows, dim). "
