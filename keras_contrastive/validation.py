@@ -128,15 +128,16 @@ def check_list(name: str, value: Any, of: str) -> list:
 def check_interval(
     name: str, interval: Any, low: float, high: float = float("inf")
 ) -> tuple[float, float]:
-    """`interval` as a (low, high) tuple of floats within [low, high]."""
+    """`interval` as a tuple (low, high) of finite floats in [low, high]."""
     try:
-        first, last = (float(bound) for bound in interval)
+        first, last = map(_number, interval)
     except (TypeError, ValueError):
         first, last = 0.0, -1.0
-    if not low <= first <= last <= high:
+    is_finite = abs(first) < float("inf") and abs(last) < float("inf")
+    if not (is_finite and low <= first <= last <= high):
         raise ValueError(
-            f"`{name}` must be a pair (low, high) with "
-            f"{low} <= low <= high <= {high}. Received: {name}={interval}"
+            f"`{name}` must be a pair (low, high) of finite numbers with "
+            f"{low} <= low <= high <= {high}. Received: {name}={interval!r}"
         )
     return first, last
 
