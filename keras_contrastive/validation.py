@@ -1,6 +1,7 @@
 """Checks of arguments: numbers, flags, lists, layers, one of several values."""
 
 import operator
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -165,6 +166,17 @@ def check_choice(
             f"`{name}` must be one of {listed}{condition}. "
             f"Received: {name}={value!r}"
         )
+
+
+def check_pattern(name: str, value: Any) -> None:
+    """Raises unless `value` is a regular expression for strings."""
+    try:
+        re.search(value, "")
+    except (re.error, TypeError) as error:
+        raise ValueError(
+            f"`{name}` must be a regular expression. "
+            f"Received: {name}={value!r} ({error})"
+        ) from error
 
 
 def check_layer(name: str, value: Any) -> None:

@@ -48,3 +48,10 @@ def test_intervals():
     for bad in [(0, INFINITY), (-INFINITY, 0), (INFINITY, INFINITY)]:
         with pytest.raises(ValueError, match="`ratio` .* of finite numbers"):
             validation.check_interval("ratio", bad, -INFINITY)
+
+
+def test_patterns():
+    validation.check_pattern("layers", "a$|b")
+    for bad in ["(", 3, None, b"a", ["a"]]:
+        with pytest.raises(ValueError, match="`layers` must be a regular"):
+            validation.check_pattern("layers", bad)
