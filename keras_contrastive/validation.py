@@ -1,6 +1,7 @@
 """Checks of arguments: numbers, flags, lists, layers, one of several values."""
 
 import operator
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -128,15 +129,16 @@ def check_list(name: str, value: Any, of: str) -> list:
 def check_interval(
     name: str, interval: Any, low: float, high: float = float("inf")
 ) -> tuple[float, float]:
-    """`interval` as a (low, high) tuple of floats within [low, high]."""
+    """`interval` as a tuple (low, high) of finite floats in [low, high]."""
     try:
-        first, last = (float(bound) for bound in interval)
+        first, last = map(_number, interval)
     except (TypeError, ValueError):
         first, last = 0.0, -1.0
-    if not low <= first <= last <= high:
+    is_finite = abs(first) < float("inf") and abs(last) < float("inf")
+    if not (is_finite and low <= first <= last <= high):
         raise ValueError(
-            f"`{name}` must be a pair (low, high) with "
-            f"{low} <= low <= high <= {high}. Received: {name}={interval}"
+            f"`{name}` must be a pair (low, high) of finite numbers with "
+            f"{low} <= low <= high <= {high}. Received: {name}={interval!r}"
         )
     return first, last
 
@@ -164,6 +166,17 @@ def check_choice(
             f"`{name}` must be one of {listed}{condition}. "
             f"Received: {name}={value!r}"
         )
+
+
+def check_pattern(name: str, value: Any) -> None:
+    """Raises unless `value` is a regular expression for strings."""
+    try:
+        re.search(value, "")
+    except (re.error, TypeError) as error:
+        raise ValueError(
+            f"`{name}` must be a regular expression. "
+            f"Received: {name}={value!r} ({error})"
+        ) from error
 
 
 def check_layer(name: str, value: Any) -> None:

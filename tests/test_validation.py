@@ -4,7 +4,7 @@ import pytest
 from keras_contrastive import validation
 
 pytestmark = pytest.mark.one_backend
-NAN = float("nan")
+NAN, INFINITY = float("nan"), float("inf")
 NO_NUMBERS = [None, "1", NAN, [1.0], {}]
 CHECKS = {
     "check_positive_int": ([1, 3, np.int64(2)], [0, -1, 2.0, True]),
@@ -42,6 +42,16 @@ def test_integers_name_the_least():
 
 def test_intervals():
     assert validation.check_interval("scale", [0.1, 1], 0, 1) == (0.1, 1.0)
-    for bad in [(0.5, 0.1), (-1, 0.5), (0.5, 2), 0.5, "ab", (0.1,), (NAN, 1)]:
+    for bad in [(0.5, 0.1), (-1, 0.5), (0.5, 2), 0.5, "01", (0.1,), (NAN, 1)]:
         with pytest.raises(ValueError, match="`scale` must be a pair"):
             validation.check_interval("scale", bad, 0, 1)
+    for bad in [(0, INFINITY), (-INFINITY, 0), (INFINITY, INFINITY)]:
+        with pytest.raises(ValueError, match="`ratio` .* of finite numbers"):
+            validation.check_interval("ratio", bad, -INFINITY)
+
+
+def test_patterns():
+    validation.check_pattern("layers", "a$|b")
+    for bad in ["(", 3, None, b"a", ["a"]]:
+        with pytest.raises(ValueError, match="`layers` must be a regular"):
+            validation.check_pattern("layers", bad)

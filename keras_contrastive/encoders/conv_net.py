@@ -29,7 +29,8 @@ class ConvNet(FunctionalEncoder):
         num_stages: Int, number of stages, each of which halves the resolution.
             Defaults to 3.
         input_shape: Tuple `(height, width, channels)`; height and width may be
-            `None`. Defaults to `(48, 48, 3)`.
+            `None`. Images have sides of at least `2 ** num_stages`. Defaults
+            to `(48, 48, 3)`.
         name: Name of the model.
         **kwargs: Arguments of `keras.Model`, such as `dtype`.
 
@@ -41,7 +42,8 @@ class ConvNet(FunctionalEncoder):
         Float tensor of shape `(batch, width * 2 ** num_stages)`.
 
     Raises:
-        ValueError: If `width` or `num_stages` is below 1.
+        ValueError: If `width` or `num_stages` is below 1, or images are too
+            small.
 
     Example:
 

@@ -1,5 +1,6 @@
 """Checks of features and labels that the evaluation functions share."""
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,9 @@ def as_array(value: Any, name: str, dtype: Any = None) -> np.ndarray:
         ) from error
 
 
-def as_features(features: Any, name: str) -> np.ndarray:
-    """Returns `features` as a finite float32 NumPy array, (rows, dim)."""
-    features = as_array(features, name, "float32")
+def as_features(features: Any, name: str, dtype: str = "float32") -> np.ndarray:
+    """Returns `features` as a finite NumPy array of floats, (rows, dim)."""
+    features = as_array(features, name, dtype)
     if features.ndim != 2 or 0 in features.shape:
         raise ValueError(
             f"`{name}` must be a non-empty array of shape (rows, dim). "
@@ -47,6 +48,8 @@ def as_labels(labels: Any, name: str, num_rows: int) -> np.ndarray:
     labels = as_array(labels, name)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
+    if labels.dtype.kind == "T":  # NumPy's strings of variable length
+        labels = labels.astype(object)
     if labels.shape != (num_rows,):
         raise ValueError(
             f"`{name}` must hold one class per row, shape ({num_rows},). "
@@ -65,7 +68,8 @@ def _are_classes(labels):
         return labels.dtype.kind != "f"
     # Columns of pandas: strings, or any values if some are missing.
     return any(
-        all(isinstance(label, kind) for label in labels) for kind in (str, int)
+        all(isinstance(label, kind) for label in labels)
+        for kind in (str, numbers.Integral)
     )
 
 
@@ -79,7 +83,10 @@ def check_same_kind(labels, others, names=("train_labels", "test_labels")):
 
 
 def _is_text(labels):
-    return labels.dtype.kind in "OSTU" and not isinstance(labels[0], int)
+    is_object = labels.dtype == object
+    return labels.dtype.kind in "STU" or (
+        is_object and not isinstance(labels[0], numbers.Integral)
+    )
 
 
 def normalize_rows(features):

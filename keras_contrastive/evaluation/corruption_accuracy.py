@@ -13,6 +13,9 @@ from keras_contrastive import layers
 from keras_contrastive.evaluation.checks import as_array
 from keras_contrastive.evaluation.checks import as_labels
 from keras_contrastive.evaluation.checks import check_same_kind
+from keras_contrastive.validation import check_choice
+from keras_contrastive.validation import check_int
+from keras_contrastive.validation import check_list
 from keras_contrastive.validation import check_positive_int
 
 # At the five severities: the standard deviation of noise, the sigma of the blur
@@ -103,8 +106,8 @@ def corruption_accuracy(
             channels allows.
         severities: Ints from 1 to 5.
         batch_size: Int, number of images that `classify` receives at once.
-        seed: Int, the seed of the noise. With the same seed, two models see the
-            same images.
+        seed: Int below 2**31, the seed of the noise. With the same seed, two
+            models see the same images.
         verbose: 0 is silent, 1 shows a progress bar.
 
     Returns:
@@ -113,7 +116,8 @@ def corruption_accuracy(
     Raises:
         ValueError: If images have another shape, dtype or range, labels do not
             match them, a name or a severity is not in the table, no name or
-            severity is given, or `classify` does not return a label for each
+            severity is given, `"gray"` is given without three channels, `seed`
+            is no such int, or `classify` does not return a label for each
             image.
 
     Example:
@@ -140,6 +144,8 @@ def corruption_accuracy(
     labels = as_labels(labels, "labels", len(images))
     batch_size = check_positive_int("batch_size", batch_size)
     cases = _cases(corruptions, severities, images.shape[-1])
+    if check_int("seed", seed, 0) >= 2**31:  # the range on every backend
+        raise ValueError(f"`seed` must be below 2**31. Received: seed={seed}")
     progress = keras.utils.Progbar(1 + len(cases), verbose=verbose)
 
     def accuracy(corrupt):
@@ -169,13 +175,15 @@ def _cases(corruptions, severities, num_channels):
         corruptions = [
             name for name in CORRUPTIONS if name != "gray" or num_channels == 3
         ]
-    corruptions = list(corruptions)
+    corruptions = check_list("corruptions", corruptions, "names")
     for name in corruptions:
-        if name not in STRENGTHS:
-            raise ValueError(
-                f"`corruptions` must be of {', '.join(CORRUPTIONS)}. "
-                f"Received: {name!r}"
-            )
+        check_choice("corruptions", name, CORRUPTIONS)
+    if "gray" in corruptions and num_channels != 3:
+        raise ValueError(
+            "`corruptions` must not have 'gray' without three channels. "
+            f"Received: corruptions={corruptions} for {num_channels} channels"
+        )
+    severities = check_list("severities", severities, "integers")
     severities = [check_positive_int("severities", each) for each in severities]
     if not set(severities) <= set(SEVERITIES):
         raise ValueError(
@@ -192,7 +200,7 @@ def _cases(corruptions, severities, num_channels):
 
 def _as_images(images):
     images = as_array(images, "images")
-    if images.ndim != 4 or not len(images):
+    if images.ndim != 4 or not images.size:
         raise ValueError(
             "`images` must have the shape (n, height, width, channels). "
             f"Received: shape {images.shape}"

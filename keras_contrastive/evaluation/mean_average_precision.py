@@ -49,7 +49,7 @@ def mean_average_precision(scores: Any, targets: Any) -> dict[str, Any]:
         Everingham et al., 2010, The PASCAL Visual Object Classes (VOC)
         Challenge, section 4.2; without its interpolation.
     """
-    scores = as_features(scores, "scores")
+    scores = as_features(scores, "scores", "float64")
     targets = as_array(targets, "targets")
     if targets.shape != scores.shape or not np.isin(targets, (0, 1)).all():
         raise ValueError(

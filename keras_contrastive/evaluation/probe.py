@@ -48,17 +48,26 @@ def check_probe_data(
     train_labels = as_labels(train_labels, "train_labels", len(train_features))
     test_labels = as_labels(test_labels, "test_labels", len(test_features))
     check_same_kind(train_labels, test_labels)
-    unseen = np.setdiff1d(test_labels, train_labels)
+    classes, train_index = np.unique(train_labels, return_inverse=True)
+    test_index = _positions(test_labels, classes)
+    unseen = test_labels[classes[test_index] != test_labels]
     if len(unseen):
         raise ValueError(
             "`test_labels` must hold classes that `train_labels` has too. "
-            f"Received {len(unseen)} others, such as {unseen.tolist()[0]!r}."
+            f"Received {len(set(unseen.tolist()))} others, such as "
+            f"{unseen.tolist()[0]!r}."
         )
-    classes, train_index = np.unique(train_labels, return_inverse=True)
-    test_index = classes.searchsorted(test_labels)
     return ProbeData(
         train_features, train_index, test_features, test_index, classes
     )
+
+
+def _positions(labels, classes):
+    """Where labels are in sorted classes, or would be, below `len(classes)`."""
+    if labels.dtype.kind in "iu" and classes.dtype.kind in "iu":
+        # NumPy would search among signed and unsigned integers as floats.
+        labels = labels.astype(classes.dtype)
+    return np.minimum(classes.searchsorted(labels), len(classes) - 1)
 
 
 def feature_statistics(features: np.ndarray) -> tuple:

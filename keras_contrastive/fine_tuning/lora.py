@@ -14,6 +14,7 @@ from keras_contrastive.trainer.keras_internals import clear_functions
 from keras_contrastive.trainer.keras_internals import has_adapter
 from keras_contrastive.trainer.keras_internals import remove_adapter
 from keras_contrastive.validation import check_layer
+from keras_contrastive.validation import check_pattern
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_positive_int
 
@@ -158,6 +159,7 @@ def _choose(model, pattern):
         kinds = (keras.layers.Dense, keras.layers.EinsumDense)
         chosen = [layer for layer in able if isinstance(layer, kinds)]
     else:
+        check_pattern("layers", pattern)
         chosen = [layer for layer in able if re.search(pattern, path_of(layer))]
     if not chosen:
         paths = sorted(path_of(layer) for layer in able)

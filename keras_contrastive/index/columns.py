@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -96,6 +95,37 @@ def as_ids(ids: Any) -> np.ndarray:
     return given
 
 
+def as_columns(metadata: Any) -> dict[str, Any]:
+    """Columns by their names.
+
+    Args:
+        metadata: Dict of columns, a table of pandas, polars or pyarrow, or
+            `None`.
+
+    Raises:
+        ValueError: If it is anything else, or a name is no string.
+    """
+    if metadata is None:
+        return {}
+    # Pyarrow's `columns` are the columns themselves.
+    names = getattr(
+        metadata, "column_names", getattr(metadata, "columns", None)
+    )
+    if isinstance(metadata, Mapping):
+        names = metadata
+    if names is None:
+        raise ValueError(
+            "`metadata` must be a dict of columns or a table. "
+            f"Received: {type(metadata).__name__}"
+        )
+    others = [name for name in names if not isinstance(name, str)]
+    if others:
+        raise ValueError(
+            f"The names of `metadata` must be strings. Received: {others[0]!r}"
+        )
+    return {name: metadata[name] for name in names}
+
+
 def check_column(
     name: str, column: Sequence | np.ndarray, count: int
 ) -> np.ndarray:
@@ -134,6 +164,10 @@ def kept_rows(
         where: See `EmbeddingIndex.search`.
         metadata: Dict of the columns.
         count: Int, number of rows.
+
+    Raises:
+        ValueError: If `where` is neither a dict of columns of `metadata` nor a
+            function that returns such booleans.
     """
     if callable(where):
         kept = np.asarray(where(dict(metadata)))
@@ -143,21 +177,29 @@ def kept_rows(
                 f"Received: {kept.dtype} of shape {kept.shape}"
             )
         return kept
+    if not isinstance(where, Mapping):
+        raise ValueError(
+            "`where` must be a dict of columns or a function. "
+            f"Received: where={where!r}"
+        )
     unknown = set(where) - set(metadata)
     if unknown:
         raise ValueError(
             f"`where` must name columns of {sorted(metadata)}. "
-            f"Received: {sorted(unknown)}"
+            f"Received: {sorted(unknown, key=str)}"
         )
     kept = np.ones(count, bool)
     for name, values in where.items():
         values = _on_host(values)
-        # NumPy treats a set as a single value.
-        if isinstance(values, Collection) and not isinstance(
-            values, str | np.ndarray
-        ):
-            values = list(values)
-        kept &= np.isin(metadata[name], values)
+        if isinstance(values, str | bytes) or not np.iterable(values):
+            values = [values]
+        # NumPy treats sets and generators as single values.
+        values = np.asarray(list(values))
+        column = metadata[name]
+        if column.dtype.kind == values.dtype.kind == "f":
+            # Or 0.1 would differ from its float32.
+            values = values.astype(column.dtype)
+        kept &= np.isin(column, values)
     return kept
 
 

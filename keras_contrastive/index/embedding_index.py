@@ -14,6 +14,7 @@ from keras_contrastive.evaluation.checks import as_features
 from keras_contrastive.evaluation.checks import normalize_rows
 from keras_contrastive.evaluation.extract_features import extract_features
 from keras_contrastive.index.approximate_index import ApproximateIndex
+from keras_contrastive.index.columns import as_columns
 from keras_contrastive.index.columns import as_ids
 from keras_contrastive.index.columns import check_column
 from keras_contrastive.index.columns import join_columns
@@ -44,7 +45,7 @@ class EmbeddingIndex:
             index.
         ids: n different strings or ints, such as paths. Defaults to 0, 1, ....
         metadata: Dict of columns, each a sequence of n strings, numbers or
-            booleans.
+            booleans; or a table of pandas, polars or pyarrow.
 
     Attributes:
         ids: Array of shape `(n,)`.
@@ -80,7 +81,7 @@ class EmbeddingIndex:
         self,
         embeddings: Any = None,
         ids: Sequence | np.ndarray | None = None,
-        metadata: Mapping[str, Sequence | np.ndarray] | None = None,
+        metadata: Any = None,
     ):
         self.embeddings: np.ndarray = np.empty((0, 0), "float32")
         self.ids: np.ndarray = np.empty(0, "int64")
@@ -99,7 +100,7 @@ class EmbeddingIndex:
         model: Any,
         data: Any,
         ids: Sequence | np.ndarray | None = None,
-        metadata: Mapping[str, Sequence | np.ndarray] | None = None,
+        metadata: Any = None,
         batch_size: int = 256,
         verbose: int | str = "auto",
     ) -> "EmbeddingIndex":
@@ -127,7 +128,7 @@ class EmbeddingIndex:
         embeddings, labels = extract_features(
             image_tower(model), data, batch_size, verbose
         )
-        metadata = dict(metadata or {})
+        metadata = as_columns(metadata)
         if labels is not None:
             metadata.setdefault("label", labels)
         return cls(embeddings, ids, metadata)
@@ -174,7 +175,7 @@ class EmbeddingIndex:
         self,
         embeddings: Any,
         ids: Sequence | np.ndarray | None = None,
-        metadata: Mapping[str, Sequence | np.ndarray] | None = None,
+        metadata: Any = None,
     ) -> None:
         """Adds rows.
 
@@ -182,7 +183,7 @@ class EmbeddingIndex:
             embeddings: Array or tensor of shape `(n, dim)`.
             ids: n strings or ints that the index does not have yet. Defaults to
                 the ints that follow the largest one.
-            metadata: Dict of the columns that the index has.
+            metadata: Dict or table of the columns that the index has.
 
         Raises:
             ValueError: If an argument does not fit the rows of the index, which
@@ -195,7 +196,7 @@ class EmbeddingIndex:
                 f"as the index. Received: shape {rows.shape}"
             )
         row_ids = new_ids(ids, len(rows), self.ids)
-        metadata = dict(metadata or {})
+        metadata = as_columns(metadata)
         if len(self) and set(metadata) != set(self.metadata):
             raise ValueError(
                 f"`metadata` must have the columns of the index, "

@@ -3,6 +3,7 @@ from typing import Any
 import keras
 
 from keras_contrastive.layers.same_padding import same_padding
+from keras_contrastive.layers.window_size import check_window
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -32,9 +33,19 @@ class Conv2D(keras.layers.Conv2D):
 
     Returns:
         Float tensor of shape `(batch, new_height, new_width, filters)`.
+
+    Raises:
+        ValueError: If the inputs are smaller than the window without padding.
     """
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        window = [
+            dilation * (size - 1) + 1
+            for dilation, size in zip(
+                self.dilation_rate, self.kernel_size, strict=True
+            )
+        ]
+        check_window(self, inputs, window)
         if (
             keras.backend.backend() != "torch"
             or self.data_format != "channels_last"

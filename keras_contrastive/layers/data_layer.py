@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_contrastive.trainer.keras_internals import (
     DataLayer as KerasDataLayer,
@@ -25,6 +26,7 @@ class DataLayer(KerasDataLayer):
         return "float32"
 
     def __call__(self, examples: Any, **kwargs: Any) -> Any:
+        examples = as_array(examples)
         if (
             isinstance(examples, keras.KerasTensor)
             or not in_tf_graph()
@@ -41,3 +43,8 @@ class DataLayer(KerasDataLayer):
         finally:
             self.backend.reset()
             self._convert_input_args = converts
+
+
+def as_array(examples: Any) -> Any:
+    """Nested lists as a NumPy array; arrays and tensors unchanged."""
+    return examples if hasattr(examples, "dtype") else np.asarray(examples)

@@ -3,6 +3,7 @@ from typing import Any
 import keras
 
 from keras_contrastive.layers.same_padding import same_padding
+from keras_contrastive.layers.window_size import check_window
 
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
@@ -23,9 +24,13 @@ class MaxPooling2D(keras.layers.MaxPooling2D):
 
     Returns:
         Float tensor of shape `(batch, new_height, new_width, channels)`.
+
+    Raises:
+        ValueError: If the inputs are smaller than the window without padding.
     """
 
     def call(self, inputs: Any) -> Any:
+        check_window(self, inputs, self.pool_size)
         if (
             keras.backend.backend() != "torch"
             or self.data_format != "channels_last"

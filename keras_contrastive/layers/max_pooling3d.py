@@ -3,6 +3,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_contrastive.layers.window_size import check_window
+
 
 @keras.saving.register_keras_serializable(package="keras_contrastive")
 class MaxPooling3D(keras.layers.MaxPooling3D):
@@ -22,9 +24,13 @@ class MaxPooling3D(keras.layers.MaxPooling3D):
     Returns:
         Float tensor of shape `(batch, new_depth, new_height, new_width,
         channels)`.
+
+    Raises:
+        ValueError: If the inputs are smaller than the window without padding.
     """
 
     def call(self, inputs: Any) -> Any:
+        check_window(self, inputs, self.pool_size)
         if self.compute_dtype != "float16":
             return super().call(inputs)
         outputs = super().call(ops.cast(inputs, "float32"))

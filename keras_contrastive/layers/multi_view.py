@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_contrastive.layers.data_layer import as_array
 from keras_contrastive.trainer.keras_internals import DynamicBackend
 from keras_contrastive.validation import check_positive_int
 
@@ -116,6 +117,7 @@ class MultiView(keras.layers.Layer):
         ]
 
     def _views_of_one_batch(self, examples, training):
+        examples = as_array(examples)
         library = _numpy_of(examples)
         is_one = len(examples.shape) == example_rank_of(self.augmenter)
         join = library.stack if is_one else library.concatenate

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_contrastive.metrics.views import check_views
+from keras_contrastive.metrics.views import weight_of_each
 from keras_contrastive.normalization import l2_normalize
 
 
@@ -28,10 +29,12 @@ class Alignment(keras.metrics.Mean):
         z_a: Embeddings of the first view, shape `(B, dim)`. They need not be
             normalized.
         z_b: Embeddings of the second view, shape `(B, dim)`.
-        sample_weight: Optional weights of the examples, shape `(B,)`.
+        sample_weight: Optional weights of the examples, shape `(B,)`, or one
+            number.
 
     Raises:
-        ValueError: If `z_a` and `z_b` are not matrices of the same shape.
+        ValueError: If `z_a` and `z_b` are not matrices of the same shape, or
+            `sample_weight` is not one number per example.
 
     Example:
 
@@ -56,5 +59,6 @@ class Alignment(keras.metrics.Mean):
     ) -> None:
         z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
         check_views(z_a, z_b)
+        weight = weight_of_each(sample_weight, z_a)
         squared_distance = ops.sum(ops.square(z_a - z_b), axis=-1)
-        return super().update_state(squared_distance, sample_weight)
+        return super().update_state(squared_distance, weight)

@@ -9,6 +9,7 @@ from keras import ops
 from keras_contrastive.metrics.views import check_views
 from keras_contrastive.metrics.views import fold_similarities
 from keras_contrastive.metrics.views import gather_views
+from keras_contrastive.metrics.views import weight_of_each
 from keras_contrastive.normalization import l2_normalize
 
 
@@ -37,10 +38,12 @@ class ContrastiveAccuracy(keras.metrics.Mean):
         z_a: Embeddings of the first view, shape `(B, dim)`. They need not be
             normalized.
         z_b: Embeddings of the second view, shape `(B, dim)`.
-        sample_weight: Optional weights of the examples, shape `(B,)`.
+        sample_weight: Optional weights of the examples, shape `(B,)`, or one
+            number.
 
     Raises:
-        ValueError: If `z_a` and `z_b` are not matrices of the same shape.
+        ValueError: If `z_a` and `z_b` are not matrices of the same shape, or
+            `sample_weight` is not one number per example.
 
     Example:
 
@@ -69,6 +72,7 @@ class ContrastiveAccuracy(keras.metrics.Mean):
     ) -> None:
         z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
         check_views(z_a, z_b)
+        weight = weight_of_each(sample_weight, z_a)
         keys, first, second = gather_views(z_a, z_b)
         queries = ops.concatenate([z_a, z_b])
         own_index = ops.concatenate([first, second])
@@ -92,6 +96,5 @@ class ContrastiveAccuracy(keras.metrics.Mean):
             track, (lowest, lowest), queries, keys, excluded=own_index
         )
         is_correct = ops.cast(positive > hardest_negative, "float32")
-        if sample_weight is not None:
-            sample_weight = ops.concatenate([sample_weight, sample_weight])
-        return super().update_state(is_correct, sample_weight)
+        weights = ops.concatenate([weight, weight])
+        return super().update_state(is_correct, weights)

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_contrastive.matmul import matmul
 from keras_contrastive.metrics.views import check_views
+from keras_contrastive.metrics.views import weight_of_each
 from keras_contrastive.validation import check_positive_int
 
 # Eigenvalues below this fraction of the largest are rounding noise in float32.
@@ -53,11 +54,12 @@ class EffectiveRank(keras.metrics.Metric):
     Call arguments:
         z_a: Embeddings of the first view, shape `(B, dim)`.
         z_b: Embeddings of the second view, shape `(B, dim)`.
-        sample_weight: Optional weights of the examples, shape `(B,)`.
+        sample_weight: Optional weights of the examples, shape `(B,)`, or one
+            number.
 
     Raises:
         ValueError: If `z_a` and `z_b` are not matrices of the same shape and
-            of width `dim`.
+            of width `dim`, or `sample_weight` is not one number per example.
 
     Example:
 
@@ -114,9 +116,7 @@ class EffectiveRank(keras.metrics.Metric):
                 f"`z_a` and `z_b` must have width {width}. "
                 f"Received shapes {tuple(z_a.shape)} and {tuple(z_b.shape)}."
             )
-        weight = 1.0
-        if sample_weight is not None:
-            weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1, 1))
+        weight = weight_of_each(sample_weight, z_a)[:, None]
         for z in (z_a, z_b):
             self.second_moment.assign_add(matmul(ops.transpose(z), z * weight))
 

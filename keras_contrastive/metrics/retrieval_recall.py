@@ -10,6 +10,7 @@ from keras_contrastive import distribution
 from keras_contrastive.metrics.views import check_views
 from keras_contrastive.metrics.views import fold_similarities
 from keras_contrastive.metrics.views import own_rows
+from keras_contrastive.metrics.views import weight_of_each
 from keras_contrastive.normalization import l2_normalize
 from keras_contrastive.validation import check_choice
 from keras_contrastive.validation import check_positive_int
@@ -56,12 +57,14 @@ class RetrievalRecall(keras.metrics.Mean):
             first of `modalities`. They need not be normalized.
         text_embeddings: Shape `(B, dim)`, embeddings of texts, or of the second
             of `modalities`.
-        sample_weight: Optional weights of the examples, shape `(B,)`.
+        sample_weight: Optional weights of the examples, shape `(B,)`, or one
+            number.
 
     Raises:
         ValueError: If `k` is not a positive int, `direction` is not one of the
-            two, `modalities` are not two different strings, or the embeddings
-            are not matrices of the same shape.
+            two, `modalities` are not two different strings, the embeddings
+            are not matrices of the same shape, or `sample_weight` is not one
+            number per example.
 
     Example:
 
@@ -111,12 +114,13 @@ class RetrievalRecall(keras.metrics.Mean):
         check_views(
             images, texts, (f"{first}_embeddings", f"{second}_embeddings")
         )
+        weight = weight_of_each(sample_weight, images)
         if self.direction == f"{first}_to_{second}":
             rank = _rank_of_partner(images, texts)
         else:
             rank = _rank_of_partner(texts, images)
         is_hit = ops.cast(rank < self.k, "float32")
-        return super().update_state(is_hit, sample_weight)
+        return super().update_state(is_hit, weight)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

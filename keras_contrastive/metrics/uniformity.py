@@ -9,6 +9,7 @@ from keras_contrastive import distribution
 from keras_contrastive.metrics.views import check_views
 from keras_contrastive.metrics.views import fold_similarities
 from keras_contrastive.metrics.views import own_rows
+from keras_contrastive.metrics.views import weight_of_each
 from keras_contrastive.normalization import l2_normalize
 
 
@@ -36,10 +37,12 @@ class Uniformity(keras.metrics.Mean):
         z_a: Embeddings of the first view, shape `(B, dim)`. They need not be
             normalized.
         z_b: Embeddings of the second view, shape `(B, dim)`.
-        sample_weight: Optional weights of the examples, shape `(B,)`.
+        sample_weight: Optional weights of the examples, shape `(B,)`, or one
+            number.
 
     Raises:
-        ValueError: If `z_a` and `z_b` are not matrices of the same shape.
+        ValueError: If `z_a` and `z_b` are not matrices of the same shape, or
+            `sample_weight` is not one number per example.
 
     Example:
 
@@ -65,12 +68,11 @@ class Uniformity(keras.metrics.Mean):
     ) -> None:
         z_a, z_b = l2_normalize(z_a), l2_normalize(z_b)
         check_views(z_a, z_b)
-        if sample_weight is None:
-            sample_weight = ops.ones((ops.shape(z_a)[0],), dtype="float32")
-        weight = ops.reshape(ops.cast(sample_weight, "float32"), (-1,))
+        weight = weight_of_each(sample_weight, z_a)
         all_weights = distribution.all_gather(weight)
         other_weight = ops.sum(all_weights) - weight
-        has_pairs = other_weight > 0
+        # Negated, so that NaN weights give NaN.
+        has_pairs = ops.logical_not(other_weight <= 0)
         for z in (z_a, z_b):
             potential = _potential(z, all_weights) / ops.where(
                 has_pairs, other_weight, 1.0
@@ -79,10 +81,9 @@ class Uniformity(keras.metrics.Mean):
 
     def result(self) -> Any:
         mean = super().result()
-        # Without any pairs the mean is 0.
-        has_pairs = mean > 0
-        logarithm = ops.log(ops.where(has_pairs, mean, 1.0))
-        return ops.cast(ops.where(has_pairs, logarithm, 0.0), self.dtype)
+        # Without any pairs the mean is 0. That of NaN embeddings is NaN.
+        mean = ops.where(mean <= 0, 1.0, mean)
+        return ops.cast(ops.log(mean), self.dtype)
 
 
 def _potential(z, weight):

@@ -26,6 +26,34 @@ def check_views(z_a, z_b, names=("z_a", "z_b")):
             )
 
 
+def weight_of_each(sample_weight, embeddings):
+    """The weights of a batch as a float32 tensor of shape `(batch,)`.
+
+    Args:
+        sample_weight: A number, or one per example, shape `(batch,)` or
+            `(batch, 1)`; `None` for ones.
+        embeddings: Tensor of shape `(batch, dim)`.
+
+    Raises:
+        ValueError: If `sample_weight` has another shape.
+    """
+    if sample_weight is None:
+        sample_weight = 1.0
+    weight = ops.cast(sample_weight, "float32")
+    shape, batch = tuple(weight.shape), embeddings.shape[0]
+    is_one_each = len(shape) < 2 or (len(shape) == 2 and shape[1] in (1, None))
+    is_other_size = bool(shape) and (
+        None not in (shape[0], batch) and shape[0] not in (1, batch)
+    )
+    if not is_one_each or is_other_size:
+        raise ValueError(
+            "`sample_weight` must be a number or one per example, shape "
+            f"({batch},). Received: sample_weight.shape={shape}"
+        )
+    weight = ops.reshape(weight, (-1,))
+    return ops.broadcast_to(weight, (ops.shape(embeddings)[0],))
+
+
 def gather_views(z_a, z_b):
     """All views of all replicas as one matrix, and the rows of this replica.
 
@@ -66,12 +94,14 @@ def fold_similarities(function, initial, queries, keys, excluded=None):
             the query's similarity is also `-inf`.
 
     Returns:
-        The state after the last block.
+        The state after the last block; `initial` without queries.
     """
     # A metric is not part of the loss, and JAX cannot transpose such a loop.
     queries = ops.stop_gradient(queries)
     keys = ops.stop_gradient(keys)
     n, m = ops.shape(queries)[0], ops.shape(keys)[0]
+    if isinstance(n, int) and n == 0:
+        return initial
     blocks = KeyBlocks(n, m, None)
 
     def visit(i, state):

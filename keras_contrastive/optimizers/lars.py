@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_contrastive.validation import check_list
 from keras_contrastive.validation import check_not_negative
+from keras_contrastive.validation import check_pattern
 from keras_contrastive.validation import check_positive
 from keras_contrastive.validation import check_rate
 
@@ -43,7 +44,7 @@ class LARS(keras.optimizers.Optimizer):
 
     Raises:
         ValueError: If `momentum`, `weight_decay` or `trust_coefficient` is out
-            of its range, or `exclude` is a string.
+            of its range, or `exclude` is no list of regular expressions.
 
     Example:
 
@@ -91,6 +92,8 @@ class LARS(keras.optimizers.Optimizer):
             if exclude is None
             else check_list("exclude", exclude, "regular expressions")
         )
+        for pattern in self.exclude:
+            check_pattern("exclude", pattern)
 
     def build(self, variables: Any) -> None:
         if self.built:

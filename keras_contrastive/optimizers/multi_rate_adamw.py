@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_contrastive.validation import check_pattern
 from keras_contrastive.validation import check_positive
 
 
@@ -64,6 +65,7 @@ class MultiRateAdamW(keras.optimizers.AdamW):
             )
         self.multipliers = dict(multipliers or {})
         for pattern, factor in self.multipliers.items():
+            check_pattern("multipliers", pattern)
             check_positive(f"multipliers[{pattern!r}]", factor)
         self.factors = factors
         # References to variables, and factors. The variables themselves would

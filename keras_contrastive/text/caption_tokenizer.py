@@ -99,8 +99,18 @@ class CaptionTokenizer:
 
         Returns:
             A list of n strings, or one string.
+
+        Raises:
+            ValueError: if `ids` are anything else, or negative.
         """
         ids = keras.ops.convert_to_numpy(ids)
+        are_ids = ids.size == 0 or (ids.dtype.kind in "iu" and ids.min() >= 0)
+        if not are_ids or ids.ndim not in (1, 2):
+            raise ValueError(
+                "`ids` must be token ids, integers of 0 or more of shape "
+                "(n, length) or (length,). Received: an array of "
+                f"{ids.dtype} of shape {ids.shape}: {ids!s:.80}"
+            )
         if ids.ndim == 1:
             return self.decode(ids[None])[0]
         texts = self._tokenizer.decode_batch(ids.tolist())

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_contrastive.text.texts import to_strings
 from keras_contrastive.validation import check_bool
+from keras_contrastive.validation import check_int
 
 
 class PackedTokenizer:
@@ -29,6 +30,10 @@ class PackedTokenizer:
             and end that it has added, and are removed.
         pad_id: int, the padding id. It may equal `end_id`, as in OpenAI's
             CLIP: a text tower that pools at an id takes the first one.
+
+    Raises:
+        ValueError: if `tokenize` is no callable, `context_length` is less than
+            3, an id is negative, or one of them is no int.
 
     Example:
 
@@ -61,16 +66,12 @@ class PackedTokenizer:
                 "`tokenize` must be a callable from a list of strings to a "
                 f"list of id sequences. Received: {tokenize!r}"
             )
-        if context_length < 3:
-            raise ValueError(
-                "`context_length` must be at least 3 (start, one token, end). "
-                f"Received: {context_length}"
-            )
         self.tokenize = tokenize
-        self.context_length = context_length
-        self.start_id = start_id
-        self.end_id = end_id
-        self.pad_id = pad_id
+        # Room for a start, a token and an end.
+        self.context_length = check_int("context_length", context_length, 3)
+        self.start_id = _check_id("start_id", start_id)
+        self.end_id = _check_id("end_id", end_id)
+        self.pad_id = check_int("pad_id", pad_id, 0)
         self.keep_special = check_bool("keep_special", keep_special)
 
     def __call__(self, texts: str | Iterable[str]) -> np.ndarray:
@@ -121,3 +122,7 @@ class PackedTokenizer:
         # itself or finds the names of these tokens in a caption.
         special = [i for i in (self.start_id, self.end_id) if i is not None]
         return ids[~np.isin(ids, special)]
+
+
+def _check_id(name, value):
+    return None if value is None else check_int(name, value, 0)

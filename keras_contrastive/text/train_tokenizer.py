@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from collections.abc import Sequence
 
+import numpy as np
+
 from keras_contrastive.text.caption_tokenizer import END
 from keras_contrastive.text.caption_tokenizer import PAD
 from keras_contrastive.text.caption_tokenizer import SPECIAL_TOKENS
@@ -10,6 +12,7 @@ from keras_contrastive.text.caption_tokenizer import START
 from keras_contrastive.text.caption_tokenizer import CaptionTokenizer
 from keras_contrastive.text.caption_tokenizer import import_tokenizers
 from keras_contrastive.text.texts import to_string
+from keras_contrastive.validation import check_int
 from keras_contrastive.validation import check_positive_int
 
 # One token for each byte, so that every string has an encoding.
@@ -32,8 +35,8 @@ def train_tokenizer(
     Ids 0, 1 and 2 are the padding, the start and the end of a caption.
 
     Args:
-        captions: iterable of strings, or of lists of strings if an image has
-            several captions.
+        captions: iterable of strings, or of lists or arrays of strings if an
+            image has several captions.
         vocabulary_size: int, at least 259: the maximum number of tokens. A few
             captions give fewer tokens: see
             `CaptionTokenizer.vocabulary_size`.
@@ -61,23 +64,19 @@ def train_tokenizer(
     Reference: [Neural Machine Translation of Rare Words with Subword Units](
     https://arxiv.org/abs/1508.07909), section 3.2; on bytes, as in GPT-2.
     """
-    if isinstance(captions, str | bytes):
+    if isinstance(captions, str | bytes | dict):
         raise ValueError(
-            "`captions` must be an iterable of strings, not one string. "
-            f"Received: {captions!r}"
+            "`captions` must be an iterable of strings, not one string or a "
+            f"dict. Received: {captions!r}"
         )
     vocabulary_size = check_positive_int("vocabulary_size", vocabulary_size)
-    context_length = check_positive_int("context_length", context_length)
+    # Room for a start, a token and an end.
+    context_length = check_int("context_length", context_length, 3)
     if vocabulary_size < _SMALLEST_VOCABULARY:
         raise ValueError(
             f"`vocabulary_size` must be at least {_SMALLEST_VOCABULARY} (256 "
             f"bytes and {len(SPECIAL_TOKENS)} special tokens). "
             f"Received: {vocabulary_size}"
-        )
-    if context_length < 3:
-        raise ValueError(
-            "`context_length` must be at least 3 (start, one token, end). "
-            f"Received: {context_length}"
         )
     tokenizer = _untrained_tokenizer()
     count = _train(tokenizer, captions, vocabulary_size)
@@ -112,10 +111,13 @@ def _train(tokenizer, captions, vocabulary_size):
     tokenizers = import_tokenizers()
     count = 0
 
+    if hasattr(captions, "__array__"):
+        captions = np.asarray(captions)
+
     def strings():
         nonlocal count
         for entry in captions:
-            several = isinstance(entry, list | tuple)
+            several = isinstance(entry, list | tuple | np.ndarray)
             for caption in entry if several else [entry]:
                 yield to_string(caption, "captions", count)
                 count += 1

@@ -1,6 +1,7 @@
 """Checks the data of `fit` and the other entry points before any step."""
 
 import contextlib
+import numbers
 from typing import Any
 
 import keras
@@ -33,7 +34,7 @@ def check_arrays(parts: dict[str, Any]) -> None:
         leaves = keras.tree.flatten(part)
         if any(map(is_text, leaves)):
             raise ValueError(no_numbers(name, part))
-        if any(isinstance(leaf, (int, float)) for leaf in leaves):
+        if any(isinstance(leaf, numbers.Real) for leaf in leaves):
             raise ValueError(
                 f"`{name}` must be an array. Received: a "
                 f"{type(part).__name__} of numbers; use np.array({name})"

@@ -10,7 +10,13 @@ import numpy as np
 
 
 def read_history(history: Any) -> dict[str, np.ndarray]:
-    """The logs that have a value in some epoch, as float arrays."""
+    """The logs that have a value in some epoch, as float arrays.
+
+    The loss is kept without one: the training diverged in the first epoch.
+
+    Raises:
+        ValueError: If `history` is of another kind, or has no epoch.
+    """
     if isinstance(history, str | os.PathLike):
         history = read_csv(history)
     history = getattr(history, "history", history)
@@ -25,7 +31,7 @@ def read_history(history: Any) -> dict[str, np.ndarray]:
     logs = {
         name: values
         for name, values in logs.items()
-        if np.any(np.isfinite(values))
+        if np.any(np.isfinite(values)) or (name == "loss" and len(values))
     }
     if not logs:
         raise ValueError(

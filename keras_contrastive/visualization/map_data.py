@@ -1,6 +1,7 @@
 """The data of the interactive map: positions, columns, neighbors."""
 
 import importlib.util
+import warnings
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -53,10 +54,7 @@ def columns(
     if labels is not None:
         found["class"] = [class_names[i] if class_names else i for i in labels]
     if _has_scikit_learn() and len(embeddings) >= 2 * CLUSTERS:
-        from sklearn.cluster import KMeans
-
-        kmeans = KMeans(min(CLUSTERS, len(embeddings) // 10), random_state=0)
-        found["cluster"] = 1 + kmeans.fit_predict(normalize_rows(embeddings))
+        found["cluster"] = 1 + clusters(embeddings)
     for name, values in given.items():
         check_one_for_each(
             f"columns[{name!r}]", values, len(embeddings), "images"
@@ -64,6 +62,17 @@ def columns(
         found[name] = values
     found["distance to neighbors"] = distances
     return [column(name, values) for name, values in found.items()]
+
+
+def clusters(embeddings: np.ndarray) -> np.ndarray:
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    kmeans = KMeans(min(CLUSTERS, len(embeddings) // 10), random_state=0)
+    with warnings.catch_warnings():
+        # Fewer different rows than clusters: the map shows it.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return kmeans.fit_predict(normalize_rows(embeddings))
 
 
 def column(name: str, values: Any) -> dict[str, Any]:

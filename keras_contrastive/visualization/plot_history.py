@@ -33,7 +33,8 @@ def plot_history(history: Any, path: str | Path | None = None) -> Any:
     The panels are loss; accuracy and recall; alignment; uniformity; effective
     rank; temperature, which is one over `logit_scale`; and learning rate, if
     they were logged. Any other log has its own panel. Epochs in which a number
-    was not measured (NaN) are skipped.
+    was not measured (NaN) are skipped. A loss that was never finite has an
+    empty panel.
 
     Args:
         history: the result of `fit`; a dict with a list for each log; or the
@@ -83,6 +84,8 @@ def draw_panel(axes, panel):
     axes.set_title(wrap(panel.title, TITLE_CHARACTERS), **AS_WRITTEN)
     axes.set_ylabel(wrap(panel.label, LABEL_CHARACTERS), **AS_WRITTEN)
     axes.set_xlabel("epoch")
+    if not any(np.isfinite(each).any() for each in panel.curves.values()):
+        axes.text(0.5, 0.5, "never finite", transform=axes.transAxes)
 
 
 def draw_curves(axes, curves):

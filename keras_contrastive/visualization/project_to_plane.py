@@ -13,7 +13,8 @@ def project_to_plane(features, method):
         method: a key of `METHODS`.
 
     Returns:
-        `(points, axis_labels)`: an `(n, 2)` array and two strings.
+        `(points, axis_labels)`: an `(n, 2)` array and two strings. Equal
+        embeddings get equal points.
     """
     if method == "pca":
         points, explained = pca(features)
@@ -22,8 +23,15 @@ def project_to_plane(features, method):
             for i, share in enumerate(explained)
         ]
         return points, labels
+    labels = [f"{METHODS[method]} {i}" for i in (1, 2)]
+    # The methods depend on ratios of distances, which vanish when squared in
+    # float32; scikit-learn's t-SNE then ends the process.
+    offsets = features - features[0]
+    spread = np.abs(offsets).max()
+    if not spread:
+        return np.zeros((len(features), 2)), labels
     embed = {"tsne": tsne, "umap": umap}[method]
-    return embed(features), [f"{METHODS[method]} {i}" for i in (1, 2)]
+    return embed(offsets / spread), labels
 
 
 def pca(features, num_components=2):

@@ -209,7 +209,9 @@ def last_epoch(
                 words = in_words(name)
                 if panel.title.endswith(IN_THE_BATCH):
                     words += IN_THE_BATCH
-                entries[words] = values[np.isfinite(values)][-1]
+                measured = values[np.isfinite(values)]
+                # The loss may never have been finite.
+                entries[words] = measured[-1] if len(measured) else np.nan
     entries["dimensions in use, of these embeddings"] = rank
     entries["dimensions of the embeddings"] = shape[1]
     return section("Numbers of the last epoch", table(entries))

@@ -85,7 +85,8 @@ def diverged(logs: Mapping[str, np.ndarray]) -> Finding | None:
     loss = logs.get("loss")
     if loss is None or np.isfinite(loss[-1]):
         return None
-    last = int(np.flatnonzero(np.isfinite(loss))[-1]) + 1
+    finite = np.flatnonzero(np.isfinite(loss))
+    last = int(finite[-1]) + 1 if len(finite) else 0
     return Finding(
         "bad",
         f"Training diverged: the loss is not finite since epoch {last + 1}. "

@@ -78,6 +78,37 @@ def test_file_round_trip(make, inputs, tmp_path):
     )
 
 
+@pytest.mark.one_case
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: kc.models.ConvNet(2, 2, (None, None, 1)), (1, 8, 3, 1)),
+        (
+            lambda: kc.models.ConvNet3D(2, 1, (None,) * 3 + (1,)),
+            (1, 4, 1, 4, 1),
+        ),
+        (
+            lambda: kc.models.ConvNeXt(
+                [1] * 4, [2] * 4, input_shape=(None, None, 1)
+            ),
+            (1, 32, 31, 1),
+        ),
+        (
+            lambda: kc.models.VisionTransformer(
+                4, 4, 1, 1, input_shape=(None, None, 1), position_grid=(1, 1)
+            ),
+            (1, 3, 4, 1),
+        ),
+    ],
+)
+def test_images_too_small_for_an_encoder_of_any_size(make, shape):
+    encoder = make()
+    with pytest.raises(ValueError, match="are too small"):
+        encoder(np.ones(shape, "float32"))
+    images = np.ones((1, *(2 * side for side in shape[1:-1]), 1), "float32")
+    assert np.isfinite(keras.ops.convert_to_numpy(encoder(images))).all()
+
+
 @pytest.mark.parametrize(
     "make, name",
     [

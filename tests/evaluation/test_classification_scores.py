@@ -100,6 +100,14 @@ def test_average_precision_is_that_of_scikit_learn(rng):
     np.testing.assert_allclose(found["chance"], targets[:, :3].mean())
 
 
+def test_average_precision_tells_apart_what_float64_does(rng):
+    scores = 1 - 1e-9 * rng.permutation(20)[:, None]
+    targets = rng.random((20, 1)) < 0.5
+    found = mean_average_precision(scores, targets)
+    expected = metrics.average_precision_score(targets, scores)
+    np.testing.assert_allclose(found["mean_average_precision"], expected)
+
+
 def test_errors_of_average_precision():
     with pytest.raises(ValueError, match="zeros and ones of the shape"):
         mean_average_precision(np.eye(2), [[1, 0], [0, 2]])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from keras_contrastive.evaluation import knn_classify
 from keras_contrastive.evaluation import linear_probe
 from keras_contrastive.evaluation import softmax_regression
 from keras_contrastive.evaluation.probe import _log_softmax
@@ -220,6 +221,55 @@ def test_constant_features_and_string_labels():
     assert scores["accuracy"] == 1.0
     assert np.isfinite(scores["loss"])
     assert "top5_accuracy" not in scores
+
+
+WORDS = np.array(["a", "bc"])
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        (WORDS.astype(object), WORDS),
+        (WORDS, WORDS.astype(object)),
+        (np.array([np.int64(3), np.int64(5)], object), np.array([3, 5])),
+        # As floats, these integers are equal.
+        (np.array([2**53, 2**53 + 1]), np.array([2**53, 2**53 + 1], "uint64")),
+        (np.array([2**53, 2**53 + 1], "uint64"), np.array([2**53, 2**53 + 1])),
+        (
+            np.array([0, 2**64 - 1], "uint64"),
+            np.array([0, 2**64 - 1], "uint64"),
+        ),
+    ],
+)
+def test_labels_of_two_dtypes(train, test):
+    features = np.eye(2)[[0, 1] * 5]
+    order = [0, 1] * 5
+    scores = linear_probe(
+        features, train[order], features, test[order], verbose=0
+    )
+    assert scores["accuracy"] == 1.0
+
+
+@pytest.mark.one_backend
+def test_labels_that_are_equal_as_other_integers_only():
+    train, test = np.array([1, 2**64 - 1], "uint64"), np.array([1, -1])
+    with pytest.raises(ValueError, match="Received 1 others, such as -1"):
+        linear_probe(np.eye(2), train, np.eye(2), test, verbose=0)
+
+
+@pytest.mark.one_backend
+@pytest.mark.skipif(
+    not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has none"
+)
+def test_strings_of_any_length():
+    strings = WORDS.astype(np.dtypes.StringDType())
+    for train, test in ((strings, WORDS), (WORDS, strings), (strings, strings)):
+        scores = linear_probe(np.eye(2), train, np.eye(2), test, verbose=0)
+        assert scores["accuracy"] == 1.0
+        assert knn_classify(np.eye(2), train, np.eye(2), 1).tolist() == [
+            *("a", "bc")
+        ]
 
 
 def test_progress_bar(capsys, rng):

@@ -34,6 +34,25 @@ def test_number_of_views(num_views, rng):
     assert len(np.unique(np.round(views, 4), axis=0)) == num_views
 
 
+@pytest.mark.one_case
+@pytest.mark.parametrize(
+    ("augmenter", "shape"),
+    [
+        (lambda: layers.RandomFlip(seed=1), (3, 4, 4, 1)),
+        (lambda: layers.RandomSignalCrop(3, seed=1), (3, 5, 2)),
+        (lambda: layers.RandomVolumeFlip(seed=1), (3, 2, 3, 4, 1)),
+    ],
+)
+def test_nested_lists_are_arrays(augmenter, shape, rng):
+    examples = rng.random(shape)
+    for make in (augmenter, lambda: layers.MultiView(augmenter())):
+        expected, actual = make()(examples), make()(examples.tolist())
+        for one, other in zip(expected, actual, strict=True):
+            np.testing.assert_allclose(
+                to_numpy(one), to_numpy(other), atol=1e-6
+            )
+
+
 @pytest.mark.one_backend
 def test_list_of_augmenters(rng):
     images = rng.random((4, 16, 14, 3))

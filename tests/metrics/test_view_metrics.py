@@ -8,6 +8,7 @@ from keras_contrastive.losses import key_blocks
 from keras_contrastive.metrics import Alignment
 from keras_contrastive.metrics import ContrastiveAccuracy
 from keras_contrastive.metrics import EffectiveRank
+from keras_contrastive.metrics import RetrievalRecall
 from keras_contrastive.metrics import Uniformity
 from tests.oracles import normalize
 
@@ -168,6 +169,35 @@ def test_sample_weights(rng):
             value(metric(), z_a[kept], z_b[kept]),
             rtol=1e-4,
         )
+
+
+@pytest.mark.parametrize("metric", [*ALL, RetrievalRecall])
+def test_shapes_of_sample_weights(metric, rng):
+    views = make_views(rng, batch=6)
+    expected = value(metric(), *views)
+    for weight in (2.0, np.ones(1), np.ones((6, 1))):
+        actual = value(metric(), *views, sample_weight=weight)
+        np.testing.assert_allclose(actual, expected, rtol=1e-5)
+    for shape in ((3,), (12,), (6, 5), (1, 6)):
+        with pytest.raises(ValueError, match="`sample_weight` must be"):
+            metric().update_state(*views, sample_weight=np.ones(shape))
+
+
+@pytest.mark.parametrize("metric", [*ALL, RetrievalRecall])
+def test_an_empty_batch_adds_nothing(metric, rng):
+    z_a, z_b = make_views(rng)
+    instance = metric()
+    expected = value(instance, z_a, z_b)
+    assert value(instance, z_a[:0], z_b[:0]) == expected
+
+
+@pytest.mark.parametrize("metric", [Alignment, EffectiveRank, Uniformity])
+def test_nan_gives_nan(metric, rng):
+    z_a, z_b = make_views(rng)
+    one_nan = np.where(np.arange(12)[:, None] == 3, np.nan, z_a)
+    assert np.isnan(value(metric(), one_nan, z_b))
+    weights = np.full(12, np.nan)
+    assert np.isnan(value(metric(), z_a, z_b, sample_weight=weights))
 
 
 @pytest.mark.parametrize("metric", ALL)

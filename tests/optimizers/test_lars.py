@@ -97,6 +97,8 @@ def test_trains_and_restores_with_a_model(tmp_path, rng):
         {"weight_decay": -1.0},
         {"trust_coefficient": 0},
         {"exclude": "head"},  # letters that nearly every path has
+        {"exclude": ["("]},
+        {"exclude": ["head", 3]},
     ],
 )
 def test_rejects(arguments):

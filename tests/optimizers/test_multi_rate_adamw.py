@@ -67,6 +67,8 @@ def test_rejects():
         ValueError, match="multipliers.*must be a positive number"
     ):
         kc.optimizers.MultiRateAdamW(multipliers={"tower": 0.0})
+    with pytest.raises(ValueError, match="`multipliers` must be a regular"):
+        kc.optimizers.MultiRateAdamW(multipliers={"(": 1.0})
     optimizer = kc.optimizers.MultiRateAdamW(multipliers={"towr": 0.1})
     with pytest.raises(ValueError, match="found in the path.*'towr'"):
         optimizer.build([keras.Variable(0.0, name="tower")])

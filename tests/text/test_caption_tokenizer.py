@@ -90,6 +90,15 @@ def test_decode(tokenizer):
     assert tokenizer.decode(keras.ops.convert_to_tensor(ids)) == CAPTIONS
 
 
+@pytest.mark.parametrize(
+    "ids", [[[-1]], [[1.0]], [[[1]]], 5, "a", [[True]]], ids=str
+)
+def test_decode_takes_ids_only(tokenizer, ids):
+    with pytest.raises(ValueError, match="`ids` must be token ids"):
+        tokenizer.decode(ids)
+    assert tokenizer.decode([]) == ""
+
+
 def test_what_counts_as_texts(tokenizer):
     expected = tokenizer(["a red star", "a dog"])
     for texts in (
@@ -177,6 +186,11 @@ def test_captions_of_images():
     nested = train_tokenizer([CAPTIONS[:5], tuple(CAPTIONS[5:])], 400, CONTEXT)
     flat = train_tokenizer(iter(CAPTIONS), 400, CONTEXT)
     np.testing.assert_array_equal(nested(CAPTIONS), flat(CAPTIONS))
+    pairs = np.array(CAPTIONS[: len(CAPTIONS) // 2 * 2]).reshape(-1, 2)
+    flat = train_tokenizer(pairs.ravel(), 400, CONTEXT)
+    for nested in (pairs, list(pairs)):
+        nested = train_tokenizer(nested, 400, CONTEXT)
+        np.testing.assert_array_equal(nested(CAPTIONS), flat(CAPTIONS))
 
 
 def test_training_errors():
@@ -184,6 +198,8 @@ def test_training_errors():
         train_tokenizer(["a", None])
     with pytest.raises(ValueError, match="`captions`.*not one string"):
         train_tokenizer("a red circle")
+    with pytest.raises(ValueError, match="`captions`.*or a dict"):
+        train_tokenizer({"captions": ["a"]})
     with pytest.raises(ValueError, match="`captions` must not be empty"):
         train_tokenizer([])
     with pytest.raises(ValueError, match="`vocabulary_size`.*259.*258"):

@@ -52,6 +52,24 @@ def test_errors():
         PackedTokenizer(lambda texts: [[[3, 4]]], 5, 1, 2)(["a"])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ((8.0, 1, 2), "context_length"),
+        (("8", 1, 2), "context_length"),
+        ((2, 1, 2), "context_length"),
+        ((8, 1.0, 2), "start_id"),
+        ((8, 1, "2"), "end_id"),
+        ((8, 1, 2, -1), "pad_id"),
+    ],
+)
+def test_numbers_are_ints(arguments, name):
+    with pytest.raises(ValueError, match=f"`{name}` must be .*Received"):
+        PackedTokenizer(lambda texts: [[3]], *arguments)
+    ids = PackedTokenizer(lambda texts: [[3]], np.int64(4), None, 2)("a")
+    assert ids.tolist() == [[3, 2, 0, 0]]
+
+
 def test_keras_hub():
     """With or without tensorflow-text, which its constructor needs."""
     models = pytest.importorskip("keras_hub").models

@@ -55,6 +55,13 @@ def test_strings(model, entry):
         call(simclr(), entry, IMAGES, WORDS)
 
 
+@pytest.mark.one_backend
+@pytest.mark.parametrize("number", [1, np.int64(1), np.float32(1)])
+def test_lists_of_numbers(number):
+    with pytest.raises(ValueError, match="`labels` .* a list of numbers"):
+        simclr().fit(IMAGES, [number] * 8, verbose=0)
+
+
 def test_validation_data_too(model):
     good = {"images": IMAGES, "texts": TEXTS}
     for bad in (

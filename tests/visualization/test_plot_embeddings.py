@@ -156,6 +156,15 @@ def test_equal_embeddings_are_no_error():
     assert "(0.0%" in figure.axes[0].get_xlabel()
 
 
+@pytest.mark.parametrize("noise", [0, 1e-30])
+def test_tsne_of_equal_embeddings(rng, noise):
+    # Scikit-learn's t-SNE ends the process where a variance is 0.
+    pytest.importorskip("sklearn")
+    features = noise * rng.normal(size=(12, 3))
+    points = offsets(plot_embeddings(features, method="tsne"))
+    assert np.isfinite(points).all() and (np.ptp(points) > 0) == (noise > 0)
+
+
 @pytest.mark.parametrize("count", [3, 60])
 def test_tsne(features, count):
     # Its threads spin while they wait, which is slow on a busy machine.
@@ -178,7 +187,9 @@ def test_umap(features, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=UMAP))
     figure = plot_embeddings(features, method="umap")
-    np.testing.assert_allclose(offsets(figure), features[:, :2])
+    shifted = features - features[0]
+    expected = shifted[:, :2] / np.abs(shifted).max()
+    np.testing.assert_allclose(offsets(figure), expected)
 
 
 @pytest.mark.parametrize(

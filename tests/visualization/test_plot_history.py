@@ -84,11 +84,19 @@ def test_reads_what_fit_returns_and_what_csv_logger_writes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "history", [{}, {"loss": [math.nan]}, [1.0, 2.0], {"loss": []}]
+    "history", [{}, {"acc": [math.nan]}, [1.0, 2.0], {"loss": []}]
 )
 def test_nothing_to_draw(history):
     with pytest.raises(ValueError, match="`history` must"):
         plot_history(history)
+
+
+def test_a_loss_that_was_never_finite_has_an_empty_panel():
+    figure = plot_history({"loss": [math.nan, math.inf], "accuracy": [0, 1]})
+    loss, accuracy = figure.axes
+    assert loss.get_title() == "Loss"
+    assert [text.get_text() for text in loss.texts] == ["never finite"]
+    assert not accuracy.texts
 
 
 def test_other_files(tmp_path):

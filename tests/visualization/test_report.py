@@ -1,6 +1,8 @@
 import json
 import re
+import warnings
 
+import keras
 import numpy as np
 import pytest
 
@@ -156,6 +158,32 @@ def test_interactive_map(trained, tmp_path):
     assert "own numbers" in [each["name"] for each in content["columns"]]
     assert len(content["neighbors"]) == 24 and "sentences" not in content
     assert "default-src 'none'" in page
+
+
+def test_a_collapsed_run_whose_loss_was_never_finite(trained, tmp_path):
+    pytest.importorskip("sklearn")
+    _, data = trained
+    encoder = keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(4, kernel_initializer="zeros"),
+        ]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        page = kc.visualization.report(
+            kc.SimCLRModel(encoder),
+            data.images,
+            tmp_path / "report.html",
+            {"loss": [np.nan, np.nan]},
+            labels=data.labels,
+        ).read_text()
+    assert "It has collapsed" in page
+    assert "the loss is not finite since epoch 1" in page
+    assert '<td>loss</td><td class="number">nan</td>' in page
+    positions = {x for each in map_of(page)["layouts"] for x in each["x"]}
+    assert positions == {0}
 
 
 def test_one_image_has_neither_map_nor_neighbors(trained, tmp_path):

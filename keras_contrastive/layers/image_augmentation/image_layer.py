@@ -3,9 +3,9 @@
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_contrastive.data_validation import concrete
+from keras_contrastive.layers.data_layer import as_array
 from keras_contrastive.layers.example_layer import Draws
 from keras_contrastive.layers.example_layer import ExampleLayer
 
@@ -64,8 +64,7 @@ class ImageLayer(ExampleLayer):
         return images
 
     def __call__(self, images, **kwargs):
-        if not hasattr(images, "dtype"):
-            images = np.asarray(images)
+        images = as_array(images)
         # Converted here, since inside tf.data Keras casts the input before
         # `call` could see that it was an integer.
         if not isinstance(images, keras.KerasTensor):

@@ -1,5 +1,6 @@
 """Random color jitter."""
 
+import numbers
 from typing import Any
 
 import keras
@@ -95,8 +96,8 @@ class RandomColorJitter(ColorLayer):
         self.brightness = _factor_interval("brightness", brightness)
         self.contrast = _factor_interval("contrast", contrast)
         self.saturation = _factor_interval("saturation", saturation)
-        if isinstance(hue, (int, float)):
-            hue = (-hue, hue)
+        if isinstance(hue, numbers.Real):
+            hue = (-float(hue), float(hue))
         self.hue = check_interval("hue", hue, -0.5, 0.5)
         self.probability = check_probability("probability", probability)
 
@@ -290,7 +291,7 @@ def _order(channels, rgb):
 
 
 def _factor_interval(name, value):
-    if isinstance(value, (int, float)):
+    if isinstance(value, numbers.Real):
         value = check_not_negative(name, value)
         value = (max(0.0, 1 - value), 1 + value)
     return check_interval(name, value, 0)

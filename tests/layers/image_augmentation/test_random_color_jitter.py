@@ -159,6 +159,18 @@ def test_probability(rng):
     np.testing.assert_allclose(unchanged, images, atol=1e-6)
 
 
+@pytest.mark.one_backend
+def test_numbers_of_numpy():
+    expected = RandomColorJitter(0.5, 1, 0.25, 0.5)
+    actual = RandomColorJitter(
+        np.float32(0.5), np.int64(1), np.float16(0.25), np.float32(0.5)
+    )
+    assert actual.brightness == expected.brightness == (0.5, 1.5)
+    assert actual.contrast == expected.contrast == (0, 2)
+    assert actual.saturation == expected.saturation == (0.75, 1.25)
+    assert actual.hue == expected.hue == (-0.5, 0.5)
+
+
 @pytest.mark.parametrize(
     "arguments, name",
     [
