@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_contrastive import distribution
+from keras_contrastive.matmul import matmul
 from keras_contrastive.metrics.views import check_views
 from keras_contrastive.metrics.views import fold_similarities
 from keras_contrastive.metrics.views import own_rows
@@ -97,7 +98,7 @@ def _potential(z, weight):
         key_norm = ops.take(key_norms, key_index)
         squared_distance = norms + key_norm - 2 * similarities
         kernel = ops.exp(-2 * squared_distance)
-        return total + ops.matmul(kernel, ops.take(weight, key_index))
+        return total + matmul(kernel, ops.take(weight, key_index))
 
     nothing = ops.zeros_like(norms[:, 0])
     return fold_similarities(add, nothing, z, keys, excluded=own_rows(z))
