@@ -191,6 +191,11 @@ def check_images(images, encoder):
 
     Their channels may be changed before the encoder: see `check_channels`.
     """
+    if not hasattr(images, "shape"):
+        raise ValueError(
+            "The images must be an array or a tensor of shape (batch, height, "
+            f"width, channels). Received: a {type(images).__name__}"
+        )
     if len(images.shape) != 4:
         raise _shape_error(images, _channels_of(encoder))
     if not (is_float(images) or keras.backend.is_int_dtype(_dtype(images))):

@@ -34,7 +34,12 @@ LAYERS = {
         IMAGES,
     ),
     "LogitScale": (
-        {"initial_temperature": 0.1, "max_scale": 50.0, "initial_bias": -1.0},
+        {
+            "initial_temperature": 0.1,
+            "max_scale": 50.0,
+            "initial_bias": -1.0,
+            "adapts_to_loss": True,
+        },
         VECTORS,
     ),
     "MultiView": (

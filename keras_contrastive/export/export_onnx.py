@@ -83,6 +83,7 @@ def _export_by_torch(model, path):
 
     _require("onnxscript")
     inputs = _input_of(model)
+    _check_sizes(inputs)
     free = torch.export.Dim.DYNAMIC
     dynamic = keras.tree.map_structure(
         lambda x: {i: free for i, size in enumerate(x.shape) if size is None},
@@ -106,6 +107,22 @@ def _export_by_torch(model, path):
             external_data=False,
             verbose=False,
         )
+
+
+def _check_sizes(inputs):
+    """Raises for images of any size.
+
+    The padding of a convolution depends on the size, and `torch.export` keeps
+    that of the size that it traces.
+    """
+    for x in keras.tree.flatten(inputs):
+        if len(x.shape) > 3 and None in x.shape[1:]:
+            raise ValueError(
+                "`model` must take images of a known size on PyTorch. "
+                f"Received: an input of shape {x.shape}. Give it one, x = "
+                "keras.Input((224, 224, 3)); keras.Model(x, model(x)), or "
+                "export on TensorFlow."
+            )
 
 
 def _as_torch_orders(inputs):

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_contrastive.validation import check_bool
 from keras_contrastive.validation import check_number
 from keras_contrastive.validation import check_positive
 
@@ -30,6 +31,10 @@ class LogitScale(keras.layers.Layer):
             `"auto"`, the default: 100 without a bias, no bound with one.
         initial_bias: Number, initial value of a learnable bias, such as
             SigLIP's -10. Defaults to `None`, no bias.
+        adapts_to_loss: Bool, whether `compile` of a model replaces the layer by
+            one that starts at the loss's temperature, and has a bias if the
+            loss has one. Defaults to `False`; `True` in models that were made
+            without a `logit_scale`.
         **kwargs: Arguments of `keras.layers.Layer`. `dtype` is the dtype of the
             logits of a call, float32 by default under every global policy.
 
@@ -47,7 +52,8 @@ class LogitScale(keras.layers.Layer):
 
     Raises:
         ValueError: If `initial_temperature` or `max_scale` is not a positive
-            number, or the scale would start above `max_scale`.
+            number, the scale would start above `max_scale`, or
+            `adapts_to_loss` is not True or False.
 
     Example:
 
@@ -71,6 +77,7 @@ class LogitScale(keras.layers.Layer):
         initial_temperature: float = 0.07,
         max_scale: float | str | None = "auto",
         initial_bias: float | None = None,
+        adapts_to_loss: bool = False,
         **kwargs: Any,
     ):
         if initial_bias is not None:
@@ -82,7 +89,9 @@ class LogitScale(keras.layers.Layer):
         )
         if max_scale is not None:
             max_scale = check_positive("max_scale", max_scale)
-        if max_scale is not None and 1 / initial_temperature > max_scale:
+        # Up to rounding: a scale that was clamped to the bound is allowed.
+        start = 1 / initial_temperature
+        if max_scale is not None and start > (1 + 1e-6) * max_scale:
             raise ValueError(
                 "`initial_temperature` must be at least 1 / max_scale, or the "
                 "scale would start above its bound. Received: "
@@ -96,6 +105,7 @@ class LogitScale(keras.layers.Layer):
         self.initial_temperature = initial_temperature
         self.max_scale = max_scale
         self.initial_bias = initial_bias
+        self.adapts_to_loss = check_bool("adapts_to_loss", adapts_to_loss)
         self.log_scale = self.add_weight(
             name="log_scale",
             shape=(),
@@ -138,6 +148,7 @@ class LogitScale(keras.layers.Layer):
             "initial_temperature": self.initial_temperature,
             "max_scale": self.max_scale,
             "initial_bias": self.initial_bias,
+            "adapts_to_loss": self.adapts_to_loss,
         }
 
 
@@ -172,7 +183,10 @@ def scale_for_loss(loss: Any, logit_scale: LogitScale) -> LogitScale:
     if temperature is None or start == initial:
         return logit_scale
     new = LogitScale(
-        temperature, initial_bias=start[1], trainable=logit_scale.trainable
+        temperature,
+        initial_bias=start[1],
+        adapts_to_loss=logit_scale.adapts_to_loss,
+        trainable=logit_scale.trainable,
     )
     value = ops.convert_to_numpy(logit_scale.log_scale)
     if not np.isclose(value, -math.log(initial[0]), rtol=1e-6):

@@ -22,7 +22,10 @@ class RandomState(keras.random.SeedGenerator):
     `(s_0 + r * REPLICA_STRIDE, s_1)`
 
     where `(s_0, s_1)` is the state. The state is the same on all replicas. On
-    one device, or in JAX's global view, the seed is the state.
+    one device, or in JAX's global view, the seed is the state. On PyTorch, the
+    worker processes of a `DataLoader` start each epoch from copies of the
+    state. A number that PyTorch draws for the epoch and one of the worker are
+    added there.
 
     Args:
         seed: Integer, or `None` for one drawn from Python's random module.
@@ -48,9 +51,8 @@ class RandomState(keras.random.SeedGenerator):
         """Returns this replica's seed, shape `(2,)`, and advances the state."""
         index = distribution.replica_index()
         if ordered and keras.backend.backend() == "torch":
-            return self._next_on_host() + np.array([REPLICA_STRIDE, 0]) * int(
-                index
-            )
+            offset = REPLICA_STRIDE * int(index) + _offset_of_worker()
+            return self._next_on_host() + np.array([offset, 0])
         seed = super().next(ordered=ordered)
         if isinstance(index, int) and index == 0:
             return seed
@@ -97,6 +99,17 @@ class RandomState(keras.random.SeedGenerator):
         """Restores the state that `save_to` wrote, if there is one."""
         if "random_state" in store.keys():
             self.state_from_numpy(store["random_state"])
+
+
+def _offset_of_worker():
+    """A number of this epoch and worker of a `DataLoader`, 0 outside of one."""
+    import torch
+
+    worker = torch.utils.data.get_worker_info()
+    if worker is None:
+        return 0
+    of_epoch = (worker.seed - worker.id) % 2**31
+    return of_epoch + REPLICA_STRIDE * worker.id
 
 
 class AdoptedRandomState(RandomState):

@@ -77,6 +77,14 @@ class Tower(keras.layers.Layer):
         if self.projection is not None:
             self.projection.build(features_shape)
 
+    def compute_output_spec(self, inputs, training=False):
+        # Keras would call the encoder on sizes that it may not take.
+        check_channels(inputs, self.encoder)
+        if not self.built:
+            self.build(keras.tree.map_structure(lambda x: x.shape, inputs))
+        batch = keras.tree.flatten(inputs)[0].shape[0]
+        return keras.KerasTensor((batch, self.output_shape[-1]), "float32")
+
     def call(self, inputs, training=False):
         training = training and self.encoder.trainable
         check_channels(inputs, self.encoder)

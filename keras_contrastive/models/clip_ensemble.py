@@ -5,10 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from keras_contrastive.layers.logit_scale import LogitScale
 from keras_contrastive.models.clip_model import CLIPModel
+from keras_contrastive.normalization import l2_normalize
 from keras_contrastive.validation import check_positive
+
+_PARTS = ("encoder", "projection")
 
 
 def clip_ensemble(
@@ -77,20 +82,12 @@ def clip_ensemble(
         )
     shares = _shares(weights, len(models))
     first = models[0]
-    scales = [float(model.logit_scale.scale) for model in models]
-    scale_biases = [model.logit_scale.bias for model in models]
-    biases = [float(bias) for bias in scale_biases if bias is not None]
     ensemble = CLIPModel(
         _joined([model.image_tower for model in models], shares, "image"),
         _joined([model.text_tower for model in models], shares, "text"),
         projection_dim=None,
         augmenter=first.augmenter,
-        logit_scale=LogitScale(
-            len(scales) / sum(scales),
-            initial_bias=sum(biases) / len(biases)
-            if len(biases) == len(models)
-            else None,
-        ),
+        logit_scale=_mean_scale([model.logit_scale for model in models]),
         tokenizer=first.tokenizer,
     )
     ensemble.build_from_encoders()
@@ -109,6 +106,62 @@ def _shares(weights, count):
     return [weight / sum(weights) for weight in weights]
 
 
+def _mean_scale(layers):
+    """A scale that starts at the mean of several, with the widest bound.
+
+    It has a bias if all of them have one.
+    """
+
+    def mean(values):
+        return float(np.mean([ops.convert_to_numpy(value) for value in values]))
+
+    biases = [layer.bias for layer in layers]
+    bounds = [layer.max_scale for layer in layers]
+    return LogitScale(
+        1 / mean([layer.scale for layer in layers]),
+        max_scale=None if None in bounds else max(bounds),
+        initial_bias=None if None in biases else mean(biases),
+    )
+
+
+@keras.saving.register_keras_serializable(package="keras_contrastive")
+class EnsembleMember(keras.layers.Layer):
+    """The embeddings of one tower, as a part of an encoder.
+
+    Args:
+        encoder: The tower's encoder.
+        projection: The tower's projection, or `None`.
+        **kwargs: Arguments of `keras.layers.Layer`.
+    """
+
+    def __init__(self, encoder, projection, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder, self.projection = encoder, projection
+        self.built = True
+
+    def call(self, inputs, training=False):
+        # A locked tower runs in inference mode, as in its own model.
+        training = training and self.encoder.trainable
+        x = self.encoder(inputs, training=training)
+        return l2_normalize(
+            x if self.projection is None else self.projection(x)
+        )
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "encoder": serialize(self.encoder),
+            "projection": serialize(self.projection),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        restore = keras.saving.deserialize_keras_object
+        parts = {part: restore(config[part]) for part in _PARTS}
+        return cls(**{**config, **parts})
+
+
 def _joined(towers, shares, kind):
     """An encoder that concatenates the embeddings of several towers."""
     given = [_inputs_of(tower.encoder, kind) for tower in towers]
@@ -120,14 +173,11 @@ def _joined(towers, shares, kind):
     inputs = _like(given[0])
     outputs = []
     for i, (tower, share) in enumerate(zip(towers, shares, strict=True), 1):
-        # A separate model, since layers of two towers may have the same names.
-        own = _like(given[0])
-        x = tower.encoder(own)
-        if tower.projection is not None:
-            x = tower.projection(x)
-        x = keras.layers.UnitNormalization(dtype="float32")(x)
-        x = keras.layers.Rescaling(math.sqrt(share), dtype="float32")(x)
-        outputs.append(keras.Model(own, x, name=f"{kind}{i}")(inputs))
+        member = EnsembleMember(
+            tower.encoder, tower.projection, name=f"{kind}{i}", dtype="float32"
+        )
+        scale = keras.layers.Rescaling(math.sqrt(share), dtype="float32")
+        outputs.append(scale(member(inputs)))
     joined = keras.layers.Concatenate(dtype="float32")(outputs)
     return keras.Model(inputs, joined, name=f"{kind}_encoder")
 

@@ -404,9 +404,14 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         return config
 
     def build_from_config(self, config: dict) -> None:
-        # Files of earlier versions lack `text_dtype`.
+        # Earlier versions nested the shapes in the file of a loaded model. Some
+        # files lack `text_dtype`.
+        config = {**config, **config.get("shapes_dict", {})}
         self.text_tower.example_dtype = config.get("text_dtype", "int32")
-        super().build_from_config(config)
+        # Keras builds with all that it receives, and keeps it for later files.
+        super().build_from_config(
+            {key: config[key] for key in ("input_shape",) if key in config}
+        )
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object

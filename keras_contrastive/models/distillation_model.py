@@ -157,7 +157,7 @@ class DistillationModel(JointEmbeddingModel):
 
     def _split(self, x):
         """The inputs, and the teacher's embeddings or `None`."""
-        if isinstance(x, dict) and set(x) == _KEYS:
+        if _has_targets(x):
             if self.teacher is not None:
                 raise ValueError(
                     "The data must come without targets for a model with a "
@@ -223,20 +223,17 @@ class DistillationModel(JointEmbeddingModel):
 
     def inspect(self, data: Any) -> None:
         x, y, sample_weight = self.unpack_data(data)
-        if isinstance(x, dict) and set(x) == _KEYS:
-            x = x["inputs"]
-        super().inspect((x, y, sample_weight))
+        super().inspect((_inputs_of(x), y, sample_weight))
 
     def named_parts(self, x: Any, y: Any) -> dict[str, Any]:
-        if isinstance(x, dict) and set(x) == _KEYS:
-            parts = super().named_parts(x["inputs"], y)
-            return {**parts, "targets": x["targets"]}
-        return super().named_parts(x, y)
+        parts = super().named_parts(_inputs_of(x), y)
+        return {**parts, "targets": x["targets"]} if _has_targets(x) else parts
 
     def build(self, input_shape: Any) -> None:
-        if isinstance(input_shape, dict) and set(input_shape) == _KEYS:
-            input_shape = input_shape["inputs"]
-        super().build(input_shape)
+        super().build(_inputs_of(input_shape))
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        return super().call(_inputs_of(x), training=training)
 
     def build_heads(self, h: Any) -> None:
         super().build_heads(h)
@@ -253,6 +250,17 @@ class DistillationModel(JointEmbeddingModel):
             "teacher": keras.saving.serialize_keras_object(self.teacher),
             "teacher_dim": self._teacher_dim,
         }
+
+
+def _has_targets(x):
+    """Whether data, or their shapes, hold the embeddings of a teacher."""
+    return isinstance(x, dict) and set(x) == _KEYS
+
+
+def _inputs_of(x):
+    """The inputs in the data of `fit` or in those of `predict`."""
+    is_named = isinstance(x, dict) and set(x) in (_KEYS, {"inputs"})
+    return x["inputs"] if is_named else x
 
 
 def _with_targets(view, targets):

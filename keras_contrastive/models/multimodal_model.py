@@ -74,11 +74,12 @@ class MultimodalModel(ContrastiveModel):
 
     def add_logit_scale(self, logit_scale: LogitScale | None) -> None:
         """Sets `logit_scale`; with `None`, `compile` may replace it."""
-        self._has_default_scale = logit_scale is None
-        self.logit_scale = LogitScale() if logit_scale is None else logit_scale
+        if logit_scale is None:
+            logit_scale = LogitScale(adapts_to_loss=True)
+        self.logit_scale = logit_scale
 
     def adapt_to_loss(self, loss: keras.losses.Loss) -> None:
-        if self._has_default_scale:
+        if self.logit_scale.adapts_to_loss:
             scale = scale_for_loss(loss, self.logit_scale)
             if scale is not self.logit_scale:
                 replace_layer(self, "logit_scale", scale)
@@ -100,11 +101,11 @@ class MultimodalModel(ContrastiveModel):
         return logs
 
     def load_weights(self, *args: Any, **kwargs: Any) -> None:
-        has_default_scale = self._has_default_scale and not self.compiled
+        may_adapt = self.logit_scale.adapts_to_loss and not self.compiled
         try:
             super().load_weights(*args, **kwargs)
         except ValueError as error:
-            if not has_default_scale:
+            if not may_adapt:
                 raise
             raise ValueError(
                 "The weights do not fit the model, which was not compiled. If "

@@ -45,16 +45,14 @@ class EndTokenPooling(keras.layers.Layer):
 
     def call(self, inputs, tokens, training=False):
         if self.end_id is None:
-            return take_token(inputs, _first_highest(tokens))
-        if not training:
-            check_end(tokens, self.end_id)
-        is_end = ops.equal(tokens, self.end_id)
-        index = ops.where(
-            ops.any(is_end, axis=1),
-            _first_highest(is_end),
-            ops.shape(tokens)[1] - 1,
-        )
-        return take_token(inputs, index)
+            # Ids are below 2^24, so float32 holds them exactly.
+            ids = ops.cast(tokens, "float32")
+            is_end = ids == ops.max(ids, axis=1, keepdims=True)
+        else:
+            if not training:
+                check_end(tokens, self.end_id)
+            is_end = ops.equal(tokens, self.end_id)
+        return take_token(inputs, _first(is_end))
 
     def compute_mask(self, inputs, previous_mask=None):
         return None
@@ -90,13 +88,11 @@ def check_end(tokens, end_id):
         )
 
 
-def _first_highest(x):
-    # In float32, since TensorFlow has no GPU kernels for integers; ids are
-    # below 2^24, which it holds exactly. Not by `ops.argmax`: for floats on
-    # TensorFlow, Keras looks at their bits, which ONNX cannot.
-    x = ops.cast(x, "float32")
-    length = ops.shape(x)[1]
-    place = ops.cast(ops.arange(length), "float32")
-    is_highest = x == ops.max(x, axis=1, keepdims=True)
-    place = ops.where(is_highest, place, ops.cast(length, "float32"))
+def _first(is_there):
+    """The first position in each row that is true, or else the last one."""
+    # In float32, since TensorFlow has no GPU kernels for integers. Not by
+    # `ops.argmax`: for floats on TensorFlow, Keras looks at their bits, which
+    # ONNX cannot.
+    place = ops.arange(ops.shape(is_there)[1], dtype="float32")
+    place = ops.where(is_there, place, ops.max(place))
     return ops.cast(ops.min(place, axis=1), "int32")
