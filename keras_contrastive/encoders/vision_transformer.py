@@ -172,6 +172,8 @@ class VisionTransformer(FunctionalEncoder):
         if output_dim is not None:
             output_dim = check_positive_int("output_dim", output_dim)
         shape = check_image_shape(input_shape, 1)
+        if position_grid is not None:
+            position_grid = _pair("position_grid", position_grid)
         _check_shape(shape, patch_size, whole_patches, position_grid)
         mean, std = check_statistics(mean, std, shape[2])
         dtype = kwargs.get("dtype")
@@ -281,7 +283,7 @@ class VisionTransformer(FunctionalEncoder):
         self.norm_after_pooling = norm_after_pooling
         self.output_dim = output_dim
         self.whole_patches = whole_patches
-        self.position_grid = position_grid and (rows, columns)
+        self.position_grid = position_grid
 
 
 def _check_pooling(pooling, class_token, norm_after_pooling):
@@ -300,6 +302,17 @@ def _check_pooling(pooling, class_token, norm_after_pooling):
     return pooling == "cls" if class_token is None else class_token
 
 
+def _pair(name, value):
+    """Two positive ints as a tuple."""
+    try:
+        rows, columns = value
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must be a pair (rows, columns). Received: {value!r}"
+        ) from error
+    return check_positive_int(name, rows), check_positive_int(name, columns)
+
+
 def _check_shape(input_shape, patch_size, whole_patches, position_grid):
     if (position_grid is not None) != (input_shape[:2] == (None, None)):
         raise ValueError(
@@ -309,8 +322,6 @@ def _check_shape(input_shape, patch_size, whole_patches, position_grid):
             f"input_shape={input_shape}"
         )
     if position_grid is not None:
-        for number in position_grid:
-            check_positive_int("position_grid", number)
         return
     if any(
         size is None

@@ -75,13 +75,13 @@ class FeatureQueue(keras.layers.Layer):
 
     def enqueue(self, features: Any) -> None:
         """Adds the features of a batch and drops as many of the oldest."""
+        features = ops.convert_to_tensor(features)
         shape = tuple(features.shape)
         if len(shape) != 2 or shape[1] != self.dim:
             raise ValueError(
                 f"`features` must have the shape (batch, {self.dim}). "
                 f"Received: features.shape={shape}"
             )
-        features = ops.convert_to_tensor(features)
         features = ops.cast(ops.stop_gradient(features), "float32")
         features = distribution.all_gather(features)
         queue = ops.concatenate([features, self.features], axis=0)

@@ -143,9 +143,9 @@ class EnsembleMember(keras.layers.Layer):
         # A locked tower runs in inference mode, as in its own model.
         training = training and self.encoder.trainable
         x = self.encoder(inputs, training=training)
-        return l2_normalize(
-            x if self.projection is None else self.projection(x)
-        )
+        if self.projection is not None:
+            x = self.projection(x)
+        return l2_normalize(x)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

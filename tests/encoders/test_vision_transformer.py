@@ -193,3 +193,17 @@ def test_weight_decay_leaves_tokens_and_positions_out():
 def test_rejects(arguments, message):
     with pytest.raises(ValueError, match=message):
         make(**arguments)
+
+
+@pytest.mark.one_backend
+@pytest.mark.parametrize("grid", [2, (2,), (2, 2, 2), "ab", (2, 0)])
+def test_a_position_grid_is_a_pair(grid):
+    with pytest.raises(ValueError, match="`position_grid` must be"):
+        kc.models.VisionTransformer(
+            4, 8, 1, 2, input_shape=(None, None, 3), position_grid=grid
+        )
+    pair = np.array([2, 3])
+    encoder = kc.models.VisionTransformer(
+        4, 8, 1, 2, input_shape=(None, None, 3), position_grid=pair
+    )
+    assert encoder.position_grid == (2, 3)

@@ -129,6 +129,35 @@ def test_torch_export(make, data, rng, tmp_path):
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_onnx_of_texts_of_any_length(rng, tmp_path):
+    runtime = import_onnx_runtime()
+    clip_ = kc.CLIPModel(
+        kc.models.ConvNet(4, num_stages=1, input_shape=(16, 16, 3)),
+        kc.models.TextTransformer(32, END, 9, 16, 1, 2),
+        projection_dim=8,
+    )
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    model = trained(keras.Model(tokens, clip_.encode_text(tokens)), rng)
+    path = tmp_path / "model.onnx"
+    kc.models.export_onnx(model, path)
+    session = runtime.InferenceSession(path)
+    for length in (6, 3):
+        inputs = texts(rng)[:, -length:]
+        inputs[:, -1] = END
+        (outputs,) = session.run(None, {"tokens": inputs})
+        np.testing.assert_allclose(
+            outputs, model.predict(inputs, verbose=0), rtol=1e-4, atol=1e-5
+        )
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="torch.export")
+def test_onnx_of_images_of_any_size_is_refused(tmp_path):
+    import_onnx_runtime()
+    encoder = kc.models.ResNet18("cifar", 4, input_shape=(None, None, 3))
+    with pytest.raises(ValueError, match="images of a known size on PyTorch"):
+        kc.models.export_onnx(encoder, tmp_path / "model.onnx")
+
+
 def test_onnx_of_several_inputs(rng, tmp_path):
     runtime = import_onnx_runtime()
     ids = keras.Input((None,), dtype="int32", name="token_ids")

@@ -70,3 +70,33 @@ def test_state_of_another_backend():
     other.state_from_numpy(np.array([2**32 - 5, 1]))
     if keras.backend.backend() != "tensorflow":  # It holds int64.
         np.testing.assert_array_equal(draws(one), draws(other))
+
+
+class Drawn:
+    """A data set of draws, as an augmenter in `__getitem__` makes them."""
+
+    def __init__(self):
+        self.state = RandomState(7)
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return draws(self.state, count=1)[0]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="of PyTorch")
+def test_workers_of_a_data_loader_draw_differently():
+    import torch
+
+    def epochs():
+        torch.manual_seed(3)
+        loader = torch.utils.data.DataLoader(
+            Drawn(), batch_size=1, num_workers=2
+        )
+        return [np.concatenate([*loader]) for _ in range(2)]
+
+    first = epochs()
+    every = np.concatenate(first)
+    assert len(np.unique(every.round(6), axis=0)) == len(every)
+    np.testing.assert_array_equal(first, epochs())

@@ -75,6 +75,57 @@ def test_trains_and_has_the_mean_scale():
 
 
 @pytest.mark.one_backend
+def test_the_widest_bound_of_the_scale():
+    models = [clip(), clip()]
+    for model in models:
+        # float32's exp(log(100)) is above 100.
+        model.logit_scale.log_scale.assign(np.log(100))
+    both = kc.models.clip_ensemble(models)
+    assert float(both.logit_scale.scale) == pytest.approx(100)
+    assert both.logit_scale.max_scale == 100
+    unbounded = kc.layers.LogitScale(1e-3, max_scale=None)
+    both = kc.models.clip_ensemble([clip(), clip(logit_scale=unbounded)])
+    assert both.logit_scale.max_scale is None
+
+
+def test_rows_of_zeros_train():
+    models = [clip(projection_dim=None), clip()]
+    for model in models:
+        model.text_encoder.set_weights(
+            [0 * weight for weight in model.text_encoder.get_weights()]
+        )
+    both = kc.models.clip_ensemble(models)
+    both.compile(keras.optimizers.SGD(0.1))
+    history = both.fit(IMAGES, TEXTS, batch_size=4, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+
+
+@pytest.mark.one_backend
+def test_a_locked_tower_stays_locked(tmp_path):
+    locked = kc.CLIPModel(
+        keras.Sequential(
+            [
+                keras.Input(IMAGES.shape[1:]),
+                keras.layers.Flatten(),
+                keras.layers.Dropout(0.5),
+            ]
+        ),
+        clip().text_encoder,
+        projection_dim=5,
+        augmenter=keras.layers.Rescaling(1 / 255),
+    )
+    locked.image_encoder.trainable = False
+    locked.build_from_encoders()
+    both = kc.models.clip_ensemble([locked, clip(projection_dim=4)])
+    inputs = IMAGES.astype("float32") / 255
+    found = [
+        to_numpy(both.image_encoder(inputs, training=training))[:, :5]
+        for training in (False, True)
+    ]
+    np.testing.assert_allclose(*found, atol=1e-6)
+
+
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     "make, message",
     [

@@ -656,3 +656,65 @@ def test_ranks_and_widths_may_differ_between_calls():
         outputs = model.predict(data, verbose=0)["text_embeddings"]
         assert outputs.shape == (*data["texts"].shape[:-1], 4)
         assert np.isfinite(model.train_on_batch(data)[0])
+
+
+def distilled(image_encoder, text_encoder, **kwargs):
+    return kc.CLIPDistillationModel(
+        image_encoder,
+        text_encoder,
+        teacher=clip(logit_scale=kc.layers.LogitScale(0.2)),
+        **kwargs,
+    )
+
+
+@pytest.mark.one_case
+@pytest.mark.parametrize("make", [kc.CLIPModel, kc.SLIPModel, distilled])
+def test_a_loaded_model_is_saved_as_it_is(make, tmp_path):
+    data = batch()
+    model = make(
+        encoder(),
+        text_encoder(),
+        projection_dim=5,
+        augmenter=kc.layers.RandomResizedCrop(SIZE, SIZE, seed=1),
+    )
+    model.compile(keras.optimizers.SGD(0.1))
+    model.fit(data, verbose=0)
+    expected = model.predict(data, verbose=0)
+    for generation in range(3):
+        model.save(tmp_path / f"{generation}.keras")
+        model = keras.models.load_model(tmp_path / f"{generation}.keras")
+        found = model.predict(data, verbose=0)
+        for name, embeddings in expected.items():
+            np.testing.assert_array_equal(found[name], embeddings, str(name))
+    model.fit(data, verbose=0)
+
+
+@pytest.mark.one_backend
+def test_files_with_nested_shapes_are_built():
+    """Earlier versions wrote these when they saved a loaded model."""
+    config = clip().get_config()
+    shapes = {"images": (16, SIZE, SIZE, 3), "texts": (16, TOKENS)}
+    nested = {"input_shape": shapes, "text_dtype": "int32"}
+    model = kc.CLIPModel.from_config(config)
+    model.build_from_config({"shapes_dict": nested, "text_dtype": "int32"})
+    assert model.text_tower.projection.built
+    assert "input_shape" in model.get_build_config()
+
+
+@pytest.mark.one_backend
+def test_a_default_scale_adapts_to_the_loss_after_loading(tmp_path):
+    model = clip(compile={"loss": "clip"})
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    again.compile(loss="siglip")
+    assert float(again.logit_scale.bias) == pytest.approx(-10)
+    assert again.logit_scale.max_scale is None
+    again.save(tmp_path / "again.keras")
+    last = keras.models.load_model(tmp_path / "again.keras")
+    last.compile(loss="clip")
+    assert last.logit_scale.bias is None
+
+
+def test_images_must_be_arrays():
+    with pytest.raises(ValueError, match="must be an array.*Received: a list"):
+        clip().encode_image([[1, 2], [3, 4]])

@@ -141,6 +141,16 @@ def test_targets_in_microbatches_with_labels_and_a_file(tmp_path):
     assert again.teacher is None
 
 
+@pytest.mark.one_backend
+def test_predict_takes_the_data_of_fit():
+    model = make(teacher_dim=6)
+    data = {"inputs": IMAGES, "targets": np.zeros((len(IMAGES), 6), "float32")}
+    expected = model.predict(IMAGES, verbose=0)
+    for given in (data, {"inputs": IMAGES}):
+        np.testing.assert_array_equal(model.predict(given, verbose=0), expected)
+        np.testing.assert_allclose(to_numpy(model(given)), expected, atol=1e-5)
+
+
 def test_errors():
     with pytest.raises(ValueError, match="`teacher_dim`.*Received"):
         kc.DistillationModel(encoder())
