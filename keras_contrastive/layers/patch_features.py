@@ -48,8 +48,8 @@ class PatchFeatures(keras.layers.Layer):
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: Float tensor of shape `(batch, height, width, channels)`, in
-            [0, 1]. All images have one size.
+        inputs: Tensor of shape `(batch, height, width, channels)`, floats in
+            [0, 1], uint8 or uint16. All images have one size.
 
     Returns:
         Float tensor of shape `(batch, output_dim)`. Before `adapt` the
@@ -144,6 +144,7 @@ class PatchFeatures(keras.layers.Layer):
         )
 
     def call(self, inputs: Any) -> Any:
+        inputs = integers_as_floats(inputs, 1)
         features = self._pooled(ops.cast(inputs, "float32"))
         features = (features - self.center) @ ops.convert_to_tensor(
             self.components

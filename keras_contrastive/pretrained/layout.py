@@ -74,7 +74,7 @@ class Layout(NamedTuple):
         """Converts tensors by their names to float32 weights by our names.
 
         Raises:
-            ValueError: If a tensor is missing or unknown.
+            ValueError: If a tensor is missing, unknown or of another shape.
         """
         image_blocks, text_blocks = (
             0 if tower is None else _count(tensors, tower.block)
@@ -95,10 +95,7 @@ class Layout(NamedTuple):
                 f"{unknown[:5]}"
             )
         weights = {
-            ours: self._to_ours(
-                ours,
-                np.concatenate([_rows(tensors, part) for part in theirs]),
-            )
+            ours: self._weight(ours, [_rows(tensors, part) for part in theirs])
             for ours, theirs in names.items()
         }
         for tower in ("image", "text"):
@@ -131,6 +128,21 @@ class Layout(NamedTuple):
             tensors[name] = np.concatenate(ordered)
         # Files are written in the order in memory.
         return {n: np.asarray(t, order="C") for n, t in tensors.items()}
+
+    def _weight(self, name, rows):
+        """A weight of ours from the rows of their tensors."""
+        try:
+            weight = self._to_ours(name, np.concatenate(rows))
+            fits = not name.endswith("/kernel") or weight.ndim > 1
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"The checkpoint must have the weights of {self.model}. "
+                f"Received: tensors of shapes {[each.shape for each in rows]} "
+                f"for {name}"
+            )
+        return weight
 
     def _to_ours(self, name, tensor):
         tensor = tensor.astype("float32")

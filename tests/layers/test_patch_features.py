@@ -69,6 +69,14 @@ def test_is_the_sum_over_patches(adapted, images):
     np.testing.assert_allclose(weights[0].mean(axis=(0, 1, 2)), 0, atol=1e-5)
 
 
+@pytest.mark.one_case
+@pytest.mark.parametrize("dtype, highest", [("uint8", 255), ("uint16", 65535)])
+def test_integers_are_floats_of_their_range(adapted, images, dtype, highest):
+    integers = (images[:2].astype("int32") * (highest // 255)).astype(dtype)
+    expected = to_numpy(adapted((integers / highest).astype("float32")))
+    np.testing.assert_allclose(to_numpy(adapted(integers)), expected, atol=1e-4)
+
+
 @pytest.mark.one_backend
 def test_is_channels_last_wherever_keras_is_not(adapted, images):
     expected = to_numpy(adapted(images[:2]))

@@ -96,6 +96,14 @@ def test_reads_bfloat16_in_a_home(tensors, expected, tmp_path, monkeypatch):
             "the text tower alone",
         ),
         (
+            lambda t: {**t, "visual_projection.weight": t["logit_scale"][None]},
+            r"of shapes \[\(1,\)\] for image/projection/kernel",
+        ),
+        (
+            lambda t: {**t, "logit_scale": np.ones(2, "float32")},
+            r"of shapes \[\(2,\)\] for logit_scale",
+        ),
+        (
             lambda t: {n: x.astype("int8") for n, x in t.items()},
             "must be of one of .*int8",
         ),
