@@ -81,7 +81,7 @@ def test_the_temperature_follows_the_optimizer():
 @pytest.mark.one_backend
 def test_needs_an_encoder_that_can_be_copied():
     layers = [keras.layers.Flatten(), keras.layers.Dense(8)]
-    with pytest.raises(ValueError, match="`encoder` must know its input"):
+    with pytest.raises(ValueError, match="`encoder` must have one input"):
         make("DINOModel", WHOLE, keras.Sequential(layers))
     with pytest.raises(ValueError, match="`momentum`.*Received"):
         make("DINOModel", WHOLE, encoder(16), momentum=2)
