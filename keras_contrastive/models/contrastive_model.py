@@ -399,8 +399,8 @@ class ContrastiveModel(Trainer):
             "ONNX. See docs/export.md."
         )
 
-    def built_in_callbacks(self, callbacks: Any, x: Any) -> Any:
-        return default_callbacks(callbacks, x, self)
+    def built_in_callbacks(self, arguments: dict) -> Any:
+        return default_callbacks(arguments, self)
 
     def compile(
         self,

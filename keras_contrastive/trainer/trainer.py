@@ -102,9 +102,13 @@ class Trainer(HookedModel):
     def inspect(self, data: Any) -> None:
         """Records the bad values in a batch of `predict`."""
 
-    def built_in_callbacks(self, callbacks: Any, x: Any) -> Any:
-        """The callbacks of `fit`: the user's and those that the model adds."""
-        return callbacks
+    def built_in_callbacks(self, arguments: dict) -> Any:
+        """The callbacks of `fit`: the user's and those that the model adds.
+
+        Args:
+            arguments: Dict of the arguments of `fit`.
+        """
+        return arguments.get("callbacks")
 
     # The entry points of Keras.
 
@@ -116,7 +120,7 @@ class Trainer(HookedModel):
             call = checked_call(self, "fit", args, kwargs)
             check_microbatches(call.arguments, self.microbatch_size)
             call.arguments["callbacks"] = self.built_in_callbacks(
-                call.arguments.get("callbacks"), call.arguments.get("x")
+                call.arguments
             )
             if self._jit_compile_argument == "auto" and not self._uses_xla:
                 self._uses_xla = repays_xla(self, call.arguments)

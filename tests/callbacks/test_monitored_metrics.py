@@ -31,15 +31,14 @@ pytestmark = pytest.mark.one_backend
 )
 def test_knows_which_value_is_better(name, mode):
     stopping = keras.callbacks.EarlyStopping(name)
-    default_callbacks(
-        [keras.callbacks.CallbackList([stopping])], None, keras.Model()
-    )
+    callbacks = [keras.callbacks.CallbackList([stopping])]
+    default_callbacks({"callbacks": callbacks}, keras.Model())
     assert stopping.mode == mode
 
 
 def test_keeps_the_mode_of_the_user():
     stopping = keras.callbacks.EarlyStopping("val_knn_accuracy", mode="min")
-    default_callbacks(stopping, None, keras.Model())
+    default_callbacks({"callbacks": stopping}, keras.Model())
     assert stopping.mode == "min"
 
 

@@ -8,9 +8,10 @@ import keras
 class EpochDataset(keras.utils.PyDataset, abc.ABC):
     """A `PyDataset` whose batches depend on the epoch that it counts.
 
-    Keras does not tell a data set which epoch `fit` starts with.
-    `ContrastiveModel.fit` sets `epoch` if a run starts after epoch 0, with
-    `initial_epoch` or from a checkpoint. Then the data set counts the epochs.
+    Keras does not tell a data set in which epoch `fit` is, so the data set
+    counts its passes. `ContrastiveModel.fit` sets `epoch` in each epoch, since
+    a validation or a callback may read the data set too, and a run may start
+    after epoch 0.
     """
 
     @property
@@ -21,3 +22,11 @@ class EpochDataset(keras.utils.PyDataset, abc.ABC):
     @epoch.setter
     @abc.abstractmethod
     def epoch(self, epoch: int): ...
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Sets `epoch`, unless the next batches are already of this epoch.
+
+        Setting it drops batches that are read ahead.
+        """
+        if self.epoch != epoch:
+            self.epoch = epoch

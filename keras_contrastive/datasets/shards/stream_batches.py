@@ -80,6 +80,13 @@ class StreamBatches(EpochDataset):
             self._stream = None
             self._queue: deque[Future] = deque()
 
+    def begin_epoch(self, epoch: int) -> None:
+        with self._lock:
+            # A pass that is over stays in its epoch until the next batch.
+            is_over = self._position == len(self)
+            if self._epoch + is_over != epoch:
+                self.epoch = epoch
+
     def _start_epoch(self, epoch):
         self._epoch = epoch
         self._position = 0
