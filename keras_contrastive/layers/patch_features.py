@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_contrastive.layers.data_layer import as_array
 from keras_contrastive.layers.image_augmentation.image_layer import (
     integers_as_floats,
 )
@@ -143,8 +144,13 @@ class PatchFeatures(keras.layers.Layer):
             **frozen,
         )
 
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        # Here, since Keras holds uint16 as int32 on PyTorch.
+        if not isinstance(inputs, keras.KerasTensor):
+            inputs = integers_as_floats(as_array(inputs), 1)
+        return super().__call__(inputs, *args, **kwargs)
+
     def call(self, inputs: Any) -> Any:
-        inputs = integers_as_floats(inputs, 1)
         features = self._pooled(ops.cast(inputs, "float32"))
         features = (features - self.center) @ ops.convert_to_tensor(
             self.components
