@@ -13,8 +13,8 @@ def matmul(a, b):
     By default, accelerators multiply float32 matrices in TF32, with 11 bits of
     mantissa, or in bfloat16, with 8: at a logit scale of 100, a loss is then
     wrong in its third digit. JAX takes the precision with each product. PyTorch
-    has a setting, which this function restores afterwards, and may round to 16
-    bits inside `torch.autocast`, which it leaves. TensorFlow has a
+    has a setting, which this function restores afterwards, and a user's
+    `torch.autocast`, which it turns off for the product. TensorFlow has a
     setting for the whole process, which belongs to the user: if it allows TF32
     on a GPU, this function computes each product from three.
     """

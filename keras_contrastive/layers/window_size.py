@@ -12,7 +12,7 @@ def check_window(layer: Any, inputs: Any, window: Sequence[int]) -> None:
 
     Args:
         layer: A layer of convolution or pooling.
-        inputs: Its inputs, of which the sides that are known are checked.
+        inputs: Its inputs. Sides that a graph leaves open are not checked.
         window: Ints, the sides of its window.
 
     Raises:

@@ -76,7 +76,7 @@ def test_others_that_read_the_data_do_not_count(
         kc.layers.RandomFlip(),
     )
     model.compile()
-    for first in (0, 2):  # a run, and one that goes on after two epochs
+    for first in (0, 2):  # a run, and one resumed after two epochs
         data = make(count)
         with monkeypatch.context() as patch:
             phases = Phases(patch, data, reads)
