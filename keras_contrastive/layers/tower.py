@@ -6,6 +6,7 @@ from keras_contrastive.data_validation import representation_shape
 from keras_contrastive.normalization import l2_normalize
 
 
+@keras.saving.register_keras_serializable(package="keras_contrastive")
 class Tower(keras.layers.Layer):
     """An encoder, an optional projection without bias, and L2 normalization.
 
@@ -17,9 +18,10 @@ class Tower(keras.layers.Layer):
         projection_dim: Int, dimension of the embeddings, or `None` to normalize
             the features without a projection.
         example_dtype: Dtype of the inputs that build the encoder.
-        dtype: Dtype or policy of the projection.
         name: Name of the layer; errors call the encoder
             `name + "_encoder"`.
+        **kwargs: Arguments of `keras.layers.Layer`; `dtype` is the dtype or
+            policy of the projection.
 
     Call arguments:
         inputs: The inputs of the encoder.
@@ -33,8 +35,8 @@ class Tower(keras.layers.Layer):
         features_dim: Int, dimension of the features, once built.
     """
 
-    def __init__(self, encoder, projection_dim, example_dtype, dtype, name):
-        super().__init__(dtype=dtype, name=name)
+    def __init__(self, encoder, projection_dim, example_dtype, name, **kwargs):
+        super().__init__(name=name, **kwargs)
         self.encoder = encoder
         self.example_dtype = example_dtype
         self.projection = None
@@ -48,7 +50,7 @@ class Tower(keras.layers.Layer):
                     1.0, "fan_in", "untruncated_normal"
                 ),
                 name="projection",
-                dtype=dtype,
+                dtype=self.dtype_policy,
             )
         representation_shape(encoder, f"{name}_encoder")
 
@@ -96,3 +98,16 @@ class Tower(keras.layers.Layer):
 
     def _check(self, features):
         check_representation(features, f"{self.name}_encoder")
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "projection_dim": self.projection and self.projection.units,
+            "example_dtype": self.example_dtype,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        encoder = keras.saving.deserialize_keras_object(config["encoder"])
+        return cls(**{**config, "encoder": encoder})

@@ -10,10 +10,7 @@ from keras import ops
 
 from keras_contrastive.layers.logit_scale import LogitScale
 from keras_contrastive.models.clip_model import CLIPModel
-from keras_contrastive.normalization import l2_normalize
 from keras_contrastive.validation import check_positive
-
-_PARTS = ("encoder", "projection")
 
 
 def clip_ensemble(
@@ -124,44 +121,6 @@ def _mean_scale(layers):
     )
 
 
-@keras.saving.register_keras_serializable(package="keras_contrastive")
-class EnsembleMember(keras.layers.Layer):
-    """The embeddings of one tower, as a part of an encoder.
-
-    Args:
-        encoder: The tower's encoder.
-        projection: The tower's projection, or `None`.
-        **kwargs: Arguments of `keras.layers.Layer`.
-    """
-
-    def __init__(self, encoder, projection, **kwargs):
-        super().__init__(**kwargs)
-        self.encoder, self.projection = encoder, projection
-        self.built = True
-
-    def call(self, inputs, training=False):
-        # A locked tower runs in inference mode, as in its own model.
-        training = training and self.encoder.trainable
-        x = self.encoder(inputs, training=training)
-        if self.projection is not None:
-            x = self.projection(x)
-        return l2_normalize(x)
-
-    def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {
-            **super().get_config(),
-            "encoder": serialize(self.encoder),
-            "projection": serialize(self.projection),
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        restore = keras.saving.deserialize_keras_object
-        parts = {part: restore(config[part]) for part in _PARTS}
-        return cls(**{**config, **parts})
-
-
 def _joined(towers, shares, kind):
     """An encoder that concatenates the embeddings of several towers."""
     given = [_inputs_of(tower.encoder, kind) for tower in towers]
@@ -173,11 +132,11 @@ def _joined(towers, shares, kind):
     inputs = _like(given[0])
     outputs = []
     for i, (tower, share) in enumerate(zip(towers, shares, strict=True), 1):
-        member = EnsembleMember(
-            tower.encoder, tower.projection, name=f"{kind}{i}", dtype="float32"
-        )
+        # A separate model, since towers of two models have the same name.
+        own = _like(given[0])
         scale = keras.layers.Rescaling(math.sqrt(share), dtype="float32")
-        outputs.append(scale(member(inputs)))
+        part = keras.Model(own, scale(tower(own)), name=f"{kind}{i}")
+        outputs.append(part(inputs))
     joined = keras.layers.Concatenate(dtype="float32")(outputs)
     return keras.Model(inputs, joined, name=f"{kind}_encoder")
 

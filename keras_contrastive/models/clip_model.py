@@ -188,10 +188,18 @@ class CLIPModel(PretrainedCLIP, MultimodalModel):
         self.projection_dim = projection_dim
         self.augmenter = augmenter
         self.image_tower = Tower(
-            image_encoder, projection_dim, "float32", self.dtype_policy, "image"
+            image_encoder,
+            projection_dim,
+            "float32",
+            "image",
+            dtype=self.dtype_policy,
         )
         self.text_tower = Tower(
-            text_encoder, projection_dim, "int32", self.dtype_policy, "text"
+            text_encoder,
+            projection_dim,
+            "int32",
+            "text",
+            dtype=self.dtype_policy,
         )
         # Created last: saved files rely on the order.
         self.add_logit_scale(logit_scale)

@@ -156,8 +156,8 @@ class DualEncoderModel(MultimodalModel):
                 encoder,
                 self.projection_dim,
                 "int32" if takes_ids else "float32",
-                self.dtype_policy,
                 name,
+                dtype=self.dtype_policy,
             )
             setattr(self, f"{name}_tower", tower)
         self.add_logit_scale(logit_scale)
